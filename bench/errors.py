@@ -1,0 +1,69 @@
+"""The errors that a user may meet; each carries one clear line: what is wrong, where, what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """Base of every error caused by input or by the machine; the command line prints it as one line."""
+
+
+class UnknownName(BenchError):
+    """A dataset, GAN, method, metric, suite, budget or option that does not exist."""
+
+
+class SuiteError(BenchError):
+    """A suite file that cannot be read: the message names the file and, where known, the line."""
+
+
+class DataError(BenchError):
+    """Images that are missing, damaged or of the wrong kind."""
+
+
+class WeightsError(BenchError):
+    """A weights file that is missing, truncated, altered or of another architecture."""
+
+
+class ContractError(BenchError):
+    """A method, GAN or metric that breaks its contract (returns images, NaN, a wrong shape ...)."""
+
+
+class NotApplicable(BenchError):
+    """A combination that makes no sense (no discriminator, no labels); recorded with its reason, not a fault."""
+
+
+class Diverged(BenchError):
+    """Training that produced NaN, or a generator whose outputs are all the same."""
+
+
+class StoreError(BenchError):
+    """A store or output folder that cannot be written, or a stored file that fails its checksum."""
+
+
+class CellTimeout(BenchError):
+    """A cell that ran longer than its budget allows."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return `` — did you mean 'x'?`` for the closest known name, else the list of known names."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.6)
+    if close:
+        right = next(n for n in names if n.lower() == close[0])
+        return f"; did you mean '{right}'?"
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownName:
+    """Build the error for a name that is not registered.
+
+    Args:
+        kind: what was looked for, as a user says it ("method").
+        name: what was typed.
+        known: every valid name.
+        where: the file or option it stands in, if any.
+    """
+    place = f"{where}: " if where else ""
+    return UnknownName(f"{place}unknown {kind} '{name}'{suggest(name, known)}")

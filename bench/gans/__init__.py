@@ -1,0 +1,1 @@
+"""GANs: architectures, objectives, priors, the training loop and checkpoints."""

@@ -1,0 +1,79 @@
+"""Builds registered dataclasses from the options of a suite file, strictly: unknown or mistyped options raise."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from bench.errors import BenchError, unknown
+from bench.registry import find, load
+
+
+def create(kind: str, name: str, options: Mapping[str, Any] | None = None, where: str = "") -> Any:
+    """Import the class of ``name`` and build it with ``options``.
+
+    ``name:argument`` passes ``argument`` to the class's first field, as ``name@network`` passes ``network``.
+
+    Raises:
+        UnknownName: no such name, or no such option (with the nearest one).
+        BenchError: a value of the wrong type, or one that the class itself refuses.
+    """
+    entry = find(kind, name, where)
+    cls = load(kind, entry.name)
+    argument = name[len(entry.name) + 1 :] if len(name) > len(entry.name) else None
+    return build(cls, f"{kind} '{entry.name}'", options or {}, argument, where)
+
+
+def build(cls: type[Any], what: str, options: Mapping[str, Any], argument: str | None = None, where: str = "") -> Any:
+    """Build a dataclass from a mapping; see ``create``."""
+    place = f"{where}: {what}" if where else what
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
+    given = dict(options)
+    if argument is not None:
+        if not fields:
+            raise BenchError(f"{place}: takes no argument, got '{argument}'")
+        given[next(iter(fields))] = argument
+    hints = typing.get_type_hints(cls)
+    for key, value in given.items():
+        if key not in fields:
+            raise unknown("option", key, fields, place)
+        if not _fits(value, hints[key]):
+            raise BenchError(f"{place}: option {key} = {value!r} should be {_type_name(hints[key])}")
+        if isinstance(value, list):
+            given[key] = tuple(value)
+    missing = [n for n, f in fields.items() if n not in given and _required(f)]
+    if missing:
+        raise BenchError(f"{place}: option {missing[0]} is required")
+    try:
+        return cls(**given)
+    except (TypeError, ValueError) as error:
+        raise BenchError(f"{place}: {error}") from error
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, part) for part in typing.get_args(hint))
+    if origin is typing.Literal:
+        return value in typing.get_args(hint)
+    if origin is tuple:
+        inner = typing.get_args(hint)[0]
+        return isinstance(value, list | tuple) and all(_fits(v, inner) for v in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return hint is Any or isinstance(value, hint)
+
+
+def _type_name(hint: Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + ", ".join(repr(a) for a in typing.get_args(hint))
+    return hint.__name__ if isinstance(hint, type) else str(hint)

@@ -1,0 +1,1 @@
+"""Inversion methods, a file a family. Each returns codes; the harness decodes and scores them."""
