@@ -88,8 +88,9 @@ class Images:
 
     def draw(self, count: int, rng: Generator) -> Tensor:
         """Draw ``count`` row numbers with replacement, on the images' device."""
-        drawn = self.data.new_empty(count, dtype=int)
-        return drawn.random_(0, len(self), generator=rng)
+        import torch
+
+        return torch.randint(len(self), (count,), generator=rng, device=self.data.device)
 
     def first(self, count: int) -> Images:
         """The first ``count`` images; 0 means all.

@@ -60,6 +60,7 @@ class Run:
     deadline: float = math.inf
     rng: torch.Generator = field(init=False)
     figures: dict[str, float] = field(default_factory=dict)
+    _pending: Mapping[str, torch.Tensor | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reseed()
@@ -107,8 +108,6 @@ class Run:
         """Delete the checkpoint: the result is stored."""
         if self.checkpoint:
             self.checkpoint.unlink(missing_ok=True)
-
-    _pending: Mapping[str, torch.Tensor | float] = field(default_factory=dict)
 
     def _check(self, what: str, step: int) -> None:
         self.figures = {name: float(value) for name, value in self._pending.items()}

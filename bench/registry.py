@@ -1,7 +1,7 @@
 """Name -> thing, for datasets, GANs, metrics, feature networks, methods and refiners.
 
-A class becomes known by one decorator (``@method("dfi")``). Rooms are scanned by reading their source, not by importing
-it, so that listing names costs no torch; a class is imported when it is first used. Third-party packages add
+A class becomes known by one decorator (``@method("dfi")``). Rooms are scanned by reading their source, not by
+importing it, so that listing names costs no torch; a class is imported when first used. Third-party packages add
 themselves through entry points, single files through ``add_plugin``.
 """
 
@@ -56,7 +56,9 @@ def _marker(kind: str) -> Callable[[str], Callable[[T], T]]:
     def named(name: str) -> Callable[[T], T]:
         def mark(cls: T) -> T:
             if not dataclasses.is_dataclass(cls):
-                raise ContractError(f"{kind} '{name}': {cls.__qualname__} must be a dataclass (fields are its options)")
+                raise ContractError(
+                    f"{kind} '{name}': {cls.__qualname__} must be a dataclass (fields are its options)"
+                )
             cls.registered_name = name  # type: ignore[attr-defined]
             return cls
 
@@ -87,7 +89,9 @@ def add_plugin(path: Path) -> list[Entry]:
         raise BenchError(f"plug-in {path}: no such file")
     found = _scan_file(path, _plugin_module(path), f"plug-in {path.name}")
     if not found:
-        raise BenchError(f"plug-in {path}: registers nothing; decorate a class with @method(\"name\") from bench.registry")
+        raise BenchError(
+            f'plug-in {path}: registers nothing; decorate a class with @method("name") from bench.registry'
+        )
     _plugins[path] = None
     _table.cache_clear()
     for entry in found:
@@ -127,7 +131,7 @@ def find(kind: str, name: str, where: str = "") -> Entry:
         UnknownName: with the nearest known name.
     """
     known = entries(kind)
-    base = name.split(":")[0].split("@")[0]
+    base = name.split(":", maxsplit=1)[0].split("@", maxsplit=1)[0]
     if base not in known:
         raise unknown(kind, base, known, where)
     return known[base]
@@ -147,7 +151,9 @@ def load(kind: str, name: str) -> type[Any]:
         module = _import(entry)
         cls = getattr(module, entry.attribute)
     except Exception as error:
-        raise ContractError(f"{kind} '{entry.name}' ({entry.origin}) cannot be imported: {type(error).__name__}: {error}") from error
+        raise ContractError(
+            f"{kind} '{entry.name}' ({entry.origin}) cannot be imported: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         raise ContractError(f"{kind} '{entry.name}' ({entry.origin}): {entry.attribute} is not a dataclass")
     return cls
