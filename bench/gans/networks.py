@@ -1,0 +1,109 @@
+"""Building blocks that GANs and methods share: a discriminator with named activations, the connection network."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+M = TypeVar("M", bound=nn.Module)
+
+
+class Trunk(nn.Module):
+    """Named stages, one after the other: images ``[B, C, H, W]`` to the last activation map.
+
+    Args:
+        stages: stages in order. ``layers`` are their names and "last", another name of the last one.
+    """
+
+    def __init__(self, stages: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.stages = nn.ModuleDict(stages)
+        self.layers: tuple[str, ...] = (*stages, "last")
+
+    def features(self, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
+        """Activation maps of the named layers, in the order asked for; stops at the deepest one."""
+        maps: dict[str, Tensor] = {}
+        wanted = {self.layers[-2] if name == "last" else name for name in layers}
+        for name, stage in self.stages.items():
+            if wanted <= maps.keys():
+                break
+            x = maps[name] = stage(x)
+        return [maps[self.layers[-2] if name == "last" else name] for name in layers]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The last activation map."""
+        return self.features(x, ("last",))[0]
+
+
+class Discriminator(nn.Module):
+    """A trunk and a head: images ``[B, C, H, W]`` to logits ``[B]``, positive for real.
+
+    Args:
+        trunk: gives ``layers`` and ``features``; methods that need a fresh encoder copy its architecture.
+        head: from the flattened last map ``[B, F]`` to ``[B, 1]``.
+    """
+
+    def __init__(self, trunk: Trunk, head: nn.Module) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = head
+        self.layers = trunk.layers
+
+    def features(self, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
+        """Activation maps of the named layers; "last" is the last convolution's, before the logit."""
+        return self.trunk.features(x, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``[B]``."""
+        logits: Tensor = self.head(self.trunk(x).flatten(1))
+        return logits.squeeze(1)
+
+
+class ConnectionNetwork(nn.Module):
+    """From flat features ``[B, F]`` to codes ``[B, dim]``: [FC - GN - LReLU] x depth, then FC (dfi, section 3.1).
+
+    The paper leaves the groups of the group normalisation open; 32 here.
+
+    Args:
+        features: F.
+        dim: numbers in a code.
+        depth: hidden layers (2 in dfi, 1 to 5 in its Table 7).
+        width: units of a hidden layer, a multiple of 32.
+    """
+
+    def __init__(self, features: int, dim: int, depth: int = 2, width: int = 1024) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for _ in range(depth):
+            layers += [nn.Linear(features, width), nn.GroupNorm(32, width), nn.LeakyReLU(0.2)]
+            features = width
+        self.layers = nn.Sequential(*layers, nn.Linear(features, dim))
+        xavier(self)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Codes, unbounded."""
+        codes: Tensor = self.layers(features)
+        return codes
+
+
+def xavier(module: M) -> M:
+    """Give every convolution and linear layer Xavier-uniform weights and zero biases; returns the module."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.xavier_uniform_(part.weight)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+    return module
+
+
+def fresh_copy(module: M) -> M:
+    """The same architecture, trainable, with new Xavier weights and new normalisation statistics."""
+    fresh = copy.deepcopy(module)
+    for part in fresh.modules():
+        reset = getattr(part, "reset_parameters", None)
+        if callable(reset):
+            reset()
+    return xavier(fresh.requires_grad_(True))

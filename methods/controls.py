@@ -1,0 +1,74 @@
+"""Controls: the floor that every method must beat, and what luck alone can reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.contracts import Inverter
+from bench.gans.priors import image_noise
+from bench.registry import method
+
+CHUNK = 250
+
+
+@method("random_code")
+@dataclass
+class RandomCode(Inverter):
+    """A code drawn from the prior, whatever the image shows: the floor."""
+
+    control: ClassVar[bool] = True
+
+    def invert(self, x: Tensor) -> Tensor:
+        """Codes ``[B, d]``; an image gets the same code in every batch."""
+        return self.gan.prior.from_uniform(image_noise(x, self.run.seed, self.gan.code_dim))
+
+
+@method("best_of_random")
+@dataclass
+class BestOfRandom(Inverter):
+    """The nearest, in pixels, of ``count`` random codes shared by all images.
+
+    Attributes:
+        count: codes drawn; they are decoded once, when the first image comes.
+    """
+
+    control: ClassVar[bool] = True
+    optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")
+
+    count: int = 1000
+    _bank: tuple[Tensor, Tensor] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count = {self.count} must be at least 1")
+
+    def build(self) -> None:
+        """Forget the codes of another GAN or seed."""
+        self._bank = None
+
+    def invert(self, x: Tensor) -> Tensor:
+        """Codes ``[B, d]`` of the nearest images."""
+        if self._bank is None:
+            self._bank = self._draw()
+        codes, images = self._bank
+        targets = x.detach().flatten(1).double()
+        best = torch.full((len(x),), torch.inf, dtype=torch.float64, device=x.device)
+        index = torch.zeros(len(x), dtype=torch.long, device=x.device)
+        for start in range(0, self.count, CHUNK):
+            part = images[start : start + CHUNK].double()
+            distances = torch.cdist(targets, part, compute_mode="donot_use_mm_for_euclid_dist")
+            nearest, place = distances.min(1)
+            index = torch.where(nearest < best, place + start, index)
+            best = torch.minimum(nearest, best)
+        return codes[index]
+
+    @torch.no_grad()
+    def _draw(self) -> tuple[Tensor, Tensor]:
+        """Codes ``[count, d]`` and their flattened images ``[count, F]``."""
+        rng = torch.Generator(self.run.device).manual_seed(self.run.seed)
+        codes = self.gan.prior.sample(self.count, rng)
+        return codes, torch.cat([self.gan.decode(part).flatten(1) for part in codes.split(CHUNK)])

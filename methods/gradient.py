@@ -1,0 +1,67 @@
+"""Gradient inversion: search the latent space for each image, without any training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy
+
+from bench.contracts import Inverter
+from bench.errors import NotApplicable
+from bench.gans.priors import image_noise
+from bench.registry import method
+from methods.search import descend, pixel_error
+
+
+@method("gradient")
+@dataclass
+class Gradient(Inverter):
+    """Descends from a random code with RMSprop (creswell, algorithm 1).
+
+    The loss of an image is its reconstruction error minus ``beta`` times the mean log density of its coordinates.
+    Under a uniform prior that term is constant, and codes are clipped to the support after each step.
+
+    Attributes:
+        rec: "bce", the cross-entropy of pixels mapped to [0, 1] (the paper), or "mse" in [-1, 1] (its code).
+        beta: weight of the prior.
+        learning_rate: RMSprop's step size.
+    """
+
+    optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")
+
+    rec: Literal["bce", "mse"] = "bce"
+    beta: float = 0.01
+    learning_rate: float = 0.01
+
+    def build(self) -> None:
+        """Refuse cross-entropy where values are no pixels."""
+        if self.rec == "bce" and self.gan.image_shape[1:] == (1, 1):
+            raise NotApplicable("gradient with rec = 'bce' needs pixels in [-1, 1]; use rec = 'mse' for points")
+
+    def invert(self, x: Tensor) -> Tensor:
+        """Codes ``[B, d]`` after ``budget.search_steps`` steps."""
+        prior = self.gan.prior
+        return descend(
+            "gradient",
+            prior.from_uniform(image_noise(x, self.run.seed, prior.dim)),
+            lambda z: self.loss(x, z),
+            lambda moved: torch.optim.RMSprop(moved, lr=self.learning_rate),
+            self.run.budget.search_steps,
+            self.run,
+            prior.project,
+        )
+
+    def loss(self, x: Tensor, z: Tensor) -> Tensor:
+        """Loss ``[B]`` of codes ``[B, d]`` for images ``[B, C, H, W]`` (creswell, equation 5)."""
+        images = self.gan.decode(z)
+        error = cross_entropy(x, images) if self.rec == "bce" else pixel_error(x, images)
+        return error - self.beta * self.gan.prior.log_prob(z) / z.shape[1]
+
+
+def cross_entropy(x: Tensor, images: Tensor) -> Tensor:
+    """Mean binary cross-entropy of each image ``[B]``: pixels mapped to [0, 1], outputs kept 1e-6 inside."""
+    target, output = (x + 1) / 2, ((images + 1) / 2).clamp(1e-6, 1 - 1e-6)
+    return binary_cross_entropy(output, target, reduction="none").flatten(1).mean(1)

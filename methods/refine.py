@@ -1,0 +1,40 @@
+"""Refiners: improve the codes that another method found ("method+opt")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.contracts import Refiner
+from bench.registry import refiner
+from methods.search import descend, pixel_error
+
+
+@refiner("opt")
+@dataclass
+class Opt(Refiner):
+    """A few Adam steps on each image's pixel error, from the method's code (dfi, section 2).
+
+    The paper leaves the solver open; ``budget.refine_steps`` steps of Adam(.01; .9, .999) here.
+
+    Attributes:
+        learning_rate: Adam's step size.
+    """
+
+    optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")
+
+    learning_rate: float = 0.01
+
+    def refine(self, x: Tensor, codes: Tensor) -> Tensor:
+        """Codes ``[B, d]`` after the steps."""
+        return descend(
+            "opt",
+            codes,
+            lambda z: pixel_error(x, self.gan.decode(z)),
+            lambda moved: torch.optim.Adam(moved, lr=self.learning_rate),
+            self.run.budget.refine_steps,
+            self.run,
+        )
