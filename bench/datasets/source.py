@@ -1,0 +1,90 @@
+"""What every dataset source shares: the guarded ``load`` and the rule that carves ``val`` from ``train``."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
+
+from bench.contracts import Dataset, DatasetSource, Images
+from bench.datasets.guard import refuse_test_split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SPLIT_SEED = 0
+VAL_LIMIT = 5_000
+
+
+class Split(NamedTuple):
+    """One split as arrays: ``images`` ``[N, C, H, W]`` and ``labels`` ``[N]`` int64, or None."""
+
+    images: NDArray[Any]
+    labels: NDArray[np.int64] | None
+
+
+class Source(DatasetSource):
+    """Base of every dataset source, third-party ones included: implement ``read``, and ``load`` is guarded."""
+
+    registered_name: ClassVar[str] = ""
+
+    @final
+    def load(self) -> Dataset:
+        """Read the data.
+
+        Raises:
+            ContractError: called while ``forbid_test_split`` is active.
+            DataError: missing or damaged files.
+        """
+        refuse_test_split(self.registered_name or type(self).__name__)
+        return self.read()
+
+    @abstractmethod
+    def read(self) -> Dataset:
+        """Read the data without asking the guard; only ``load`` calls it.
+
+        Raises:
+            DataError: missing or damaged files.
+        """
+
+
+def val_count(count: int) -> int:
+    """How many of ``count`` training images become ``val``: a tenth, at least 1, at most 5,000."""
+    return max(1, min(VAL_LIMIT, count // 10))
+
+
+def shuffled(count: int, seed: int = SPLIT_SEED) -> NDArray[np.int64]:
+    """A permutation of ``range(count)`` that is the same for every numpy version."""
+    import numpy as np
+
+    # RandomState's streams are frozen; those of default_rng may change between numpy releases.
+    order: NDArray[np.int64] = np.random.RandomState(seed).permutation(count).astype(np.int64)
+    return order
+
+
+def carve_val(train: Split, seed: int = SPLIT_SEED) -> tuple[Split, Split]:
+    """Divide training images into what stays ``train`` and what becomes ``val``, each in its original order."""
+    import numpy as np
+
+    order = shuffled(len(train.images), seed)
+    held = val_count(len(order))
+    return _rows(train, np.sort(order[held:])), _rows(train, np.sort(order[:held]))
+
+
+def to_images(split: Split) -> Images:
+    """The same split as tensors, without a copy where the arrays are contiguous and writable."""
+    import numpy as np
+    import torch
+
+    labels = None if split.labels is None else torch.from_numpy(np.require(split.labels, np.int64, "CW"))
+    return Images(torch.from_numpy(np.require(split.images, requirements="CW")), labels)
+
+
+def to_dataset(name: str, classes: tuple[str, ...], train: Split, test: Split) -> Dataset:
+    """Build a dataset from a training and a test part; ``val`` is carved from the former."""
+    train, val = carve_val(train)
+    return Dataset(name, to_images(train), to_images(val), classes, test=to_images(test))
+
+
+def _rows(split: Split, index: NDArray[np.int64]) -> Split:
+    return Split(split.images[index], None if split.labels is None else split.labels[index])
