@@ -1,0 +1,44 @@
+"""Records as a pandas DataFrame: a row a cell, a column a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Record
+from bench.reports.gather import title_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ABOUT = ["dataset", "gan", "budget", "method", "seed", "status"]
+
+
+def frame(records: Sequence[Record]) -> pd.DataFrame:
+    """One row per cell, failed ones included (their numbers are NaN, ``reason`` says why).
+
+    Columns: ``ABOUT``; metrics of the test track by name (``psnr``), of the own track as ``own/psnr``; capacity,
+    trained_on, control; costs by name; device, reason and key.
+    """
+    import pandas as pd
+
+    rows = [_row(record) for record in records]
+    last = ["capacity", "trained_on", "control", *_keys(records, "cost"), "device", "reason", "key"]
+    metrics = [k for k in dict.fromkeys(k for row in rows for k in row) if k not in {*ABOUT, *last}]
+    return pd.DataFrame(rows, columns=[*ABOUT, *metrics, *last])
+
+
+def _keys(records: Sequence[Record], part: str) -> list[str]:
+    return list(dict.fromkeys(key for record in records for key in getattr(record, part)))
+
+
+def _row(record: Record) -> dict[str, Any]:
+    cell = record.cell
+    row: dict[str, Any] = {part: title_of(cell[part]) for part in ("dataset", "gan", "method")}
+    row |= {"budget": cell["budget"]["name"], "seed": cell["seed"], "status": record.status}
+    for track, summaries in record.metrics.items():
+        prefix = "" if track == "test" else f"{track}/"
+        row |= {f"{prefix}{metric}": summary["value"] for metric, summary in summaries.items()}
+    row |= {key: record.facts.get(key) for key in ("capacity", "trained_on", "control")}
+    row |= record.cost
+    return row | {"device": record.environment.get("device"), "reason": record.reason, "key": record.key}

@@ -1,0 +1,296 @@
+"""Leaderboards as typed tables: who is how good at what cost, under which protocol, and what is not there.
+
+Renderers (``render_*.py``) turn a ``Leaderboard`` into Markdown, CSV, LaTeX, JSON or a terminal table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from bench.contracts import Cell, Record, Track
+from bench.errors import unknown
+from bench.reports import statistics
+from bench.reports.gather import TRACKS, Group, Runs, groups, image_table, title_of
+from bench.reports.ranking import best_methods, ranks
+from bench.reports.statistics import Interval
+
+Heading = Literal["test", "own", "cost"]
+
+COSTS = {
+    "fit_seconds": "fit, s",
+    "invert_ms_per_image": "ms/image",
+    "generator_calls_per_image": "generator calls/image",
+    "trained_parameters": "trained parameters",
+}
+"""Cost columns and how tables print them."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number of every row.
+
+    Attributes:
+        heading: block that it stands in.
+        name: metric, or key of a cost.
+        higher_is_better: direction; None for a cost.
+        decimals: digits after the point that a reader is shown.
+    """
+
+    heading: Heading
+    name: str
+    higher_is_better: bool | None
+    decimals: int
+
+    @property
+    def key(self) -> str:
+        """Unique in its table: ``test/psnr``."""
+        return f"{self.heading}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number with what is known of its spread.
+
+    Attributes:
+        mean: over seeds, of the stored summary values.
+        sd: over seeds (``ddof=1``); None for one seed.
+        interval: 95 % bootstrap interval over images, for metrics whose summary is the mean of per-image values.
+        by_seed: the stored summary of each seed.
+        best: whether it is the best of its capacity class, or tied with the best.
+        optimised: whether the method minimises this metric directly.
+    """
+
+    mean: float
+    sd: float | None
+    interval: Interval | None
+    by_seed: Mapping[int, float]
+    best: bool = False
+    optimised: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method. ``rank`` is within its capacity class; None for controls and for what cannot be ranked."""
+
+    method: str
+    rank: int | None
+    capacity: str
+    trained_on: str
+    control: bool
+    seeds: tuple[int, ...]
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something that is not in the table, and why."""
+
+    method: str
+    seed: int
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is printed above the table: everything that two numbers must share to be comparable."""
+
+    dataset: str
+    dataset_options: Mapping[str, Any]
+    dataset_checksum: str
+    gan: str
+    gan_options: Mapping[str, Any]
+    budget: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    images: Mapping[str, int]
+    protocol: Mapping[str, Any]
+    device: str
+    versions: tuple[str, ...]
+    commits: tuple[str, ...]
+    dirty: bool
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """One dataset, GAN and budget: rows are methods, best first within each capacity class, controls last."""
+
+    title: str
+    rank_by: str
+    context: Context
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    remarks: tuple[Remark, ...]
+    notes: tuple[str, ...] = ()
+
+    def under(self, heading: Heading) -> tuple[Column, ...]:
+        """The columns of one block."""
+        return tuple(c for c in self.columns if c.heading == heading)
+
+
+def leaderboards(
+    records: Sequence[Record], rank_by: str, title: str, missing: Sequence[Cell] = ()
+) -> list[Leaderboard]:
+    """One table for each dataset, GAN and budget among the records.
+
+    Args:
+        records: of any cells, also failed ones.
+        rank_by: metric of the test track that ranks methods within each capacity class.
+        title: name of the suite; each table adds its dataset, GAN and budget.
+        missing: planned cells without a record, listed under their table.
+
+    Raises:
+        BenchError: records that must not share a table; names what differs.
+        UnknownName: ``rank_by`` was measured in none of the records.
+    """
+    found = groups(records, missing)
+    measured = {metric for r in records for metric in r.metrics.get("test", {})}
+    if measured and rank_by not in measured:
+        raise unknown("metric to rank by", rank_by, measured, title)
+    return [leaderboard(group, rank_by, title) for group in found]
+
+
+def leaderboard(group: Group, rank_by: str, title: str) -> Leaderboard:
+    """The table of one group; see ``leaderboards``."""
+    placed, notes = ranks(group, rank_by)
+    columns = tuple(_columns(group, rank_by))
+    best = {c.key: best_methods(group, c.heading, c.name) for c in columns if c.heading != "cost"}
+    rows = [_row(runs, placed.get(runs.title), columns, best) for runs in group.runs if runs.by_seed]
+    rows.sort(key=lambda r: (r.control, r.capacity, r.rank or len(rows) + 1, _by(r, rank_by, group)))
+    return Leaderboard(
+        f"{title}: {group.title}", rank_by, _context(group), columns, tuple(rows), tuple(_remarks(group)), notes
+    )
+
+
+def _by(row: Row, rank_by: str, group: Group) -> float:
+    value = row.values.get(f"test/{rank_by}")
+    if value is None or np.isnan(value.mean):
+        return np.inf
+    return -value.mean if group.higher_is_better.get(rank_by, True) else value.mean
+
+
+def _columns(group: Group, rank_by: str) -> Iterator[Column]:
+    for track in TRACKS:
+        names = list(dict.fromkeys(m for r in group.records for m in r.metrics.get(track, {})))
+        for name in sorted(names, key=lambda n: n != rank_by):
+            numbers = [v for runs in group.runs for v in runs.values(track, name).values()]
+            yield Column(track, name, group.higher_is_better.get(name), _decimals(numbers))
+    for name in COSTS:
+        numbers = [v for runs in group.runs for v in _costs(runs, name).values()]
+        if numbers:
+            whole = all(float(v).is_integer() for v in numbers)
+            yield Column("cost", name, None, 0 if whole else _decimals(numbers))
+
+
+def _decimals(numbers: Sequence[float]) -> int:
+    """Digits that give the largest value of a column four significant ones, but at least one and at most four."""
+    finite = [abs(v) for v in numbers if np.isfinite(v)]
+    largest = max(finite, default=0.0)
+    return int(np.clip(3 - np.floor(np.log10(largest)), 1, 4)) if largest > 0 else 4
+
+
+def _costs(runs: Runs, name: str) -> dict[int, float]:
+    source = {seed: {**r.facts, **r.cost} for seed, r in runs.by_seed.items()}
+    return {seed: float(stated[name]) for seed, stated in source.items() if stated.get(name) is not None}
+
+
+def _row(runs: Runs, rank: int | None, columns: Sequence[Column], best: Mapping[str, frozenset[str]]) -> Row:
+    values = {}
+    for column in columns:
+        value = _value(runs, column, runs.title in best.get(column.key, ()))
+        if value is not None:
+            values[column.key] = value
+    facts = runs.facts
+    return Row(
+        runs.title,
+        rank,
+        str(facts.get("capacity", "")),
+        str(facts.get("trained_on", "")),
+        runs.control,
+        tuple(runs.by_seed),
+        values,
+    )
+
+
+def _value(runs: Runs, column: Column, best: bool) -> Value | None:
+    if column.heading == "cost":
+        costs = _costs(runs, column.name)
+        return Value(*statistics.mean_and_sd(list(costs.values())), None, costs) if costs else None
+    by_seed = runs.values(column.heading, column.name)
+    if not by_seed:
+        return None
+    mean, sd = statistics.mean_and_sd(list(by_seed.values()))
+    interval = image_interval(runs, column.heading, column.name, mean)
+    return Value(mean, sd, interval, by_seed, best, optimises(runs, column.name))
+
+
+def image_interval(runs: Runs, track: Track, metric: str, mean: float) -> Interval | None:
+    """Bootstrap interval over images around a stored ``mean``.
+
+    None if the summary is not the mean of the finite per-image values (a median, a rate, a set metric).
+    """
+    images = runs.images(track, metric, runs.values(track, metric))
+    if images is None or not np.isfinite(mean):
+        return None
+    averaged = statistics.over_seeds(images)
+    averaged = averaged[np.isfinite(averaged)]
+    if not averaged.size or not np.isclose(averaged.mean(), mean, rtol=1e-3, atol=1e-9):
+        return None
+    return statistics.mean_interval(images)
+
+
+def optimises(runs: Runs, metric: str) -> bool:
+    """Whether the method minimises this metric; an entry without a network ("lpips") covers every ``lpips@...``."""
+    stated = runs.facts.get("optimises", ())
+    return metric in stated or metric.split("@", maxsplit=1)[0] in stated
+
+
+def _remarks(group: Group) -> Iterator[Remark]:
+    for runs in group.runs:
+        for record in runs.others:
+            yield Remark(runs.title, int(record.cell["seed"]), record.status, record.reason)
+        for seed, record in runs.by_seed.items():
+            for what, reason in record.skipped.items():
+                yield Remark(runs.title, seed, f"{what} skipped", reason)
+            for track in TRACKS:
+                for name, summary in record.metrics.get(track, {}).items():
+                    if np.isnan(summary["value"]):
+                        yield Remark(runs.title, seed, f"{track}/{name}", "the measured value is not a number")
+    for cell in group.missing:
+        yield Remark(cell.method.title, cell.seed, "missing", "no record: the cell has not been run")
+
+
+def _context(group: Group) -> Context:
+    done = [r for r in group.records if r.status == "done"]
+    environments = [r.environment for r in done]
+    versions = [", ".join(f"{k} {v}" for k, v in sorted(e.get("versions", {}).items())) for e in environments]
+    return Context(
+        dataset=title_of(group.dataset),
+        dataset_options=group.dataset.get("options") or {},
+        dataset_checksum=next((str(r.facts["dataset_checksum"]) for r in done if "dataset_checksum" in r.facts), ""),
+        gan=title_of(group.gan),
+        gan_options=group.gan.get("options") or {},
+        budget=group.budget,
+        seeds=tuple(sorted({int(r.cell["seed"]) for r in group.records} | {c.seed for c in group.missing})),
+        images=_image_counts(done),
+        protocol={metric: protocol for r in done for metric, protocol in r.protocol.items()},
+        device=next((str(e["device"]) for e in environments if "device" in e), ""),
+        versions=tuple(dict.fromkeys(v for v in versions if v)),
+        commits=tuple(dict.fromkeys(str(e["commit"]) for e in environments if e.get("commit"))),
+        dirty=any(e.get("dirty") for e in environments),
+    )
+
+
+def _image_counts(records: Sequence[Record]) -> dict[str, int]:
+    """Images of each track: rows of the per-image file, else the largest count that a metric states."""
+    counts: dict[str, int] = {}
+    for record in records:
+        for track, summaries in record.metrics.items():
+            stored = image_table(record, "own" if track == "own" else "test")
+            stated = [int(s["n"]) for s in summaries.values() if "n" in s]
+            count = len(stored) if stored is not None else max(stated, default=0)
+            counts[track] = max(counts.get(track, 0), count)
+    return counts

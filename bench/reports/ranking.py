@@ -1,0 +1,72 @@
+"""Ranks and best values within a capacity class, with ties shown as ties."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.contracts import Track
+from bench.reports.gather import Group, Runs
+from bench.reports.paired import difference
+from bench.reports.statistics import tie_groups
+
+
+def ranks(group: Group, metric: str) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Competition ranks by a metric of the test track, within each capacity class; controls are not ranked.
+
+    Methods are ordered by their mean over seeds. The best one leads a tie group; each following method whose 95 %
+    interval of the paired difference to that leader contains 0 shares its rank (over images with values averaged
+    over seeds; over seeds for a metric without per-image values). The first that is clearly worse leads the next
+    group. So 1, 1, 3: the third method is worse than the first, which says nothing of the second.
+
+    Returns:
+        Rank of each method title (absent: control, not measured, not a number), and notes on pairs that no
+        interval could decide; those are ranked by their value alone.
+    """
+    placed: dict[str, int] = {}
+    undecided: list[str] = []
+    up = group.higher_is_better.get(metric, True)
+    for members in classes(group).values():
+        order = _best_first(members, "test", metric, up)
+
+        def tied(leader: Runs, other: Runs) -> bool:
+            gap = difference(leader, other, "test", metric, up)
+            if gap.sign is None:
+                undecided.append(f"{leader.title} and {other.title}")
+                return gap.mean == 0
+            return gap.sign == 0
+
+        placed.update(zip((r.title for r in order), tie_groups(order, tied), strict=True))
+    if not undecided:
+        return placed, ()
+    pairs = "; ".join(undecided)
+    return placed, (f"No interval of the difference in {metric} can be given (ranked by value alone) for: {pairs}.",)
+
+
+def best_methods(group: Group, track: Track, metric: str) -> frozenset[str]:
+    """Titles of the contenders with the best value of each capacity class, and of those tied with it."""
+    best: set[str] = set()
+    up = group.higher_is_better.get(metric)
+    if up is None:
+        return frozenset()
+    for members in classes(group).values():
+        order = _best_first(members, track, metric, up)
+        for runs in order:
+            gap = difference(order[0], runs, track, metric, up)
+            if runs is order[0] or gap.sign == 0 or (gap.sign is None and gap.mean == 0):
+                best.add(runs.title)
+    return frozenset(best)
+
+
+def classes(group: Group) -> dict[str, list[Runs]]:
+    """Contenders (no controls) that have a record, by capacity class."""
+    found: dict[str, list[Runs]] = {}
+    for runs in group.runs:
+        if runs.by_seed and not runs.control:
+            found.setdefault(str(runs.facts.get("capacity", "")), []).append(runs)
+    return found
+
+
+def _best_first(members: list[Runs], track: Track, metric: str, up: bool) -> list[Runs]:
+    means = {r.title: float(np.mean(list(v.values()))) for r in members if (v := r.values(track, metric))}
+    ranked = [r for r in members if r.title in means and not np.isnan(means[r.title])]
+    return sorted(ranked, key=lambda r: means[r.title], reverse=up)

@@ -1,0 +1,61 @@
+"""Leaderboards as one tidy CSV: a line a method and number, in full precision; gaps are lines with a reason."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bench.reports.leaderboard import Leaderboard
+
+CONDITIONS = ("title", "dataset", "dataset_checksum", "gan", "budget", "device", "rank_by")
+ABOUT = ("method", "rank", "capacity", "trained_on", "control")
+NUMBERS = ("track", "metric", "higher_is_better", "mean", "sd", "low", "high", "level")
+FIELDS = (*CONDITIONS, *ABOUT, *NUMBERS, "seeds", "best", "optimised", "status", "reason")
+
+
+def csv_text(boards: Sequence[Leaderboard]) -> str:
+    """``FIELDS`` as the header, then the lines of every table; empty where there is no value."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, FIELDS, lineterminator="\n")
+    writer.writeheader()
+    for board in boards:
+        c = board.context
+        shared = {
+            "title": board.title,
+            "dataset": c.dataset,
+            "dataset_checksum": c.dataset_checksum,
+            "gan": c.gan,
+            "budget": c.budget["name"],
+            "device": c.device,
+            "rank_by": board.rank_by,
+        }
+        writer.writerows(shared | line for line in _lines(board))
+    return out.getvalue()
+
+
+def _lines(board: Leaderboard) -> Iterator[dict[str, Any]]:
+    for row in board.rows:
+        about = {k: getattr(row, k) for k in ABOUT}
+        for column in board.columns:
+            value = row.values.get(column.key)
+            if value is None:
+                continue
+            interval = value.interval
+            yield about | {
+                "track": column.heading,
+                "metric": column.name,
+                "higher_is_better": column.higher_is_better,
+                "mean": value.mean,
+                "sd": value.sd,
+                "low": interval and interval.low,
+                "high": interval and interval.high,
+                "level": interval and interval.level,
+                "seeds": " ".join(map(str, value.by_seed)),
+                "best": value.best,
+                "optimised": value.optimised,
+                "status": "done",
+            }
+    for remark in board.remarks:
+        yield {"method": remark.method, "seeds": remark.seed, "status": remark.what, "reason": remark.reason}

@@ -1,0 +1,95 @@
+"""Leaderboards as LaTeX tables (packages booktabs and graphicx), a table a heading, texts escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bench.reports.leaderboard import Column, Heading, Leaderboard, Row
+from bench.reports.wording import ABSENT, HEADINGS, OPTIMISED, column_title, context_lines, legend, number
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    **{char: f"\\{char}" for char in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "±": r"$\pm$",
+    "·": r"$\cdot$",
+    "∞": r"$\infty$",
+    "†": r"$^\dagger$",
+    "–": "--",
+}
+
+
+def escape(text: str) -> str:
+    """Text that LaTeX prints as it stands."""
+    return "".join(_ESCAPES.get(char, char) for char in " ".join(text.split()))
+
+
+def latex(boards: Sequence[Leaderboard]) -> str:
+    """Every table; conditions and legend are the caption, gaps are comments under it."""
+    return "\n".join(line for board in boards for line in _board(board)) + "\n"
+
+
+def _board(board: Leaderboard) -> Iterator[str]:
+    for heading in HEADINGS:
+        if board.under(heading) and board.rows:
+            yield from _table(board, heading)
+    for remark in board.remarks:
+        reason = " ".join(remark.reason.split())
+        yield f"% not in the table: {remark.method}, seed {remark.seed}, {remark.what}: {reason}"
+    yield ""
+
+
+def _table(board: Leaderboard, heading: Heading) -> Iterator[str]:
+    columns = board.under(heading)
+    full = heading == "test"
+    about = ["rank", "method", "capacity", "trained on"] if full else ["method"]
+    yield r"\begin{table}"
+    yield r"\centering"
+    yield rf"\caption{{{_caption(board, heading)}}}"
+    yield r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+    yield rf"\begin{{tabular}}{{{('rlll' if full else 'l') + 'r' * len(columns)}}}"
+    yield r"\toprule"
+    yield " & ".join([*about, *(escape(column_title(c)) for c in columns)]) + r" \\"
+    yield r"\midrule"
+    controls = False
+    for row in board.rows:
+        if row.control and not controls:
+            controls = True
+            yield r"\midrule"
+            yield rf"\multicolumn{{{len(about) + len(columns)}}}{{l}}{{\emph{{controls}}}} \\"
+        yield " & ".join([*_about(row, full), *(_cell(row, c) for c in columns)]) + r" \\"
+    yield r"\bottomrule"
+    yield r"\end{tabular}}"
+    yield r"\end{table}"
+
+
+def _caption(board: Leaderboard, heading: Heading) -> str:
+    conditions = " ".join(f"{word}: {text}." for word, text in context_lines(board.context) if word != "Versions")
+    return escape(" ".join([f"{board.title}. {HEADINGS[heading]}.", conditions, *legend(board), *board.notes]))
+
+
+def _about(row: Row, full: bool) -> list[str]:
+    rank = escape(ABSENT) if row.rank is None else str(row.rank)
+    return [rank, escape(row.method), escape(row.capacity), escape(row.trained_on)] if full else [escape(row.method)]
+
+
+def _cell(row: Row, column: Column) -> str:
+    value = row.values.get(column.key)
+    if value is None:
+        return escape(ABSENT)
+    mean = escape(number(value.mean, column.decimals))
+    text = rf"\textbf{{{mean}}}" if value.best else mean
+    if value.optimised:
+        text += escape(OPTIMISED)
+    if value.sd is not None:
+        text += rf" {{\scriptsize $\pm$ {escape(number(value.sd, column.decimals))}}}"
+    if value.interval is not None:
+        low, high = (escape(number(v, column.decimals)) for v in (value.interval.low, value.interval.high))
+        text += rf" {{\scriptsize [{low}, {high}]}}"
+    return text

@@ -1,0 +1,100 @@
+"""Leaderboards as Markdown: a block a heading, with the conditions above and the gaps below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bench.reports.leaderboard import Column, Leaderboard, Remark, Row
+from bench.reports.wording import (
+    ABSENT,
+    HEADINGS,
+    OPTIMISED,
+    column_title,
+    context_lines,
+    legend,
+    number,
+    settings,
+    spread,
+)
+
+
+def markdown(boards: Sequence[Leaderboard]) -> str:
+    """Every table with its conditions, legend and list of what is missing."""
+    return "\n".join(line for board in boards for line in _board(board)).rstrip() + "\n"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A Markdown table; texts are escaped, first column left, others as they come."""
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def escape(text: str) -> str:
+    """Text that cannot break out of a Markdown table cell."""
+    return " ".join(text.replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;").split())
+
+
+def _board(board: Leaderboard) -> Iterator[str]:
+    yield f"# {board.title}"
+    yield ""
+    yield from (f"- **{word}:** {escape(text)}" for word, text in context_lines(board.context))
+    yield ""
+    if board.context.protocol:
+        yield "<details><summary>Protocol of every metric</summary>"
+        yield ""
+        yield from (f"- **{escape(m)}:** {escape(settings(p))}" for m, p in board.context.protocol.items())
+        yield ""
+        yield "</details>"
+        yield ""
+    for heading, words in HEADINGS.items():
+        columns = board.under(heading)
+        if columns and board.rows:
+            yield f"## {words}"
+            yield ""
+            yield from _block(board, columns, full=heading == "test")
+            yield ""
+    if not board.rows:
+        yield "No cell of this table is done."
+        yield ""
+    else:
+        yield "\n\n".join([*legend(board), *map(escape, board.notes)])
+        yield ""
+    yield from _gaps(board.remarks)
+
+
+def _block(board: Leaderboard, columns: Sequence[Column], full: bool) -> list[str]:
+    about = ["rank", "method", "capacity", "trained on"] if full else ["method"]
+    lines, controls = [], False
+    for row in board.rows:
+        if row.control and not controls:
+            controls = True
+            divider = ["", "*controls*"] if full else ["*controls*"]
+            lines.append([*divider, *[""] * (len(about) + len(columns) - len(divider))])
+        lines.append([*_about(row, full, board), *(_cell(row, column) for column in columns)])
+    return table([*about, *(escape(column_title(c)) for c in columns)], lines)
+
+
+def _about(row: Row, full: bool, board: Leaderboard) -> list[str]:
+    method = escape(row.method)
+    if len(row.seeds) < len(board.context.seeds):
+        method += f" ({len(row.seeds)} of {len(board.context.seeds)} seeds)"
+    rank = ABSENT if row.rank is None else str(row.rank)
+    return [rank, method, row.capacity, escape(row.trained_on)] if full else [method]
+
+
+def _cell(row: Row, column: Column) -> str:
+    value = row.values.get(column.key)
+    if value is None:
+        return ABSENT
+    mean = number(value.mean, column.decimals)
+    mark = OPTIMISED if value.optimised else ""
+    return (f"**{mean}**" if value.best else mean) + mark + spread(value, column.decimals)
+
+
+def _gaps(remarks: Sequence[Remark]) -> Iterator[str]:
+    if remarks:
+        yield "## Not in the table"
+        yield ""
+        rows = [[escape(r.method), str(r.seed), escape(r.what), escape(r.reason)] for r in remarks]
+        yield from table(["method", "seed", "what", "reason"], rows)
+        yield ""

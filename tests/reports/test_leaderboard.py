@@ -1,0 +1,205 @@
+"""Leaderboards: what is ranked, what is tied, what is refused, what is listed as missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.contracts import Budget, Cell, Choice
+from bench.errors import BenchError, UnknownName
+from bench.reports.leaderboard import leaderboards
+
+
+def board_of(records, rank_by="psnr", **more):
+    (board,) = leaderboards(records, rank_by, "quick", **more)
+    return board
+
+
+def row_of(board, method):
+    return next(row for row in board.rows if row.method == method)
+
+
+def test_ranks_are_per_capacity_class_and_ties_share_one(suite):
+    board = board_of(suite)
+    assert [(r.method, r.rank) for r in board.rows if r.capacity == "z"] == [
+        ("encoder", 1),
+        ("twin", 1),
+        ("worse", 3),
+        ("random", None),
+    ]
+    assert row_of(board, "wplus").rank == 1
+    assert board.rows[-1].control
+
+
+def test_best_is_marked_for_ties_too_and_never_for_controls(suite):
+    board = board_of(suite)
+    best = {r.method for r in board.rows if r.values["test/psnr"].best}
+    assert best == {"encoder", "twin", "wplus"}
+
+
+def test_values_are_means_over_seeds_with_sample_deviation(suite):
+    value = row_of(board_of(suite), "encoder").values["test/fid@inception"]
+    assert value.mean == pytest.approx(20.1)
+    assert value.sd == pytest.approx(0.1)
+    assert value.interval is None
+
+
+def test_interval_surrounds_a_per_image_mean(suite):
+    value = row_of(board_of(suite), "encoder").values["test/psnr"]
+    assert value.interval.low < value.mean < value.interval.high
+    assert value.interval.high - value.interval.low < 4
+
+
+def test_no_interval_for_a_summary_that_is_not_the_mean(make):
+    made = make("dfi", images={"psnr": np.arange(40.0)})
+    made.metrics["test"]["psnr"]["value"] = 3.0
+    assert row_of(board_of([made]), "dfi").values["test/psnr"].interval is None
+
+
+def test_optimised_metric_is_marked(suite):
+    values = row_of(board_of(suite), "encoder").values
+    assert values["test/psnr"].optimised
+    assert not values["test/lpips@alex"].optimised
+
+
+def test_family_name_marks_every_network(make):
+    made = make("dfi", images={"lpips@alex": np.ones(5)}, facts={"optimises": ["lpips"]})
+    assert row_of(board_of([made], "lpips@alex"), "dfi").values["test/lpips@alex"].optimised
+
+
+def test_lower_is_better_ranks_the_other_way(make):
+    low, high = (make(m, images={"mse": np.linspace(v, v + 0.1, 20)}) for m, v in [("low", 0.1), ("high", 0.9)])
+    assert [r.method for r in board_of([high, low], "mse").rows] == ["low", "high"]
+
+
+def test_set_metric_ties_by_t_interval_over_seeds(make):
+    fids = {"a": [10.0, 12.0, 11.0], "b": [10.5, 11.5, 11.2], "c": [30.0, 32.0, 31.0]}
+    records = [make(m, s, sets={"fid@inception": v}) for m, vs in fids.items() for s, v in enumerate(vs)]
+    assert {r.method: r.rank for r in board_of(records, "fid@inception").rows} == {"a": 1, "b": 1, "c": 3}
+
+
+def test_one_seed_of_a_set_metric_ranks_by_value_and_says_so(make):
+    records = [make("a", sets={"fid@inception": 2.0}), make("b", sets={"fid@inception": 1.0})]
+    board = board_of(records, "fid@inception")
+    assert [(r.method, r.rank) for r in board.rows] == [("b", 1), ("a", 2)]
+    assert "b and a" in board.notes[0]
+
+
+def test_one_record_alone_makes_a_table(make):
+    board = board_of([make("dfi", images={"psnr": np.arange(10.0)})])
+    assert board.rows[0].rank == 1
+    assert board.rows[0].values["test/psnr"].sd is None
+
+
+def test_nan_is_shown_unranked_with_a_remark(make):
+    bad = make("bad", images={"psnr": np.full(10, np.nan)})
+    board = board_of([make("good", images={"psnr": np.arange(10.0)}), bad])
+    assert row_of(board, "bad").rank is None
+    assert [(r.method, r.what) for r in board.remarks] == [("bad", "test/psnr")]
+
+
+def test_failed_skipped_and_missing_cells_are_listed(make):
+    good = make("good", images={"psnr": np.arange(10.0)})
+    good.skipped["test/accuracy"] = "no labels"
+    failed = make("bad", status="failed", reason="NaN loss")
+    cell = Cell(
+        Choice("digits", label="Digits"),
+        Choice("dcgan"),
+        Choice("late"),
+        2,
+        Budget(**good.cell["budget"]),
+        ("psnr",),
+    )
+    board = board_of([good, failed], missing=[cell])
+    listed = {(r.method, r.seed, r.reason.split(":")[0]) for r in board.remarks}
+    assert listed == {("good", 0, "no labels"), ("bad", 0, "NaN loss"), ("late", 2, "no record")}
+    assert [r.method for r in board.rows] == ["good"]
+    assert board.context.seeds == (0, 2)
+
+
+def test_a_table_of_failures_has_no_rows(make):
+    board = board_of([make("bad", status="failed", reason="out of memory")])
+    assert board.rows == ()
+    assert board.remarks[0].reason == "out of memory"
+
+
+def test_a_seed_that_failed_is_not_averaged_in(make):
+    records = [make("dfi", s, images={"psnr": np.arange(10.0) + s}) for s in range(2)]
+    records.append(make("dfi", 2, status="failed", reason="timeout"))
+    row = board_of(records).rows[0]
+    assert row.seeds == (0, 1)
+    assert row.values["test/psnr"].mean == 5.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"facts": {"dataset_checksum": "e" * 64}}, "dataset checksum differs"),
+        ({"facts": {"gan_checksum": "other"}}, "GAN checksum of seed 0 differs"),
+        ({"environment": {"device": "cuda"}}, "device differs: a .seed 0. has cpu, b .seed 0. has cuda"),
+        ({"protocol": {"psnr": {"range": "float"}}}, "protocol of psnr differs: .*range='uint8'.*range='float'"),
+    ],
+)
+def test_refuses_to_mix(make, change, words):
+    records = [make("a", images={"psnr": np.ones(9)}), make("b", images={"psnr": np.ones(9)}, **change)]
+    with pytest.raises(BenchError, match=words):
+        leaderboards(records, "psnr", "q")
+
+
+def test_refuses_different_numbers_of_images(make):
+    with pytest.raises(BenchError, match="set of test images differs"):
+        leaderboards([make("a", images={"psnr": np.ones(9)}), make("b", images={"psnr": np.ones(8)})], "psnr", "q")
+
+
+def test_refuses_set_metrics_over_different_counts(make):
+    few = make("b", sets={"fid@inception": 1.0})
+    few.metrics["test"]["fid@inception"]["n"] = 20
+    with pytest.raises(BenchError, match=r"number of test images of fid@inception differs: .* has 40, .* has 20"):
+        leaderboards([make("a", sets={"fid@inception": 1.0}), few], "fid@inception", "q")
+
+
+def test_refuses_two_records_of_one_cell(make):
+    twice = [make("a", images={"psnr": np.ones(9)}, key=key) for key in ("k1", "k2")]
+    with pytest.raises(BenchError, match="two records of a, seed 0"):
+        leaderboards(twice, "psnr", "q")
+
+
+def test_a_record_given_twice_counts_once(make):
+    made = make("a", images={"psnr": np.ones(9)})
+    assert len(board_of([made, made]).rows) == 1
+
+
+def test_budgets_datasets_and_gans_get_their_own_tables(make):
+    records = [
+        make("a", images={"psnr": np.ones(9)}),
+        make("b", images={"psnr": np.ones(9)}, budget={"fit_steps": 99}),
+        make("c", images={"psnr": np.ones(9)}, cell={"gan": {"name": "lsgan", "options": {}, "label": ""}}),
+    ]
+    assert [[r.method for r in b.rows] for b in leaderboards(records, "psnr", "q")] == [["a"], ["b"], ["c"]]
+
+
+def test_a_longer_time_limit_is_not_another_budget(make):
+    records = [make(m, images={"psnr": np.ones(9)}, budget={"timeout": t}) for m, t in [("a", 1.0), ("b", 2.0)]]
+    assert len(leaderboards(records, "psnr", "q")) == 1
+
+
+def test_same_name_with_other_options_is_told_apart(make):
+    records = [
+        make("dfi", images={"psnr": np.ones(9)}, key="k1"),
+        make("dfi", images={"psnr": np.ones(9)}, key="k2", options={"depth": 3}),
+    ]
+    assert {r.method for r in board_of(records).rows} == {"dfi (defaults)", "dfi (depth=3)"}
+
+
+def test_unknown_ranking_metric_is_named(suite):
+    with pytest.raises(UnknownName, match=r"metric to rank by 'pnsr'.*did you mean 'psnr'"):
+        leaderboards(suite, "pnsr", "quick")
+
+
+def test_context_says_what_the_numbers_share(suite):
+    context = board_of(suite).context
+    assert context.dataset == "Digits"
+    assert context.images == {"test": 40, "own": 10}
+    assert context.commits == ("abc1234",)
+    assert not context.dirty
+    assert "timeout" not in context.budget
