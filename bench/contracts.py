@@ -414,6 +414,14 @@ class FeatureNetwork(ABC):
     """A frozen network that metrics look through. Weights come from a known file and are checked."""
 
     name: ClassVar[str]
+    layers: ClassVar[tuple[str, ...]] = ()
+    """Names of the spatial maps that ``embed`` gives; empty if it gives none."""
+    classes: ClassVar[int] = 0
+    """How many classes its logits tell apart; 0 for a network that is no classifier."""
+
+    def accepts(self, shape: Shape) -> str | None:
+        """None, or the reason why the network cannot look at images of this shape."""
+        return None
 
     @abstractmethod
     def protocol(self) -> dict[str, Any]:
@@ -466,6 +474,9 @@ class Metric(ABC):
 
         Args:
             values: every per-image value in order, or None for a set metric.
+
+        Raises:
+            NotApplicable: only the whole set showed that the metric makes no sense here; recorded as skipped.
         """
 
 

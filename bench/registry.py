@@ -159,33 +159,6 @@ def load(kind: str, name: str) -> type[Any]:
     return cls
 
 
-def fingerprint(kind: str, name: str) -> str:
-    """Hash of the code that defines a name: comments, docstrings and layout do not change it.
-
-    It is part of every key, so an edited method is run again and a re-formatted one is not.
-    """
-    entry = find(kind, name)
-    path = entry.path or _module_file(entry.module)
-    if path is None or entry.error:
-        return f"{entry.module}:{entry.attribute}"
-    return code_fingerprint(path)
-
-
-@cache
-def _code_fingerprint(path: Path, stamp: tuple[int, int]) -> str:
-    tree = ast.parse(path.read_bytes())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [n for n in node.body if not _is_text(n)] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
-
-
-def code_fingerprint(path: Path) -> str:
-    """Hash of a Python file's syntax tree without docstrings and bare strings."""
-    stat = path.stat()
-    return _code_fingerprint(path, (stat.st_mtime_ns, stat.st_size))
-
-
 # ------------------------------------------------------------------------------------------------- scanning
 
 
@@ -240,20 +213,8 @@ def _decorated_name(call: ast.expr) -> tuple[str, str] | None:
     return (kind, value) if kind in ROOMS and isinstance(value, str) else None
 
 
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
 def _place(entry: Entry) -> str:
     return str(entry.path) if entry.path else f"{entry.origin} ({entry.module})"
-
-
-def _module_file(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
-    return Path(spec.origin) if spec and spec.origin else None
 
 
 def _plugin_module(path: Path) -> str:

@@ -1,0 +1,98 @@
+"""The suite from Python: run, read and compare. The command line calls these same functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.contracts import Cell, Record
+from bench.registry import add_plugin
+from bench.runner import Observer, Planned, plan, run_cells
+from bench.settings import home
+from bench.store import Store
+from bench.suite import Suite, open_suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left: its suite, its cells, and one record a cell."""
+
+    suite: Suite
+    cells: list[Cell]
+    records: list[Record]
+
+    @property
+    def failed(self) -> list[Record]:
+        """Records of cells that failed."""
+        return [r for r in self.records if r.status == "failed"]
+
+
+def cells_of(
+    suite: Suite,
+    budget: str | None = None,
+    *,
+    methods: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    plugins: Sequence[Path] = (),
+) -> list[Cell]:
+    """Cells of a suite; the methods of plug-in files join those of the suite.
+
+    Raises:
+        UnknownName: method or budget unknown.
+        BenchError: a plug-in file that registers nothing, or a name that is taken.
+    """
+    extra = [entry.name for path in plugins for entry in add_plugin(path) if entry.kind == "method"]
+    if methods:
+        extra = [name for name in extra if name not in methods]
+    return suite.cells(budget, methods=methods, seeds=seeds, extra=extra)
+
+
+def run_suite(
+    name: str,
+    budget: str | None = None,
+    *,
+    methods: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    plugins: Sequence[Path] = (),
+    store: Store | None = None,
+    observer: Observer | None = None,
+    retry_failed: bool = False,
+) -> Outcome:
+    """Run a suite, or the part of it that is not stored.
+
+    Args:
+        name: a suite's name, or the path of a TOML file.
+        budget: "smoke", "cpu" or "paper"; the suite's default if None.
+        methods: only these.
+        seeds: in place of the suite's.
+        plugins: files with further methods.
+        store: the user's by default.
+        observer: who is told how it goes.
+        retry_failed: run failed cells again.
+    """
+    suite = open_suite(name)
+    cells = cells_of(suite, budget, methods=methods, seeds=seeds, plugins=plugins)
+    return Outcome(suite, cells, run_cells(cells, store, observer, retry_failed=retry_failed))
+
+
+def run(name: str, budget: str | None = None, **options: object) -> pd.DataFrame:
+    """Run a suite and return its results, one row a method and seed; ``options`` as ``run_suite`` takes them."""
+    from bench.reports.leaderboard import frame
+
+    return frame(run_suite(name, budget, **options).records)  # type: ignore[arg-type]
+
+
+def look_up(name: str, budget: str | None = None, *, store: Store | None = None) -> tuple[Suite, list[Planned]]:
+    """A suite's cells with what is stored of them; runs nothing and needs no torch."""
+    suite = open_suite(name)
+    return suite, plan(suite.cells(budget), store or Store())
+
+
+def reports_folder(suite: Suite, budget: str) -> Path:
+    """Where a run's reports go unless told otherwise."""
+    return home() / "reports" / f"{suite.name}-{budget}"

@@ -1,0 +1,277 @@
+"""Words in, calls out: the command ``ganinv``. Every command is a few lines over ``bench.api`` and its neighbours."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import console
+from bench.contracts import Record
+from bench.errors import BenchError
+
+app = typer.Typer(
+    help="Measure GAN inversion: run suites, compare methods, read leaderboards.\n\n"
+    "Start with:  ganinv run quickstart",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data_app = typer.Typer(help="Datasets: what is here, and how to get the rest.", no_args_is_help=True)
+new_app = typer.Typer(help="Write a new method.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(new_app, name="new")
+
+SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a TOML file.")]
+BudgetName = Annotated[
+    str | None, typer.Option("--budget", help="smoke, cpu or paper; the suite's default if left out.")
+]
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A Python file with further methods (runs its code).")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for the reports.")]
+Records = Annotated[Path | None, typer.Option("--records", help="Read records from this folder, not from the store.")]
+
+
+class Kind(StrEnum):
+    """What ``ganinv list`` lists."""
+
+    methods = "methods"
+    gans = "gans"
+    datasets = "datasets"
+    metrics = "metrics"
+    features = "features"
+    suites = "suites"
+
+
+class Format(StrEnum):
+    """Formats of ``ganinv report``."""
+
+    md = "md"
+    csv = "csv"
+    tex = "tex"
+    json = "json"
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[Kind | None, typer.Argument(help="One kind; all if left out.")] = None, plugin: Plugins = None
+) -> None:
+    """List what is registered.
+
+    Example:  ganinv list methods
+    """
+    from bench.overview import listing, open_plugins
+
+    open_plugins(plugin or [])
+    for each in [kind] if kind else list(Kind):
+        console.table(each.value, ("name", "what it is", "from"), listing(each.value))
+        console.note("")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Any registered name: dfi, psnr, fashion-mnist/dcgan, quickstart ...")],
+) -> None:
+    """Show everything known of one name: options, protocol, provenance.
+
+    Example:  ganinv show psnr
+    """
+    from bench.overview import describe
+
+    for title, rows in describe(name):
+        console.table(title, ("", ""), rows)
+        console.note("")
+
+
+@app.command()
+def run(
+    suite: SuiteName,
+    budget: BudgetName = None,
+    methods: Annotated[str | None, typer.Option(help="Only these: dfi,dfi+opt")] = None,
+    seeds: Annotated[str | None, typer.Option(help="In place of the suite's: 0,1,2 or 0-4")] = None,
+    plugin: Plugins = None,
+    out: Out = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+) -> None:
+    """Run a suite, resume it, or rank your own method in it.
+
+    Stored cells are not run again; an interrupted run goes on where it stopped.
+
+    Examples:  ganinv run quickstart    |    ganinv run quickstart --plugin my_method.py
+    """
+    from bench.api import reports_folder, run_suite
+    from bench.publish import publish
+    from bench.suite import parse_seeds
+
+    with console.interruptible(), console.RunDisplay() as display:
+        outcome = run_suite(
+            suite,
+            budget,
+            methods=methods.split(",") if methods else None,
+            seeds=parse_seeds(seeds) if seeds else None,
+            plugins=plugin or [],
+            observer=display.observer(),
+            retry_failed=retry_failed,
+        )
+    folder = out or reports_folder(outcome.suite, outcome.cells[0].budget.name)
+    for table in publish(outcome.suite, outcome.records, folder):
+        console.out.print(table)
+    console.note(f"\nReports and figures: {folder}")
+    if outcome.failed:
+        console.note("Failed cells are kept with their reason; --retry-failed runs them again.")
+        raise typer.Exit(1)
+    console.note(f"Next: ganinv compare {suite} METHOD_A METHOD_B, or add your own with ganinv new method NAME")
+
+
+@app.command()
+def status(suite: SuiteName, budget: BudgetName = None) -> None:
+    """Show which cells of a suite are stored, failed or missing.
+
+    Example:  ganinv status quickstart
+    """
+    from bench.api import look_up
+
+    _, planned = look_up(suite, budget)
+    rows = [
+        (p.cell.dataset.title, p.cell.gan.title, p.cell.method.title, str(p.cell.seed), *_state(p.record))
+        for p in planned
+    ]
+    console.table(
+        f"{suite}, budget {planned[0].cell.budget.name}",
+        ("dataset", "gan", "method", "seed", "state", "reason"),
+        rows,
+    )
+
+
+@app.command()
+def report(
+    suite: SuiteName,
+    budget: BudgetName = None,
+    format_: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.md,
+    records: Records = None,
+    out: Out = None,
+) -> None:
+    """Print a suite's leaderboard from stored records; runs nothing. With --out, write all reports and figures.
+
+    Example:  ganinv report quickstart --format tex
+    """
+    from bench.publish import publish, stored, text_report
+
+    opened, found, missing = stored(suite, budget, records)
+    if out:
+        publish(opened, found, out, missing)
+        console.note(f"Reports and figures: {out}")
+    else:
+        typer.echo(text_report(opened, found, format_.value, missing))
+
+
+@app.command()
+def compare(
+    suite: SuiteName, method_a: str, method_b: str, budget: BudgetName = None, records: Records = None
+) -> None:
+    """Compare two methods of a suite, paired over the same images.
+
+    Example:  ganinv compare quickstart dfi dfi+opt
+    """
+    from bench.publish import stored
+    from bench.reports.compare import compare as paired
+    from bench.reports.compare import render_comparison
+
+    _, found, _ = stored(suite, budget, records)
+    typer.echo(render_comparison(paired(found, method_a, method_b)))
+
+
+@app.command()
+def check(method: Annotated[str, typer.Argument(help="A registered method, or the path of a plug-in file.")]) -> None:
+    """Run the contract tests on a method: shapes, determinism, batch independence, state, no peeking.
+
+    Example:  ganinv check my_method.py
+    """
+    from bench.check import check_method
+
+    outcomes = check_method(method)
+    for outcome in outcomes:
+        mark = "ok  " if outcome.passed else "FAIL"
+        console.note(f"{mark} {outcome.name}{': ' + outcome.message if outcome.message else ''}".replace("[", "\\["))
+    if not all(outcome.passed for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has: device, places, datasets, weights, versions."""
+    from bench.overview import diagnosis
+
+    for title, rows in diagnosis():
+        console.table(title, ("", ""), rows)
+        console.note("")
+
+
+@app.command("train-classifier")
+def train_classifier(dataset: Annotated[str, typer.Argument(help="A dataset with labels.")], out: Out = None) -> None:
+    """Train the small classifier that serves as a dataset's feature network.
+
+    Example:  ganinv train-classifier fashion-mnist --out models/
+    """
+    from bench.publish import train_domain_classifier
+
+    with console.interruptible(), console.RunDisplay() as display:
+        path, accuracy = train_domain_classifier(dataset, out, display.observer())
+    console.note(f"test accuracy {accuracy:.4f}; weights: {path}")
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """Show which datasets are here, and which are not and why."""
+    from bench.datasets.catalogue import catalogue
+
+    rows = [(s.name, "here" if s.available else "not here", s.place) for s in catalogue()]
+    console.table("datasets", ("name", "", "where, or why not"), rows)
+
+
+@data_app.command("get")
+def data_get(name: str) -> None:
+    """Fetch a dataset into the data folder, if it is not here already.
+
+    Example:  ganinv data get fashion-mnist
+    """
+    from bench.datasets.catalogue import get
+
+    console.note(f"{name}: {get(name)}")
+
+
+@new_app.command("method")
+def new_method(name: str, folder: Annotated[Path, typer.Option(help="Where to write.")] = Path()) -> None:
+    """Write a working method and its test, ready to change.
+
+    Example:  ganinv new method my_method
+    """
+    from bench.scaffold import new_method as write
+
+    method, test = write(name, folder)
+    console.note(f"wrote {method} and {test}")
+    console.note(f"next:  ganinv check {method}    then    ganinv run quickstart --plugin {method}")
+
+
+def _state(record: Record | None) -> tuple[str, str]:
+    return ("missing", "") if record is None else (record.status, record.reason)
+
+
+def main() -> None:
+    """Entry point: every error is one line, and its exit code is not 0."""
+    warnings.showwarning = console.warning_line
+    try:
+        app()
+    except BenchError as error:
+        console.error_line(str(error))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

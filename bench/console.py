@@ -1,0 +1,137 @@
+"""What the command line shows: progress bars, tables and closing lines. No logic beyond layout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from bench.contracts import Cell, Record
+from bench.runner import Observer, Planned
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+out = Console()
+err = Console(stderr=True)
+
+
+def error_line(message: str) -> None:
+    """One line on the error stream."""
+    err.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """One line on the output."""
+    out.print(message, highlight=False, soft_wrap=True)
+
+
+def warning_line(message: Warning | str, *rest: Any, **more: Any) -> None:
+    """A warning as one line on the error stream; the signature is that of ``warnings.showwarning``."""
+    err.print(f"[yellow]warning:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn Ctrl-C into a clear last line and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print("interrupted: finished cells are stored; the same command goes on from here", highlight=False)
+        sys.exit(130)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain table; cells are shown as they are, without markup."""
+    grid = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*(escape(cell) for cell in row))
+    out.print(grid)
+
+
+def cell_title(cell: Cell) -> str:
+    """How a cell is named in progress and messages."""
+    return f"{cell.dataset.title} · {cell.gan.title} · {cell.method.title} · seed {cell.seed}"
+
+
+class RunDisplay:
+    """Progress of a run: one bar for the cells, one for the work in hand, a line for each finished cell."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=err,
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._cells: TaskID | None = None
+        self._work: TaskID | None = None
+        self._what = ""
+        self.total = 0
+
+    def __enter__(self) -> RunDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def observer(self) -> Observer:
+        """The callbacks that a run calls."""
+        return Observer(
+            plan=self._plan,
+            started=self._started,
+            finished=self._finished,
+            progress=self._step,
+            waiting=lambda cell: err.print(f"waiting for another process: {escape(cell_title(cell))}"),
+        )
+
+    def _plan(self, planned: Sequence[Planned]) -> None:
+        stored = sum(p.record is not None for p in planned)
+        self.total = len(planned) - stored
+        err.print(f"{len(planned)} cells: {stored} stored, {self.total} to run")
+        if self.total:
+            self._cells = self._progress.add_task("cells", total=self.total, figures="")
+
+    def _started(self, cell: Cell, number: int, total: int) -> None:
+        self._progress.console.print(f"[{number}/{total}] {escape(cell_title(cell))}", highlight=False, markup=False)
+
+    def _finished(self, cell: Cell, record: Record) -> None:
+        if self._cells is not None:
+            self._progress.advance(self._cells)
+        if record.status != "done":
+            self._progress.console.print(f"  [red]{record.status}[/]: {escape(record.reason)}", highlight=False)
+
+    def _step(self, what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
+        shown = " ".join(f"{name} {value:.3g}" for name, value in figures.items())
+        if self._work is None or what != self._what:
+            if self._work is not None:
+                self._progress.remove_task(self._work)
+            self._work, self._what = self._progress.add_task(what, total=steps, figures=shown), what
+        self._progress.update(self._work, completed=step, total=steps, figures=shown)

@@ -1,0 +1,148 @@
+"""Answers to "what is there?": listings, everything known of one name, and the state of this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import registry
+from bench.contracts import DatasetSource, FeatureNetwork, Metric
+from bench.errors import unknown
+from bench.gans.shipped import shipped_gans
+from bench.options import create
+from bench.settings import data_folder, device, home, shipped_folder
+from bench.suite import open_suite, suite_files
+
+Rows = list[tuple[str, str]]
+Section = tuple[str, Rows]
+
+_KINDS = {"methods": ("method", "refiner"), "gans": ("gan",), "datasets": ("dataset",), "metrics": ("metric",)}
+
+
+def open_plugins(paths: Iterable[Path]) -> None:
+    """Make plug-in files known."""
+    for path in paths:
+        registry.add_plugin(path)
+
+
+def listing(kind: str) -> list[tuple[str, str, str]]:
+    """Rows of ``ganinv list``: name, summary, origin; read from source, without importing anything."""
+    if kind == "suites":
+        return [(name, open_suite(name).title, str(path)) for name, path in suite_files().items()]
+    rows = []
+    for each in _KINDS.get(kind, (kind,)):
+        for entry in registry.entries(each).values():
+            name = f"+{entry.name}" if each == "refiner" else entry.name
+            summary = f"BROKEN: {entry.error}" if entry.error else entry.summary
+            rows.append((name, summary, entry.origin))
+    if kind == "gans":
+        rows += [(name, "a trained model that ships", path.name) for name, path in shipped_gans().items()]
+    return rows
+
+
+def describe(name: str) -> list[Section]:
+    """Everything known of a name, whatever its kind.
+
+    Raises:
+        UnknownName: nothing is called so.
+    """
+    if name in shipped_gans():
+        return [(f"GAN {name}", _weights_rows(shipped_gans()[name]))]
+    if name in suite_files():
+        return [_suite_section(name)]
+    base = re.split("[@:]", name.rpartition("+")[2])[0]
+    found = [(kind, registry.entries(kind)[base]) for kind in registry.ROOMS if base in registry.entries(kind)]
+    if not found:
+        known = (
+            {n for kind in registry.ROOMS for n in registry.entries(kind)} | set(suite_files()) | set(shipped_gans())
+        )
+        raise unknown("name", name, known)
+    return [_entry_section(kind, name, entry) for kind, entry in found]
+
+
+def diagnosis() -> list[Section]:
+    """What this machine has: device, places, datasets, feature networks, versions."""
+    from bench.datasets.catalogue import catalogue
+    from bench.machine import PACKAGES, device_name, package_version
+    from bench.metrics.weights import weights_available
+
+    metrics = sorted({m for suite in suite_files() for m in open_suite(suite).metrics if "@" in m})
+    networks = [f"lpips@{n}" if n in {"alex", "vgg"} else f"fid@{n}" for n in registry.entries("features")]
+    places = [("home (GANINV_HOME)", f"{home()}{'' if _writable(home()) else '  NOT WRITABLE'}")]
+    places += [("data", str(data_folder())), ("shipped models", str(shipped_folder()))]
+    return [
+        ("machine", [("device", device_name(device())), ("cores", str(os.cpu_count())), *places]),
+        ("datasets", [(s.name, s.place if s.available else f"not here: {s.place}") for s in catalogue()]),
+        ("feature networks", [(m, weights_available(m) or "here") for m in sorted({*metrics, *networks})]),
+        ("versions", [(p, package_version(p)) for p in PACKAGES]),
+    ]
+
+
+def _entry_section(kind: str, name: str, entry: registry.Entry) -> Section:
+    rows: Rows = [("summary", entry.summary), ("from", f"{entry.origin} {entry.path or entry.module}")]
+    cls = registry.load(kind, entry.name)
+    rows += _declared(cls)
+    rows += [(f"option {f.name}", f"{f.type}, default {_default(f)}") for f in dataclasses.fields(cls) if f.init]
+    if issubclass(cls, DatasetSource) and ":" not in name:
+        here, place = (False, f"{entry.name}:ARGUMENT") if _needs_argument(cls) else create(kind, name).availability()
+        rows.append(("here" if here else "not here", place))
+    if issubclass(cls, Metric | FeatureNetwork) and not (_needs_argument(cls) and "@" not in name):
+        protocol: dict[str, Any] = create(kind, name).protocol()
+        rows += [(f"protocol {key}", json.dumps(value)) for key, value in protocol.items()]
+    return f"{kind} {name}", rows
+
+
+def _declared(cls: type[Any]) -> Rows:
+    words = ("capacity", "trained_on", "optimises", "control", "higher_is_better", "per_image", "tracks", "unit")
+    return [(word.replace("_", " "), str(getattr(cls, word))) for word in words if hasattr(cls, word)]
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if field.default is not dataclasses.MISSING:
+        return repr(field.default)
+    return "none: required" if field.default_factory is dataclasses.MISSING else repr(field.default_factory())
+
+
+def _needs_argument(cls: type[Any]) -> bool:
+    fields: Sequence[dataclasses.Field[Any]] = [f for f in dataclasses.fields(cls) if f.init]
+    return bool(fields) and _default(fields[0]).startswith("none")
+
+
+def _suite_section(name: str) -> Section:
+    suite = open_suite(name)
+    rows: Rows = [("title", suite.title), ("description", suite.description), ("file", str(suite.path))]
+    for what in ("datasets", "gans", "methods"):
+        rows.append((what, ", ".join(choice.title for choice in getattr(suite, what))))
+    rows += [("metrics", ", ".join(suite.metrics)), ("rank by", suite.rank_by), ("seeds", str(list(suite.seeds)))]
+    for budget in suite.budgets.values():
+        numbers = ", ".join(f"{k} {v:g}" for k, v in dataclasses.asdict(budget).items() if k != "name")
+        rows.append((f"budget {budget.name}", numbers))
+    return f"suite {name}", rows
+
+
+def _weights_rows(path: Path) -> Rows:
+    """Metadata of a safetensors file, read from its header."""
+    from bench.files import sha256
+
+    with path.open("rb") as handle:
+        header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
+    metadata = header.get("__metadata__", {})
+    numbers = sum(_size(t["shape"]) for n, t in header.items() if n != "__metadata__")
+    return [("file", str(path)), ("sha256", sha256(path)), ("numbers", f"{numbers:,}"), *sorted(metadata.items())]
+
+
+def _size(shape: Sequence[int]) -> int:
+    size = 1
+    for side in shape:
+        size *= side
+    return size
+
+
+def _writable(folder: Path) -> bool:
+    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    return os.access(existing, os.W_OK)

@@ -1,0 +1,96 @@
+"""From a suite and its records to what people read: tables on screen, reports on disk, comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.api import look_up
+from bench.contracts import Budget, Cell, Dataset, Record
+from bench.errors import BenchError
+from bench.store import read_records
+from bench.suite import Suite, open_suite
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from bench.runner import Observer
+
+
+def stored(suite: str, budget: str | None, folder: Path | None) -> tuple[Suite, list[Record], list[Cell]]:
+    """A suite, its stored records, and the cells that are missing.
+
+    Args:
+        suite: name or path.
+        budget: name, or None for the suite's default.
+        folder: read every record of this folder, whatever its key; None reads the store.
+
+    Raises:
+        BenchError: nothing is stored.
+    """
+    if folder is not None:
+        return open_suite(suite), read_records(folder), []
+    opened, planned = look_up(suite, budget)
+    records = [p.record for p in planned if p.record is not None]
+    if not records:
+        raise BenchError(
+            f"suite {suite}, budget {planned[0].cell.budget.name}: nothing is stored; ganinv run {suite}"
+        )
+    return opened, records, [p.cell for p in planned if p.record is None]
+
+
+def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequence[Cell] = ()) -> list[Table]:
+    """Write every report of a suite into a folder; return the leaderboards as terminal tables."""
+    from bench.reports.leaderboard import leaderboards
+    from bench.reports.render_terminal import render_terminal
+    from bench.reports.write import write_reports
+
+    boards = leaderboards(records, suite.rank_by, suite.title, missing)
+    write_reports(
+        records, folder, title=suite.title, rank_by=suite.rank_by, missing=missing, claims=claims_file(suite)
+    )
+    return [render_terminal(board) for board in boards]
+
+
+def text_report(suite: Suite, records: Sequence[Record], fmt: str, missing: Sequence[Cell] = ()) -> str:
+    """The leaderboards of a suite as Markdown, CSV, LaTeX or JSON."""
+    from bench.reports.leaderboard import leaderboards
+    from bench.reports.render import render
+
+    return render(leaderboards(records, suite.rank_by, suite.title, missing), fmt)
+
+
+def claims_file(suite: Suite) -> Path | None:
+    """The claims file that a suite answers, beside the suite's file.
+
+    Raises:
+        BenchError: the suite names a file that is not there.
+    """
+    if not suite.claims:
+        return None
+    path = suite.path.parent / suite.claims
+    if not path.is_file():
+        raise BenchError(f"{suite.path}: claims file {path} is not there")
+    return path
+
+
+def train_domain_classifier(name: str, out: Path | None, observer: Observer) -> tuple[Path, float]:
+    """Train the classifier of a dataset, save its weights, and return their place and the test accuracy.
+
+    Raises:
+        BenchError: the dataset has no labels, or cannot be loaded.
+    """
+    from bench.loop import Run, silent
+    from bench.machine import check_device
+    from bench.metrics.classifier import save_classifier, train_classifier
+    from bench.options import create
+    from bench.settings import device, home
+
+    check_device(device())
+    data: Dataset = create("dataset", name).load()
+    budget = Budget("classifier", 0, 0, 0, 0, 0, 0, 0, timeout=float("inf"))
+    run = Run(budget, seed=0, device=device(), progress=observer.progress or silent)
+    path = (out or home() / "models") / f"{name}-cnn.safetensors"
+    metadata = save_classifier(path, train_classifier(data.without_test(), run), data, run.seed)
+    return path, float(metadata["test_accuracy"])

@@ -1,0 +1,376 @@
+"""Train, fit, invert, measure: each a plain function of a cell and its upstream artefacts.
+
+Every stage first asks the store for its result, and what it computes it stores before it returns. A method gives
+codes; only this room decodes them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from bench.contracts import Cell, Dataset, Gan, Images, Inverter, Record, Refiner
+from bench.datasets.guard import forbid_test_split
+from bench.errors import ContractError, Diverged
+from bench.files import digest
+from bench.gans.checkpoints import load_gan, save_gan
+from bench.gans.shipped import gan_file
+from bench.keys import Keys, cell_facts
+from bench.loop import Progress, Run, silent
+from bench.machine import environment, peak_memory, reset_peak_memory, synchronise, time_limit
+from bench.metrics.evaluation import Evaluation, evaluate, open_metrics
+from bench.options import create
+from bench.store import Artefact, Store
+
+
+@dataclass
+class Bench:
+    """What all cells of a run share: the store, the device, progress, and the last GAN and dataset kept in memory."""
+
+    store: Store
+    device: str
+    progress: Progress = silent
+    _kept: dict[str, tuple[str, Any]] = field(default_factory=dict)
+
+    def keep(self, what: str, key: str, make: Callable[[], Any]) -> Any:
+        """The thing of this key, made once while it stays the latest of its kind."""
+        if self._kept.get(what, ("", None))[0] != key:
+            self._kept.pop(what, None)
+            self._kept[what] = (key, make())
+        return self._kept[what][1]
+
+
+@dataclass
+class Method:
+    """An inverter with the refiners that follow it."""
+
+    base: Inverter
+    refiners: list[Refiner]
+
+    def bind(self, gan: Gan, run: Run) -> None:
+        """Hand the GAN and the run to every part."""
+        for part in (self.base, *self.refiners):
+            part.gan, part.run = gan, run
+
+    def invert(self, x: Tensor) -> Tensor:
+        """Codes ``[B, d]`` of images in [-1, 1]: the inverter's, refined in turn."""
+        codes = self.base.invert(x)
+        for refiner in self.refiners:
+            codes = refiner.refine(x, checked_codes(codes, x, self.base.gan))
+        return codes
+
+    @property
+    def optimises(self) -> list[str]:
+        """Metrics that any part minimises directly."""
+        return sorted({name for part in (self.base, *self.refiners) for name in part.optimises})
+
+
+def open_method(cell: Cell) -> Method:
+    """Build a cell's method from its options.
+
+    Raises:
+        UnknownName: method, refiner or option unknown.
+        ContractError: a plug-in that cannot be imported.
+    """
+    name, *refiners = cell.method.name.split("+")
+    options = {k: v for k, v in cell.method.options.items() if k not in refiners}
+    base = create("method", name, options)
+    if not isinstance(base, Inverter):
+        raise ContractError(f"method '{name}' is not an Inverter (bench.contracts)")
+    return Method(base, [create("refiner", r, cell.method.options.get(r, {})) for r in refiners])
+
+
+def seed_of(*parts: Any) -> int:
+    """63-bit seed from what identifies a piece of work."""
+    return int(digest(list(parts)), 16) & (2**63 - 1)
+
+
+# ------------------------------------------------------------------------------------------------- stages
+
+
+def load_data(bench: Bench, cell: Cell) -> Dataset:
+    """The cell's dataset, kept in memory between cells."""
+    name = digest([cell.dataset.name, dict(cell.dataset.options)])
+    loaded: Dataset = bench.keep(
+        "data", name, lambda: create("dataset", cell.dataset.name, cell.dataset.options).load()
+    )
+    return loaded
+
+
+def train(bench: Bench, cell: Cell, keys: Keys) -> tuple[Gan, dict[str, Any]]:
+    """The cell's GAN, frozen, and its facts; trained if the store lacks it, read if its name is a file.
+
+    Raises:
+        Diverged: training diverged or collapsed, in this run or when it was first tried.
+    """
+
+    def read() -> tuple[Gan, dict[str, Any]]:
+        path = gan_file(cell.gan.name)
+        if path is not None:
+            gan = load_gan(path)
+            return gan.to(bench.device).freeze(), {"seconds": 0.0, "gan_file": path.name}
+        with bench.store.lock("train", keys.train):
+            artefact = bench.store.artefact("train", keys.train) or _train(bench, cell, keys)
+        return load_gan(artefact.file("gan.safetensors")).to(bench.device).freeze(), artefact.meta
+
+    gan, meta = bench.keep("gan", keys.train, read)
+    _check_match(gan, load_data(bench, cell))
+    return gan, meta
+
+
+def _train(bench: Bench, cell: Cell, keys: Keys) -> Artefact:
+    from bench.gans.training import train_gan
+
+    earlier = bench.store.failure("train", keys.train)
+    if earlier:
+        raise Diverged(earlier["reason"])
+    data = load_data(bench, cell)
+    run = _run(bench, cell, keys.train, "train")
+    recipe = create("gan", cell.gan.name, cell.gan.options)
+    started = time.monotonic()
+    grid = bench.store.checkpoint("train", keys.train).with_suffix(".png")
+    try:
+        with time_limit(cell.budget.timeout, "train"):
+            gan = train_gan(recipe, data.train.first(cell.budget.train_images).to(bench.device), run, grid)
+    except Diverged as error:
+        bench.store.put_failure("train", keys.train, {"reason": str(error)})
+        raise
+    meta = {"seconds": time.monotonic() - started, "seed": run.seed, "figures": run.figures, "cell": cell_facts(cell)}
+    writers: dict[str, Callable[[Any], None]] = {
+        "gan.safetensors": lambda path: save_gan(gan, path, {"key": keys.train, "seed": run.seed})
+    }
+    if grid.is_file():
+        writers["grid.png"] = lambda path: path.write_bytes(grid.read_bytes())
+    artefact = bench.store.put("train", keys.train, writers, meta)
+    run.finish()
+    grid.unlink(missing_ok=True)
+    return artefact
+
+
+def fit(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[Method, dict[str, Any]]:
+    """The cell's method, bound to the GAN and trained, or restored from the store; with the facts of its training.
+
+    Raises:
+        NotApplicable: the method cannot serve this GAN.
+        ContractError: the method reads test images or changes the GAN while it learns.
+    """
+    method = open_method(cell)
+    run = _run(bench, cell, keys.fit, "fit")
+    method.bind(gan, run)
+    with bench.store.lock("fit", keys.fit):
+        run.reseed()
+        method.base.build()
+        artefact = bench.store.artefact("fit", keys.fit)
+        if artefact:
+            method.base.load_state(load_file(artefact.file("state.safetensors"), device=bench.device))
+        else:
+            artefact = _fit(bench, cell, keys, method, run)
+    return method, artefact.meta
+
+
+def _fit(bench: Bench, cell: Cell, keys: Keys, method: Method, run: Run) -> Artefact:
+    data = load_data(bench, cell).without_test()
+    limited = type(data)(
+        data.name, data.train.first(cell.budget.train_images).to(bench.device), data.val, data.classes
+    )
+    before, calls = method.base.gan.checksum(), method.base.gan.calls
+    started = time.monotonic()
+    with time_limit(cell.budget.timeout, "fit"), forbid_test_split("fit"):
+        method.base.fit(limited)
+    synchronise(bench.device)
+    meta = {
+        "seconds": time.monotonic() - started,
+        "generator_calls": method.base.gan.calls - calls,
+        "trained_parameters": method.base.trained_parameters(),
+    }
+    _check_untouched(method.base.gan, before, "fit")
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in method.base.state().items()}
+    artefact = bench.store.put("fit", keys.fit, {"state.safetensors": lambda path: save_file(state, path)}, meta)
+    run.finish()
+    return artefact
+
+
+def own_images(gan: Gan, cell: Cell, keys: Keys, device: str) -> tuple[Images, Tensor]:
+    """Images that the GAN made itself, exact (float32), and their codes; equal for every method of a GAN and seed."""
+    rng = torch.Generator(device).manual_seed(seed_of("own", keys.train, cell.seed))
+    codes = gan.prior.sample(cell.budget.own_images, rng)
+    with torch.no_grad():
+        parts = [gan.decode(part).float() for part in codes.split(batch_size(gan))]
+    return Images(torch.cat(parts)), codes
+
+
+def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Codes of the test images ("test") and of the GAN's own images ("own"), with cost and facts of the method.
+
+    Raises:
+        ContractError: the method returns images, NaN, a wrong shape or type, or changes the GAN.
+    """
+    stored = bench.store.artefact("invert", keys.invert)
+    if stored:
+        return load_file(stored.file("codes.safetensors"), device=bench.device), stored.meta
+    method, fitted = fit(bench, cell, keys, gan)
+    run = _run(bench, cell, keys.invert, "invert")
+    run.reseed()
+    run.checkpoint = None
+    method.bind(gan, run)
+    test = load_data(bench, cell).test.first(cell.budget.test_images)
+    own, _ = own_images(gan, cell, keys, bench.device)
+    before, calls = gan.checksum(), gan.calls
+    reset_peak_memory(bench.device)
+    codes, seconds = {}, 0.0
+    with time_limit(cell.budget.timeout, "invert"):
+        for track, images in (("test", test), ("own", own)):
+            started = time.monotonic()
+            codes[track] = _invert(bench, method, images, f"invert {track} images")
+            synchronise(bench.device)
+            seconds += time.monotonic() - started
+    _check_untouched(gan, before, "invert")
+    count = len(test) + len(own)
+    meta = {
+        "fit_seconds": fitted["seconds"],
+        "fit_generator_calls": fitted["generator_calls"],
+        "trained_parameters": fitted["trained_parameters"],
+        "invert_ms_per_image": 1000 * seconds / count,
+        "generator_calls_per_image": (gan.calls - calls) / count,
+        "peak_memory_bytes": peak_memory(bench.device),
+        "capacity": method.base.capacity,
+        "trained_on": method.base.trained_on,
+        "optimises": method.optimises,
+        "control": method.base.control,
+    }
+    content = {track: tensor.cpu().contiguous() for track, tensor in codes.items()}
+    bench.store.put("invert", keys.invert, {"codes.safetensors": lambda path: save_file(content, path)}, meta)
+    return codes, meta
+
+
+def _invert(bench: Bench, method: Method, images: Images, what: str) -> Tensor:
+    gan, found, done = method.base.gan, [], 0
+    for _, x in images.batches(batch_size(gan)):
+        batch = x.to(bench.device)
+        found.append(checked_codes(method.invert(batch), batch, gan).detach())
+        done += len(batch)
+        bench.progress(what, done, len(images), {})
+    return torch.cat(found)
+
+
+def measure(bench: Bench, cell: Cell, keys: Keys, gan: Gan, codes: dict[str, Tensor]) -> dict[str, Evaluation]:
+    """Decode the codes and score them, on the test images and on the GAN's own."""
+    test = load_data(bench, cell).test.first(cell.budget.test_images)
+    own, true_codes = own_images(gan, cell, keys, bench.device)
+    results = {}
+    for track, images, truth in (("test", test, None), ("own", own, true_codes)):
+        metrics = [m for m in open_metrics(cell.metrics) if track in m.tracks]
+        bench.progress(f"measure {track} images", 0, 1, {})
+        results[track] = evaluate(
+            gan, images, codes[track], metrics, track=track, true_codes=truth, device=bench.device
+        )
+        bench.progress(f"measure {track} images", 1, 1, {})
+    return results
+
+
+def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
+    """All four stages of a cell; its record is stored before it is returned."""
+    import pandas as pd
+
+    gan, trained = train(bench, cell, keys)
+    codes, facts = invert(bench, cell, keys, gan)
+    started = time.monotonic()
+    results = measure(bench, cell, keys, gan, codes)
+    metrics = open_metrics(cell.metrics)
+    cost = (
+        "fit_seconds",
+        "invert_ms_per_image",
+        "generator_calls_per_image",
+        "fit_generator_calls",
+        "peak_memory_bytes",
+    )
+    record = Record(
+        key=keys.cell,
+        cell=cell_facts(cell),
+        status="done",
+        metrics={track: result.summaries for track, result in results.items()},
+        skipped={f"{t}/{name}": why for t, result in results.items() for name, why in result.skipped.items()},
+        protocol={m.name: m.protocol() for m in metrics},
+        facts={
+            **{
+                name: facts[name] for name in ("capacity", "trained_on", "optimises", "control", "trained_parameters")
+            },
+            "code_dim": gan.code_dim,
+            "gan_checksum": gan.checksum(),
+            "gan": gan.provenance,
+            "dataset_checksum": load_data(bench, cell).test.checksum,
+            "higher_is_better": {m.name: m.higher_is_better for m in metrics},
+            "seeds": {stage: seed_of(stage, getattr(keys, stage), cell.seed) for stage in ("train", "fit", "invert")},
+            "keys": {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")},
+        },
+        cost={
+            "train_seconds": trained["seconds"],
+            "measure_seconds": time.monotonic() - started,
+            **{name: facts[name] for name in cost},
+        },
+        environment=environment(bench.device),
+        folder=bench.store.records_folder,
+    )
+    per_image = pd.concat([r.per_image.assign(track=track) for track, r in results.items()], ignore_index=True)
+    test = results["test"]
+    bench.store.put_record(record, per_image, {"target": test.gallery_target, "output": test.gallery_output})
+    return record
+
+
+# ------------------------------------------------------------------------------------------------- checks
+
+
+def batch_size(gan: Gan) -> int:
+    """Images a batch: 500 at 28x28, fewer for larger images, so that search fits in memory."""
+    _, height, width = gan.image_shape
+    return max(16, min(500, 400_000 // (height * width)))
+
+
+def _run(bench: Bench, cell: Cell, key: str, stage: str) -> Run:
+    return Run(
+        cell.budget,
+        seed_of(stage, key, cell.seed),
+        bench.device,
+        bench.store.checkpoint(stage, key),
+        bench.progress,
+        deadline=time.monotonic() + cell.budget.timeout,
+    )
+
+
+def checked_codes(codes: Any, x: Tensor, gan: Gan) -> Tensor:
+    """The codes, if they are what the contract says."""
+    expected = (len(x), gan.code_dim)
+    if not isinstance(codes, Tensor):
+        raise ContractError(f"invert returned {type(codes).__name__}, expected a tensor of codes {list(expected)}")
+    if codes.shape == x.shape and codes.dim() == 4:
+        raise ContractError(f"invert returned images {list(codes.shape)}, expected codes {list(expected)}")
+    if tuple(codes.shape) != expected:
+        raise ContractError(f"invert returned shape {list(codes.shape)}, expected codes {list(expected)}")
+    if codes.dtype != torch.float32:
+        raise ContractError(f"invert returned {codes.dtype}, expected torch.float32 codes")
+    bad = ~torch.isfinite(codes).all(1)
+    if bad.any():
+        first = int(bad.nonzero()[0])
+        raise ContractError(
+            f"invert returned NaN or infinite codes for {int(bad.sum())} of {len(x)} images (first: {first})"
+        )
+    return codes
+
+
+def _check_untouched(gan: Gan, before: str, stage: str) -> None:
+    if gan.checksum() != before:
+        raise ContractError(f"the method changed the GAN's weights during {stage}")
+
+
+def _check_match(gan: Gan, data: Dataset) -> None:
+    if gan.image_shape != data.shape:
+        raise ContractError(
+            f"the GAN makes images of {'x'.join(map(str, gan.image_shape))}, "
+            f"dataset {data.name} has {'x'.join(map(str, data.shape))} (channels x height x width)"
+        )
