@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -36,12 +37,12 @@ def build(cls: type[Any], what: str, options: Mapping[str, Any], argument: str |
         if not fields:
             raise BenchError(f"{place}: takes no argument, got '{argument}'")
         given[next(iter(fields))] = argument
-    hints = typing.get_type_hints(cls)
     for key, value in given.items():
         if key not in fields:
             raise unknown("option", key, fields, place)
-        if not _fits(value, hints[key]):
-            raise BenchError(f"{place}: option {key} = {value!r} should be {_type_name(hints[key])}")
+        hint = _hint(cls, fields[key])
+        if not _fits(value, hint):
+            raise BenchError(f"{place}: option {key} = {value!r} should be {_type_name(hint)}")
         if isinstance(value, list):
             given[key] = tuple(value)
     missing = [n for n, f in fields.items() if n not in given and _required(f)]
@@ -55,6 +56,13 @@ def build(cls: type[Any], what: str, options: Mapping[str, Any], argument: str |
 
 def _required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _hint(cls: type[Any], field: dataclasses.Field[Any]) -> Any:
+    """The type of one field, resolved where the field was written; other annotations may not be importable."""
+    owner = next(c for c in cls.__mro__ if field.name in c.__dict__.get("__annotations__", {}))
+    holder = types.SimpleNamespace(__annotations__={field.name: field.type})
+    return typing.get_type_hints(holder, vars(sys.modules[owner.__module__]))[field.name]
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -1,0 +1,51 @@
+"""Shared by all tests: a home folder of their own, and a suite small enough to train in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench import registry
+
+TINY = """
+title = "A tiny suite on the embedded digits"
+datasets = ["digits"]
+seeds = [0]
+rank_by = "psnr"
+metrics = ["psnr", "ssim", "mse", "code_error"]
+methods = ["random_code", "best_of_random", "dfi", "dfi+opt"]
+
+[[gans]]
+name = "dcgan"
+width = 8
+code_dim = 16
+
+[budgets.smoke]
+train_images = 256
+test_images = 24
+own_images = 8
+train_steps = 12
+fit_steps = 6
+search_steps = 4
+refine_steps = 3
+timeout = 120
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory, monkeypatch):
+    """No test reads or writes the user's store, and none leaves a plug-in behind."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("GANINV_HOME", str(home))
+    monkeypatch.setenv("GANINV_DEVICE", "cpu")
+    yield home
+    registry.remove_plugins()
+
+
+@pytest.fixture
+def tiny_suite(tmp_path) -> Path:
+    """A suite file: digits, a narrow DCGAN, two controls, DFI and its refinement."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path

@@ -1,0 +1,87 @@
+"""Suite files are read strictly; every error names the file and the line."""
+
+import pytest
+
+from bench.errors import BenchError, SuiteError, UnknownName
+from bench.suite import open_suite, parse_seeds, read_suite, suite_files
+
+
+def changed(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def test_every_suite_of_the_project_reads_and_expands_at_every_budget():
+    for name in suite_files():
+        suite = open_suite(name)
+        for budget in suite.budgets:
+            assert suite.cells(budget)
+
+
+def test_cells_are_the_product_in_seed_order(tiny_suite):
+    cells = read_suite(tiny_suite).cells("smoke", seeds=[3, 4])
+    assert [(c.seed, c.method.name) for c in cells[:5]] == [
+        (3, "random_code"),
+        (3, "best_of_random"),
+        (3, "dfi"),
+        (3, "dfi+opt"),
+        (4, "random_code"),
+    ]
+    assert cells[0].gan.options == {"width": 8, "code_dim": 16}
+
+
+def test_a_budget_changes_options(tiny_suite):
+    suite = read_suite(changed(tiny_suite, "width = 8", "width = 64\nsmoke = { width = 8 }"))
+    assert suite.cells("smoke")[0].gan.options["width"] == 8
+
+
+def test_methods_can_be_chosen_and_added(tiny_suite):
+    suite = read_suite(tiny_suite)
+    assert [c.method.name for c in suite.cells(methods=["dfi", "gradient"])] == ["dfi", "gradient"]
+    with pytest.raises(UnknownName, match="unknown method 'dfl'; did you mean 'dfi'"):
+        suite.cells(methods=["dfl"])
+    with pytest.raises(UnknownName, match="unknown refiner 'op'; did you mean 'opt'"):
+        suite.cells(methods=["dfi+op"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds = [0]", "seds = [0]", r"tiny.toml, line 4: unknown key 'seds'; did you mean 'seeds'"),
+        ("seeds = [0]", "seeds = [0", r"tiny.toml: malformed TOML: .*line"),
+        ('"psnr", "ssim"', '"pnsr", "ssim"', r"tiny.toml, line 6: unknown metric 'pnsr'; did you mean 'psnr'"),
+        ('"digits"', '"digit"', r"line 3: unknown dataset 'digit'; did you mean 'digits'"),
+        ('"dfi",', '"dfy",', r"line 7: unknown method 'dfy'"),
+        ('name = "dcgan"', 'name = "dcgn"', r"unknown gan 'dcgn'; did you mean 'dcgan'"),
+        ('name = "dcgan"', 'name = "fashion-mnist/nothing"', r"unknown shipped GAN"),
+        ('rank_by = "psnr"', 'rank_by = "fid"', r"rank_by 'fid' is not among the metrics"),
+        ("[budgets.smoke]", "[budgets.smok]", r"unknown key 'smok'; did you mean 'smoke'"),
+        ("fit_steps = 6", "fit_step = 6", r"unknown key 'fit_step'; did you mean 'fit_steps'"),
+        ("fit_steps = 6\n", "", r"key 'fit_steps' is missing in budget 'smoke'"),
+        ("fit_steps = 6", "fit_steps = -6", r"fit_steps = -6 should be a number, 0 or more"),
+        ("seeds = [0]", "seeds = [-1]", r"seeds should be a list of whole numbers"),
+        ('"dfi+opt"]', '"dfi"]', r"method 'dfi' stands twice"),
+        ('rank_by = "psnr"\n', "", r"key 'rank_by' is missing"),
+        ('"mse", "code_error"', '"mse", "fid@nothing"', r"unknown features 'nothing'"),
+    ],
+)
+def test_mistakes_are_named_with_their_place(tiny_suite, old, new, message):
+    with pytest.raises(BenchError, match=message):
+        read_suite(changed(tiny_suite, old, new))
+
+
+def test_unknown_suite_budget_and_file(tiny_suite, tmp_path):
+    with pytest.raises(UnknownName, match="unknown suite 'quickstar'; did you mean 'quickstart'"):
+        open_suite("quickstar")
+    with pytest.raises(SuiteError, match="no such file"):
+        open_suite(str(tmp_path / "absent.toml"))
+    with pytest.raises(UnknownName, match="unknown budget 'smke'; did you mean 'smoke'"):
+        read_suite(tiny_suite).cells("smke")
+
+
+def test_seeds_from_the_command_line():
+    assert parse_seeds("0,2,5-7") == [0, 2, 5, 6, 7]
+    with pytest.raises(BenchError, match="expected numbers"):
+        parse_seeds("one")
