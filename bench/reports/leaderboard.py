@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from bench.contracts import Cell, Record, Track
+from bench.contracts import Capacity, Cell, Record, Track
 from bench.errors import unknown
 from bench.reports import statistics
 from bench.reports.gather import TRACKS, Group, Runs, groups, image_table, title_of
@@ -159,10 +159,16 @@ def leaderboard(group: Group, rank_by: str, title: str) -> Leaderboard:
     columns = tuple(_columns(group, rank_by))
     best = {c.key: best_methods(group, c.heading, c.name) for c in columns if c.heading != "cost"}
     rows = [_row(runs, placed.get(runs.title), columns, best) for runs in group.runs if runs.by_seed]
-    rows.sort(key=lambda r: (r.control, r.capacity, r.rank or len(rows) + 1, _by(r, rank_by, group)))
+    rows.sort(key=lambda r: (r.control, _class_order(r.capacity), r.rank or len(rows) + 1, _by(r, rank_by, group)))
     return Leaderboard(
         f"{title}: {group.title}", rank_by, _context(group), columns, tuple(rows), tuple(_remarks(group)), notes
     )
+
+
+def _class_order(capacity: str) -> tuple[int, str]:
+    """From the fewest to the most freedoms; unknown classes last."""
+    known = get_args(Capacity)
+    return (known.index(capacity) if capacity in known else len(known)), capacity
 
 
 def _by(row: Row, rank_by: str, group: Group) -> float:

@@ -13,7 +13,9 @@ from bench.reports.leaderboard import Leaderboard
 
 def json_text(boards: Sequence[Leaderboard]) -> str:
     """A list of tables, fields as in ``Leaderboard``."""
-    return json.dumps([_plain(asdict(board)) for board in boards], indent=1, allow_nan=False) + "\n"
+    return (
+        json.dumps([_plain(asdict(board)) for board in boards], indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -31,27 +31,28 @@ def escape(text: str) -> str:
 
 
 def latex(boards: Sequence[Leaderboard]) -> str:
-    """Every table; conditions and legend are the caption, gaps are comments under it."""
+    """Every table; conditions and legend stand in the first caption of a board, gaps are comments under it."""
     return "\n".join(line for board in boards for line in _board(board)) + "\n"
 
 
 def _board(board: Leaderboard) -> Iterator[str]:
-    for heading in HEADINGS:
-        if board.under(heading) and board.rows:
-            yield from _table(board, heading)
+    shown = [heading for heading in HEADINGS if board.under(heading) and board.rows]
+    for heading in shown:
+        caption = f"{board.title}. {HEADINGS[heading]}."
+        yield from _table(board, heading, f"{caption} {_conditions(board)}" if heading == shown[0] else caption)
     for remark in board.remarks:
         reason = " ".join(remark.reason.split())
         yield f"% not in the table: {remark.method}, seed {remark.seed}, {remark.what}: {reason}"
     yield ""
 
 
-def _table(board: Leaderboard, heading: Heading) -> Iterator[str]:
+def _table(board: Leaderboard, heading: Heading, caption: str) -> Iterator[str]:
     columns = board.under(heading)
     full = heading == "test"
     about = ["rank", "method", "capacity", "trained on"] if full else ["method"]
     yield r"\begin{table}"
     yield r"\centering"
-    yield rf"\caption{{{_caption(board, heading)}}}"
+    yield rf"\caption{{{escape(caption)}}}"
     yield r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
     yield rf"\begin{{tabular}}{{{('rlll' if full else 'l') + 'r' * len(columns)}}}"
     yield r"\toprule"
@@ -69,9 +70,9 @@ def _table(board: Leaderboard, heading: Heading) -> Iterator[str]:
     yield r"\end{table}"
 
 
-def _caption(board: Leaderboard, heading: Heading) -> str:
-    conditions = " ".join(f"{word}: {text}." for word, text in context_lines(board.context) if word != "Versions")
-    return escape(" ".join([f"{board.title}. {HEADINGS[heading]}.", conditions, *legend(board), *board.notes]))
+def _conditions(board: Leaderboard) -> str:
+    lines = [f"{word}: {text}." for word, text in context_lines(board.context) if word != "Versions"]
+    return " ".join([*lines, *legend(board), *board.notes])
 
 
 def _about(row: Row, full: bool) -> list[str]:

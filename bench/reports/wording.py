@@ -22,7 +22,7 @@ def number(value: float, decimals: int) -> str:
     """A number for a reader: fixed decimals, thousands apart, tiny ones in scientific notation."""
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "∞" if value > 0 else "-∞"
-    if value != 0 and abs(value) < 0.5 * 10.0**-decimals and decimals > 0:
+    if 1e-12 < abs(value) < 0.5 * 10.0**-decimals and decimals > 0:
         return f"{value:.1e}"
     return f"{value:,.{decimals}f}"
 

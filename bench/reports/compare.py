@@ -1,0 +1,194 @@
+"""Two methods against each other, metric by metric, on the same images and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.contracts import Record, Track
+from bench.errors import BenchError
+from bench.reports import statistics
+from bench.reports.gather import TRACKS, Group, Runs, groups, only_group
+from bench.reports.paired import Difference, difference
+from bench.reports.render_markdown import escape, table
+from bench.reports.statistics import LEVEL, RESAMPLES, Interval
+from bench.reports.wording import ABSENT, number
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEADER = ["metric", "advantage of a", "95 % interval", "p", "effect", "a wins", "verdict", "by seed"]
+
+
+@dataclass(frozen=True)
+class SeedDifference:
+    """Advantage of a with one seed; the interval is over images, None for a set metric."""
+
+    seed: int
+    mean: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric of one track. Advantages are oriented: positive means that a is better.
+
+    Attributes:
+        gap: seed-averaged difference with its interval and what it is based on.
+        p: two-sided sign-flip p of a mean advantage of 0, over images, not adjusted for the number of metrics;
+            None for a set metric.
+        wilcoxon: two-sided p of the signed-rank test, over images; None for a set metric.
+        effect: Cohen's d_z over images, or None.
+        wins: share of images on which a is better, ties half; None for a set metric.
+    """
+
+    track: Track
+    metric: str
+    gap: Difference
+    p: float | None
+    wilcoxon: float | None
+    effect: float | None
+    wins: float | None
+    by_seed: tuple[SeedDifference, ...]
+
+    @property
+    def verdict(self) -> str:
+        """What the interval decides: "a better", "b better" or "cannot tell"."""
+        return {1: "a better", -1: "b better"}.get(self.gap.sign or 0, "cannot tell")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Methods a and b on one dataset, GAN and budget."""
+
+    title: str
+    a: str
+    b: str
+    seeds: tuple[int, ...]
+    metrics: tuple[MetricComparison, ...]
+    not_compared: tuple[str, ...] = ()
+    """Metrics that only one of the two has."""
+
+
+def compare(records: Sequence[Record], method_a: str, method_b: str) -> Comparison:
+    """Compare two methods on the records of one table.
+
+    Args:
+        records: of one dataset, GAN and budget.
+        method_a: title or name of a method.
+        method_b: another one.
+
+    Raises:
+        UnknownName: a method that the records do not have.
+        BenchError: records of several tables, or measured on other images, protocols or GANs; one method twice;
+            no seed that both have.
+    """
+    return _compare(only_group(records), method_a, method_b)
+
+
+def comparisons(records: Sequence[Record], method_a: str, method_b: str) -> list[Comparison]:
+    """``compare`` for every table among the records that has both methods.
+
+    Raises:
+        BenchError: as ``compare``; also when no table has both.
+    """
+    found = groups(records)
+    both = [g for g in found if {method_a, method_b} <= {n for r in g.runs for n in (r.title, r.name)}]
+    if not both and len(found) != 1:
+        raise BenchError(f"none of {len(found)} tables has both '{method_a}' and '{method_b}'")
+    return [_compare(group, method_a, method_b) for group in both or found]
+
+
+def _compare(group: Group, method_a: str, method_b: str) -> Comparison:
+    a, b = group.find(method_a), group.find(method_b)
+    if a is b:
+        raise BenchError(f"{group.title}: '{method_a}' and '{method_b}' are the same method")
+    seeds = tuple(seed for seed in a.by_seed if seed in b.by_seed)
+    if not seeds:
+        raise BenchError(f"{group.title}: {a.title} and {b.title} have no seed in common that is done for both")
+    measured, alone = [], []
+    for track in TRACKS:
+        for metric in dict.fromkeys(m for r in group.records for m in r.metrics.get(track, {})):
+            sides = [bool(runs.values(track, metric)) for runs in (a, b)]
+            if all(sides) and metric in group.higher_is_better:
+                measured.append(_metric(a, b, track, metric, group.higher_is_better[metric]))
+            elif any(sides):
+                alone.append(f"{track}/{metric}")
+    return Comparison(group.title, a.title, b.title, seeds, tuple(measured), tuple(alone))
+
+
+def _metric(a: Runs, b: Runs, track: Track, metric: str, up: bool) -> MetricComparison:
+    gap = difference(a, b, track, metric, up)
+    by_seed = []
+    for i, seed in enumerate(gap.seeds):
+        interval = None if gap.a is None or gap.b is None else statistics.paired_interval(gap.a[i], gap.b[i])
+        by_seed.append(SeedDifference(seed, gap.by_seed[i], interval))
+    if gap.a is None or gap.b is None:
+        return MetricComparison(track, metric, gap, None, None, None, None, tuple(by_seed))
+    gaps = statistics.differences(gap.a, gap.b)
+    return MetricComparison(
+        track,
+        metric,
+        gap,
+        statistics.sign_flip_p(gaps),
+        statistics.wilcoxon_p(gaps),
+        statistics.effect_size(gaps),
+        statistics.win_rate(gap.a.mean(0), gap.b.mean(0)),
+        tuple(by_seed),
+    )
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """The comparison as Markdown."""
+    a, b = escape(comparison.a), escape(comparison.b)
+    lines = [f"# {a} (a) against {b} (b)", "", escape(comparison.title) + f", seeds {_seeds(comparison)}", ""]
+    lines += table(HEADER, ([escape(cell) for cell in row] for row in _rows(comparison)))
+    lines += ["", *_legend(comparison)]
+    return "\n".join(lines) + "\n"
+
+
+def comparison_terminal(comparison: Comparison) -> Table:
+    """The comparison for a terminal, without the values of each seed."""
+    from rich.markup import escape as plain
+    from rich.table import Table
+
+    title = f"{comparison.a} (a) against {comparison.b} (b) · {comparison.title}"
+    shown = Table(title=plain(title), caption=plain(" ".join(_legend(comparison))))
+    for i, head in enumerate(HEADER[:-1]):
+        shown.add_column(head, justify="left" if i in {0, 6} else "right")
+    for row in _rows(comparison):
+        shown.add_row(*map(plain, row[:-1]))
+    return shown
+
+
+def _seeds(comparison: Comparison) -> str:
+    return ", ".join(map(str, comparison.seeds))
+
+
+def _rows(comparison: Comparison) -> Iterator[list[str]]:
+    for m in comparison.metrics:
+        interval = m.gap.interval
+        yield [
+            m.metric if m.track == "test" else f"{m.track}/{m.metric}",
+            ABSENT if m.gap.mean is None else f"{m.gap.mean:+.4g}",
+            ABSENT if interval is None else f"[{interval.low:+.4g}, {interval.high:+.4g}]",
+            ABSENT if m.p is None else f"{m.p:.2g}",
+            ABSENT if m.effect is None else number(m.effect, 2),
+            ABSENT if m.wins is None else f"{m.wins:.0%}",
+            m.verdict if m.gap.basis != "seeds" else f"{m.verdict} (over seeds)",
+            "; ".join(f"{s.seed}: {s.mean:+.4g}" for s in m.by_seed if not np.isnan(s.mean)),
+        ]
+
+
+def _legend(comparison: Comparison) -> Iterator[str]:
+    yield (
+        "Positive: a is better, whatever the metric's direction. The verdict is that of the "
+        f"{LEVEL:.0%} interval: bootstrap over the same images, seeds averaged, {RESAMPLES} resamples; Student's t "
+        "over seeds for metrics without per-image values. p: sign-flip test over images, not adjusted for the number "
+        "of metrics. Effect: Cohen's d of paired differences."
+    )
+    if comparison.not_compared:
+        yield f"Measured for one of the two only: {', '.join(map(escape, comparison.not_compared))}."

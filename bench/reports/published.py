@@ -1,0 +1,105 @@
+"""Printed numbers beside measured ones: by order always, by difference only where the setting is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.contracts import Record
+from bench.errors import BenchError
+from bench.reports.claims import Claims, Published, Role
+from bench.reports.gather import Group, only_group, title_of
+from bench.reports.statistics import mean_and_sd
+from bench.reports.verdicts import answers
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One printed number and what was measured for it.
+
+    Attributes:
+        metric: measured metric that answers, or the printed name if none does.
+        measured: mean over seeds, or None.
+        sd: over seeds, or None.
+        published_rank: among the methods of that table that were measured; None if this one was not.
+        measured_rank: the same for the measured value.
+        comparable: whether dataset, GAN, budget and metric are the paper's; if not, only the order compares.
+        remark: why nothing was measured, or what stands in.
+    """
+
+    published: Published
+    metric: str
+    measured: float | None
+    sd: float | None
+    published_rank: int | None
+    measured_rank: int | None
+    comparable: bool
+    remark: str
+
+    @property
+    def difference(self) -> float | None:
+        """Measured minus published, only where the two are comparable."""
+        if not self.comparable or self.measured is None:
+            return None
+        return self.measured - self.published.value
+
+
+def published_table(records: Sequence[Record], claims: Claims) -> list[Comparison]:
+    """Every printed number of a paper with its measured counterpart on the records of one table.
+
+    Raises:
+        BenchError: records of several tables, or not comparable ones.
+    """
+    group = only_group(records)
+    rows: list[Comparison] = []
+    for table, metric in dict.fromkeys((p.table, p.metric) for p in claims.published):
+        printed = [p for p in claims.published if (p.table, p.metric) == (table, metric)]
+        role = claims.roles[metric]
+        names, remark = answers(role, group)
+        if not names:
+            rows += [Comparison(p, metric, None, None, None, None, False, "not measured") for p in printed]
+        for name in names:
+            rows += _compared(group, role, name, printed, remark)
+    return rows
+
+
+def _compared(group: Group, role: Role, metric: str, printed: Sequence[Published], remark: str) -> list[Comparison]:
+    values, reasons = {}, {}
+    for p in printed:
+        try:
+            found = list(group.find(p.method).values("test", metric).values())
+        except BenchError as error:
+            reasons[p.method] = str(error)
+            continue
+        if found:
+            values[p.method] = mean_and_sd(found)
+    both = [p for p in printed if p.method in values]
+    printed_ranks = _ranks([p.value for p in both], role)
+    measured_ranks = _ranks([values[p.method][0] for p in both], role)
+    ranks = {p.method: pair for p, *pair in zip(both, printed_ranks, measured_ranks, strict=True)}
+    rows = []
+    for p in printed:
+        mean, sd = values.get(p.method, (None, None))
+        before, after = ranks.get(p.method, (None, None))
+        why = remark if mean is not None else reasons.get(p.method, "not measured")
+        rows.append(Comparison(p, metric, mean, sd, before, after, _comparable(group, p, role, metric), why))
+    return rows
+
+
+def _ranks(values: Sequence[float], role: Role) -> list[int]:
+    from scipy.stats import rankdata
+
+    oriented = -np.asarray(values, float) if role.higher_is_better else np.asarray(values, float)
+    return [int(r) for r in rankdata(oriented, method="min", nan_policy="omit")] if len(values) else []
+
+
+def _comparable(group: Group, printed: Published, role: Role, metric: str) -> bool:
+    same = _plain(title_of(group.dataset)) == _plain(printed.dataset)
+    same = same and _plain(title_of(group.gan)) == _plain(printed.backbone)
+    return same and group.budget["name"] == "paper" and metric in role.same_as
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())

@@ -1,0 +1,140 @@
+"""Comparing two methods: orientation, verdicts, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.errors import BenchError, UnknownName
+from bench.reports.compare import compare, comparison_markdown, comparison_terminal, comparisons
+
+
+@pytest.fixture
+def pair(make):
+    rng = np.random.default_rng(3)
+    base = rng.normal(20, 3, 60)
+    noise = rng.normal(0, 0.3, (2, 60))
+    return [
+        made
+        for seed in range(2)
+        for made in (
+            make("a", seed, images={"psnr": base + 1 + noise[seed], "mse": 0.2 + 0.001 * base}, sets={"fid@x": 9.0}),
+            make("b", seed, images={"psnr": base, "mse": 0.1 + 0.001 * base}, sets={"fid@x": 10.0 + seed}),
+        )
+    ]
+
+
+def metric(comparison, name):
+    return next(m for m in comparison.metrics if m.metric == name)
+
+
+def test_advantage_interval_and_wins(pair):
+    psnr = metric(compare(pair, "a", "b"), "psnr")
+    assert psnr.gap.mean == pytest.approx(1, abs=0.1)
+    assert psnr.gap.interval.contains(psnr.gap.mean)
+    assert psnr.verdict == "a better"
+    assert psnr.wins > 0.95
+    assert psnr.p < 0.01
+    assert psnr.wilcoxon < 0.01
+
+
+def test_lower_is_better_turns_the_sign(pair):
+    mse = metric(compare(pair, "a", "b"), "mse")
+    assert mse.gap.mean == pytest.approx(-0.1)
+    assert mse.verdict == "b better"
+
+
+def test_swapping_mirrors_everything(pair):
+    ab, ba = (metric(compare(pair, *names), "psnr") for names in (("a", "b"), ("b", "a")))
+    assert ab.gap.mean == pytest.approx(-ba.gap.mean)
+    assert ab.gap.interval.low == pytest.approx(-ba.gap.interval.high)
+    assert ab.wins + ba.wins == pytest.approx(1)
+
+
+def test_set_metric_is_judged_over_seeds(pair):
+    fid = metric(compare(pair, "a", "b"), "fid@x")
+    assert [s.mean for s in fid.by_seed] == [1.0, 2.0]
+    assert fid.gap.basis == "seeds"
+    assert fid.p is None
+    assert fid.verdict == "cannot tell"
+
+
+def test_one_seed_of_a_set_metric_cannot_tell(make):
+    records = [make("a", sets={"fid@x": 1.0}), make("b", sets={"fid@x": 50.0})]
+    fid = metric(compare(records, "a", "b"), "fid@x")
+    assert fid.gap.interval is None
+    assert fid.verdict == "cannot tell"
+
+
+def test_each_seed_has_its_interval(pair):
+    psnr = metric(compare(pair, "a", "b"), "psnr")
+    assert [s.seed for s in psnr.by_seed] == [0, 1]
+    assert all(s.interval.low > 0.8 for s in psnr.by_seed)
+
+
+def test_identical_images_win_but_leave_the_mean(make):
+    records = [make("a", images={"psnr": np.array([np.inf, 20.0, 30.0])})]
+    records.append(make("b", images={"psnr": np.array([40.0, 20.0, 29.0])}))
+    psnr = metric(compare(records, "a", "b"), "psnr")
+    assert psnr.gap.mean == pytest.approx(0.5)
+    assert psnr.wins == pytest.approx(2.5 / 3)
+
+
+def test_only_common_seeds_are_compared(pair, make):
+    pair.append(make("a", 7, images={"psnr": np.full(60, 99.0)}))
+    assert compare(pair, "a", "b").seeds == (0, 1)
+
+
+def test_metric_of_one_side_only_is_named(pair, make):
+    pair[0].metrics["test"]["extra"] = {"value": 1.0, "n": 60}
+    pair[0].facts["higher_is_better"]["extra"] = True
+    comparison = compare(pair, "a", "b")
+    assert comparison.not_compared == ("test/extra",)
+    assert "test/extra" in comparison_markdown(comparison)
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "words"),
+    [
+        (("a", "bb"), UnknownName, "unknown method 'bb'"),
+        (("a", "a"), BenchError, "same method"),
+    ],
+)
+def test_refuses_names(pair, names, error, words):
+    with pytest.raises(error, match=words):
+        compare(pair, *names)
+
+
+def test_refuses_disjoint_seeds_and_other_images(make):
+    ones = {"psnr": np.ones(9)}
+    with pytest.raises(BenchError, match="no seed in common"):
+        compare([make("a", 0, images=ones), make("b", 1, images=ones)], "a", "b")
+    with pytest.raises(BenchError, match="set of test images differs"):
+        compare([make("a", 0, images=ones), make("b", 0, images={"psnr": np.ones(8)})], "a", "b")
+
+
+def test_refuses_a_method_that_failed(make):
+    with pytest.raises(BenchError, match="no seed in common"):
+        compare([make("a", images={"psnr": np.ones(9)}), make("b", status="failed")], "a", "b")
+
+
+def test_several_tables_are_compared_one_by_one(pair, make):
+    other = {"gan": {"name": "lsgan", "options": {}, "label": ""}}
+    more = [make(m, 0, images={"psnr": np.ones(5)}, cell=other, key=f"x{m}") for m in "ab"]
+    with pytest.raises(BenchError, match="exactly one table"):
+        compare(pair + more, "a", "b")
+    assert len(comparisons(pair + more, "a", "b")) == 2
+    with pytest.raises(BenchError, match="none of 2 tables"):
+        comparisons(pair + more, "a", "zz")
+
+
+def test_renderings_carry_the_verdict(pair):
+    from rich.console import Console
+
+    comparison = compare(pair, "a", "b")
+    text = comparison_markdown(comparison)
+    assert "| psnr | +" in text
+    assert "a better" in text
+    console = Console(width=200, record=True, file=__import__("io").StringIO())
+    console.print(comparison_terminal(comparison))
+    assert "b better" in console.export_text()
