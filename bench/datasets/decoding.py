@@ -48,9 +48,9 @@ class Decoder:
                 raise ValueError(f"pixels of mode {opened.mode} have no 8-bit range; convert the file")
             image = ImageOps.exif_transpose(opened).convert("L" if self.channels == 1 else "RGB")
         if self.crop == "centre":
-            left, top, side = _centre_square(*image.size)
-            box = (left, top, left + side, top + side)
-            image = image.resize((self.size, self.size), Image.Resampling.BILINEAR, box=box)
+            # Two steps: resize(box=...) would let the filter reach pixels outside of the square.
+            image = image.crop(_centre_square(*image.size))
+            image = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
         elif image.size != (self.size, self.size):
             width, height = image.size
             raise ValueError(f"{width} x {height} pixels, but crop = 'none' demands {self.size} x {self.size}")
@@ -136,6 +136,7 @@ def _write_header(handle: IO[bytes], count: int, shape: Iterable[int]) -> None:
     npy.write_array_header_1_0(handle, {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)})
 
 
-def _centre_square(width: int, height: int) -> tuple[int, int, int]:
+def _centre_square(width: int, height: int) -> tuple[int, int, int, int]:
     side = min(width, height)
-    return (width - side) // 2, (height - side) // 2, side
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side

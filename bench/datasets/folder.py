@@ -86,14 +86,19 @@ class Folder(Source):
             DataError: too few images, one that cannot be used, or a damaged cache.
             StoreError: the cache cannot be written.
         """
-        identity = self.identity()
-        cache = data_folder() / "folder-cache" / identity
-        make_once(cache, partial(self._fill, identity))
+        cache = self.cache()
         facts = _read_facts(cache)
         if facts["skipped"]:
             warnings.warn(f"folder {self.root}: {_summary(facts['skipped'], cache)}", stacklevel=3)
         train, val, test = (_open_split(cache, split) for split in SPLITS)
         return Dataset(f"folder:{self.root.name}", train, val, tuple(facts["classes"]), test=test)
+
+    def cache(self) -> Path:
+        """The folder of decoded images, made if need be; without torch. Raises what ``read`` raises."""
+        identity = self.identity()
+        cache = data_folder() / "folder-cache" / identity
+        make_once(cache, partial(self._fill, identity))
+        return cache
 
     @property
     def root(self) -> Path:

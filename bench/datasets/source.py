@@ -76,8 +76,8 @@ def to_images(split: Split) -> Images:
     import numpy as np
     import torch
 
-    labels = None if split.labels is None else torch.from_numpy(np.require(split.labels, np.int64, "CW"))
-    return Images(torch.from_numpy(np.require(split.images, requirements="CW")), labels)
+    labels = None if split.labels is None else torch.from_numpy(np.require(split.labels, np.int64, ["C", "W"]))
+    return Images(torch.from_numpy(np.require(split.images, requirements=["C", "W"])), labels)
 
 
 def to_dataset(name: str, classes: tuple[str, ...], train: Split, test: Split) -> Dataset:
