@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Cell, Record
 from bench.registry import add_plugin
@@ -80,11 +80,11 @@ def run_suite(
     return Outcome(suite, cells, run_cells(cells, store, observer, retry_failed=retry_failed))
 
 
-def run(name: str, budget: str | None = None, **options: object) -> pd.DataFrame:
+def run(name: str, budget: str | None = None, **options: Any) -> pd.DataFrame:
     """Run a suite and return its results, one row a method and seed; ``options`` as ``run_suite`` takes them."""
-    from bench.reports.leaderboard import frame
+    from bench.reports.frame import frame
 
-    return frame(run_suite(name, budget, **options).records)  # type: ignore[arg-type]
+    return frame(run_suite(name, budget, **options).records)
 
 
 def look_up(name: str, budget: str | None = None, *, store: Store | None = None) -> tuple[Suite, list[Planned]]:

@@ -18,10 +18,10 @@ from torch import Tensor
 from bench.contracts import Budget, Capacity, Dataset, Gan, Inverter
 from bench.datasets.guard import forbid_test_split
 from bench.errors import BenchError, NotApplicable
+from bench.inversion import checked_codes
 from bench.loop import Run
 from bench.options import create
 from bench.registry import add_plugin, find
-from bench.stages import checked_codes
 
 BUDGET = Budget("check", 0, 24, 8, train_steps=60, fit_steps=8, search_steps=8, refine_steps=4, timeout=300.0)
 IMAGES = 24

@@ -180,11 +180,11 @@ def compare(
     Example:  ganinv compare quickstart dfi dfi+opt
     """
     from bench.publish import stored
-    from bench.reports.compare import compare as paired
-    from bench.reports.compare import render_comparison
+    from bench.reports.compare import comparison_terminal, comparisons
 
     _, found, _ = stored(suite, budget, records)
-    typer.echo(render_comparison(paired(found, method_a, method_b)))
+    for each in comparisons(found, method_a, method_b):
+        console.out.print(comparison_terminal(each))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 import types
 import typing
@@ -60,7 +61,7 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 def _hint(cls: type[Any], field: dataclasses.Field[Any]) -> Any:
     """The type of one field, resolved where the field was written; other annotations may not be importable."""
-    owner = next(c for c in cls.__mro__ if field.name in c.__dict__.get("__annotations__", {}))
+    owner = next(c for c in cls.__mro__ if field.name in inspect.get_annotations(c))
     holder = types.SimpleNamespace(__annotations__={field.name: field.type})
     return typing.get_type_hints(holder, vars(sys.modules[owner.__module__]))[field.name]
 

@@ -43,14 +43,14 @@ def stored(suite: str, budget: str | None, folder: Path | None) -> tuple[Suite, 
 def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequence[Cell] = ()) -> list[Table]:
     """Write every report of a suite into a folder; return the leaderboards as terminal tables."""
     from bench.reports.leaderboard import leaderboards
-    from bench.reports.render_terminal import render_terminal
+    from bench.reports.terminal import terminal
     from bench.reports.write import write_reports
 
     boards = leaderboards(records, suite.rank_by, suite.title, missing)
     write_reports(
         records, folder, title=suite.title, rank_by=suite.rank_by, missing=missing, claims=claims_file(suite)
     )
-    return [render_terminal(board) for board in boards]
+    return [terminal(board) for board in boards]
 
 
 def text_report(suite: Suite, records: Sequence[Record], fmt: str, missing: Sequence[Cell] = ()) -> str:

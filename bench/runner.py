@@ -84,9 +84,10 @@ def run_cells(
 
 
 def _run_waiting(waiting: list[Planned], store: Store, observer: Observer, retry: bool) -> dict[str, Record]:
+    from bench.inversion import open_method
     from bench.loop import silent
     from bench.machine import check_device
-    from bench.stages import Bench, open_method
+    from bench.stages import Bench
 
     bench = Bench(store, chosen_device(), observer.progress or silent)
     check_device(bench.device)

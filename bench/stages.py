@@ -15,12 +15,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bench.contracts import Cell, Dataset, Gan, Images, Inverter, Record, Refiner
+from bench.contracts import Cell, Dataset, Gan, Images, Record
 from bench.datasets.guard import forbid_test_split
 from bench.errors import ContractError, Diverged
 from bench.files import digest
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.shipped import gan_file
+from bench.inversion import Method, batch_size, check_untouched, checked_codes, open_method
 from bench.keys import Keys, cell_facts
 from bench.loop import Progress, Run, silent
 from bench.machine import environment, peak_memory, reset_peak_memory, synchronise, time_limit
@@ -44,46 +45,6 @@ class Bench:
             self._kept.pop(what, None)
             self._kept[what] = (key, make())
         return self._kept[what][1]
-
-
-@dataclass
-class Method:
-    """An inverter with the refiners that follow it."""
-
-    base: Inverter
-    refiners: list[Refiner]
-
-    def bind(self, gan: Gan, run: Run) -> None:
-        """Hand the GAN and the run to every part."""
-        for part in (self.base, *self.refiners):
-            part.gan, part.run = gan, run
-
-    def invert(self, x: Tensor) -> Tensor:
-        """Codes ``[B, d]`` of images in [-1, 1]: the inverter's, refined in turn."""
-        codes = self.base.invert(x)
-        for refiner in self.refiners:
-            codes = refiner.refine(x, checked_codes(codes, x, self.base.gan))
-        return codes
-
-    @property
-    def optimises(self) -> list[str]:
-        """Metrics that any part minimises directly."""
-        return sorted({name for part in (self.base, *self.refiners) for name in part.optimises})
-
-
-def open_method(cell: Cell) -> Method:
-    """Build a cell's method from its options.
-
-    Raises:
-        UnknownName: method, refiner or option unknown.
-        ContractError: a plug-in that cannot be imported.
-    """
-    name, *refiners = cell.method.name.split("+")
-    options = {k: v for k, v in cell.method.options.items() if k not in refiners}
-    base = create("method", name, options)
-    if not isinstance(base, Inverter):
-        raise ContractError(f"method '{name}' is not an Inverter (bench.contracts)")
-    return Method(base, [create("refiner", r, cell.method.options.get(r, {})) for r in refiners])
 
 
 def seed_of(*parts: Any) -> int:
@@ -189,7 +150,7 @@ def _fit(bench: Bench, cell: Cell, keys: Keys, method: Method, run: Run) -> Arte
         "generator_calls": method.base.gan.calls - calls,
         "trained_parameters": method.base.trained_parameters(),
     }
-    _check_untouched(method.base.gan, before, "fit")
+    check_untouched(method.base.gan, before, "fit")
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in method.base.state().items()}
     artefact = bench.store.put("fit", keys.fit, {"state.safetensors": lambda path: save_file(state, path)}, meta)
     run.finish()
@@ -230,7 +191,7 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
             codes[track] = _invert(bench, method, images, f"invert {track} images")
             synchronise(bench.device)
             seconds += time.monotonic() - started
-    _check_untouched(gan, before, "invert")
+    check_untouched(gan, before, "invert")
     count = len(test) + len(own)
     meta = {
         "fit_seconds": fitted["seconds"],
@@ -326,12 +287,6 @@ def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
 # ------------------------------------------------------------------------------------------------- checks
 
 
-def batch_size(gan: Gan) -> int:
-    """Images a batch: 500 at 28x28, fewer for larger images, so that search fits in memory."""
-    _, height, width = gan.image_shape
-    return max(16, min(500, 400_000 // (height * width)))
-
-
 def _run(bench: Bench, cell: Cell, key: str, stage: str) -> Run:
     return Run(
         cell.budget,
@@ -341,31 +296,6 @@ def _run(bench: Bench, cell: Cell, key: str, stage: str) -> Run:
         bench.progress,
         deadline=time.monotonic() + cell.budget.timeout,
     )
-
-
-def checked_codes(codes: Any, x: Tensor, gan: Gan) -> Tensor:
-    """The codes, if they are what the contract says."""
-    expected = (len(x), gan.code_dim)
-    if not isinstance(codes, Tensor):
-        raise ContractError(f"invert returned {type(codes).__name__}, expected a tensor of codes {list(expected)}")
-    if codes.shape == x.shape and codes.dim() == 4:
-        raise ContractError(f"invert returned images {list(codes.shape)}, expected codes {list(expected)}")
-    if tuple(codes.shape) != expected:
-        raise ContractError(f"invert returned shape {list(codes.shape)}, expected codes {list(expected)}")
-    if codes.dtype != torch.float32:
-        raise ContractError(f"invert returned {codes.dtype}, expected torch.float32 codes")
-    bad = ~torch.isfinite(codes).all(1)
-    if bad.any():
-        first = int(bad.nonzero()[0])
-        raise ContractError(
-            f"invert returned NaN or infinite codes for {int(bad.sum())} of {len(x)} images (first: {first})"
-        )
-    return codes
-
-
-def _check_untouched(gan: Gan, before: str, stage: str) -> None:
-    if gan.checksum() != before:
-        raise ContractError(f"the method changed the GAN's weights during {stage}")
 
 
 def _check_match(gan: Gan, data: Dataset) -> None:

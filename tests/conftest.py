@@ -43,9 +43,15 @@ def own_home(tmp_path_factory, monkeypatch):
     registry.remove_plugins()
 
 
+@pytest.fixture(scope="session")
+def tiny_text() -> str:
+    """A suite: digits, a narrow DCGAN, two controls, DFI and its refinement."""
+    return TINY
+
+
 @pytest.fixture
-def tiny_suite(tmp_path) -> Path:
-    """A suite file: digits, a narrow DCGAN, two controls, DFI and its refinement."""
+def tiny_suite(tmp_path, tiny_text) -> Path:
+    """The same, as a file."""
     path = tmp_path / "tiny.toml"
-    path.write_text(TINY)
+    path.write_text(tiny_text)
     return path

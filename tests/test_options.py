@@ -35,7 +35,15 @@ def test_a_misspelt_option_is_suggested_with_its_place():
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("width", "8"), ("width", 1.5), ("width", True), ("rate", "fast"), ("flag", 1), ("kind", "c"), ("sizes", [1, "2"])],
+    [
+        ("width", "8"),
+        ("width", 1.5),
+        ("width", True),
+        ("rate", "fast"),
+        ("flag", 1),
+        ("kind", "c"),
+        ("sizes", [1, "2"]),
+    ],
 )
 def test_a_value_of_the_wrong_type_is_refused(option, value):
     with pytest.raises(BenchError, match=f"option {option} = "):
