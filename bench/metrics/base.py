@@ -1,0 +1,91 @@
+"""What metrics share: 8-bit images, reasons why a metric does not apply, and metrics that look through a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.contracts import FeatureNetwork, Images, Metric
+from bench.errors import ContractError
+from bench.options import create
+
+ROUNDING = "clamped to [-1, 1], rounded to the nearest of 256 levels"
+RANGE_TOLERANCE = 1e-3
+
+
+def to_u8(x: Tensor) -> Tensor:
+    """Pixels in [-1, 1] as uint8: clamped, then rounded to the nearest level, as a saved image would be."""
+    return x.float().clamp(-1.0, 1.0).add(1.0).mul(127.5).round().to(torch.uint8)
+
+
+def check_range(x: Tensor, what: str) -> None:
+    """Refuse images that are not in [-1, 1].
+
+    Raises:
+        ContractError: NaN, infinite, or outside by more than 0.001; says what was found.
+    """
+    low, high = (float(v) for v in torch.aminmax(x))
+    if not (low >= -1 - RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE):
+        raise ContractError(f"{what}: pixels lie in [{low:.4g}, {high:.4g}], expected [-1, 1]")
+
+
+def check_pairs(target: Tensor, output: Tensor) -> None:
+    """Refuse anything but two uint8 batches ``[B, C, H, W]`` of one shape.
+
+    Raises:
+        ContractError: another type or shape.
+    """
+    if target.dtype != torch.uint8 or output.dtype != torch.uint8:
+        raise ContractError(f"pixel metrics compare uint8 images, got {target.dtype} and {output.dtype}")
+    if target.shape != output.shape or target.dim() != 4:
+        raise ContractError(f"expected two batches [B, C, H, W], got {tuple(target.shape)} and {tuple(output.shape)}")
+
+
+def no_picture(images: Images) -> str | None:
+    """The reason why a metric of pictures does not apply to these images, or None."""
+    if not images.is_picture and images.shape[1:] == (1, 1):
+        return "these are points, not pictures"
+    return None
+
+
+def mean_summary(values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+    """Mean and number of per-image values."""
+    assert values is not None
+    return {"value": float(np.mean(values)), "n": float(len(values))}
+
+
+@dataclass
+class NetworkMetric(Metric):
+    """A metric that looks through a feature network, which is part of its name: ``fid@inception``.
+
+    Attributes:
+        network: registered name of the feature network.
+    """
+
+    network: str
+
+    registered_name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        self.eye: FeatureNetwork = create("features", self.network)
+        self.name = f"{self.registered_name}@{self.network}"
+
+    def applies(self, images: Images) -> str | None:
+        """Points and shapes that the network cannot look at give a reason."""
+        return no_picture(images) or self.eye.accepts(images.shape)
+
+    def prepare(self, device: str) -> None:
+        """Load the network's weights.
+
+        Raises:
+            WeightsError: missing or altered; says how to get them.
+        """
+        self.eye.load(device)
+
+    def protocol(self) -> dict[str, Any]:
+        """Name, version, rounding, and the network's own protocol."""
+        return {"metric": self.name, "version": 1, "pixels": ROUNDING, "network": self.eye.protocol()}

@@ -1,0 +1,216 @@
+"""Measures one set of codes: decodes them batch by batch and shows each batch to every metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.contracts import Embedding, FeatureNetwork, Gan, Images, Metric, Pairs, Shape, Track
+from bench.errors import BenchError, ContractError, NotApplicable
+from bench.metrics.base import check_range, no_picture, to_u8
+from bench.options import create
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+BATCH_VALUES = 2**21
+"""Pixel values a batch: 42 images of 3x128x128, whose VGG-16 maps take about 1 GB."""
+LARGEST_BATCH = 250
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one track of a cell measured.
+
+    Attributes:
+        summaries: for each metric's full name its "value", "n" and further figures.
+        per_image: a row an image: ``index`` and one column for each per-image metric.
+        skipped: metrics that make no sense here, with the reason.
+        gallery_target: first images, uint8 ``[k, C, H, W]``; k = 0 if they are no pictures.
+        gallery_output: their reconstructions.
+    """
+
+    summaries: dict[str, dict[str, float]]
+    per_image: DataFrame
+    skipped: dict[str, str]
+    gallery_target: np.ndarray[Any, Any]
+    gallery_output: np.ndarray[Any, Any]
+
+
+@dataclass
+class _Collected:
+    """What is gathered while walking through the batches."""
+
+    columns: dict[str, list[Tensor]]
+    wanted: int
+    target: list[Tensor] = field(default_factory=list)
+    output: list[Tensor] = field(default_factory=list)
+
+    def keep_gallery(self, pairs: Pairs) -> None:
+        missing = self.wanted - sum(len(part) for part in self.target)
+        if missing > 0:
+            self.target.append(pairs.target_u8[:missing].cpu())
+            self.output.append(pairs.output_u8[:missing].cpu())
+
+    def values(self, name: str) -> np.ndarray[Any, Any]:
+        return torch.cat(self.columns[name]).numpy()
+
+
+def open_metrics(names: Sequence[str]) -> list[Metric]:
+    """Build metrics by name; ``fid@inception`` looks through that network.
+
+    Raises:
+        BenchError: unknown metric or network, or one metric named twice.
+    """
+    metrics: list[Metric] = []
+    for name in names:
+        opened: Metric = create("metric", name)
+        if opened.name in {known.name for known in metrics}:
+            raise BenchError(f"metric '{opened.name}' is named twice")
+        metrics.append(opened)
+    return metrics
+
+
+@torch.no_grad()
+def evaluate(
+    gan: Gan,
+    images: Images,
+    codes: Tensor,
+    metrics: Sequence[Metric],
+    *,
+    track: Track,
+    true_codes: Tensor | None = None,
+    device: str,
+    batch: int | None = None,
+    gallery: int = 16,
+) -> Evaluation:
+    """Decode ``codes`` and compare the results with ``images``.
+
+    Only one batch of floats is held at a time. Every feature network runs once a batch and side, for all metrics.
+
+    Args:
+        gan: decodes; on ``device``, in eval mode.
+        images: ``N`` targets.
+        codes: ``[N, d]``, one for each image.
+        metrics: from ``open_metrics``.
+        track: "test" for a dataset's images, "own" for images of the GAN itself.
+        true_codes: ``[N, d]``, for the own track.
+        device: where to compute.
+        batch: images a batch; None chooses by their size.
+        gallery: how many pairs to keep for pictures.
+
+    Raises:
+        ContractError: codes of the wrong number or not finite; outputs that are of another shape, not finite or not
+            in [-1, 1]; a metric that breaks its contract.
+        WeightsError: weights of a feature network are missing or altered.
+    """
+    _check_inputs(images, codes, true_codes)
+    active, skipped = _choose(metrics, images, track)
+    for metric in active:
+        metric.prepare(device)
+    found = _Collected({m.name: [] for m in active if m.per_image}, 0 if no_picture(images) else gallery)
+    for rows, target in images.batches(batch or batch_size(images.shape)):
+        truth = None if true_codes is None else true_codes[rows].to(device)
+        pairs = _pairs(gan, images, rows, target.to(device), codes[rows].to(device), truth)
+        for metric in active:
+            _collect(metric, pairs, found)
+        found.keep_gallery(pairs)
+    summaries = _summarise(active, found, skipped)
+    return Evaluation(
+        summaries,
+        _table(found, summaries, len(images)),
+        skipped,
+        _joined(found.target, images.shape),
+        _joined(found.output, images.shape),
+    )
+
+
+def batch_size(shape: Shape) -> int:
+    """Images a batch that fit into memory with the maps of a feature network."""
+    return max(1, min(LARGEST_BATCH, BATCH_VALUES // int(np.prod(shape))))
+
+
+def _check_inputs(images: Images, codes: Tensor, true_codes: Tensor | None) -> None:
+    for what, given in (("codes", codes), ("true codes", true_codes)):
+        if given is not None and (given.dim() != 2 or len(given) != len(images)):
+            raise ContractError(f"{what} are {tuple(given.shape)}, expected [{len(images)}, d]")
+    if not torch.isfinite(codes).all():
+        bad = int((~torch.isfinite(codes).all(1)).sum())
+        raise ContractError(f"{bad} of {len(codes)} codes hold values that are not finite")
+    if len(images) == 0:
+        raise ContractError("no images to measure")
+    if images.is_picture and int(images.data.max()) == 1:
+        raise ContractError("targets hold only levels 0 and 1 of 255: images in [0, 1] were cast to 8 bits")
+
+
+def _choose(metrics: Sequence[Metric], images: Images, track: Track) -> tuple[list[Metric], dict[str, str]]:
+    active, skipped = [], {}
+    for metric in metrics:
+        reason = f"not on the {track} track" if track not in metric.tracks else metric.applies(images)
+        if reason is None:
+            active.append(metric)
+        else:
+            skipped[metric.name] = reason
+    return active, skipped
+
+
+def _pairs(gan: Gan, images: Images, rows: slice, target: Tensor, codes: Tensor, true_codes: Tensor | None) -> Pairs:
+    output = gan.decode(codes)
+    if output.shape != target.shape:
+        raise ContractError(f"the generator made {tuple(output.shape)}, the images are {tuple(target.shape)}")
+    if no_picture(images):
+        if not torch.isfinite(output).all():
+            raise ContractError("decoded codes hold values that are not finite")
+    else:
+        check_range(output, "decoded codes")
+        check_range(target, "targets")
+    sides = {"target": to_u8(target), "output": to_u8(output)}
+    seen: dict[tuple[str, str], Embedding] = {}
+
+    def embed(network: FeatureNetwork, side: str) -> Embedding:
+        key = (network.name, side)
+        if key not in seen:
+            seen[key] = network.embed(sides[side])
+        return seen[key]
+
+    labels = None if images.labels is None else images.labels[rows].to(target.device)
+    attributes = None if images.attributes is None else images.attributes[rows].to(target.device)
+    return Pairs(target, output, sides["target"], sides["output"], codes, true_codes, labels, attributes, embed)
+
+
+def _collect(metric: Metric, pairs: Pairs, found: _Collected) -> None:
+    values = metric.update(pairs)
+    if not metric.per_image:
+        return
+    if values is None or values.shape != (len(pairs.target),):
+        got = None if values is None else tuple(values.shape)
+        raise ContractError(f"metric '{metric.name}' gave {got} for a batch of {len(pairs.target)} images")
+    if torch.isnan(values).any():
+        raise ContractError(f"metric '{metric.name}' gave NaN")
+    found.columns[metric.name].append(values.double().cpu())
+
+
+def _summarise(active: Sequence[Metric], found: _Collected, skipped: dict[str, str]) -> dict[str, dict[str, float]]:
+    summaries = {}
+    for metric in active:
+        try:
+            summaries[metric.name] = metric.compute(found.values(metric.name) if metric.per_image else None)
+        except NotApplicable as reason:
+            skipped[metric.name] = str(reason)
+    return summaries
+
+
+def _table(found: _Collected, summaries: dict[str, dict[str, float]], count: int) -> DataFrame:
+    import pandas as pd
+
+    columns = {name: found.values(name) for name in found.columns if name in summaries}
+    return pd.DataFrame({"index": np.arange(count), **columns})
+
+
+def _joined(parts: list[Tensor], shape: Shape) -> np.ndarray[Any, Any]:
+    return torch.cat(parts).numpy() if parts else np.zeros((0, *shape), np.uint8)

@@ -1,0 +1,72 @@
+"""Whether a classifier still sees the true class in the reconstruction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.contracts import Images, Pairs
+from bench.errors import ContractError, NotApplicable
+from bench.metrics.base import NetworkMetric, mean_summary
+from bench.metrics.weights import DEFAULT_NETWORK
+from bench.registry import metric
+
+LOWEST_CEILING = 0.5
+"""A classifier that misreads more than half of the true images says nothing about reconstructions."""
+
+
+@metric("label_accuracy")
+@dataclass
+class LabelAccuracy(NetworkMetric):
+    """Share of reconstructions that a classifier puts in the true class; "ceiling" is its share on the targets."""
+
+    network: str = DEFAULT_NETWORK["label_accuracy"]
+
+    higher_is_better = True
+    per_image = True
+
+    def protocol(self) -> dict[str, Any]:
+        """Adds what counts as right."""
+        return {**super().protocol(), "right": "highest logit at the true label", "aggregation": "mean over images"}
+
+    def applies(self, images: Images) -> str | None:
+        """Images without labels, and networks that are no classifier of so many classes, give a reason."""
+        if images.labels is None:
+            return "the images have no labels"
+        if int(images.labels.max()) >= self.eye.classes:
+            return (
+                f"{self.network} tells {self.eye.classes} classes apart, the labels go to {int(images.labels.max())}"
+            )
+        return super().applies(images)
+
+    def prepare(self, device: str) -> None:
+        """Load the classifier and forget earlier counts."""
+        super().prepare(device)
+        self._targets_right: list[Tensor] = []
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """1 where the reconstruction is seen as its true class, else 0."""
+        self._targets_right.append(self._right(pairs, "target").cpu())
+        return self._right(pairs, "output")
+
+    def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+        """Mean over images, and the classifier's own accuracy on the targets as "ceiling".
+
+        Raises:
+            NotApplicable: the classifier misreads most of the targets, so it knows other classes than these.
+        """
+        ceiling = float(torch.cat(self._targets_right).mean())
+        if ceiling < LOWEST_CEILING:
+            raise NotApplicable(f"{self.network} recognises only {ceiling:.0%} of the true images")
+        return {**mean_summary(values), "ceiling": ceiling}
+
+    def _right(self, pairs: Pairs, side: Literal["target", "output"]) -> Tensor:
+        assert pairs.labels is not None
+        logits = pairs.embed(self.eye, side).logits
+        if logits is None:
+            raise ContractError(f"feature network '{self.network}' states classes but gives no logits")
+        return logits.argmax(1).eq(pairs.labels).double()

@@ -1,0 +1,100 @@
+"""LPIPS: distance between the activations of a network, channel by channel and place by place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.contracts import Images, Pairs
+from bench.errors import WeightsError
+from bench.metrics.base import NetworkMetric, mean_summary
+from bench.metrics.networks import read_state
+from bench.metrics.weights import DEFAULT_NETWORK, LPIPS_HEADS
+from bench.registry import metric
+
+EPSILON = 1e-10
+
+
+def lpips(target: Sequence[Tensor], output: Sequence[Tensor], heads: Sequence[Tensor] | None = None) -> Tensor:
+    """Learned perceptual distance (Zhang et al. 2018, eq. 1) between two batches of maps.
+
+    Channels are scaled to unit length at each place; squared differences are weighted, summed over channels,
+    averaged over places and summed over layers.
+
+    Args:
+        target: a map ``[B, C, H, W]`` a layer.
+        output: the same shapes.
+        heads: weights ``[C]`` a layer; None weights every channel with 1.
+
+    Returns:
+        ``[B]``, 0 for equal maps.
+    """
+    layers = []
+    for layer, (x, y) in enumerate(zip(target, output, strict=True)):
+        difference = (_unit(x) - _unit(y)).square().mean((2, 3))
+        layers.append(difference.sum(1) if heads is None else difference @ heads[layer])
+    return torch.stack(layers).sum(0)
+
+
+def _unit(maps: Tensor) -> Tensor:
+    return maps / (maps.square().sum(1, keepdim=True).sqrt() + EPSILON)
+
+
+def read_heads(network: str, device: str) -> list[Tensor]:
+    """The lpips package's weights ``[C]`` of each layer, version 0.1.
+
+    Raises:
+        WeightsError: the package's file is missing, altered, or holds something else.
+    """
+    path = LPIPS_HEADS[network].find()
+    state = read_state(path)
+    try:
+        return [state[f"lin{layer}.model.1.weight"].flatten().to(device) for layer in range(len(state))]
+    except KeyError as error:
+        raise WeightsError(f"weights {path}: no LPIPS heads ({error} is missing)") from error
+
+
+@metric("lpips")
+@dataclass
+class Lpips(NetworkMetric):
+    """Perceptual distance: LPIPS v0.1 through alex and vgg; other networks weight all channels equally."""
+
+    network: str = DEFAULT_NETWORK["lpips"]
+
+    higher_is_better = False
+    per_image = True
+
+    def protocol(self) -> dict[str, Any]:
+        """Adds the weights of the channels and the aggregation."""
+        learned = LPIPS_HEADS.get(self.network)
+        heads = f"lpips package v0.1, SHA-256 {learned.sha256}" if learned else "every channel 1"
+        return {**super().protocol(), "channel_weights": heads, "aggregation": "mean over images"}
+
+    def applies(self, images: Images) -> str | None:
+        """A network without maps gives a reason, besides what the network cannot look at."""
+        if not self.eye.layers:
+            return f"{self.network} gives no spatial maps"
+        return super().applies(images)
+
+    def prepare(self, device: str) -> None:
+        """Load the network and, for an LPIPS trunk, the learned weights of its channels.
+
+        Raises:
+            WeightsError: missing or altered; says how to get them.
+        """
+        super().prepare(device)
+        self._heads = read_heads(self.network, device) if self.network in LPIPS_HEADS else None
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """One value an image."""
+        target, output = pairs.embed(self.eye, "target"), pairs.embed(self.eye, "output")
+        return lpips(target.maps, output.maps, self._heads)
+
+    def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+        """Mean over images."""
+        return mean_summary(values)

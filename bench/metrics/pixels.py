@@ -1,0 +1,195 @@
+"""Metrics of pixels: mean squared and absolute error, PSNR, SSIM. Functions of uint8 batches, metrics on top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.contracts import Images, Metric, Pairs
+from bench.errors import ContractError
+from bench.metrics.base import ROUNDING, check_pairs, mean_summary, no_picture
+from bench.registry import metric
+
+LEVELS = 255
+UNIT = 2 / LEVELS
+"""Width of one of the 256 levels in units of [-1, 1]."""
+WINDOW, SIGMA = 11, 1.5
+C1, C2 = (0.01 * LEVELS) ** 2, (0.03 * LEVELS) ** 2
+
+
+def mse(target: Tensor, output: Tensor) -> Tensor:
+    """Mean squared difference of uint8 batches ``[B, C, H, W]``, in squared units of [-1, 1]; ``[B]`` float64."""
+    return _difference(target, output).square_().mean(1).mul_(UNIT**2)
+
+
+def mae(target: Tensor, output: Tensor) -> Tensor:
+    """Mean absolute difference of uint8 batches ``[B, C, H, W]``, in units of [-1, 1]; ``[B]`` float64."""
+    return _difference(target, output).abs_().mean(1).mul_(UNIT)
+
+
+def psnr(target: Tensor, output: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of uint8 batches ``[B, C, H, W]``: 10·log10(255² / MSE), MSE in squared levels.
+
+    In units of [-1, 1] the peak-to-peak range is 2 and its square 4; taking 2 for the square loses 3.01 dB.
+
+    Returns:
+        ``[B]`` float64 in dB; infinite where two images are identical.
+    """
+    return 10.0 * torch.log10(LEVELS**2 / _difference(target, output).square_().mean(1))
+
+
+def ssim(target: Tensor, output: Tensor) -> Tensor:
+    """Structural similarity (Wang et al. 2004, section III-B) of uint8 batches ``[B, C, H, W]``.
+
+    An 11x11 gaussian window of sigma 1.5, population covariance, only where the window lies inside the image,
+    K = (0.01, 0.03); colour images give the mean over channels.
+
+    Returns:
+        ``[B]`` float64, at most 1.
+
+    Raises:
+        ContractError: not two uint8 batches of one shape, or a side under 11.
+    """
+    check_pairs(target, output)
+    if min(target.shape[2:]) < WINDOW:
+        raise ContractError(f"SSIM needs sides of at least {WINDOW} pixels, got {tuple(target.shape[2:])}")
+    # Variances do not depend on an offset; a small one keeps E[x²] - E[x]² exact enough in float32.
+    x, y = (images.float().sub_(LEVELS / 2) for images in (target, output))
+    mean_x, mean_y, xx, yy, xy = (blur(maps) for maps in (x, y, x * x, y * y, x * y))
+    variances = xx + yy - mean_x**2 - mean_y**2
+    covariance = xy - mean_x * mean_y
+    mean_x, mean_y = mean_x + LEVELS / 2, mean_y + LEVELS / 2
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
+    structure = (2 * covariance + C2) / (variances + C2)
+    return (luminance * structure).flatten(1).mean(1, dtype=torch.float64)
+
+
+def blur(maps: Tensor) -> Tensor:
+    """Gaussian window of SSIM over ``[B, C, H, W]``, cropped to ``[B, C, H - 10, W - 10]``.
+
+    The separable window is applied as two products with banded matrices: for images of these sizes many times
+    faster than a one-channel convolution on a CPU.
+    """
+    rows, columns = (_band(side).to(maps) for side in maps.shape[2:])
+    return rows @ (maps @ columns.T)
+
+
+def _band(side: int) -> Tensor:
+    offsets = np.arange(WINDOW) - WINDOW // 2
+    weights = np.exp(-0.5 * (offsets / SIGMA) ** 2)
+    band = torch.zeros(side - WINDOW + 1, side, dtype=torch.float64)
+    for offset, weight in enumerate(weights / weights.sum()):
+        band.diagonal(offset).fill_(float(weight))
+    return band
+
+
+def _difference(target: Tensor, output: Tensor) -> Tensor:
+    check_pairs(target, output)
+    return (target.to(torch.int16) - output).flatten(1).double()
+
+
+@dataclass
+class PixelMetric(Metric):
+    """A metric of rounded pixels, averaged over images."""
+
+    per_image = True
+
+    def protocol(self) -> dict[str, Any]:
+        """Name, version, rounding and aggregation."""
+        return {"metric": self.name, "version": 1, "pixels": ROUNDING, "aggregation": "mean over images"}
+
+    def applies(self, images: Images) -> str | None:
+        """Points give a reason."""
+        return no_picture(images)
+
+    def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+        """Mean over images."""
+        return mean_summary(values)
+
+
+@metric("mse")
+@dataclass
+class Mse(PixelMetric):
+    """Mean squared error of rounded pixels, in squared units of [-1, 1]."""
+
+    name = "mse"
+    higher_is_better = False
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """One value an image."""
+        return mse(pairs.target_u8, pairs.output_u8)
+
+
+@metric("mae")
+@dataclass
+class Mae(PixelMetric):
+    """Mean absolute error of rounded pixels, in units of [-1, 1]."""
+
+    name = "mae"
+    higher_is_better = False
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """One value an image."""
+        return mae(pairs.target_u8, pairs.output_u8)
+
+
+@metric("psnr")
+@dataclass
+class Psnr(PixelMetric):
+    """Peak signal-to-noise ratio in dB, averaged over the images that are not identical to their target."""
+
+    name = "psnr"
+    higher_is_better = True
+    unit = "dB"
+
+    def protocol(self) -> dict[str, Any]:
+        """Adds the data range and what an infinite value does."""
+        aggregation = "per image, then the mean over finite values; identical images are counted apart"
+        return {**super().protocol(), "data_range": LEVELS, "aggregation": aggregation}
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """One value an image; infinite where nothing differs."""
+        return psnr(pairs.target_u8, pairs.output_u8)
+
+    def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+        """Mean over finite values, infinite if there are none; "identical" counts the others."""
+        assert values is not None
+        finite = values[np.isfinite(values)]
+        value = float(finite.mean()) if len(finite) else float("inf")
+        return {"value": value, "n": float(len(values)), "identical": float(len(values) - len(finite))}
+
+
+@metric("ssim")
+@dataclass
+class Ssim(PixelMetric):
+    """Structural similarity with the gaussian window of Wang et al. 2004."""
+
+    name = "ssim"
+    higher_is_better = True
+
+    def protocol(self) -> dict[str, Any]:
+        """Adds window, covariance, border, constants and channel policy."""
+        return {
+            **super().protocol(),
+            "window": f"gaussian {WINDOW}x{WINDOW}, sigma {SIGMA}",
+            "covariance": "population",
+            "border": "cropped",
+            "data_range": LEVELS,
+            "k": [0.01, 0.03],
+            "colour": "mean over channels",
+        }
+
+    def applies(self, images: Images) -> str | None:
+        """Points, and images smaller than the window, give a reason."""
+        height, width = images.shape[1:]
+        if min(height, width) < WINDOW and not no_picture(images):
+            return f"{height}x{width} images are smaller than the {WINDOW}x{WINDOW} window"
+        return no_picture(images)
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """One value an image."""
+        return ssim(pairs.target_u8, pairs.output_u8)
