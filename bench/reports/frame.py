@@ -11,28 +11,20 @@ from bench.reports.gather import title_of
 if TYPE_CHECKING:
     import pandas as pd
 
+FACTS = ["capacity", "trained_on", "control", "trained_parameters"]
 ABOUT = ["dataset", "gan", "budget", "method", "seed", "status"]
 
 
 def frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row per cell, failed ones included (their numbers are NaN, ``reason`` says why).
 
-    Columns: ``ABOUT``; metrics of the test track by name (``psnr``), of the own track as ``own/psnr``; capacity,
-    trained_on, control, trained_parameters; costs by name; device, reason and key.
+    Columns: ``ABOUT``; metrics of the test track by name (``psnr``), of the own track as ``own/psnr``; ``FACTS``;
+    costs by name; device, reason and key.
     """
     import pandas as pd
 
     rows = [_row(record) for record in records]
-    last = [
-        "capacity",
-        "trained_on",
-        "control",
-        "trained_parameters",
-        *_keys(records, "cost"),
-        "device",
-        "reason",
-        "key",
-    ]
+    last = [*FACTS, *_keys(records, "cost"), "device", "reason", "key"]
     metrics = [k for k in dict.fromkeys(k for row in rows for k in row) if k not in {*ABOUT, *last}]
     return pd.DataFrame(rows, columns=[*ABOUT, *metrics, *last])
 
@@ -48,6 +40,6 @@ def _row(record: Record) -> dict[str, Any]:
     for track, summaries in record.metrics.items():
         prefix = "" if track == "test" else f"{track}/"
         row |= {f"{prefix}{metric}": summary["value"] for metric, summary in summaries.items()}
-    row |= {key: record.facts.get(key) for key in ("capacity", "trained_on", "control", "trained_parameters")}
+    row |= {key: record.facts.get(key) for key in FACTS}
     row |= record.cost
     return row | {"device": record.environment.get("device"), "reason": record.reason, "key": record.key}

@@ -15,8 +15,9 @@ PUBLISHED = {True: "holds", False: "fails", None: ABSENT}
 
 RULE = (
     "A test holds or fails when the 95 % interval of the paired difference excludes 0: bootstrap over images (values "
-    "averaged over seeds) for per-image metrics, Student's t over seeds for set metrics. Otherwise it cannot be told. "
-    "A claim holds when all of its tests do and fails when one of them does. *pub*: what the paper's own numbers say."
+    "averaged over seeds) for per-image metrics, Student's t over seeds for set metrics. Otherwise it cannot be "
+    "told. A claim holds when all of its tests do and fails when one of them does. *pub*: what the paper's own "
+    "numbers say."
 )
 
 
@@ -65,9 +66,8 @@ def published_lines(rows: Sequence[Comparison]) -> list[str]:
 
 def _line(row: Comparison) -> list[str]:
     p = row.published
-    measured = (
-        ABSENT if row.measured is None else f"{row.measured:.4g}" + ("" if row.sd is None else f" ± {row.sd:.2g}")
-    )
+    sd = "" if row.sd is None else f" ± {row.sd:.2g}"
+    measured = ABSENT if row.measured is None else f"{row.measured:.4g}{sd}"
     difference = "order only" if row.difference is None else f"{row.difference:+.4g}"
     ranks = [ABSENT if rank is None else str(rank) for rank in (row.published_rank, row.measured_rank)]
     gap = ABSENT if row.measured is None else difference

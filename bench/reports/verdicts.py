@@ -17,11 +17,13 @@ import numpy as np
 from bench.contracts import Record
 from bench.errors import BenchError
 from bench.reports import statistics
-from bench.reports.claims import Claim, Claims, Correlation, Order, Published, Role, Test
+from bench.reports.claims import Claim, Claims, Correlation, Order, Role, Test
 from bench.reports.gather import Group, Runs, only_group
 from bench.reports.paired import difference
 from bench.reports.statistics import Floats, Interval
 
+Printed = Mapping[tuple[str, str], float]
+"""Printed values by metric and method."""
 Outcome = Literal["holds", "fails", "cannot tell", "not measured"]
 
 
@@ -70,7 +72,7 @@ def evaluate_claims(claims: Claims, records: Sequence[Record]) -> list[Verdict]:
             not that of the claims file.
     """
     group = only_group(records)
-    printed = {(p.metric, p.method): p.value for p in claims.published}
+    printed: Printed = {(p.metric, p.method): p.value for p in claims.published}
     return [_verdict(claim, claims.roles, group, printed) for claim in claims.claims]
 
 
@@ -92,9 +94,7 @@ def answers(role: Role, group: Group) -> tuple[list[str], str]:
     return found, remark
 
 
-def published_outcome(
-    claim: Claim, roles: Mapping[str, Role], printed: Mapping[tuple[str, str], float]
-) -> bool | None:
+def published_outcome(claim: Claim, roles: Mapping[str, Role], printed: Printed) -> bool | None:
     """Whether the printed numbers agree with a claim; None if a number is not printed."""
     try:
         return all(_published_test(test, roles, printed) for test in claim.tests)
@@ -106,9 +106,7 @@ def _matches(metric: str, families: Sequence[str]) -> bool:
     return metric in families or metric.split("@", maxsplit=1)[0] in families
 
 
-def _verdict(
-    claim: Claim, roles: Mapping[str, Role], group: Group, printed: Mapping[tuple[str, str], float]
-) -> Verdict:
+def _verdict(claim: Claim, roles: Mapping[str, Role], group: Group, printed: Printed) -> Verdict:
     evidence = tuple(e for test in claim.tests for e in _evidence(test, roles, group))
     order: tuple[Outcome, ...] = ("fails", "not measured", "cannot tell", "holds")
     outcome = next(o for o in order if any(e.outcome == o for e in evidence))
@@ -168,7 +166,7 @@ def _correlations(test: Correlation, roles: Mapping[str, Role], group: Group) ->
 def _correlation(group: Group, test: Correlation, metrics: tuple[str, str], remark: str) -> Evidence:
     question = f"Spearman({', '.join(metrics)}) ≥ {test.at_least}"
     try:
-        runs = [[_measured(group, method, metric) for method in test.methods] for metric in metrics][0]
+        runs, _ = ([_measured(group, method, metric) for method in test.methods] for metric in metrics)
     except BenchError as error:
         return _unmeasured(question, str(error), remark)
     values = [[r.values("test", metric) for r in runs] for metric in metrics]
@@ -213,7 +211,7 @@ def _span(interval: Interval) -> str:
     return f"[{interval.low:+.4g}, {interval.high:+.4g}]"
 
 
-def _published_test(test: Test, roles: Mapping[str, Role], printed: Mapping[tuple[str, str], float]) -> bool:
+def _published_test(test: Test, roles: Mapping[str, Role], printed: Printed) -> bool:
     def oriented(metric: str, method: str) -> float:
         value = printed[metric, method]
         return value if roles[metric].higher_is_better else -value
@@ -223,8 +221,3 @@ def _published_test(test: Test, roles: Mapping[str, Role], printed: Mapping[tupl
         return all(oriented(m, a) > oriented(m, b) for m, a, b in triples)
     sides = [[oriented(metric, method) for method in test.methods] for metric in test.metrics]
     return bool(statistics.spearman(*sides) >= test.at_least)
-
-
-def printed_numbers(published: Sequence[Published]) -> dict[tuple[str, str], float]:
-    """Printed values by metric and method."""
-    return {(p.metric, p.method): p.value for p in published}

@@ -10,7 +10,7 @@ import pytest
 
 from bench.contracts import Record
 
-UP = {"psnr", "ssim", "label_accuracy@cnn"}
+UP = {"psnr", "ssim", "label_accuracy"}
 BUDGET = {
     "name": "smoke",
     "train_images": 0,
@@ -57,7 +57,7 @@ def build_record(
         "code_dim": 8,
         "dataset_checksum": "d" * 64,
         "gan_checksum": f"gan{seed}",
-        "higher_is_better": {m: m in UP for m in names},
+        "higher_is_better": {m: m.split("@", maxsplit=1)[0] in UP for m in names},
     }
     made = Record(
         key=changes.pop("key", f"{method}-{seed}"),

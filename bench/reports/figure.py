@@ -1,0 +1,219 @@
+"""Figures from stored records: reconstructions side by side, quality against cost. Matplotlib without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contracts import Record
+from bench.errors import BenchError, NotApplicable
+from bench.files import writing
+from bench.reports.gather import Runs, only_group, per_image
+from bench.reports.leaderboard import Leaderboard, Row
+from bench.reports.wording import column_title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Pixels = NDArray[np.uint8]
+
+DPI = 150
+SMALLEST_MS = 1e-3
+"""Left end of the cost axis: faster methods are drawn there."""
+COLOURS = {"z": "#1f6fb4", "w": "#d1731f", "w+": "#b0392f", "features": "#6a4fa3", "weights": "#2f8f4e"}
+CONTROL = "#8a8a8a"
+INK = "#303030"
+
+
+def reconstructions(records: Sequence[Record], path: Path, metric: str = "psnr", images: int = 8) -> Path:
+    """Draw the first test images in the top row and each method's reconstructions below, of the lowest seed.
+
+    Args:
+        records: of one table.
+        path: PNG to write.
+        metric: per-image metric printed under each reconstruction, where it is stored.
+        images: how many at most.
+
+    Raises:
+        NotApplicable: no record keeps pictures of 1 or 3 channels.
+        BenchError: methods that were given different images, or a gallery that cannot be read.
+        StoreError: the file cannot be written.
+    """
+    group = only_group(records)
+    shown = [(runs, *gallery) for runs in group.runs if (gallery := _gallery(runs)) is not None]
+    if not shown:
+        raise NotApplicable(f"{group.title}: no record keeps pictures to draw")
+    target = shown[0][1]
+    for runs, other, _ in shown:
+        if other.shape != target.shape or not np.array_equal(other, target):
+            raise BenchError(f"{group.title}: {runs.title} and {shown[0][0].title} were given different images")
+    count = min(images, len(target))
+    seed = min(next(iter(runs.by_seed)) for runs, *_ in shown)
+    figure, axes = _grid(len(shown) + 1, count)
+    _strip(axes[0], target, [""] * count)
+    _name(axes[0][0], "target", INK, "bold")
+    for line, (runs, _, output) in zip(axes[1:], shown, strict=True):
+        own = next(iter(runs.by_seed))
+        _strip(line, output, _captions(runs, metric, count))
+        title = runs.title if own == seed else f"{runs.title} (seed {own})"
+        _name(line[0], title, CONTROL if runs.control else INK)
+    note = _metric_note([runs for runs, *_ in shown], metric)
+    figure.suptitle(f"{group.title} · seed {seed}{note}", fontsize=8, color=INK)
+    return _save(figure, path)
+
+
+def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
+    """Draw the ranking metric against milliseconds an image; intervals over images where there are any.
+
+    Raises:
+        NotApplicable: no row has both numbers.
+        StoreError: the file cannot be written.
+    """
+    quality, cost = f"test/{board.rank_by}", "cost/invert_ms_per_image"
+    rows = [r for r in board.rows if {quality, cost} <= set(r.values) and np.isfinite(r.values[quality].mean)]
+    if not rows:
+        raise NotApplicable(f"{board.title}: no method has both {board.rank_by} and a time")
+    figure, axes = _canvas()
+    points = [_point(axes, row, quality, cost) for row in rows]
+    axes.set_xscale("log")
+    axes.margins(x=0.18, y=0.12)
+    axes.set_xlabel("milliseconds an image (log)")
+    axes.set_ylabel(next(column_title(c) for c in board.columns if c.key == quality))
+    axes.set_title(board.title, fontsize=9, color=INK)
+    _labels(axes, points, [row.method for row in rows])
+    _class_legend(axes, rows)
+    return _save(figure, path)
+
+
+def _gallery(runs: Runs) -> tuple[Pixels, Pixels] | None:
+    """Targets and outputs ``[k, C, H, W]`` of the lowest seed, or None if it keeps no pictures."""
+    record = next(iter(runs.by_seed.values()), None)
+    if record is None or record.folder is None:
+        return None
+    path = record.folder / f"{record.key}.npz"
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            target, output = stored["target"], stored["output"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BenchError(f"cannot read gallery {path}: {error}") from error
+    pictures = target.ndim == 4 and target.shape[1] in {1, 3} and len(target) > 0 and target.shape == output.shape
+    return (target, output) if pictures else None
+
+
+def _captions(runs: Runs, metric: str, count: int) -> list[str]:
+    values = per_image(next(iter(runs.by_seed.values())), "test", metric)
+    if values is None:
+        return [""] * count
+    return [f"{v:.1f}" if abs(v) >= 10 else f"{v:.3g}" for v in values[:count]]
+
+
+def _metric_note(shown: Sequence[Runs], metric: str) -> str:
+    kept = any(per_image(r, "test", metric) is not None for runs in shown for r in runs.by_seed.values())
+    return f" · {metric} under each image" if kept else ""
+
+
+def _grid(rows: int, columns: int) -> tuple[Figure, Any]:
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    engine = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+    figure = Figure(figsize=(1.5 + 0.85 * columns, 0.4 + 1.0 * rows), layout=engine)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _strip(axes: Sequence[Axes], pictures: Pixels, captions: Sequence[str]) -> None:
+    for axis, picture, caption in zip(axes, pictures, captions, strict=False):
+        grey = picture.shape[0] == 1
+        shown = picture[0] if grey else picture.transpose(1, 2, 0)
+        axis.imshow(shown, cmap="gray" if grey else None, vmin=0, vmax=255, interpolation="nearest")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.set_xlabel(caption, fontsize=6, labelpad=1.5, color="#606060")
+        for spine in axis.spines.values():
+            spine.set_linewidth(0.3)
+            spine.set_color("#b0b0b0")
+
+
+def _name(axis: Axes, label: str, colour: str, weight: str = "normal") -> None:
+    axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8, labelpad=6, color=colour, weight=weight)
+
+
+def _canvas() -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.grid(True, which="major", color="#e4e4e4", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(labelsize=8, colors=INK)
+    return figure, axes
+
+
+def _point(axes: Axes, row: Row, quality: str, cost: str) -> tuple[float, float]:
+    value = row.values[quality]
+    x = max(row.values[cost].mean, SMALLEST_MS)
+    colour = _colour(row)
+    if value.interval is not None:
+        axes.plot([x, x], [value.interval.low, value.interval.high], color=colour, linewidth=1.2, alpha=0.7)
+    face = "white" if row.control else colour
+    axes.plot([x], [value.mean], "o", markersize=6, markerfacecolor=face, markeredgecolor=colour, zorder=3)
+    return x, value.mean
+
+
+def _colour(row: Row) -> str:
+    return CONTROL if row.control else COLOURS.get(row.capacity, INK)
+
+
+def _labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
+    """Write each name right of its point; names that would overlap are pushed up, with a thin line to the point."""
+    figure = axes.figure
+    figure.draw_without_rendering()  # type: ignore[union-attr]
+    width, height = 6.0 * DPI / 100, 11.0 * figure.dpi / 72
+    pixels = axes.transData.transform(points)
+    placed: list[tuple[float, float, float]] = []
+    for i in np.argsort(pixels[:, 1]):
+        x, y = pixels[i]
+        reach = width * len(names[i])
+        for left, right, other in sorted(placed, key=lambda p: p[2]):
+            if left < x + reach and x < right and abs(y - other) < height:
+                y = other + height
+        placed.append((x, x + reach, y))
+        shift = (y - pixels[i, 1]) * 72 / figure.dpi
+        line = {"arrowstyle": "-", "color": "#b0b0b0", "linewidth": 0.5} if shift > 4 else None
+        axes.annotate(
+            names[i],
+            points[i],
+            (8, shift),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+            color=INK,
+            arrowprops=line,
+        )
+
+
+def _class_legend(axes: Axes, rows: Sequence[Row]) -> None:
+    seen = dict.fromkeys(("control" if row.control else row.capacity, _colour(row), row.control) for row in rows)
+    for name, colour, hollow in seen:
+        face = "white" if hollow else colour
+        label = name if hollow else f"changes {name}"
+        axes.plot([], [], "o", markerfacecolor=face, markeredgecolor=colour, label=label)
+    axes.legend(fontsize=7.5, frameon=False, loc="best")
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    with writing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    return path

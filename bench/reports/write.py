@@ -1,0 +1,78 @@
+"""Every report of a set of records, written into one folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from bench.contracts import Cell, Record
+from bench.errors import NotApplicable
+from bench.files import write_text
+from bench.reports.claims import Claims, read_claims
+from bench.reports.figure import quality_versus_cost, reconstructions
+from bench.reports.gather import Group, groups
+from bench.reports.leaderboard import leaderboards
+from bench.reports.render import FORMATS, render
+from bench.reports.render_claims import claims_markdown
+
+
+def write_reports(
+    records: Sequence[Record],
+    folder: Path,
+    *,
+    title: str,
+    rank_by: str,
+    missing: Sequence[Cell] = (),
+    claims: Claims | Path | None = None,
+) -> list[Path]:
+    """Write leaderboard.md, .csv, .tex and .json, reconstructions.png, quality-vs-cost.png and claims.md.
+
+    With several tables (datasets, GANs, budgets) each has its own two figures, named after it. A figure that has
+    nothing to show (no pictures kept, no times) is not written, and claims only for tables with a finished cell.
+
+    Args:
+        records: of any cells, also failed ones.
+        folder: made if it is not there.
+        title: of the suite.
+        rank_by: metric of the test track.
+        missing: planned cells without a record.
+        claims: a paper's claims, or their file.
+
+    Returns:
+        The files written, in order.
+
+    Raises:
+        BenchError: records that must not share a table, an unknown metric, a malformed claims file; nothing is
+            written then.
+        StoreError: the folder cannot be written.
+    """
+    asked = read_claims(claims) if isinstance(claims, Path) else claims
+    boards = leaderboards(records, rank_by, title, missing)
+    tables = groups(records, missing)
+    texts = {f"leaderboard.{fmt}": render(boards, fmt) for fmt in FORMATS}
+    done = [group for group in tables if any(runs.by_seed for runs in group.runs)]
+    if asked is not None and done:
+        texts["claims.md"] = "\n".join(claims_markdown(asked, group.records, group.title) for group in done)
+    written = []
+    for name, text in texts.items():
+        write_text(folder / name, text)
+        written.append(folder / name)
+    for group, board in zip(tables, boards, strict=True):
+        end = f"-{_slug(group)}" if len(tables) > 1 else ""
+        pictures, costs = folder / f"reconstructions{end}.png", folder / f"quality-vs-cost{end}.png"
+        written += _drawn(pictures, partial(reconstructions, group.records))
+        written += _drawn(costs, partial(quality_versus_cost, board))
+    return written
+
+
+def _drawn(path: Path, draw: Callable[[Path], Path]) -> list[Path]:
+    try:
+        return [draw(path)]
+    except NotApplicable:
+        return []
+
+
+def _slug(group: Group) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", group.title.lower()).strip("-")
