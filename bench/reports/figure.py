@@ -82,8 +82,8 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
     points = [_point(axes, row, quality, cost) for row in rows]
     axes.set_xscale("log")
     axes.margins(x=0.18, y=0.12)
-    axes.set_xlabel("milliseconds an image (log)")
-    axes.set_ylabel(next(column_title(c) for c in board.columns if c.key == quality))
+    axes.set_xlabel("milliseconds an image (log)", fontsize=9, color=INK)
+    axes.set_ylabel(next(column_title(c) for c in board.columns if c.key == quality), fontsize=9, color=INK)
     axes.set_title(board.title, fontsize=9, color=INK)
     _labels(axes, points, [row.method for row in rows])
     _class_legend(axes, rows)
@@ -111,7 +111,7 @@ def _captions(runs: Runs, metric: str, count: int) -> list[str]:
     values = per_image(next(iter(runs.by_seed.values())), "test", metric)
     if values is None:
         return [""] * count
-    return [f"{v:.1f}" if abs(v) >= 10 else f"{v:.3g}" for v in values[:count]]
+    return [f"{v:#.3g}" for v in values[:count]]
 
 
 def _metric_note(shown: Sequence[Runs], metric: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.contracts import Record
-from bench.errors import BenchError
+from bench.errors import UnknownName
 from bench.reports.claims import Claims, Published, Role
 from bench.reports.gather import Group, only_group, title_of
 from bench.reports.statistics import mean_and_sd
@@ -70,8 +70,8 @@ def _compared(group: Group, role: Role, metric: str, printed: Sequence[Published
     for p in printed:
         try:
             found = list(group.find(p.method).values("test", metric).values())
-        except BenchError as error:
-            reasons[p.method] = str(error)
+        except UnknownName:
+            reasons[p.method] = "no such method in these records"
             continue
         if found:
             values[p.method] = mean_and_sd(found)

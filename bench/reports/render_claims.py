@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench.contracts import Record
 from bench.reports.claims import Claims
+from bench.reports.gather import only_group
 from bench.reports.published import Comparison, published_table
 from bench.reports.render_markdown import escape, table
 from bench.reports.verdicts import Verdict, evaluate_claims
@@ -29,8 +30,15 @@ def claims_markdown(claims: Claims, records: Sequence[Record], title: str) -> st
     """
     parts = [f"# Claims of {claims.paper}: {escape(title)}", "", *verdict_lines(evaluate_claims(claims, records))]
     if claims.published:
-        parts += ["## Published and measured", "", *published_lines(published_table(records, claims))]
+        parts += ["## Published and measured", "", *_settings(claims, records), ""]
+        parts += published_lines(published_table(records, claims))
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _settings(claims: Claims, records: Sequence[Record]) -> list[str]:
+    group = only_group(records)
+    printed = dict.fromkeys(f"{p.table} on {p.dataset} with {p.backbone}" for p in claims.published)
+    return [f"Published: {escape('; '.join(printed))}. Measured: {escape(group.title)}."]
 
 
 def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from bench.contracts import Record
-from bench.errors import BenchError
+from bench.errors import BenchError, UnknownName
 from bench.reports import statistics
 from bench.reports.claims import Claim, Claims, Correlation, Order, Role, Test
 from bench.reports.gather import Group, Runs, only_group
@@ -52,7 +52,8 @@ class Verdict:
         """Why the verdict is what it is: the decisive tests, and every stand-in."""
         decisive = [e for e in self.evidence if e.outcome == self.outcome]
         if self.outcome == "holds":
-            text = f"all {len(self.evidence)} tests hold" if len(self.evidence) > 1 else decisive[0].detail
+            count = len(self.evidence)
+            text = f"{count} of {count} tests hold" if count > 1 else decisive[0].detail
         else:
             shown = "; ".join(f"{e.question}: {e.detail}" for e in decisive[:3])
             more = len(decisive) - 3
@@ -143,7 +144,10 @@ def _order(group: Group, metric: str, better: str, worse: str, remark: str) -> E
 
 def _measured(group: Group, method: str, metric: str) -> Runs:
     """The method's runs; raises ``BenchError`` with the reason if the metric has no value."""
-    runs = group.find(method)
+    try:
+        runs = group.find(method)
+    except UnknownName:
+        raise BenchError(f"no method {method} in these records") from None
     if runs.values("test", metric):
         return runs
     reasons = [f"{r.status}: {r.reason}" for r in runs.others]

@@ -1,0 +1,112 @@
+"""Figures and the folder of reports."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+import bench
+from bench.errors import BenchError, NotApplicable, StoreError
+from bench.reports.figure import quality_versus_cost, reconstructions
+from bench.reports.leaderboard import leaderboards
+from bench.reports.write import write_reports
+
+CLAIMS = Path(bench.__file__).parent / "papers" / "dfi" / "claims.toml"
+
+
+def gallery(channels=1, seed=0):
+    rng = np.random.default_rng(0)
+    target = rng.integers(256, size=(4, channels, 8, 8), dtype=np.uint8)
+    return target, np.random.default_rng(seed).integers(256, size=target.shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_reconstructions_are_drawn(make, tmp_path, channels):
+    records = [make(m, images={"psnr": np.arange(9.0)}, gallery=gallery(channels, i)) for i, m in enumerate("ab")]
+    pixels = matplotlib.image.imread(reconstructions(records, tmp_path / "out" / "r.png"))
+    assert pixels.shape[0] > 300
+    assert pixels[..., :3].std() > 0.1
+
+
+def test_methods_must_have_seen_the_same_images(make, tmp_path):
+    target, output = gallery()
+    records = [make("a", gallery=(target, output)), make("b", gallery=(255 - target, output))]
+    with pytest.raises(BenchError, match="b and a were given different images"):
+        reconstructions(records, tmp_path / "r.png")
+
+
+def test_a_damaged_gallery_is_named(make, tmp_path):
+    record = make("a", gallery=gallery())
+    (tmp_path / "a-0.npz").write_bytes(b"junk")
+    with pytest.raises(BenchError, match=r"cannot read gallery .*a-0\.npz"):
+        reconstructions([record], tmp_path / "r.png")
+
+
+def test_nothing_to_draw_is_said(make, tmp_path):
+    points = (np.zeros((4, 2, 1, 1), np.uint8),) * 2
+    with pytest.raises(NotApplicable, match="no record keeps pictures"):
+        reconstructions([make("a", gallery=points)], tmp_path / "r.png")
+    board = leaderboards([make("a", images={"psnr": np.ones(5)}, cost={"invert_ms_per_image": None})], "psnr", "q")[0]
+    with pytest.raises(NotApplicable, match="no method has both psnr and a time"):
+        quality_versus_cost(board, tmp_path / "q.png")
+
+
+def test_quality_versus_cost_survives_a_time_of_zero(suite, tmp_path):
+    suite[-1].cost["invert_ms_per_image"] = 0.0
+    path = quality_versus_cost(leaderboards(suite, "psnr", "q")[0], tmp_path / "q.png")
+    assert matplotlib.image.imread(path)[..., :3].std() > 0.05
+
+
+def test_every_report_is_written(suite, tmp_path):
+    folder = tmp_path / "out"
+    written = write_reports(suite, folder, title="q", rank_by="psnr", claims=CLAIMS)
+    assert [p.name for p in written] == [
+        *(f"leaderboard.{fmt}" for fmt in ("md", "csv", "tex", "json")),
+        "claims.md",
+        "quality-vs-cost.png",
+    ]
+    assert sorted(folder.iterdir()) == sorted(written)
+
+
+def test_tables_have_their_own_figures(make, tmp_path):
+    other = {"gan": {"name": "lsgan", "options": {}, "label": ""}}
+    records = [make("a", images={"psnr": np.ones(5)}), make("b", images={"psnr": np.ones(5)}, cell=other)]
+    names = [p.name for p in write_reports(records, tmp_path / "out", title="q", rank_by="psnr")]
+    assert names[-2:] == ["quality-vs-cost-digits-dcgan-smoke.png", "quality-vs-cost-digits-lsgan-smoke.png"]
+
+
+def test_nothing_is_written_when_records_do_not_match(make, tmp_path):
+    records = [make("a", images={"psnr": np.ones(5)}), make("b", images={"psnr": np.ones(4)})]
+    with pytest.raises(BenchError, match="cannot share a table"):
+        write_reports(records, tmp_path / "out", title="q", rank_by="psnr")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unwritable_folder_is_named(make, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot write .*leaderboard\.md"):
+        write_reports([make("a", images={"psnr": np.ones(5)})], tmp_path / "file", title="q", rank_by="psnr")
+
+
+def test_every_report_is_written_without_torch(suite, make, tmp_path):
+    records = [*suite, make("pictures", images={"psnr": np.ones(40)}, gallery=gallery())]
+    (tmp_path / "records.pickle").write_bytes(pickle.dumps(records))
+    modules = [f"bench.reports.{p.stem}" for p in (Path(bench.__file__).parent / "reports").glob("*.py")]
+    code = f"""
+import importlib, pickle, sys
+from pathlib import Path
+for module in {modules!r}:
+    importlib.import_module(module)
+records = pickle.loads(Path("records.pickle").read_bytes())
+claims = Path({str(CLAIMS)!r})
+sys.modules["bench.reports.write"].write_reports(records, Path("out"), title="q", rank_by="psnr", claims=claims)
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "out" / "reconstructions.png").is_file()
