@@ -118,7 +118,7 @@ VGG = WeightsFile(
 )
 FASHION_MNIST_CNN = WeightsFile(
     "fashion-mnist-cnn.safetensors",
-    "",
+    "3c6c651e461957dcf2733c903575426a14ef7da7c34028b958693b0088d88062",
     "shipped",
     _FROM_CHECKOUT,
 )
