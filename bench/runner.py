@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.contracts import Cell, Record
 from bench.datasets.catalogue import open_dataset
@@ -17,6 +17,7 @@ from bench.store import Busy, Store
 
 if TYPE_CHECKING:
     from bench.loop import Progress
+    from bench.stages import Bench
 
 TRACEBACK_LINES = 12
 
@@ -109,7 +110,7 @@ def _run_waiting(waiting: list[Planned], store: Store, observer: Observer, retry
     return records
 
 
-def _run_one(bench: Any, item: Planned, observer: Observer, number: int, total: int, retry: bool) -> Record:
+def _run_one(bench: Bench, item: Planned, observer: Observer, number: int, total: int, retry: bool) -> Record:
     from bench.stages import run_cell
 
     stored = bench.store.record(item.keys.cell)

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bench.contracts import Cell, Dataset, Gan, Images, Record
+from bench.contracts import Cell, Dataset, Gan, Images, Record, Track
 from bench.datasets.guard import forbid_test_split
 from bench.errors import ContractError, Diverged
 from bench.files import digest
@@ -224,8 +224,9 @@ def measure(bench: Bench, cell: Cell, keys: Keys, gan: Gan, codes: dict[str, Ten
     """Decode the codes and score them, on the test images and on the GAN's own."""
     test = load_data(bench, cell).test.first(cell.budget.test_images)
     own, true_codes = own_images(gan, cell, keys, bench.device)
-    results = {}
-    for track, images, truth in (("test", test, None), ("own", own, true_codes)):
+    results: dict[str, Evaluation] = {}
+    tracks: list[tuple[Track, Images, Tensor | None]] = [("test", test, None), ("own", own, true_codes)]
+    for track, images, truth in tracks:
         metrics = [m for m in open_metrics(cell.metrics) if track in m.tracks]
         bench.progress(f"measure {track} images", 0, 1, {})
         results[track] = evaluate(

@@ -1,0 +1,124 @@
+"""GANs: a prior, a generator, perhaps a discriminator."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench.contracts.images import Shape
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+
+class Prior(ABC):
+    """Distribution of latent codes, ``[B, dim]`` float32."""
+
+    name: ClassVar[str]
+    dim: int
+
+    @abstractmethod
+    def sample(self, count: int, rng: Generator) -> Tensor:
+        """Draw ``[count, dim]`` codes on the generator's device."""
+
+    @abstractmethod
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Map numbers in (0, 1) to codes by the inverse distribution function; same shape."""
+
+    @abstractmethod
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log density ``[B]`` in nats, summed over coordinates; -inf outside the support."""
+
+    @abstractmethod
+    def project(self, z: Tensor) -> Tensor:
+        """The nearest code in the support; the identity for unbounded priors."""
+
+
+class Gan:
+    """A trained generator with what is known of it. The only thing that turns codes into images.
+
+    Args:
+        generator: module from codes ``[B, d]`` to images ``[B, C, H, W]`` in [-1, 1].
+        discriminator: module with ``layers`` (names) and ``features(x, layers) -> list of maps``, or None.
+        prior: distribution that the generator was trained with.
+        image_shape: channels, height, width.
+        provenance: recipe and key, or file and checksum.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module | None,
+        prior: Prior,
+        image_shape: Shape,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.generator = generator
+        self.discriminator = discriminator
+        self.prior = prior
+        self.image_shape = image_shape
+        self.provenance = dict(provenance or {})
+        self.calls = 0
+
+    @property
+    def code_dim(self) -> int:
+        """Free numbers in a code."""
+        return self.prior.dim
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images ``[B, C, H, W]`` of codes ``[B, d]``; counts ``B`` generator calls."""
+        self.calls += int(codes.shape[0])
+        images: Tensor = self.generator(codes)
+        return images
+
+    def features(self, x: Tensor, layers: Sequence[str] = ("last",)) -> Tensor:
+        """Discriminator activations of images ``[B, C, H, W]``, flattened and joined to ``[B, F]``.
+
+        Args:
+            x: images in [-1, 1].
+            layers: names from ``discriminator.layers``; "last" is the last convolution before the logit.
+
+        Raises:
+            NotApplicable: the GAN came without a discriminator.
+            UnknownName: a layer that the discriminator does not have.
+        """
+        from bench.errors import NotApplicable, unknown
+
+        if self.discriminator is None:
+            raise NotApplicable("this GAN has no discriminator, so it has no features")
+        known: tuple[str, ...] = self.discriminator.layers  # type: ignore[assignment]
+        for layer in layers:
+            if layer not in known:
+                raise unknown("discriminator layer", layer, known)
+        import torch
+
+        maps: list[Tensor] = self.discriminator.features(x, layers)  # type: ignore[operator]
+        return torch.cat([m.flatten(1) for m in maps], 1)
+
+    def modules(self) -> list[nn.Module]:
+        """Generator and, if there is one, discriminator."""
+        return [m for m in (self.generator, self.discriminator) if m is not None]
+
+    def freeze(self) -> Gan:
+        """Put both networks in eval mode without gradients for their weights; returns itself."""
+        for module in self.modules():
+            module.eval()
+            module.requires_grad_(False)
+        return self
+
+    def to(self, device: str) -> Gan:
+        """Move both networks; returns itself."""
+        for module in self.modules():
+            module.to(device)
+        return self
+
+    def checksum(self) -> str:
+        """SHA-256 over every tensor of both networks (hex); changes if a method touches the GAN."""
+        digest = hashlib.sha256()
+        for module in self.modules():
+            for name, tensor in sorted(module.state_dict().items()):
+                digest.update(name.encode())
+                digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
