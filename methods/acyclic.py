@@ -30,7 +30,7 @@ class Acyclic(Inverter):
 
     Attributes:
         depth: hidden layers of the connection network.
-        width: units in each of them, a multiple of 32.
+        width: units in each of them, a multiple of 32 from 128 on.
         batch: images in a step.
         learning_rate: Adam's; its betas are (.5, .999).
     """
@@ -41,8 +41,8 @@ class Acyclic(Inverter):
     learning_rate: float = 2e-4
 
     def __post_init__(self) -> None:
-        if self.width < 32 or self.width % 32:
-            raise ValueError(f"width = {self.width} must be a multiple of 32 (groups of the group normalisation)")
+        if self.width < 128 or self.width % 32:  # pairs normalised to +-1 would keep nothing but signs
+            raise ValueError(f"width = {self.width} must be a multiple of 32 (groups to normalise) from 128 on")
         if self.depth < 0 or self.batch < 2:
             raise ValueError(f"depth = {self.depth} and batch = {self.batch} must be at least 0 and 2")
 

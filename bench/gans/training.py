@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 COLLAPSE_RATIO = 0.02
 """Below this share of the data's variety, a generator counts as collapsed."""
+SETTLED_STEPS = 100
+"""Before this many steps the running statistics of batch norm lag behind, and variety says nothing."""
 VARIETY_IMAGES = 256
 LOOK_STEPS = 500
 """Steps between two looks at the samples: their variety, and their grid."""
@@ -44,16 +46,14 @@ def train_gan(recipe: Recipe, images: Images, run: Run, grid: Path | None = None
     gan = recipe.build(images.shape, run.device)
     images = images.to(run.device)
 
-    def look(step: int) -> None:
-        if (step + 1) % LOOK_STEPS == 0:
+    def look(steps: int) -> None:
+        if steps >= SETTLED_STEPS:
             check_variety(gan, images, run.seed)
-            if grid:
-                save_grid(gan, grid, run.seed)
+        if grid:
+            save_grid(gan, grid, run.seed)
 
-    recipe.train(gan, images, run, look)
-    check_variety(gan, images, run.seed)
-    if grid:
-        save_grid(gan, grid, run.seed)
+    recipe.train(gan, images, run, lambda step: look(step + 1) if (step + 1) % LOOK_STEPS == 0 else None)
+    look(run.budget.train_steps)
     return gan.freeze()
 
 
@@ -83,6 +83,8 @@ class Trainer:
         """Run every step of the budget; leaves averaged weights in the generator if the recipe asks for them."""
         for _ in self.run.loop("training", self.run.budget.train_steps, self.state(), after_step):
             self.step()
+        for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
+            optimiser.zero_grad(set_to_none=True)
         if self.average is not None:
             self.generator.load_state_dict(self.average.module.state_dict())
 
