@@ -127,6 +127,12 @@ def test_missing_methods_and_metrics_are_named(as_printed, make):
     assert verdicts["C07"].outcome == "not measured"
 
 
+def test_a_test_that_fails_outweighs_one_that_is_not_measured(make):
+    rng = np.random.default_rng(0)
+    records = [make(m, images={"psnr": v + 0.1 * rng.normal(size=30)}) for m, v in [("enc_image", 10), ("dfi", 20)]]
+    assert verdicts_of(records)["C01"].outcome == "fails"
+
+
 def test_unmeasured_metric_is_named(make):
     verdict = verdicts_of([make("dfi", images={"psnr": np.ones(5)})])["C05"]
     assert (verdict.outcome, "lpips was not measured" in verdict.reason) == ("not measured", True)
@@ -175,6 +181,9 @@ def test_published_table_keeps_to_order_on_other_data(as_printed):
     measured = [row for row in rows if row.measured is not None]
     assert all(row.published_rank == row.measured_rank for row in measured)
     assert {row.metric for row in rows if row.measured is None} == {"user_study"}
+    first = {(r.published.table, r.metric): r.published.method for r in measured if r.published_rank == 1}
+    assert first["Fig8", "psnr"] == "enc_image+opt"
+    assert first["Fig8", "fid@inception"] == "dfi+opt"
 
 
 def test_published_difference_needs_the_papers_setting(as_printed):
