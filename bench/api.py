@@ -87,10 +87,12 @@ def run(name: str, budget: str | None = None, **options: Any) -> pd.DataFrame:
     return frame(run_suite(name, budget, **options).records)
 
 
-def look_up(name: str, budget: str | None = None, *, store: Store | None = None) -> tuple[Suite, list[Planned]]:
+def look_up(
+    name: str, budget: str | None = None, *, seeds: Sequence[int] | None = None, store: Store | None = None
+) -> tuple[Suite, list[Planned]]:
     """A suite's cells with what is stored of them; runs nothing and needs no torch."""
     suite = open_suite(name)
-    return suite, plan(suite.cells(budget), store or Store())
+    return suite, plan(suite.cells(budget, seeds=seeds), store or Store())
 
 
 def reports_folder(suite: Suite, budget: str) -> Path:

@@ -213,6 +213,18 @@ def doctor() -> None:
         console.note("")
 
 
+@app.command()
+def export(suite: SuiteName, budget: BudgetName = None, seed: int = 0, out: Out = None) -> None:
+    """Write the trained GANs of a suite as files, in half precision, each with its grid of samples.
+
+    Example:  ganinv export acyclic --budget cpu --out models/
+    """
+    from bench.publish import export_gans
+
+    for path in export_gans(suite, budget, seed, out):
+        console.note(f"wrote {path}  (use it as checkpoint:{path})")
+
+
 @app.command("train-classifier")
 def train_classifier(dataset: Annotated[str, typer.Argument(help="A dataset with labels.")], out: Out = None) -> None:
     """Train the small classifier that serves as a dataset's feature network.

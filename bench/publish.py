@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.api import look_up
 from bench.contracts import Budget, Cell, Dataset, Record
 from bench.errors import BenchError
-from bench.store import read_records
+from bench.store import Store, read_records
 from bench.suite import Suite, open_suite
 
 if TYPE_CHECKING:
@@ -73,6 +73,42 @@ def claims_file(suite: Suite) -> Path | None:
     if not path.is_file():
         raise BenchError(f"{suite.path}: claims file {path} is not there")
     return path
+
+
+def export_gans(suite: str, budget: str | None, seed: int, out: Path | None) -> list[Path]:
+    """Write the GANs that a suite trained with one seed as ``DATASET/GAN.safetensors`` and ``.png``.
+
+    The files are half precision and hold the recipe, its options, the training budget and where the GAN comes from.
+
+    Raises:
+        BenchError: one of them has not been trained yet.
+    """
+    from bench.files import write_bytes
+    from bench.gans.checkpoints import load_gan, save_gan
+    from bench.machine import environment
+    from bench.settings import home
+
+    store, written = Store(), dict[Path, None]()
+    for planned in look_up(suite, budget, seeds=[seed], store=store)[1]:
+        cell, folder = planned.cell, (out or home() / "models") / planned.cell.dataset.name
+        path = folder / f"{cell.gan.title}.safetensors"
+        if path in written:
+            continue
+        trained = store.artefact("train", planned.keys.train)
+        if trained is None:
+            raise BenchError(f"{cell.gan.title} with seed {seed} is not trained yet; ganinv run {suite}")
+        facts = {
+            "key": planned.keys.train,
+            "dataset": cell.dataset.name,
+            "seed": seed,
+            "train_steps": cell.budget.train_steps,
+            "train_images": cell.budget.train_images,
+            "commit": environment("cpu")["commit"],
+        }
+        save_gan(load_gan(trained.file("gan.safetensors")), path, facts, half=True)
+        write_bytes(path.with_suffix(".png"), trained.file("grid.png").read_bytes())
+        written[path] = None
+    return list(written)
 
 
 def train_domain_classifier(name: str, out: Path | None, observer: Observer) -> tuple[Path, float]:

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench import registry
+from bench.settings import data_folder
+
+USER_DATA = data_folder()
 
 TINY = """
 title = "A tiny suite on the embedded digits"
@@ -37,6 +40,10 @@ timeout = 120
 def own_home(tmp_path_factory, monkeypatch):
     """No test reads or writes the user's store, and none leaves a plug-in behind."""
     home = tmp_path_factory.mktemp("home")
+    fetched = USER_DATA / "fashion-mnist"
+    if fetched.is_dir():  # real images that the user has are used, never fetched
+        (home / "data").mkdir()
+        (home / "data" / "fashion-mnist").symlink_to(fetched)
     monkeypatch.setenv("GANINV_HOME", str(home))
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
     yield home

@@ -34,7 +34,7 @@ BREACHES = {
         "codes differ by",
     ),
     "coupled images": (
-        "def invert(self, x):\n        return (x - x.mean(0)).flatten(1)[:, :self.gan.code_dim].contiguous() + 1.0 * x.sum()",
+        "def invert(self, x):\n        return (x - x.mean(0)).flatten(1)[:, :self.gan.code_dim].contiguous() + x.sum()",
         "other images in the batch",
     ),
     "forgets its state": (
@@ -50,7 +50,7 @@ BREACHES = {
         "weights changed",
     ),
     "peeks at test images": (
-        "def fit(self, data):\n        from bench.options import create\n        create('dataset', 'digits').load().test\n"
+        "def fit(self, data):\n        from bench.options import create\n        create('dataset', 'digits').load()\n"
         "    def invert(self, x):\n        return x.flatten(1)[:, :self.gan.code_dim].contiguous()",
         "test",
     ),
