@@ -135,6 +135,17 @@ def test_get_falls_back_to_the_debian_package(files, data, tmp_path):
     assert len(open_dataset("fashion-mnist").load().test) == 8
 
 
+def test_get_refuses_downloads_of_other_content(files, data, mirror, monkeypatch):
+    folder, address = mirror
+    write(folder, contents(train=21))
+    sums = [(name, hashlib.md5((folder / name).read_bytes()).hexdigest()) for name in files]
+    monkeypatch.setattr(FashionMNIST, "resources", sums)
+    monkeypatch.setattr(FashionMNIST, "mirrors", [address])
+    with pytest.raises(DataError, match=r"torchvision: .*train-images-idx3-ubyte\.gz: damaged"):
+        get("fashion-mnist")
+    assert not list((data / "fashion-mnist").iterdir())
+
+
 def test_get_that_fails_says_why_and_what_to_do(files, data):
     with pytest.raises(
         DataError, match=r"torchvision: .*debian: E: no such package\); put train-images.* by hand"

@@ -25,6 +25,7 @@ def test_draws_follow_the_mixture():
     labels, points = train.labels.numpy(), train.data.numpy()[:, :, 0, 0]
     assert chisquare(np.bincount(labels), weights() * len(labels)).pvalue > 0.001
     residuals = (points - centres()[labels]) / 0.1
+    np.testing.assert_allclose(residuals.std(0), 1, atol=0.012)
     assert min(kstest(residuals[:, axis], "norm").pvalue for axis in (0, 1)) > 0.001
 
 
@@ -35,6 +36,11 @@ def test_test_split_is_balanced_at_any_length_and_independent_of_the_training_co
     assert small.test.checksum == large.test.checksum
     assert (len(large.train), len(large.val)) == (100, 10)
     assert not small.test.is_picture
+
+
+def test_val_is_drawn_apart_from_train():
+    loaded = open_dataset("gaussians8", {"train": 500}).load()
+    assert loaded.train.labels[:50].tolist() != loaded.val.labels.tolist()
 
 
 def test_options_change_data_and_identity():
