@@ -135,6 +135,10 @@ def _half(tensor: Tensor) -> Tensor:
     return tensor.half() if tensor.dim() > 1 else tensor
 
 
+def _single(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.half else tensor
+
+
 @torch.no_grad()
 def accuracy(network: Classifier, images: Images, batch: int = 500) -> float:
     """Share of images whose highest logit is at their label, in [0, 1].
@@ -197,11 +201,14 @@ def load_classifier(path: Path) -> Classifier:
     """
     metadata = classifier_metadata(path)
     try:
-        network = Classifier(int(metadata["channels"]), int(metadata["classes"]))
+        with torch.device("meta"):
+            network = Classifier(int(metadata["channels"]), int(metadata["classes"]))
         with safe_open(path, framework="pt") as file:
-            network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+            state = {name: _single(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+        network.load_state_dict(state, assign=True)
     except (KeyError, RuntimeError, SafetensorError) as error:
         raise WeightsError(
             f"weights {path}: not a classifier of this suite ({str(error).splitlines()[0]})"
         ) from error
+    network.to(memory_format=torch.channels_last)
     return network.eval().requires_grad_(False)

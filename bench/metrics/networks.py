@@ -176,8 +176,9 @@ class Inception(_Pinned):
 
         path = self.file.find()
         try:
-            # This constructor unpickles the file as a whole; its checksum has been verified before.
-            network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
+            # The constructor draws random weights first, and unpickles the whole file: its checksum was verified.
+            with torch.random.fork_rng(devices=[]):
+                network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise WeightsError(f"weights {path}: not torch-fidelity's Inception ({error!r:.120})") from error
         self.network: nn.Module = network.to(device)

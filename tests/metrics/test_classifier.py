@@ -1,0 +1,100 @@
+"""The domain network's recipe, on scikit-learn's digits: learns, repeats itself, resumes, and is stored whole."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from bench.contracts import Budget, Dataset, Images
+from bench.errors import DataError, WeightsError
+from bench.loop import Run
+from bench.metrics.classifier import (
+    Recipe,
+    accuracy,
+    classifier_metadata,
+    load_classifier,
+    save_classifier,
+    train_classifier,
+)
+
+QUICK = Recipe(epochs=3, batch=64)
+FREE = Budget("test", 0, 0, 0, 0, 0, 0, 0, timeout=1e9)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """1,797 digits of 8x8 pixels."""
+    found = load_digits()
+    pixels = torch.from_numpy(found.images * (255 / 16)).round().to(torch.uint8)[:, None]
+    images = Images(pixels, torch.from_numpy(found.target).long())
+    splits = [images.take(slice(*ends)) for ends in ((0, 1300), (1300, 1500), (1500, 1797))]
+    return Dataset("digits", splits[0], splits[1], test=splits[2])
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    """One network, trained by the quick recipe from seed 1."""
+    return train_classifier(digits.without_test(), Run(FREE, 1), QUICK)
+
+
+def test_it_learns(digits, trained):
+    assert accuracy(trained, digits.test) > 0.85
+    assert trained.head.out_features == 10
+    assert not trained.training
+
+
+def test_the_seed_decides_everything(digits, trained):
+    torch.manual_seed(99)
+    again = train_classifier(digits.without_test(), Run(FREE, 1), QUICK).state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in trained.state_dict().items())
+    other = train_classifier(digits.without_test(), Run(FREE, 2), Recipe(epochs=1, batch=1300)).state_dict()
+    assert not torch.equal(other["head.weight"], again["head.weight"])
+
+
+def test_an_interrupted_training_ends_the_same(digits, trained, tmp_path):
+    steps = QUICK.steps(len(digits.train))
+
+    def stop(what, step, total, figures):
+        if step == 50:
+            raise KeyboardInterrupt
+
+    checkpoint = tmp_path / "classifier.pt"
+    interrupted = Run(FREE, 1, checkpoint=checkpoint, progress=stop, checkpoint_seconds=0.0)
+    assert steps > 50
+    with pytest.raises(KeyboardInterrupt):
+        train_classifier(digits.without_test(), interrupted, QUICK)
+    assert checkpoint.is_file()
+    resumed = train_classifier(digits.without_test(), Run(FREE, 1, checkpoint=checkpoint), QUICK)
+    assert torch.equal(resumed.head.weight, trained.head.weight)
+    assert not checkpoint.exists()
+
+
+def test_what_is_saved_is_what_is_loaded(digits, trained, tmp_path):
+    path = tmp_path / "digits-cnn.safetensors"
+    metadata = save_classifier(path, trained, digits, 1, QUICK)
+    assert classifier_metadata(path) == metadata
+    assert path.stat().st_size < 300_000
+    assert float(metadata["test_accuracy"]) == pytest.approx(accuracy(trained, digits.test), abs=1e-4)
+    loaded = load_classifier(path)
+    x = digits.test.floats(slice(0, 20))
+    torch.testing.assert_close(loaded(x).logits, trained(x).logits, rtol=0, atol=0)
+
+
+def test_damaged_and_foreign_files_are_refused(trained, digits, tmp_path):
+    path = tmp_path / "network.safetensors"
+    save_classifier(path, trained, digits, 1, QUICK)
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(WeightsError, match=str(path)):
+        load_classifier(path)
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(2)}, path, {"channels": "1", "classes": "10"})
+    with pytest.raises(WeightsError, match="not a classifier of this suite"):
+        load_classifier(path)
+
+
+def test_images_without_labels_are_refused(digits):
+    bare = Dataset("bare", Images(digits.train.data), Images(digits.val.data), test=digits.test)
+    with pytest.raises(DataError, match="'bare': a classifier needs labelled pictures"):
+        train_classifier(bare.without_test(), Run(FREE, 1), QUICK)
