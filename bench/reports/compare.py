@@ -151,16 +151,18 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def comparison_terminal(comparison: Comparison) -> Table:
-    """The comparison for a terminal, without the values of each seed."""
+    """The comparison for a terminal, without effect sizes and the values of each seed."""
     from rich.markup import escape as plain
     from rich.table import Table
 
     title = f"{comparison.a} (a) against {comparison.b} (b) · {comparison.title}"
     shown = Table(title=plain(title), caption=plain(" ".join(_legend(comparison))))
-    for i, head in enumerate(HEADER[:-1]):
-        shown.add_column(head, justify="left" if i in {0, 6} else "right")
+    columns = [i for i, head in enumerate(HEADER) if head not in {"effect", "by seed"}]
+    for i in columns:
+        text = HEADER[i] in {"metric", "verdict"}
+        shown.add_column(HEADER[i], justify="left" if text else "right", no_wrap=HEADER[i] == "metric")
     for row in _rows(comparison):
-        shown.add_row(*map(plain, row[:-1]))
+        shown.add_row(*(plain(row[i]) for i in columns))
     return shown
 
 
@@ -173,13 +175,13 @@ def _rows(comparison: Comparison) -> Iterator[list[str]]:
         interval = m.gap.interval
         yield [
             m.metric if m.track == "test" else f"{m.track}/{m.metric}",
-            ABSENT if m.gap.mean is None else f"{m.gap.mean:+.4g}",
-            ABSENT if interval is None else f"[{interval.low:+.4g}, {interval.high:+.4g}]",
+            ABSENT if m.gap.mean is None else f"{m.gap.mean:+.3g}",
+            ABSENT if interval is None else f"[{interval.low:+.3g}, {interval.high:+.3g}]",
             ABSENT if m.p is None else f"{m.p:.2g}",
             ABSENT if m.effect is None else number(m.effect, 2),
             ABSENT if m.wins is None else f"{m.wins:.0%}",
             m.verdict if m.gap.basis != "seeds" else f"{m.verdict} (over seeds)",
-            "; ".join(f"{s.seed}: {s.mean:+.4g}" for s in m.by_seed if not np.isnan(s.mean)),
+            "; ".join(f"{s.seed}: {s.mean:+.3g}" for s in m.by_seed if not np.isnan(s.mean)),
         ]
 
 

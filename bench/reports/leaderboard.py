@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from bench.contracts import Capacity, Cell, Record, Track
 from bench.errors import unknown
 from bench.reports import statistics
-from bench.reports.gather import TRACKS, Group, Runs, groups, image_table, title_of
+from bench.reports.context import Context, context_of
+from bench.reports.gather import TRACKS, Group, Runs, groups
 from bench.reports.ranking import best_methods, ranks
 from bench.reports.statistics import Interval
 
@@ -96,25 +97,6 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class Context:
-    """What is printed above the table: everything that two numbers must share to be comparable."""
-
-    dataset: str
-    dataset_options: Mapping[str, Any]
-    dataset_checksum: str
-    gan: str
-    gan_options: Mapping[str, Any]
-    budget: Mapping[str, Any]
-    seeds: tuple[int, ...]
-    images: Mapping[str, int]
-    protocol: Mapping[str, Any]
-    device: str
-    versions: tuple[str, ...]
-    commits: tuple[str, ...]
-    dirty: bool
-
-
-@dataclass(frozen=True)
 class Leaderboard:
     """One dataset, GAN and budget: rows are methods, best first within each capacity class, controls last."""
 
@@ -161,7 +143,7 @@ def leaderboard(group: Group, rank_by: str, title: str) -> Leaderboard:
     rows = [_row(runs, placed.get(runs.title), columns, best) for runs in group.runs if runs.by_seed]
     rows.sort(key=lambda r: (r.control, _class_order(r.capacity), r.rank or len(rows) + 1, _by(r, rank_by, group)))
     return Leaderboard(
-        f"{title}: {group.title}", rank_by, _context(group), columns, tuple(rows), tuple(_remarks(group)), notes
+        f"{title}: {group.title}", rank_by, context_of(group), columns, tuple(rows), tuple(_remarks(group)), notes
     )
 
 
@@ -267,36 +249,3 @@ def _remarks(group: Group) -> Iterator[Remark]:
                         yield Remark(runs.title, seed, f"{track}/{name}", "the measured value is not a number")
     for cell in group.missing:
         yield Remark(cell.method.title, cell.seed, "missing", "no record: the cell has not been run")
-
-
-def _context(group: Group) -> Context:
-    done = [r for r in group.records if r.status == "done"]
-    environments = [r.environment for r in done]
-    versions = [", ".join(f"{k} {v}" for k, v in sorted(e.get("versions", {}).items())) for e in environments]
-    return Context(
-        dataset=title_of(group.dataset),
-        dataset_options=group.dataset.get("options") or {},
-        dataset_checksum=next((str(r.facts["dataset_checksum"]) for r in done if "dataset_checksum" in r.facts), ""),
-        gan=title_of(group.gan),
-        gan_options=group.gan.get("options") or {},
-        budget=group.budget,
-        seeds=tuple(sorted({int(r.cell["seed"]) for r in group.records} | {c.seed for c in group.missing})),
-        images=_image_counts(done),
-        protocol={metric: protocol for r in done for metric, protocol in r.protocol.items()},
-        device=next((str(e["device"]) for e in environments if "device" in e), ""),
-        versions=tuple(dict.fromkeys(v for v in versions if v)),
-        commits=tuple(dict.fromkeys(str(e["commit"]) for e in environments if e.get("commit"))),
-        dirty=any(e.get("dirty") for e in environments),
-    )
-
-
-def _image_counts(records: Sequence[Record]) -> dict[str, int]:
-    """Images of each track: rows of the per-image file, else the largest count that a metric states."""
-    counts: dict[str, int] = {}
-    for record in records:
-        for track, summaries in record.metrics.items():
-            stored = image_table(record, "own" if track == "own" else "test")
-            stated = [int(s["n"]) for s in summaries.values() if "n" in s]
-            count = len(stored) if stored is not None else max(stated, default=0)
-            counts[track] = max(counts.get(track, 0), count)
-    return counts

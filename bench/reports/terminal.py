@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def terminal(board: Leaderboard, metrics: int = 5) -> Table:
-    """Rank, method, capacity, the first test metrics and milliseconds an image; gaps are counted in the caption.
+def terminal(board: Leaderboard, metrics: int = 4) -> Table:
+    """Rank, method, the first test metrics and milliseconds an image; gaps are counted in the caption.
+
+    The capacity class has a column if there are several. Four metrics fit a terminal of 80 characters.
 
     Args:
         board: the table.
@@ -27,14 +29,16 @@ def terminal(board: Leaderboard, metrics: int = 5) -> Table:
     checksum = board.context.dataset_checksum[:8]
     caption = f"{board.context.device} · data {checksum} · seeds {', '.join(map(str, board.context.seeds))}{gaps}"
     table = Table(title=escape(board.title), caption=escape(caption))
-    for head in ("rank", "method", "capacity"):
+    several = len({row.capacity for row in board.rows}) > 1
+    for head in ("rank", "method", *(["capacity"] if several else [])):
         table.add_column(head, justify="right" if head == "rank" else "left", no_wrap=head == "method")
     for column in columns:
-        table.add_column(escape(column_title(column)), justify="right")
+        widest = max((len(_cell(row, column, board)) for row in board.rows), default=0)
+        table.add_column(escape(column_title(column)), justify="right", overflow="fold", min_width=widest)
     for i, row in enumerate(board.rows):
         last = i + 1 == len(board.rows) or (board.rows[i + 1].control and not row.control)
         style = "dim" if row.control else ""
-        cells = [ABSENT if row.rank is None else str(row.rank), row.method, row.capacity]
+        cells = [ABSENT if row.rank is None else str(row.rank), row.method, *([row.capacity] if several else [])]
         numbers = [Text(_cell(row, c, board), "bold" if _best(row, c) else "") for c in columns]
         table.add_row(*map(escape, cells), *numbers, style=style, end_section=last)
     return table
@@ -51,5 +55,5 @@ def _cell(row: Row, column: Column, board: Leaderboard) -> str:
         return ABSENT
     text = number(value.mean, column.decimals) + (OPTIMISED if value.optimised else "")
     if column.key == f"test/{board.rank_by}" and value.sd is not None:
-        text += f" ± {number(value.sd, column.decimals)}"
+        text += f"±{number(value.sd, column.decimals)}"
     return text

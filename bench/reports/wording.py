@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.reports.leaderboard import COSTS, Column, Context, Heading, Leaderboard, Value
+from bench.reports.context import Context
+from bench.reports.leaderboard import COSTS, Column, Heading, Leaderboard, Value
 from bench.reports.statistics import LEVEL, RESAMPLES
 
 HEADINGS: dict[Heading, str] = {
@@ -77,6 +78,8 @@ def legend(board: Leaderboard) -> Iterator[str]:
     if any(v.interval is not None for v in values):
         text += f" [{LEVEL:.0%} bootstrap interval over images, {RESAMPLES} resamples, seeds averaged]"
     yield text + "." + (" One seed: no standard deviation." if seeds == 1 else "")
+    if any(v.interval is not None for v in values):
+        yield "Intervals and ties are about other images for these trained networks, not about other training seeds."
     yield (
         f"Rank by {board.rank_by} within a capacity class (what a method may change per image); methods whose paired "
         "difference to the leader of their rank has an interval containing 0 share that rank. "
