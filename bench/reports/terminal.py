@@ -28,7 +28,7 @@ def terminal(board: Leaderboard, metrics: int = 4) -> Table:
     gaps = f" · {len(board.remarks)} gaps, listed in the report" if board.remarks else ""
     checksum = board.context.dataset_checksum[:8]
     caption = f"{board.context.device} · data {checksum} · seeds {', '.join(map(str, board.context.seeds))}{gaps}"
-    table = Table(title=escape(board.title), caption=escape(caption))
+    table = Table(title=escape(board.title), caption=escape(caption), pad_edge=False)
     several = len({row.capacity for row in board.rows}) > 1
     for head in ("rank", "method", *(["capacity"] if several else [])):
         table.add_column(head, justify="right" if head == "rank" else "left", no_wrap=head == "method")
