@@ -10,6 +10,9 @@ from bench.reports.wording import ABSENT, OPTIMISED, column_title, number
 if TYPE_CHECKING:
     from rich.table import Table
 
+HEADER_WIDTH = 9
+"""Characters after which the name of a metric is folded, unless its numbers are longer."""
+
 
 def terminal(board: Leaderboard, metrics: int = 4) -> Table:
     """Rank, method, the first test metrics and milliseconds an image; gaps are counted in the caption.
@@ -34,7 +37,9 @@ def terminal(board: Leaderboard, metrics: int = 4) -> Table:
         table.add_column(head, justify="right" if head == "rank" else "left", no_wrap=head == "method")
     for column in columns:
         widest = max((len(_cell(row, column, board)) for row in board.rows), default=0)
-        table.add_column(escape(column_title(column)), justify="right", overflow="fold", min_width=widest)
+        table.add_column(
+            escape(column_title(column)), justify="right", overflow="fold", max_width=max(widest, HEADER_WIDTH)
+        )
     for i, row in enumerate(board.rows):
         last = i + 1 == len(board.rows) or (board.rows[i + 1].control and not row.control)
         style = "dim" if row.control else ""
