@@ -139,9 +139,9 @@ def fingerprint(kind: str, name: str) -> str:
     """Hash of the code that defines a name; a package from elsewhere also counts with its module's code."""
     entry = find(kind, name)
     path = entry.path or _module_file(entry.module)
-    if path is None or entry.error:
+    if path is None:
         return f"{entry.module}:{entry.attribute}"
-    return code_fingerprint(path)
+    return sha256(path) if entry.error else code_fingerprint(path)
 
 
 def code_fingerprint(path: Path) -> str:

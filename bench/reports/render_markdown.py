@@ -23,6 +23,25 @@ def markdown(boards: Sequence[Leaderboard]) -> str:
     return "\n".join(line for board in boards for line in _board(board)).rstrip() + "\n"
 
 
+def summary(boards: Sequence[Leaderboard]) -> str:
+    """The tables at a glance, to be shown elsewhere: rank, method, means on the test images, ms an image."""
+    return "\n".join(line for board in boards for line in _summary(board)).rstrip() + "\n"
+
+
+def _summary(board: Leaderboard) -> Iterator[str]:
+    context = board.context
+    columns = [*board.under("test"), *(c for c in board.under("cost") if c.name == "invert_ms_per_image")]
+    yield f"{escape(board.title)}. {escape(context.dataset)}, {escape(context.gan)}, budget {context.budget['name']},"
+    yield f"{context.images.get('test', 0):,} test images, mean over seeds {', '.join(map(str, context.seeds))}."
+    yield ""
+    header = ["rank", "method", *(escape(column_title(c)) for c in columns)]
+    rows = [
+        [*_about(row, True, board)[:2], *(_cell(row, column, brief=True) for column in columns)] for row in board.rows
+    ]
+    yield from table(header, rows)
+    yield ""
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A Markdown table; texts are escaped, first column left, others as they come."""
     lines = [header, ["---"] * len(header), *rows]
@@ -82,13 +101,13 @@ def _about(row: Row, full: bool, board: Leaderboard) -> list[str]:
     return [rank, method, row.capacity, escape(row.trained_on)] if full else [method]
 
 
-def _cell(row: Row, column: Column) -> str:
+def _cell(row: Row, column: Column, brief: bool = False) -> str:
     value = row.values.get(column.key)
     if value is None:
         return ABSENT
     mean = number(value.mean, column.decimals)
     mark = OPTIMISED if value.optimised else ""
-    return (f"**{mean}**" if value.best else mean) + mark + spread(value, column.decimals)
+    return (f"**{mean}**" if value.best else mean) + mark + ("" if brief else spread(value, column.decimals))
 
 
 def _gaps(remarks: Sequence[Remark]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from bench.reports.gather import Group, groups
 from bench.reports.leaderboard import leaderboards
 from bench.reports.render import FORMATS, render
 from bench.reports.render_claims import claims_markdown
+from bench.reports.render_markdown import summary
 
 
 def write_reports(
@@ -27,7 +28,7 @@ def write_reports(
     missing: Sequence[Cell] = (),
     claims: Claims | Path | None = None,
 ) -> list[Path]:
-    """Write leaderboard.md, .csv, .tex and .json, reconstructions.png, quality-vs-cost.png and claims.md.
+    """Write leaderboard.md, .csv, .tex and .json, summary.md, the two figures and claims.md.
 
     With several tables (datasets, GANs, budgets) each has its own two figures, named after it. A figure that has
     nothing to show (no pictures kept, no times) is not written, and claims only for tables with a finished cell.
@@ -51,7 +52,7 @@ def write_reports(
     asked = read_claims(claims) if isinstance(claims, Path) else claims
     boards = leaderboards(records, rank_by, title, missing)
     tables = groups(records, missing)
-    texts = {f"leaderboard.{fmt}": render(boards, fmt) for fmt in FORMATS}
+    texts = {f"leaderboard.{fmt}": render(boards, fmt) for fmt in FORMATS} | {"summary.md": summary(boards)}
     done = [group for group in tables if any(runs.by_seed for runs in group.runs)]
     if asked is not None and done:
         texts["claims.md"] = "\n".join(claims_markdown(asked, group.records, group.title) for group in done)
