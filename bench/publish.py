@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.api import look_up
 from bench.contracts import Budget, Cell, Dataset, Record
 from bench.errors import BenchError
-from bench.store import Store, read_records
+from bench.store import Store, copy_records, read_records
 from bench.suite import Suite, open_suite
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ def stored(suite: str, budget: str | None, folder: Path | None) -> tuple[Suite, 
 
 
 def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequence[Cell] = ()) -> list[Table]:
-    """Write every report of a suite into a folder; return the leaderboards as terminal tables."""
+    """Write every report of a suite into a folder, with the records it is drawn from in ``records/``.
+
+    Returns:
+        The leaderboards as terminal tables.
+    """
     from bench.reports.leaderboard import leaderboards
     from bench.reports.terminal import terminal
     from bench.reports.write import write_reports
@@ -50,6 +54,7 @@ def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequ
     write_reports(
         records, folder, title=suite.title, rank_by=suite.rank_by, missing=missing, claims=claims_file(suite)
     )
+    copy_records(records, folder / "records")
     return [terminal(board) for board in boards]
 
 

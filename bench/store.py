@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import uuid
 import warnings
@@ -21,12 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Record
 from bench.errors import StoreError
-from bench.files import sha256, write_json, writing
+from bench.files import sha256, write_bytes, write_json, writing
 from bench.settings import home
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+
+RECORD_FILES = (".parquet", ".npz", ".json")
+"""A record's files; the JSON is written last, so that it stands for the whole."""
 
 
 class Busy(Exception):
@@ -181,7 +186,7 @@ class Store:
 
     def remove_record(self, key: str) -> None:
         """Forget a record, so that its cell is run again."""
-        for suffix in (".json", ".parquet", ".npz"):
+        for suffix in reversed(RECORD_FILES):
             (self.records_folder / f"{key}{suffix}").unlink(missing_ok=True)
 
 
@@ -196,6 +201,22 @@ def read_record(path: Path) -> Record:
         return Record(**content, folder=path.parent)
     except (OSError, ValueError, TypeError) as error:
         raise StoreError(f"{path} is not a record: {error}") from error
+
+
+def copy_records(records: Iterable[Record], folder: Path) -> None:
+    """Make a folder hold these records, with their values and galleries, and no other record.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    wanted = {record.key: record.folder for record in records}
+    for path in folder.glob("*"):
+        if re.fullmatch(r"[0-9a-f]{24}", path.stem) and path.stem not in wanted:
+            path.unlink()
+    for key, source in wanted.items():
+        for suffix in RECORD_FILES:
+            if source and source != folder and (source / f"{key}{suffix}").is_file():
+                write_bytes(folder / f"{key}{suffix}", (source / f"{key}{suffix}").read_bytes())
 
 
 def read_records(folder: Path) -> list[Record]:

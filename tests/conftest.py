@@ -16,7 +16,7 @@ title = "A tiny suite on the embedded digits"
 datasets = ["digits"]
 seeds = [0]
 rank_by = "psnr"
-metrics = ["psnr", "ssim", "mse", "code_error"]
+metrics = ["psnr", "ssim", "mse", "code_mse"]
 methods = ["random_code", "best_of_random", "dfi", "dfi+opt"]
 
 [[gans]]

@@ -68,7 +68,7 @@ def test_every_cell_is_measured_on_both_tracks(undisturbed):
     for record in records:
         assert record.status == "done"
         assert set(record.metrics["test"]) == {"psnr", "ssim", "mse"}
-        assert set(record.metrics["own"]) == {"psnr", "ssim", "mse", "code_error"}
+        assert set(record.metrics["own"]) == {"psnr", "ssim", "mse", "code_mse"}
         assert record.metrics["test"]["psnr"]["n"] == 24
         assert record.cost["generator_calls_per_image"] >= (3 if "opt" in record.cell["method"]["name"] else 0)
     errors = [r.metrics["test"]["mse"]["value"] for r in records]

@@ -6,7 +6,7 @@ import pytest
 
 from bench.contracts import Record
 from bench.errors import StoreError
-from bench.store import Busy, Store, read_records
+from bench.store import Busy, Store, copy_records, read_record, read_records
 
 
 @pytest.fixture
@@ -68,6 +68,18 @@ def test_a_record_with_values_and_gallery_round_trips(store):
     assert [r.key for r in read_records(store.records_folder)] == ["k"]
     store.remove_record("k")
     assert store.record("k") is None
+
+
+def test_a_copied_folder_holds_just_these_records(store, tmp_path):
+    for key in ("a" * 24, "b" * 24):
+        store.put_record(Record(key, {}, "done"), pd.DataFrame({"index": [0]}))
+    out = tmp_path / "out"
+    copy_records(store.records(["a" * 24, "b" * 24]), out)
+    (out / "notes.json").write_text("{}")
+    copy_records(store.records(["b" * 24]), out)
+    assert sorted(p.name for p in out.iterdir()) == [f"{'b' * 24}.json", f"{'b' * 24}.parquet", "notes.json"]
+    copy_records([read_record(out / f"{'b' * 24}.json")], out)  # onto itself
+    assert (out / f"{'b' * 24}.parquet").is_file()
 
 
 def test_a_file_that_is_no_record_is_named(tmp_path):

@@ -64,7 +64,7 @@ def test_methods_can_be_chosen_and_added(tiny_suite):
         ("seeds = [0]", "seeds = [-1]", r"seeds should be a list of whole numbers"),
         ('"dfi+opt"]', '"dfi"]', r"method 'dfi' stands twice"),
         ('rank_by = "psnr"\n', "", r"key 'rank_by' is missing"),
-        ('"mse", "code_error"', '"mse", "fid@nothing"', r"unknown features 'nothing'"),
+        ('"mse", "code_mse"', '"mse", "fid@nothing"', r"unknown features 'nothing'"),
     ],
 )
 def test_mistakes_are_named_with_their_place(tiny_suite, old, new, message):

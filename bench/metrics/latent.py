@@ -17,12 +17,12 @@ RECOVERED = 1e-6
 """Mean squared error under which an image counts as found again; far below one of 256 levels (6e-5)."""
 
 
-@metric("code_error")
+@metric("code_mse")
 @dataclass
-class CodeError(Metric):
-    """Mean squared error per coordinate between the found and the true code."""
+class CodeMse(Metric):
+    """Mean squared error per coordinate between the found and the true code, which the own track knows."""
 
-    name = "code_error"
+    name = "code_mse"
     higher_is_better = False
     per_image = True
     tracks = ("own",)
@@ -45,7 +45,7 @@ class CodeError(Metric):
         true = pairs.true_codes
         if true is None or true.shape != pairs.codes.shape:
             got = None if true is None else tuple(true.shape)
-            raise ContractError(f"code_error: codes are {tuple(pairs.codes.shape)}, true codes {got}")
+            raise ContractError(f"code_mse: codes are {tuple(pairs.codes.shape)}, true codes {got}")
         return (pairs.codes - true).double().square().mean(1)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:

@@ -39,8 +39,8 @@ def test_it_learns(method, ready, trained, own, error):
         < 0.15 * error(trained, floor.invert(images), images).mean()
     )
     if method.trained_on == "generated codes":
-        code_error = (method.invert(images) - codes).square().mean()
-        assert code_error < 0.15 * (floor.invert(images) - codes).square().mean()
+        code_mse = (method.invert(images) - codes).square().mean()
+        assert code_mse < 0.15 * (floor.invert(images) - codes).square().mean()
 
 
 def test_an_image_is_inverted_alone_as_in_a_batch(method, digits):

@@ -99,9 +99,9 @@ def test_a_network_runs_once_a_batch_and_side_for_all_metrics(pixel_gan, readabl
 def test_points_have_reasons_in_place_of_pixel_metrics(pixel_gan):
     points = Images(torch.randn(12, 2, 1, 1, generator=torch.Generator().manual_seed(0)) * 3)
     codes = points.data.flatten(1)
-    metrics = open_metrics([*ALL, "lpips", "fid", "code_error", "recovery_error"])
+    metrics = open_metrics([*ALL, "lpips", "fid", "code_mse", "recovery_error"])
     result = evaluate(pixel_gan((2, 1, 1)), points, codes, metrics, track="own", true_codes=codes + 0.5, device="cpu")
-    assert result.summaries["code_error"] == pytest.approx({"value": 0.25, "n": 12.0})
+    assert result.summaries["code_mse"] == pytest.approx({"value": 0.25, "n": 12.0})
     assert result.summaries["recovery_error"] == {"value": 0.0, "n": 12.0, "recovered": 1.0}
     assert result.skipped.pop("label_accuracy@fashion-mnist-cnn") == "the images have no labels"
     assert set(result.skipped.values()) == {"these are points, not pictures"}
@@ -114,7 +114,7 @@ def test_own_images_keep_exact_values_and_are_rounded_for_pixels(pixel_gan):
     found = exact.flatten(1).clone()
     found[:3] += 0.004
     found.clamp_(-1, 1)
-    metrics = open_metrics(["mse", "recovery_error", "code_error"])
+    metrics = open_metrics(["mse", "recovery_error", "code_mse"])
     result = evaluate(
         pixel_gan((1, 12, 12)), Images(exact), found, metrics, track="own", true_codes=exact.flatten(1), device="cpu"
     )
@@ -130,11 +130,11 @@ def test_latent_metrics_are_of_the_own_track_only(pixel_gan, make_images):
         pixel_gan((1, 12, 12)),
         images,
         as_codes(images),
-        open_metrics(["code_error", "mse"]),
+        open_metrics(["code_mse", "mse"]),
         track="test",
         device="cpu",
     )
-    assert result.skipped == {"code_error": "not on the test track"}
+    assert result.skipped == {"code_mse": "not on the test track"}
     assert list(result.summaries) == ["mse"]
 
 

@@ -37,7 +37,7 @@ def test_a_missing_file_is_one_line_with_file_places_and_address(name, no_weight
         create("features", weights.network_of(name)).load("cpu")
 
 
-@pytest.mark.parametrize("name", ["psnr", "code_error", "fid@my-own-network"])
+@pytest.mark.parametrize("name", ["psnr", "code_mse", "fid@my-own-network"])
 def test_metrics_without_known_files_need_none(name):
     assert weights_identity(name) == ""
     assert weights_available(name) is None

@@ -116,6 +116,6 @@ def suite(make):
             facts = {"control": method == "random", "capacity": "w+" if method == "wplus" else "z"}
             facts["optimises"] = ["mse", "psnr"] if method == "encoder" else []
             fid = 20.0 - shift + 0.1 * seed
-            own = {"code_error": rng.uniform(0, 1, 10)}
+            own = {"code_mse": rng.uniform(0, 1, 10)}
             records.append(make(method, seed, images=images, sets={"fid@inception": fid}, own=own, facts=facts))
     return records

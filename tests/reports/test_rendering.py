@@ -138,7 +138,7 @@ def test_frame_has_a_row_a_cell(suite, make):
     assert len(table) == 16
     row = table[(table.method == "encoder") & (table.seed == 1)].iloc[0]
     assert row["fid@inception"] == pytest.approx(20.1)
-    assert 0 < row["own/code_error"] < 1
+    assert 0 < row["own/code_mse"] < 1
     assert list(table.columns[:6]) == ["dataset", "gan", "budget", "method", "seed", "status"]
     assert table.iloc[-1]["reason"] == "why"
     assert np.isnan(table.iloc[-1]["psnr"])
