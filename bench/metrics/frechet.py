@@ -79,6 +79,28 @@ def _check_features(first: Tensor, second: Tensor) -> None:
         raise ContractError("features hold values that are not finite")
 
 
+class _Rows:
+    """Features in one block that doubles when it is full; many small ones would break up the heap."""
+
+    def __init__(self) -> None:
+        self._block = torch.empty(0, 0)
+        self._count = 0
+
+    @property
+    def rows(self) -> Tensor:
+        return self._block[: self._count]
+
+    def add(self, features: Tensor) -> None:
+        count = self._count + len(features)
+        if count > len(self._block):
+            larger = torch.empty(max(count, 2 * len(self._block)), features.shape[1])
+            if self._count:
+                larger[: self._count] = self.rows
+            self._block = larger
+        self._block[self._count : count] = features
+        self._count = count
+
+
 @metric("fid")
 @dataclass
 class Fid(NetworkMetric):
@@ -111,17 +133,16 @@ class Fid(NetworkMetric):
     def prepare(self, device: str) -> None:
         """Load the network and forget earlier features."""
         super().prepare(device)
-        self._targets: list[Tensor] = []
-        self._outputs: list[Tensor] = []
+        self._targets, self._outputs = _Rows(), _Rows()
 
     def update(self, pairs: Pairs) -> None:
         """Keep the features of both sides."""
-        self._targets.append(pairs.embed(self.eye, "target").features.float().cpu())
-        self._outputs.append(pairs.embed(self.eye, "output").features.float().cpu())
+        self._targets.add(pairs.embed(self.eye, "target").features)
+        self._outputs.add(pairs.embed(self.eye, "output").features)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
         """The distance, N, and the number of features."""
-        targets, outputs = torch.cat(self._targets), torch.cat(self._outputs)
-        self._targets, self._outputs = [], []
+        targets, outputs = self._targets.rows, self._outputs.rows
+        self._targets, self._outputs = _Rows(), _Rows()
         value = frechet_distance(targets, outputs)
         return {"value": value, "n": float(len(targets)), "features": float(targets.shape[1])}

@@ -76,7 +76,7 @@ def test_ssim_of_colour_crops_equals_scikit_image(crop):
 def test_ssim_of_constant_images_equals_scikit_image(first, second):
     x = np.full((28, 31), first, np.uint8)
     y = np.full_like(x, second) if second is not None else data.camera()[100:128, 200:231]
-    assert ssim(batch(x), batch(y)).item() == pytest.approx(reference_ssim(x, y), abs=1e-5)
+    assert ssim(batch(x), batch(y)).item() == pytest.approx(reference_ssim(x, y), abs=1e-4)
 
 
 @settings(max_examples=25, deadline=None)
