@@ -110,10 +110,20 @@ def _cell(row: Row, column: Column, brief: bool = False) -> str:
     return (f"**{mean}**" if value.best else mean) + mark + ("" if brief else spread(value, column.decimals))
 
 
+def _gathered(remarks: Sequence[Remark]) -> Iterator[list[str]]:
+    """One row for each thing that is missing and its reason, with every method and seed that it concerns."""
+    concerned: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for remark in remarks:
+        methods = concerned.setdefault((remark.what, remark.reason), {})
+        methods.setdefault(remark.method, []).append(str(remark.seed))
+    for (what, reason), methods in concerned.items():
+        who = "; ".join(f"{method}: {', '.join(seeds)}" for method, seeds in methods.items())
+        yield [escape(what), escape(reason), escape(who)]
+
+
 def _gaps(remarks: Sequence[Remark]) -> Iterator[str]:
     if remarks:
         yield "## Not in the table"
         yield ""
-        rows = [[escape(r.method), str(r.seed), escape(r.what), escape(r.reason)] for r in remarks]
-        yield from table(["method", "seed", "what", "reason"], rows)
+        yield from table(["what", "reason", "method: seeds"], _gathered(remarks))
         yield ""

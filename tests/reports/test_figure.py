@@ -68,6 +68,7 @@ def test_every_report_is_written(suite, tmp_path):
     written = write_reports(suite, folder, title="q", rank_by="psnr", claims=CLAIMS)
     assert [p.name for p in written] == [
         *(f"leaderboard.{fmt}" for fmt in ("md", "csv", "tex", "json")),
+        "summary.md",
         "claims.md",
         "quality-vs-cost.png",
     ]

@@ -12,7 +12,7 @@ import pytest
 from bench.errors import UnknownName
 from bench.reports import render_latex, render_markdown
 from bench.reports.frame import frame
-from bench.reports.leaderboard import leaderboards
+from bench.reports.leaderboard import Remark, leaderboards
 from bench.reports.render import render
 from bench.reports.terminal import terminal
 from bench.reports.wording import number
@@ -28,7 +28,7 @@ def test_markdown_shows_conditions_marks_and_gaps(boards):
     text = render(boards, "md")
     for words in ("checksum dddddddddddd", "abc1234", "torch 2.15", "Protocol of every metric", "†", "*controls*"):
         assert words in text
-    assert r"| bad_one | 0 | failed | NaN \| 50% & more |" in text
+    assert r"| failed | NaN \| 50% & more | bad_one: 0 |" in text
     rows = [line for line in text.splitlines() if line.startswith("| 1 | encoder")]
     assert rows[0].count("**") >= 2
 
@@ -157,3 +157,21 @@ def test_four_metrics_fit_a_narrow_terminal(make):
     assert all(words in text for words in ("20.00±0.00", "0.5000", "0.3000", "20.00", "0.7000"))
     assert "…" not in text
     assert all(line.rstrip()[-1] in "┓┃┩│┘" for line in text.splitlines()[1:-2])
+
+
+def test_summary_gives_means_alone_and_every_method(boards):
+    text = render_markdown.summary(boards)
+    for row in boards[0].rows:
+        assert row.method in text
+    assert "±" not in text
+    assert "[" not in text.split("| rank", 1)[1]
+
+
+def test_equal_reasons_share_a_row_in_markdown():
+    remarks = [
+        Remark("dfi", 0, "failed", "NaN"),
+        Remark("dfi", 1, "failed", "NaN"),
+        Remark("enc", 0, "failed", "NaN"),
+    ]
+    (row,) = [line for line in render_markdown._gaps(remarks) if "NaN" in line]
+    assert row == "| failed | NaN | dfi: 0, 1; enc: 0 |"
