@@ -45,8 +45,9 @@ def test_it_learns(digits, trained):
 
 
 def test_the_seed_decides_everything(digits, trained):
+    run = Run(FREE, 1)
     torch.manual_seed(99)
-    again = train_classifier(digits.without_test(), Run(FREE, 1), QUICK).state_dict()
+    again = train_classifier(digits.without_test(), run, QUICK).state_dict()
     assert all(torch.equal(tensor, again[name]) for name, tensor in trained.state_dict().items())
     other = train_classifier(digits.without_test(), Run(FREE, 2), Recipe(epochs=1, batch=1300)).state_dict()
     assert not torch.equal(other["head.weight"], again["head.weight"])

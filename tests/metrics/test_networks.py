@@ -59,12 +59,13 @@ def test_inception_equals_torch_fidelity(pinned_random_weights):
     torch.testing.assert_close(embedding.features, reference(grey.repeat(1, 3, 1, 1))[0])
 
 
+@pytest.mark.parametrize("content", [{"features.0.weight": torch.zeros(3)}, {"nothing.known": torch.zeros(3)}])
 @pytest.mark.parametrize("name", ["alex", "inception"])
-def test_another_architecture_is_refused(name, random_weights, monkeypatch, tmp_path):
+def test_another_architecture_is_refused(name, content, monkeypatch, tmp_path):
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     file = weights.NETWORKS[name]
-    torch.save({"features.0.weight": torch.zeros(3)}, folder / file.file)
+    torch.save(content, folder / file.file)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     pinned = dataclasses.replace(file, sha256=sha256(folder / file.file))
     monkeypatch.setitem(weights.NETWORKS, name, pinned)
