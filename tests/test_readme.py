@@ -45,5 +45,17 @@ def test_every_room_that_is_named_exists():
         assert (ROOT / room).exists(), room
 
 
+def test_the_leaderboard_is_the_committed_one_and_the_committed_one_is_drawn_from_its_records():
+    from bench.reports.leaderboard import leaderboards
+    from bench.reports.render_markdown import summary
+    from bench.store import read_records
+    from bench.suite import open_suite
+
+    (shown,) = re.findall(r"<!-- results/acyclic/cpu/summary.md -->\n(.*?)<!-- end -->", TEXT, re.DOTALL)
+    folder, suite = ROOT / "results" / "acyclic" / "cpu", open_suite("acyclic")
+    assert shown == (folder / "summary.md").read_text()
+    assert shown == summary(leaderboards(read_records(folder / "records"), suite.rank_by, suite.title))
+
+
 def test_ci_runs_the_test_command():
     assert re.search(r"^pytest$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 DPI = 150
+TITLE_CHARACTERS = 90
+"""Characters of a title that fit above the axes."""
 SMALLEST_MS = 1e-3
 """Left end of the cost axis: faster methods are drawn there."""
 COLOURS = {"z": "#1f6fb4", "w": "#d1731f", "w+": "#b0392f", "features": "#6a4fa3", "weights": "#2f8f4e"}
@@ -84,7 +87,7 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
     axes.margins(x=0.18, y=0.12)
     axes.set_xlabel("milliseconds an image (log)", fontsize=9, color=INK)
     axes.set_ylabel(next(column_title(c) for c in board.columns if c.key == quality), fontsize=9, color=INK)
-    axes.set_title(board.title, fontsize=9, color=INK)
+    axes.set_title(fill(board.title, TITLE_CHARACTERS), fontsize=9, color=INK)
     _labels(axes, points, [row.method for row in rows])
     _class_legend(axes, rows)
     return _save(figure, path)

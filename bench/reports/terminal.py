@@ -14,10 +14,10 @@ HEADER_WIDTH = 9
 """Characters after which the name of a metric is folded, unless its numbers are longer."""
 
 
-def terminal(board: Leaderboard, metrics: int = 4) -> Table:
+def terminal(board: Leaderboard, metrics: int = 3) -> Table:
     """Rank, method, the first test metrics and milliseconds an image; gaps are counted in the caption.
 
-    The capacity class has a column if there are several. Four metrics fit a terminal of 80 characters.
+    The capacity class has a column if there are several. Three metrics fit a terminal of 80 characters.
 
     Args:
         board: the table.

@@ -145,16 +145,16 @@ def test_frame_has_a_row_a_cell(suite, make):
     assert frame([]).empty
 
 
-def test_four_metrics_fit_a_narrow_terminal(make):
+def test_the_table_fits_a_narrow_terminal_without_folding_numbers(make):
     from rich.console import Console
 
     networks = {"psnr": 20.0, "ssim": 0.5, "lpips@fashion-mnist-cnn": 0.3}
     images = {name: value + np.linspace(-0.1, 0.1, 20) for name, value in networks.items()}
-    records = [make("best_of_random", s, images=images, sets={"fid@fashion-mnist-cnn": 20.0}) for s in range(2)]
+    records = [make("iGAN (enc_image+opt)", s, images=images, sets={"fid@fashion-mnist-cnn": 20.0}) for s in range(2)]
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(terminal(leaderboards(records, "psnr", "q")[0]))
     text = console.export_text()
-    assert all(words in text for words in ("20.00±0.00", "0.5000", "0.3000", "20.00", "0.7000"))
+    assert all(words in text for words in ("20.00±0.00", "0.5000", "0.3000"))
     assert "…" not in text
     assert all(line.rstrip()[-1] in "┓┃┩│┘" for line in text.splitlines()[1:-2])
 
