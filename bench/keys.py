@@ -126,10 +126,12 @@ def dataset_identity(choice: Choice) -> str:
 
 
 def metric_identity(name: str) -> list[str]:
-    """Name, code and, for a metric that looks through a network, the checksum of its weights."""
-    from bench.metrics.weights import weights_identity
+    """Name, code and, for a metric that looks through a network, the network's code and weights checksum."""
+    from bench.metrics.weights import network_of, weights_identity
 
-    return [name, fingerprint("metric", name), weights_identity(name)]
+    network = network_of(name)
+    eye = fingerprint("features", network) if network else ""
+    return [name, fingerprint("metric", name), eye, weights_identity(name)]
 
 
 # ------------------------------------------------------------------------------------------------- code

@@ -51,6 +51,15 @@ def test_a_budget_number_reaches_its_stage(cell, number, stages):
     assert changed_stages(keys_of(cell), keys_of(other)) == stages
 
 
+def test_the_network_that_a_metric_looks_through_is_part_of_its_identity(monkeypatch):
+    plain = keys.metric_identity("psnr")
+    through = keys.metric_identity("fid@fashion-mnist-cnn")
+    real = keys.fingerprint
+    monkeypatch.setattr(keys, "fingerprint", lambda kind, name: "edited" if kind == "features" else real(kind, name))
+    assert keys.metric_identity("psnr") == plain
+    assert keys.metric_identity("fid@fashion-mnist-cnn") != through
+
+
 def test_versions_are_part_of_a_measurement(cell, monkeypatch):
     before = keys_of(cell)
     monkeypatch.setattr(keys, "version", lambda name: "0.0")
