@@ -27,11 +27,19 @@ def writing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
+        share(temporary)
         temporary.replace(path)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+
+
+def share(path: Path) -> None:
+    """Give a file the mode that new files have here; safetensors makes files that their owner alone can read."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Record
 from bench.errors import StoreError
-from bench.files import sha256, write_bytes, write_json, writing
+from bench.files import sha256, share, write_bytes, write_json, writing
 from bench.settings import home
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class Store:
             temporary.mkdir(parents=True)
             for name, write in writers.items():
                 write(temporary / name)
+                share(temporary / name)
             facts = {**meta, "files": {name: sha256(temporary / name) for name in writers}}
             write_json(temporary / "meta.json", facts)
             if folder.exists():  # another process was faster; equal keys hold equal content

@@ -26,6 +26,16 @@ def test_an_artefact_comes_back_with_its_facts(store):
     assert store.artefact("fit", "other") is None
 
 
+def test_files_have_the_mode_of_new_files(store, tmp_path):
+    def private(path):
+        path.write_text("x")
+        path.chmod(0o600)
+
+    (tmp_path / "plain").write_text("x")
+    folder = store.put("fit", "k", {"a": private}, {}).folder
+    assert (folder / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_a_writer_that_fails_leaves_nothing(store):
     def half(path):
         path.write_text("half")
