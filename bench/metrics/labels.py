@@ -27,6 +27,7 @@ class LabelAccuracy(NetworkMetric):
 
     higher_is_better = True
     per_image = True
+    tracks = ("test",)  # images that a GAN made have no true class
 
     def protocol(self) -> dict[str, Any]:
         """Adds what counts as right."""

@@ -103,7 +103,7 @@ def test_points_have_reasons_in_place_of_pixel_metrics(pixel_gan):
     result = evaluate(pixel_gan((2, 1, 1)), points, codes, metrics, track="own", true_codes=codes + 0.5, device="cpu")
     assert result.summaries["code_mse"] == pytest.approx({"value": 0.25, "n": 12.0})
     assert result.summaries["recovery_error"] == {"value": 0.0, "n": 12.0, "recovered": 1.0}
-    assert result.skipped.pop("label_accuracy@fashion-mnist-cnn") == "the images have no labels"
+    assert result.skipped.pop("label_accuracy@fashion-mnist-cnn") == "not on the own track"
     assert set(result.skipped.values()) == {"these are points, not pictures"}
     assert len(result.skipped) == 8
     assert result.gallery_target.shape == (0, 2, 1, 1)
