@@ -111,7 +111,7 @@ def _compare(group: Group, method_a: str, method_b: str) -> Comparison:
         raise BenchError(f"{group.title}: {a.title} and {b.title} have no seed in common that is done for both")
     measured, alone = [], []
     for track in TRACKS:
-        for metric in dict.fromkeys(m for r in group.records for m in r.metrics.get(track, {})):
+        for metric in group.measured(track):
             sides = [bool(runs.values(track, metric)) for runs in (a, b)]
             if all(sides) and metric in group.higher_is_better:
                 measured.append(_metric(a, b, track, metric, group.higher_is_better[metric]))
@@ -151,16 +151,19 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def comparison_terminal(comparison: Comparison) -> Table:
-    """The comparison for a terminal, without effect sizes and the values of each seed."""
+    """The comparison for a terminal of 80 characters, without effect sizes and the values of each seed."""
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape as plain
     from rich.table import Table
 
     title = f"{comparison.a} (a) against {comparison.b} (b) · {comparison.title}"
-    shown = Table(title=plain(title), caption=plain(" ".join(_legend(comparison))))
+    shown = Table(
+        title=plain(title), caption=plain(" ".join(_legend(comparison))), box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     columns = [i for i, head in enumerate(HEADER) if head not in {"effect", "by seed"}]
     for i in columns:
         text = HEADER[i] in {"metric", "verdict"}
-        shown.add_column(HEADER[i], justify="left" if text else "right", no_wrap=HEADER[i] == "metric")
+        shown.add_column(HEADER[i], justify="left" if text else "right", no_wrap=not text, overflow="fold")
     for row in _rows(comparison):
         shown.add_row(*(plain(row[i]) for i in columns))
     return shown

@@ -92,6 +92,12 @@ class Group:
         """Direction of every metric that was measured."""
         return {m: bool(up) for r in self.records for m, up in r.facts.get("higher_is_better", {}).items()}
 
+    def measured(self, track: Track) -> list[str]:
+        """Metrics with a value on a track, in the order in which the suite asks for them, others last."""
+        asked = [metric for record in self.records for metric in record.cell["metrics"]]
+        found = dict.fromkeys(metric for record in self.records for metric in record.metrics.get(track, {}))
+        return [metric for metric in dict.fromkeys([*asked, *found]) if metric in found]
+
     def find(self, method: str) -> Runs:
         """The method of that title or name.
 

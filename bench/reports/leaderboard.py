@@ -162,9 +162,7 @@ def _by(row: Row, rank_by: str, group: Group) -> float:
 
 def _columns(group: Group, rank_by: str) -> Iterator[Column]:
     for track in TRACKS:
-        asked = dict.fromkeys(m for r in group.records for m in r.cell["metrics"])
-        measured = {m for r in group.records for m in r.metrics.get(track, {})}
-        for name in sorted((m for m in asked if m in measured), key=lambda n: n != rank_by):
+        for name in sorted(group.measured(track), key=lambda n: n != rank_by):
             numbers = [v for runs in group.runs for v in runs.values(track, name).values()]
             yield Column(track, name, group.higher_is_better.get(name), _decimals(numbers))
     for name in COSTS:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from bench.errors import BenchError, UnknownName
 from bench.reports.compare import compare, comparison_markdown, comparison_terminal, comparisons
@@ -129,12 +132,24 @@ def test_several_tables_are_compared_one_by_one(pair, make):
 
 
 def test_renderings_carry_the_verdict(pair):
-    from rich.console import Console
-
     comparison = compare(pair, "a", "b")
     text = comparison_markdown(comparison)
     assert "| psnr | +" in text
     assert "a better" in text
-    console = Console(width=200, record=True, file=__import__("io").StringIO())
+    console = Console(width=200, record=True, file=io.StringIO())
     console.print(comparison_terminal(comparison))
     assert "b better" in console.export_text()
+
+
+def test_the_terminal_cuts_nothing_at_80_characters(make):
+    rng = np.random.default_rng(0)
+    images = {"label_accuracy@fashion-mnist-cnn": rng.random(30), "psnr": rng.random(30)}
+    records = [
+        make(name, 0, images={k: v + shift for k, v in images.items()}) for name, shift in (("a", 0), ("b", 1))
+    ]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(comparison_terminal(compare(records, "a", "b")))
+    text = console.export_text()
+    assert "…" not in text
+    assert "[-1, -1]" in text
+    assert "b better" in text
