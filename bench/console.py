@@ -126,7 +126,8 @@ class RunDisplay:
         if self._cells is not None:
             self._progress.advance(self._cells)
         if record.status != "done":
-            self._progress.console.print(f"  [red]{record.status}[/]: {escape(record.reason)}", highlight=False)
+            line = f"  [red]{record.status}[/]: {escape(record.reason)}"
+            self._progress.console.print(line, highlight=False, soft_wrap=True)
 
     def _step(self, what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
         shown = " ".join(f"{name} {value:.3g}" for name, value in figures.items())

@@ -44,7 +44,7 @@ def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequ
     """Write every report of a suite into a folder, with the records it is drawn from in ``records/``.
 
     Returns:
-        The leaderboards as terminal tables.
+        The leaderboards that have a row, as terminal tables.
     """
     from bench.reports.leaderboard import leaderboards
     from bench.reports.terminal import terminal
@@ -55,7 +55,7 @@ def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequ
         records, folder, title=suite.title, rank_by=suite.rank_by, missing=missing, claims=claims_file(suite)
     )
     copy_records(records, folder / "records")
-    return [terminal(board) for board in boards]
+    return [terminal(board) for board in boards if board.rows]
 
 
 def text_report(suite: Suite, records: Sequence[Record], fmt: str, missing: Sequence[Cell] = ()) -> str:

@@ -129,6 +129,14 @@ def test_a_failed_cell_shows_its_reason_and_fails_the_command(call, tiny_suite, 
     assert "random_code" in text
 
 
+def test_a_run_in_which_nothing_succeeds_shows_reasons_and_no_empty_table(call, tiny_suite):
+    tiny_suite.write_text(tiny_suite.read_text().replace("code_dim = 16", "code_dim = 16\nlearning_rate = 1e30"))
+    code, text, errors = call("run", tiny_suite)
+    assert code == 1
+    assert errors.count("failed: ") == 4
+    assert "rank" not in text
+
+
 def test_an_unwritable_output_folder_is_one_line(call, tiny_suite, tmp_path):
     blocker = tmp_path / "out"
     blocker.write_text("a file")
