@@ -96,11 +96,12 @@ class Store:
                 share(temporary / name)
             facts = {**meta, "files": {name: sha256(temporary / name) for name in writers}}
             write_json(temporary / "meta.json", facts)
-            if folder.exists():  # another process was faster; equal keys hold equal content
-                return Artefact(folder, facts)
             temporary.rename(folder)
         except OSError as error:
-            raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
+            faster = self.artefact(stage, key)  # of another process; equal keys hold equal content
+            if faster is None:
+                raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
+            return faster
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return Artefact(folder, facts)

@@ -36,6 +36,13 @@ def test_files_have_the_mode_of_new_files(store, tmp_path):
     assert (folder / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+def test_the_first_of_two_writers_wins(store):
+    store.put("fit", "k", {"a": text("one")}, {"who": "first"})
+    store.put("fit", "k", {"a": text("one")}, {"who": "second"})
+    assert store.artefact("fit", "k").meta["who"] == "first"
+    assert len(list((store.root / "fit").iterdir())) == 1
+
+
 def test_a_writer_that_fails_leaves_nothing(store):
     def half(path):
         path.write_text("half")
