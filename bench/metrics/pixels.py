@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,7 @@ def ssim(target: Tensor, output: Tensor) -> Tensor:
     check_pairs(target, output)
     if min(target.shape[2:]) < WINDOW:
         raise ContractError(f"SSIM needs sides of at least {WINDOW} pixels, got {tuple(target.shape[2:])}")
-    x, y = _batch_last(target), _batch_last(output)
-    mean_x, mean_y, products, squares = blur(torch.stack([x, y, x * y, x * x + y * y], 2)).unbind(2)
+    mean_x, mean_y, products, squares = blur(_moments(target, output)).unbind(2)
     mean_product, mean_squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
     covariance, variances = products - mean_product, squares - mean_squares
     offset = LEVELS * (mean_x + mean_y) + 2 * HALF**2 + C1  # undoes the shift of x and y by HALF
@@ -69,14 +69,20 @@ def ssim(target: Tensor, output: Tensor) -> Tensor:
     return similarity.view(target.shape[:2]).mean(1, dtype=torch.float64)
 
 
-def _batch_last(images: Tensor) -> Tensor:
-    """``[B, C, H, W]`` levels as ``[H, W, B·C]`` float32, shifted to lie around 0.
+def _moments(target: Tensor, output: Tensor) -> Tensor:
+    """x, y, x·y and x² + y² of two batches ``[B, C, H, W]``, as ``[H, W, 4, B·C]`` float32; levels lie around 0.
 
     Variances do not depend on a shift, and small values keep E[x²] - E[x]² exact enough in float32. With the batch
     last, the window is applied by few large matrix products.
     """
-    turned = images.flatten(0, 1).permute(1, 2, 0).contiguous()
-    return turned - HALF
+    batch, channels, height, width = target.shape
+    maps = torch.empty(height, width, 4, batch * channels, device=target.device)
+    x, y, products, squares = maps.unbind(2)
+    for levels, images in ((x, target), (y, output)):
+        torch.sub(images.flatten(0, 1).permute(1, 2, 0).contiguous(), HALF, out=levels)
+    torch.mul(x, y, out=products)
+    torch.mul(x, x, out=squares).addcmul_(y, y)
+    return maps
 
 
 def blur(maps: Tensor) -> Tensor:
@@ -86,17 +92,18 @@ def blur(maps: Tensor) -> Tensor:
     than a convolution of one channel.
     """
     height, width, *rest = maps.shape
-    down = (_band(height).to(maps) @ maps.reshape(height, -1)).view(height - WINDOW + 1, width, -1)
-    return (_band(width).to(maps) @ down).view(*down.shape[:1], -1, *rest)
+    down = (_band(height, maps.device) @ maps.reshape(height, -1)).view(height - WINDOW + 1, width, -1)
+    return (_band(width, maps.device) @ down).view(*down.shape[:1], -1, *rest)
 
 
-def _band(side: int) -> Tensor:
+@cache
+def _band(side: int, device: torch.device) -> Tensor:
     offsets = np.arange(WINDOW) - WINDOW // 2
     weights = np.exp(-0.5 * (offsets / SIGMA) ** 2)
     band = torch.zeros(side - WINDOW + 1, side, dtype=torch.float64)
     for offset, weight in enumerate(weights / weights.sum()):
         band.diagonal(offset).fill_(float(weight))
-    return band
+    return band.to(device, torch.float32)
 
 
 def _difference(target: Tensor, output: Tensor) -> Tensor:
