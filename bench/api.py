@@ -88,11 +88,16 @@ def run(name: str, budget: str | None = None, **options: Any) -> pd.DataFrame:
 
 
 def look_up(
-    name: str, budget: str | None = None, *, seeds: Sequence[int] | None = None, store: Store | None = None
+    name: str,
+    budget: str | None = None,
+    *,
+    seeds: Sequence[int] | None = None,
+    plugins: Sequence[Path] = (),
+    store: Store | None = None,
 ) -> tuple[Suite, list[Planned]]:
     """A suite's cells with what is stored of them; runs nothing and needs no torch."""
     suite = open_suite(name)
-    return suite, plan(suite.cells(budget, seeds=seeds), store or Store())
+    return suite, plan(cells_of(suite, budget, seeds=seeds, plugins=plugins), store or Store())
 
 
 def reports_folder(suite: Suite, budget: str) -> Path:

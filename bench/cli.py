@@ -130,14 +130,14 @@ def run(
 
 
 @app.command()
-def status(suite: SuiteName, budget: BudgetName = None) -> None:
+def status(suite: SuiteName, budget: BudgetName = None, plugin: Plugins = None) -> None:
     """Show which cells of a suite are stored, failed or missing.
 
     Example:  ganinv status quickstart
     """
     from bench.api import look_up
 
-    _, planned = look_up(suite, budget)
+    _, planned = look_up(suite, budget, plugins=plugin or [])
     rows = [
         (p.cell.dataset.title, p.cell.gan.title, p.cell.method.title, str(p.cell.seed), *_state(p.record))
         for p in planned
@@ -154,6 +154,7 @@ def report(
     suite: SuiteName,
     budget: BudgetName = None,
     format_: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.md,
+    plugin: Plugins = None,
     records: Records = None,
     out: Out = None,
 ) -> None:
@@ -163,7 +164,7 @@ def report(
     """
     from bench.publish import publish, stored, text_report
 
-    opened, found, missing = stored(suite, budget, records)
+    opened, found, missing = stored(suite, budget, records, plugin or [])
     if out:
         publish(opened, found, out, missing)
         console.note(f"Reports and figures: {out}")
@@ -173,16 +174,21 @@ def report(
 
 @app.command()
 def compare(
-    suite: SuiteName, method_a: str, method_b: str, budget: BudgetName = None, records: Records = None
+    suite: SuiteName,
+    method_a: str,
+    method_b: str,
+    budget: BudgetName = None,
+    plugin: Plugins = None,
+    records: Records = None,
 ) -> None:
     """Compare two methods of a suite, paired over the same images.
 
-    Example:  ganinv compare quickstart dfi dfi+opt
+    Example:  ganinv compare quickstart dfi dfi+opt    |    with your own:  ... dfi mine --plugin mine.py
     """
     from bench.publish import stored
     from bench.reports.compare import comparison_terminal, comparisons
 
-    _, found, _ = stored(suite, budget, records)
+    _, found, _ = stored(suite, budget, records, plugin or [])
     for each in comparisons(found, method_a, method_b):
         console.out.print(comparison_terminal(each))
 

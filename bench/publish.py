@@ -18,20 +18,23 @@ if TYPE_CHECKING:
     from bench.runner import Observer
 
 
-def stored(suite: str, budget: str | None, folder: Path | None) -> tuple[Suite, list[Record], list[Cell]]:
+def stored(
+    suite: str, budget: str | None, folder: Path | None, plugins: Sequence[Path] = ()
+) -> tuple[Suite, list[Record], list[Cell]]:
     """A suite, its stored records, and the cells that are missing.
 
     Args:
         suite: name or path.
         budget: name, or None for the suite's default.
         folder: read every record of this folder, whatever its key; None reads the store.
+        plugins: files whose methods joined the suite when it was run.
 
     Raises:
         BenchError: nothing is stored.
     """
     if folder is not None:
         return open_suite(suite), read_records(folder), []
-    opened, planned = look_up(suite, budget)
+    opened, planned = look_up(suite, budget, plugins=plugins)
     records = [p.record for p in planned if p.record is not None]
     if not records:
         raise BenchError(

@@ -122,9 +122,9 @@ def fit(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[Method, dict[st
         ContractError: the method reads test images or changes the GAN while it learns.
     """
     method = open_method(cell)
-    run = _run(bench, cell, keys.fit, "fit")
-    method.bind(gan, run)
     with bench.store.lock("fit", keys.fit):
+        run = _run(bench, cell, keys.fit, "fit")  # its time starts here, not while another process holds the lock
+        method.bind(gan, run)
         run.reseed()
         method.base.build()
         artefact = bench.store.artefact("fit", keys.fit)

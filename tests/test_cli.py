@@ -10,13 +10,15 @@ import time
 import pytest
 from typer.main import get_command
 
-from bench import cli
+from bench import cli, registry
+from bench.scaffold import new_method
 
 GANINV = [sys.executable, "-m", "bench.cli"]
 
 
 def ganinv(monkeypatch, capsys, *words):
-    """Run a command in this process; return its exit code, output and errors."""
+    """Run a command in this process, as if in a new one; return its exit code, output and errors."""
+    registry.remove_plugins()
     monkeypatch.setattr(sys, "argv", ["ganinv", *map(str, words)])
     monkeypatch.setattr(cli.console.out, "width", 200)
     monkeypatch.setattr(cli.console.err, "width", 200)
@@ -114,6 +116,17 @@ def test_reporting_a_stored_suite_needs_no_torch(call, tiny_suite, own_home):
     ):
         result = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr
+
+
+def test_a_plugin_method_can_be_looked_up_reported_and_compared_after_its_run(call, tiny_suite, tmp_path):
+    plugin, _ = new_method("mine", tmp_path)
+    words = ["--plugin", plugin]
+    assert call("run", tiny_suite, *words)[0] == 0
+    code, text, _ = call("status", tiny_suite, *words)
+    assert (code, text.count("done")) == (0, 5)
+    assert "mine" in call("report", tiny_suite, *words)[1]
+    code, text, _ = call("compare", tiny_suite, "dfi", "mine", *words)
+    assert (code, "psnr" in text) == (0, True)
 
 
 def test_a_failed_cell_shows_its_reason_and_fails_the_command(call, tiny_suite, tmp_path):
