@@ -82,6 +82,10 @@ def test_the_main_path(call, tiny_suite, tmp_path):
     }
     assert (out / "reconstructions.png").stat().st_size > 1000
 
+    assert call("report", tiny_suite, "--out", tmp_path / "again")[0] == 0
+    for name in ("leaderboard.md", "leaderboard.json", "summary.md"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+
     code, text, _ = call("status", tiny_suite)
     assert (code, text.count("done")) == (0, 4)
     for fmt in ("md", "csv", "tex", "json"):
