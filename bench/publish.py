@@ -33,7 +33,14 @@ def stored(
         BenchError: nothing is stored.
     """
     if folder is not None:
-        return open_suite(suite), read_records(folder), []
+        opened = open_suite(suite)
+        order = {method.name: place for place, method in enumerate(opened.methods)}
+        found = read_records(folder)
+        return (
+            opened,
+            sorted(found, key=lambda r: (r.cell["seed"], order.get(r.cell["method"]["name"], len(order)))),
+            [],
+        )
     opened, planned = look_up(suite, budget, plugins=plugins)
     records = [p.record for p in planned if p.record is not None]
     if not records:
