@@ -5,6 +5,7 @@ GAN training, method fitting and classifier training all walk ``for step in run.
 
 from __future__ import annotations
 
+import copy
 import math
 import pickle
 import time
@@ -61,6 +62,7 @@ class Run:
     rng: torch.Generator = field(init=False)
     figures: dict[str, float] = field(default_factory=dict)
     _pending: Mapping[str, torch.Tensor | float] = field(default_factory=dict)
+    _finished: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reseed()
@@ -73,10 +75,13 @@ class Run:
     def loop(
         self, what: str, steps: int, state: Mapping[str, Stateful], every: Callable[[int], None] | None = None
     ) -> Iterator[int]:
-        """Yield step numbers 0 … steps-1, going on from the checkpoint if one of the same loop is there.
+        """Yield step numbers 0 … steps-1, going on from the checkpoint if it holds this loop.
+
+        A stage may have several loops, one after the other. A checkpoint holds the state of the current one and the
+        last state of those before it.
 
         Args:
-            what: name of the work, shown with the progress and kept in the checkpoint.
+            what: name of the work, different in each loop; shown with the progress and kept in the checkpoint.
             steps: how many steps.
             state: every module, optimiser or schedule whose state changes in the loop.
             every: called after each step with its number (sample grids and the like).
@@ -99,6 +104,9 @@ class Run:
             if self.checkpoint and time.monotonic() - saved > self.checkpoint_seconds and step + 1 < steps:
                 self._save(what, step + 1, steps, state)
                 saved = time.monotonic()
+        if self.checkpoint:
+            last = {name: thing.state_dict() for name, thing in state.items()}
+            self._finished[what] = {"steps": steps, "state": copy.deepcopy(last)}
 
     def report(self, **figures: torch.Tensor | float) -> None:
         """Keep the latest losses; they are read (and synchronised) only when progress is shown."""
@@ -123,6 +131,7 @@ class Run:
             "state": {name: thing.state_dict() for name, thing in state.items()},
             "rng": self.rng.get_state(),
             "torch": torch.get_rng_state(),
+            "finished": self._finished,
         }
         if self.device == "cuda":
             content["cuda"] = torch.cuda.get_rng_state()
@@ -137,6 +146,11 @@ class Run:
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError):
             self.checkpoint.unlink()  # only written whole; one that cannot be read was damaged from outside
             return 0
+        earlier = content["finished"].get(what, {})
+        if content["loop"][2] == self.seed and earlier.get("steps") == steps:
+            for name, thing in state.items():
+                thing.load_state_dict(earlier["state"][name])
+            return steps
         if content["loop"] != [what, steps, self.seed]:
             return 0
         for name, thing in state.items():

@@ -17,7 +17,7 @@ from torch.nn.functional import mse_loss
 from bench.contracts import FitData, Images, Inverter
 from bench.errors import NotApplicable
 from bench.gans.networks import ConnectionNetwork, Discriminator, fresh_copy
-from bench.gans.training import adam
+from bench.gans.optimisers import adam
 from bench.loop import Stateful
 from bench.registry import method
 

@@ -1,37 +1,48 @@
-"""DCGAN: the convolutional architecture that most backbones of the papers share."""
+"""DCGAN's architecture, and the backbones that share it: LSGAN, DFM, DCGAN-0GP, WGAN-GP."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.contracts import Gan, Shape
-from bench.errors import NotApplicable
-from bench.gans.networks import Discriminator, Trunk, xavier
-from bench.gans.priors import make_prior
+from bench.gans.networks import Crop, Discriminator, Trunk, channels_last, check_shape, norm_layer, xavier
+from bench.gans.objectives.denoising import DenoisingFeatureMatching
+from bench.gans.objectives.least_squares import LeastSquares
+from bench.gans.objectives.wasserstein import Wasserstein
+from bench.gans.priors import PriorName, make_prior
 from bench.gans.recipe import Recipe
+from bench.gans.regularisers.gradients import UnitNorm, ZeroCentred
 from bench.registry import gan
 
-STAGES = {28: 3, 32: 3, 64: 4}
+STAGES = {28: 3, 32: 3, 64: 4, 128: 5}
 """Strided convolutions between an image of this side and a 4 x 4 map."""
+WIDEST = 16
+"""A layer has at most this many times ``width`` filters (reached at 64 pixels)."""
+
+Norm = Literal["batch", "layer", "none"]
 
 
 @gan("dcgan")
 @dataclass
 class DCGAN(Recipe):
-    """DCGAN with 5x5 kernels for 28, 32 and 64 pixels, grey or colour.
+    """DCGAN with 5x5 kernels and cross-entropy, for 28, 32, 64 and 128 pixels, grey or colour.
 
     The sizes of the dfi backbones; the defaults of the base class are theirs too. Weights start Xavier-uniform.
 
     Attributes:
         width: filters of the discriminator's first convolution; each later one has twice as many.
+        generator_norm: after each of the generator's layers but the last.
+        discriminator_norm: after each of the discriminator's convolutions but the first.
     """
 
     width: int = 64
+    generator_norm: Norm = "batch"
+    discriminator_norm: Norm = "batch"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,74 +51,152 @@ class DCGAN(Recipe):
 
     def build(self, image_shape: Shape, device: str) -> Gan:
         """Untrained networks; see ``Recipe.build``."""
-        check_shape(image_shape)
-        generator = xavier(make_generator(image_shape, self.code_dim, self.width))
-        discriminator = xavier(make_discriminator(image_shape, self.width))
+        check_shape(self.registered_name, image_shape, STAGES)
+        generator = xavier(make_generator(image_shape, self.code_dim, self.width, self.norms(image_shape)[0]))
+        discriminator = xavier(self.make_discriminator(image_shape))
         prior = make_prior(self.prior, self.code_dim)
-        gan = Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device)
-        for network in gan.modules():
-            network.to(memory_format=torch.channels_last)
-        return gan
+        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+
+    def make_discriminator(self, image_shape: Shape) -> Discriminator:
+        """The discriminator, before its weights are drawn."""
+        trunk = make_trunk(image_shape, self.width, self.norms(image_shape)[1])
+        return Discriminator(trunk, nn.Linear(16 * last_filters(image_shape, self.width), 1))
+
+    def norms(self, image_shape: Shape) -> tuple[Norm, Norm]:
+        """Normalisation of the generator and of the discriminator for images of this shape."""
+        return self.generator_norm, self.discriminator_norm
 
 
-def check_shape(image_shape: Shape) -> None:
-    """Raise ``NotApplicable`` if there is no architecture for images of this shape."""
-    channels, height, width = image_shape
-    if height != width or height not in STAGES:
-        sizes = ", ".join(f"{side}x{side}" for side in STAGES)
-        raise NotApplicable(f"dcgan has no architecture for {height}x{width} images; it has {sizes}")
-    if channels not in {1, 3}:
-        raise NotApplicable(f"dcgan draws images of 1 or 3 channels, not {channels}")
+@gan("lsgan")
+@dataclass
+class LSGAN(DCGAN):
+    """DCGAN's networks with least-squares targets (Mao et al. 2017)."""
+
+    def objective(self) -> LeastSquares:
+        """Least squares."""
+        return LeastSquares()
 
 
-class Crop(nn.Module):
-    """Keep the upper left ``side`` x ``side`` pixels of a map."""
+@gan("dfm")
+@dataclass
+class DFM(DCGAN):
+    """DCGAN whose generator also follows a denoiser of features (Warde-Farley and Bengio 2017).
 
-    def __init__(self, side: int) -> None:
-        super().__init__()
-        self.side = side
+    Attributes:
+        denoiser_weight: of the denoiser's term in the generator's loss.
+        denoiser_noise: standard deviation of the noise on features.
+        denoiser_depth: fully connected layers of the denoiser.
+    """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[B, C, side, side]``."""
-        return x[:, :, : self.side, : self.side]
+    denoiser_weight: float = 0.03
+    denoiser_noise: float = 1.0
+    denoiser_depth: int = 10
+
+    def objective(self) -> DenoisingFeatureMatching:
+        """Cross-entropy and the denoiser's term."""
+        return DenoisingFeatureMatching(self.denoiser_weight, self.denoiser_noise, self.denoiser_depth)
 
 
-def make_generator(image_shape: Shape, code_dim: int, width: int) -> nn.Sequential:
+@gan("dcgan-0gp")
+@dataclass
+class DCGAN0GP(DCGAN):
+    """DCGAN with a zero-centred gradient penalty on real images (dfi, section 4.3).
+
+    Attributes:
+        gamma: weight of the penalty; half of it multiplies the squared norm.
+    """
+
+    learning_rate: float = 1e-4
+    beta1: float = 0.0
+    beta2: float = 0.99
+    gamma: float = 10.0
+
+    def regulariser(self) -> ZeroCentred:
+        """The zero-centred penalty."""
+        return ZeroCentred(self.gamma)
+
+
+@gan("wgan-gp")
+@dataclass
+class WGANGP(DCGAN):
+    """Wasserstein GAN with gradient penalty (Gulrajani et al. 2017), on DCGAN's networks.
+
+    Normalisation follows the authors' code: none at 28 pixels, batch norm in the generator above, layer norm in the
+    discriminator from 64 pixels. Their sigmoid output, rescaled to [-1, 1], is tanh. Their sizes are width = 64 with
+    batch = 50 at 28 pixels, width = 128 with batch = 64 at 32, and beta1 = 0 at 64.
+
+    Attributes:
+        penalty: weight of the gradient penalty.
+    """
+
+    prior: PriorName = "normal"
+    learning_rate: float = 1e-4
+    beta2: float = 0.9
+    batch: int = 64
+    discriminator_steps: int = 5
+    penalty: float = 10.0
+
+    def objective(self) -> Wasserstein:
+        """The critic's difference of means."""
+        return Wasserstein()
+
+    def regulariser(self) -> UnitNorm:
+        """Gradients of norm one."""
+        return UnitNorm(self.penalty)
+
+    def norms(self, image_shape: Shape) -> tuple[Norm, Norm]:
+        """By size, whatever the options of the base class say."""
+        side = image_shape[1]
+        return "none" if side == 28 else "batch", "layer" if side >= 64 else "none"
+
+
+def filters(side: int, width: int) -> list[int]:
+    """Filters of the discriminator's convolutions, from the image on."""
+    return [width * min(2**stage, WIDEST) for stage in range(STAGES[side])]
+
+
+def last_filters(image_shape: Shape, width: int) -> int:
+    """Filters of the discriminator's last map, which is 4 x 4."""
+    return filters(image_shape[1], width)[-1]
+
+
+def make_generator(image_shape: Shape, code_dim: int, width: int, norm: Norm = "batch") -> nn.Sequential:
     """Codes ``[B, code_dim]`` to images in [-1, 1].
 
-    FC to 4 x 4, then transposed convolutions that double the side and halve the filters, batch norm and ReLU;
+    FC to 4 x 4, then transposed convolutions that double the side and halve the filters, normalisation and ReLU;
     tanh at the end. For 28 pixels the 8 x 8 map is cropped to 7 x 7.
     """
     channels, side, _ = image_shape
-    filters = [width * 2**n for n in range(STAGES[side], 0, -1)]
-    project = nn.Linear(code_dim, 16 * filters[0], bias=False)
-    layers = [project, nn.Unflatten(1, (filters[0], 4, 4)), nn.BatchNorm2d(filters[0]), nn.ReLU()]
-    layers += _upsampling(filters, crop=side == 28)
-    layers += [nn.ConvTranspose2d(filters[-1], channels, 5, 2, 2, output_padding=1), nn.Tanh()]
+    deep_to_shallow = [min(2 * f, WIDEST * width) for f in reversed(filters(side, width))]
+    first = deep_to_shallow[0]
+    plain = norm == "none"
+    layers = [nn.Linear(code_dim, 16 * first, bias=plain), nn.Unflatten(1, (first, 4, 4))]
+    layers += [*norm_layer(norm, first), nn.ReLU()]
+    layers += _upsampling(deep_to_shallow, norm, crop=side == 28)
+    layers += [nn.ConvTranspose2d(deep_to_shallow[-1], channels, 5, 2, 2, output_padding=1), nn.Tanh()]
     return nn.Sequential(*layers)
 
 
-def _upsampling(filters: list[int], crop: bool) -> Iterator[nn.Module]:
-    for index, (before, after) in enumerate(pairwise(filters)):
-        yield nn.ConvTranspose2d(before, after, 5, 2, 2, output_padding=1, bias=False)
-        yield nn.BatchNorm2d(after)
+def _upsampling(deep_to_shallow: list[int], norm: Norm, crop: bool) -> Iterator[nn.Module]:
+    for index, (before, after) in enumerate(pairwise(deep_to_shallow)):
+        yield nn.ConvTranspose2d(before, after, 5, 2, 2, output_padding=1, bias=norm == "none")
+        yield from norm_layer(norm, after)
         yield nn.ReLU()
         if crop and index == 0:
             yield Crop(7)
 
 
-def make_discriminator(image_shape: Shape, width: int) -> Discriminator:
-    """Images to logits: strided convolutions down to 4 x 4, batch norm except in the first, LReLU; then FC.
+def make_trunk(image_shape: Shape, width: int, norm: Norm = "batch") -> Trunk:
+    """Images to a 4 x 4 map: strided convolutions, normalisation except in the first, LReLU.
 
     Layers are named by the side of their map, "actv14", "actv7", "actv4" for 28 pixels, and "last".
     """
     before, side, _ = image_shape
     stages: dict[str, nn.Module] = {}
-    for index in range(STAGES[side]):
-        after = width * 2**index
+    for index, after in enumerate(filters(side, width)):
         side = (side + 1) // 2
-        normalise = [nn.BatchNorm2d(after)] if index else []
-        convolution = nn.Conv2d(before, after, 5, 2, 2, bias=not index)
+        normalise = norm_layer(norm, after) if index else []
+        convolution = nn.Conv2d(before, after, 5, 2, 2, bias=not normalise)
         stages[f"actv{side}"] = nn.Sequential(convolution, *normalise, nn.LeakyReLU(0.2))
         before = after
-    return Discriminator(Trunk(stages), nn.Linear(16 * before, 1))
+    return Trunk(stages)

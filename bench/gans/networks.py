@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+
+from bench.contracts import Gan, Shape
+from bench.errors import NotApplicable
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -56,10 +62,26 @@ class Discriminator(nn.Module):
         """Activation maps of the named layers; "last" is the last convolution's, before the logit."""
         return self.trunk.features(x, layers)
 
+    def judge(self, last: Tensor) -> Tensor:
+        """Logits ``[B]`` float32 from the last activation map."""
+        logits: Tensor = self.head(last.flatten(1))
+        return logits.squeeze(1).float()
+
     def forward(self, x: Tensor) -> Tensor:
-        """Logits ``[B]``."""
-        logits: Tensor = self.head(self.trunk(x).flatten(1))
-        return logits.squeeze(1)
+        """Logits ``[B]`` float32."""
+        return self.judge(self.trunk(x))
+
+
+class Crop(nn.Module):
+    """Keep the upper left ``side`` x ``side`` pixels of a map."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, side, side]``."""
+        return x[:, :, : self.side, : self.side]
 
 
 class ConnectionNetwork(nn.Module):
@@ -89,11 +111,48 @@ class ConnectionNetwork(nn.Module):
         return codes
 
 
+def norm_layer(norm: str, filters: int) -> list[nn.Module]:
+    """Batch norm, layer norm (over channels and pixels), or nothing, as a list to splice in."""
+    if norm == "batch":
+        return [nn.BatchNorm2d(filters)]
+    return [nn.GroupNorm(1, filters)] if norm == "layer" else []
+
+
+def check_shape(name: str, image_shape: Shape, sides: Iterable[int], channels: Collection[int] = (1, 3)) -> None:
+    """Make sure that there is an architecture for images of this shape.
+
+    Raises:
+        NotApplicable: another size, or another number of channels; says which there are.
+    """
+    found, height, width = image_shape
+    if height != width or height not in sides:
+        known = ", ".join(f"{side}x{side}" for side in sides)
+        raise NotApplicable(f"{name} has no architecture for {height}x{width} images; it has {known}")
+    if found not in channels:
+        raise NotApplicable(f"{name} draws images of {' or '.join(map(str, channels))} channels, not {found}")
+
+
+def channels_last(gan: Gan) -> Gan:
+    """Lay out the weights of both networks for channels-last convolutions; returns the GAN."""
+    for network in gan.modules():
+        network.to(memory_format=torch.channels_last)
+    return gan
+
+
 def xavier(module: M) -> M:
-    """Give every convolution and linear layer Xavier-uniform weights and zero biases; returns the module."""
+    """Give every convolution and linear layer Xavier-uniform weights and zero biases; returns the module.
+
+    Of a layer under spectral norm, the weights before normalisation are drawn, and their largest singular value
+    is estimated anew.
+    """
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.xavier_uniform_(part.weight)
+            if is_parametrized(part, "weight"):
+                remove_parametrizations(part, "weight")
+                nn.init.xavier_uniform_(part.weight)
+                spectral_norm(part)
+            else:
+                nn.init.xavier_uniform_(part.weight)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
     return module

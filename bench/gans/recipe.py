@@ -1,31 +1,47 @@
-"""What a registered GAN is: a recipe that builds untrained networks and trains them."""
+"""What a registered GAN is: a recipe that builds untrained networks and trains them.
+
+A recipe is an architecture (a base class with ``build``), an objective and a regulariser (``bench.gans.objectives``,
+``bench.gans.regularisers``), and options. A further backbone is a subclass that overrides what differs.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
 
 from bench.contracts import Gan, Images, Shape
-from bench.gans.objectives import NonSaturating, Objective
+from bench.gans.objectives.base import Objective
+from bench.gans.objectives.non_saturating import NonSaturating
+from bench.gans.optimisers import adam
 from bench.gans.priors import PriorName
+from bench.gans.regularisers.base import Regulariser
 from bench.gans.training import Trainer
+from bench.gans.watch import Watch
 from bench.loop import Run
 
 
 @dataclass
 class Recipe(ABC):
-    """An architecture, an objective and the options of their training.
+    """An architecture, an objective, a regulariser and the options of their training.
 
     Attributes:
         code_dim: numbers in a latent code.
         prior: "uniform" on [-1, 1], or standard "normal".
         learning_rate: Adam's, for both networks.
-        beta1: Adam's first moment decay (the second is .999).
-        batch: images of each kind in a step.
+        beta1: Adam's first moment decay.
+        beta2: Adam's second moment decay.
+        batch: images of each kind in an update.
+        discriminator_steps: updates of the discriminator in a step.
+        generator_steps: updates of the generator in a step.
         ema: decay of the generator's moving average, 0 for none.
+        flips: mirror training images left to right at random.
+        precision: of forward passes; "bfloat16" is autocast, weights stay float32.
+        compiled: run both networks through ``torch.compile``.
     """
 
     registered_name: ClassVar[str] = ""
@@ -34,12 +50,23 @@ class Recipe(ABC):
     prior: PriorName = "uniform"
     learning_rate: float = 2e-4
     beta1: float = 0.5
+    beta2: float = 0.999
     batch: int = 128
+    discriminator_steps: int = 1
+    generator_steps: int = 1
     ema: float = 0.0
+    flips: bool = False
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         if self.code_dim < 1 or self.batch < 2:
             raise ValueError(f"code_dim = {self.code_dim} and batch = {self.batch} must be at least 1 and 2")
+        if self.discriminator_steps < 1 or self.generator_steps < 1:
+            raise ValueError(
+                f"discriminator_steps = {self.discriminator_steps} and "
+                f"generator_steps = {self.generator_steps} must be at least 1"
+            )
         if not 0.0 <= self.ema < 1.0:
             raise ValueError(f"ema = {self.ema} must be 0 (none) or a decay below 1")
 
@@ -51,13 +78,34 @@ class Recipe(ABC):
             NotApplicable: no architecture for this image size or number of channels; says which there are.
         """
 
+    def suited(self, images: Images) -> Recipe:
+        """This recipe with the options that follow from the training images (the number of classes, say).
+
+        Raises:
+            NotApplicable: the images lack what the recipe needs.
+        """
+        return self
+
     def objective(self) -> Objective:
         """What the two networks minimise."""
         return NonSaturating()
 
-    def train(self, gan: Gan, images: Images, run: Run, after_step: Callable[[int], None] | None = None) -> None:
-        """Train the networks in place for ``run.budget.train_steps``; ``after_step`` is told each step's number."""
-        Trainer(gan, self, images, run).train(after_step)
+    def regulariser(self) -> Regulariser:
+        """What acts on the discriminator besides; nothing by default."""
+        return Regulariser()
+
+    def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser of one network's trainable weights."""
+        trained = [p for p in network.parameters() if p.requires_grad]
+        return adam(trained, self.learning_rate, (self.beta1, self.beta2))
+
+    def discriminator_updates(self, step: int) -> int:
+        """Updates of the discriminator in this step."""
+        return self.discriminator_steps
+
+    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+        """Train the networks in place for ``run.budget.train_steps``."""
+        Trainer(gan, self, images, run, watch).train()
 
     def provenance(self) -> dict[str, Any]:
         """Name and options: what ``build`` writes into the GAN and what a checkpoint is rebuilt from."""

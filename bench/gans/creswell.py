@@ -1,0 +1,133 @@
+"""The GANs of creswell: plain, with instance noise, and Wasserstein with weight clipping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from bench.contracts import Gan, Shape
+from bench.gans.networks import Discriminator, Trunk, channels_last, check_shape, xavier
+from bench.gans.objectives.wasserstein import Wasserstein
+from bench.gans.priors import PriorName, make_prior
+from bench.gans.recipe import Recipe
+from bench.gans.regularisers.clipping import WeightClipping
+from bench.gans.regularisers.noise import InstanceNoise
+from bench.registry import gan
+
+BOTTOM = {28: 7, 32: 2, 64: 4, 128: 8}
+"""Side of the generator's first map for images of this side: a sixteenth, but a quarter of 28."""
+
+
+@gan("gan")
+@dataclass
+class PlainGAN(Recipe):
+    """GAN of creswell: 4x4 kernels, LReLU in both networks; 28, 32, 64 and 128 pixels, grey or colour.
+
+    The authors' sizes at 64 and 128 pixels (batch norm in every layer of the discriminator); they train with
+    flips. At 28 pixels two layers, not four, change the side.
+
+    Attributes:
+        width: filters of the discriminator's first convolution.
+    """
+
+    code_dim: int = 100
+    prior: PriorName = "normal"
+    flips: bool = True
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width < 1:
+            raise ValueError(f"width = {self.width} must be at least 1")
+
+    def build(self, image_shape: Shape, device: str) -> Gan:
+        """Untrained networks; see ``Recipe.build``."""
+        check_shape(self.registered_name, image_shape, BOTTOM)
+        generator = xavier(make_generator(image_shape, self.code_dim, self.width))
+        discriminator = xavier(make_discriminator(image_shape, self.width))
+        prior = make_prior(self.prior, self.code_dim)
+        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+
+
+@gan("gan-noise")
+@dataclass
+class NoisyGAN(PlainGAN):
+    """GAN with decaying normal noise on all that the discriminator sees (creswell, section V).
+
+    Attributes:
+        first_noise: standard deviation at the start.
+        last_noise: at the end; it falls in equal steps of its logarithm.
+    """
+
+    first_noise: float = 0.5
+    last_noise: float = 1e-3
+
+    def regulariser(self) -> InstanceNoise:
+        """The noise."""
+        return InstanceNoise(self.first_noise, self.last_noise)
+
+
+@gan("wgan")
+@dataclass
+class ClippedWGAN(PlainGAN):
+    """Wasserstein GAN with weight clipping (Arjovsky et al. 2017), trained by RMSprop.
+
+    The critic takes ``many_steps`` updates in each of the first 25 steps and in every 500th.
+
+    Attributes:
+        clip: bound of every weight of the critic.
+        many_steps: updates of the critic where it has to catch up.
+    """
+
+    learning_rate: float = 5e-5
+    batch: int = 64
+    discriminator_steps: int = 5
+    many_steps: int = 100
+    clip: float = 0.01
+
+    def objective(self) -> Wasserstein:
+        """The critic's difference of means."""
+        return Wasserstein()
+
+    def regulariser(self) -> WeightClipping:
+        """The clipping."""
+        return WeightClipping(self.clip)
+
+    def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
+        """RMSprop with torch's defaults besides the learning rate."""
+        return torch.optim.RMSprop(network.parameters(), lr=self.learning_rate)
+
+    def discriminator_updates(self, step: int) -> int:
+        """More in the first steps, and now and then."""
+        return self.many_steps if step < 25 or step % 500 == 0 else self.discriminator_steps
+
+
+def make_generator(image_shape: Shape, code_dim: int, width: int) -> nn.Sequential:
+    """Codes to images in [-1, 1]: FC, 4x4 transposed convolutions with batch norm and LReLU, tanh."""
+    channels, side, _ = image_shape
+    bottom = BOTTOM[side]
+    doublings = (side // bottom).bit_length() - 1
+    filters = [width * 2 ** (doublings - 1 - n) for n in range(doublings)]
+    layers: list[nn.Module] = [nn.Linear(code_dim, bottom**2 * filters[0], bias=False)]
+    layers += [nn.Unflatten(1, (filters[0], bottom, bottom)), nn.BatchNorm2d(filters[0]), nn.LeakyReLU(0.2)]
+    for before, after in pairwise(filters):
+        layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.ConvTranspose2d(filters[-1], channels, 4, 2, 1), nn.Tanh())
+
+
+def make_discriminator(image_shape: Shape, width: int) -> Discriminator:
+    """Images to logits: 4x4 strided convolutions with batch norm and LReLU, down to the generator's first map; FC.
+
+    Layers are named by the side of their map.
+    """
+    before, side, _ = image_shape
+    stages: dict[str, nn.Module] = {}
+    for index in range((side // BOTTOM[side]).bit_length() - 1):
+        after, side = width * 2**index, side // 2
+        convolution = nn.Conv2d(before, after, 4, 2, 1, bias=False)
+        stages[f"actv{side}"] = nn.Sequential(convolution, nn.BatchNorm2d(after), nn.LeakyReLU(0.2))
+        before = after
+    return Discriminator(Trunk(stages), nn.Linear(side**2 * before, 1))

@@ -1,0 +1,44 @@
+"""What an objective owes the training loop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from bench.contracts import Gan
+from bench.loop import Stateful
+
+if TYPE_CHECKING:
+    from bench.gans.recipe import Recipe
+
+Critic = Callable[[Tensor], Tensor]
+"""From images ``[B, C, H, W]`` to logits ``[B]`` float32, high for real: a discriminator as an objective sees it."""
+
+
+class Objective(ABC):
+    """The two losses of a GAN, as scalars.
+
+    An objective that trains a network of its own (a denoiser, say) makes it in ``prepare``, updates it in
+    ``learn``, and lists it in ``state`` so that a training can resume.
+    """
+
+    def prepare(self, gan: Gan, recipe: Recipe) -> None:  # noqa: B027 - most objectives have nothing to prepare
+        """Create the objective's own networks for a GAN on its device; weights come from torch's global generator."""
+
+    def state(self) -> dict[str, Stateful]:
+        """The objective's own networks and optimisers, by name."""
+        return {}
+
+    def learn(self) -> None:  # noqa: B027 - most objectives have nothing to learn
+        """Update the objective's own networks; called once after each update of the discriminator."""
+
+    @abstractmethod
+    def discriminator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """Loss of the discriminator; ``fake`` carries no gradient to the generator."""
+
+    @abstractmethod
+    def generator_loss(self, critic: Critic, fake: Tensor) -> Tensor:
+        """Loss of the generator on the images that it made."""

@@ -1,0 +1,76 @@
+"""Denoising feature matching (Warde-Farley and Bengio 2017)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss, softplus
+
+from bench.contracts import Gan
+from bench.gans.networks import Discriminator, xavier
+from bench.gans.objectives.base import Critic, Objective
+from bench.gans.optimisers import adam, descend
+from bench.loop import Stateful
+
+if TYPE_CHECKING:
+    from bench.gans.recipe import Recipe
+
+
+class DenoisingFeatureMatching(Objective):
+    """Cross-entropy, and a denoiser that tells the generator where the features of real images lie.
+
+    The denoiser r learns to give back φ(x) of real images from φ(x) + N(0, σ²); the generator's loss gains
+    ``weight`` times mean (φ(G(z)) - r(φ(G(z))))², where r's answer is a target without gradient (section 3 of the
+    paper). φ are the discriminator's flattened last activations.
+
+    Args:
+        weight: of the denoiser's term.
+        sigma: standard deviation of the noise on the features.
+        depth: fully connected layers of the denoiser, each with batch norm and LReLU, the last one plain.
+    """
+
+    def __init__(self, weight: float, sigma: float, depth: int) -> None:
+        self.weight, self.sigma, self.depth = weight, sigma, depth
+
+    def prepare(self, gan: Gan, recipe: Recipe) -> None:
+        """Create the denoiser for the width of the GAN's features."""
+        assert isinstance(gan.discriminator, Discriminator)
+        self.discriminator = gan.discriminator
+        device = next(gan.discriminator.parameters()).device
+        with torch.no_grad():
+            self.features = self.discriminator.trunk(torch.zeros(2, *gan.image_shape, device=device)).flatten(1)
+        self.denoiser = make_denoiser(self.features.shape[1], self.depth).to(device).train()
+        self.optimiser = adam(self.denoiser.parameters(), recipe.learning_rate, (recipe.beta1, recipe.beta2))
+
+    def state(self) -> dict[str, Stateful]:
+        """The denoiser and its optimiser."""
+        return {"denoiser": self.denoiser, "denoiser_optimiser": self.optimiser}
+
+    def discriminator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """Cross-entropy; the features of the real images are kept for the denoiser."""
+        features = self.discriminator.trunk(real)
+        self.features = features.detach().flatten(1).float()
+        return softplus(-self.discriminator.judge(features)).mean() + softplus(critic(fake)).mean()
+
+    def learn(self) -> None:
+        """One step of the denoiser on the features that the discriminator's loss has seen."""
+        noisy = self.features + self.sigma * torch.randn_like(self.features)
+        descend(self.optimiser, mse_loss(self.denoiser(noisy).float(), self.features))
+
+    def generator_loss(self, critic: Critic, fake: Tensor) -> Tensor:
+        """Cross-entropy plus the denoiser's term; both look at the same features."""
+        features = self.discriminator.trunk(fake)
+        flat = features.flatten(1).float()
+        with torch.no_grad():
+            target = self.denoiser(flat).float()
+        return softplus(-self.discriminator.judge(features)).mean() + self.weight * mse_loss(flat, target)
+
+
+def make_denoiser(width: int, depth: int) -> nn.Sequential:
+    """Features ``[B, width]`` to features: [FC - BN - LReLU] x (depth - 1), then FC."""
+    layers: list[nn.Module] = []
+    for _ in range(depth - 1):
+        layers += [nn.Linear(width, width, bias=False), nn.BatchNorm1d(width), nn.LeakyReLU(0.2)]
+    return xavier(nn.Sequential(*layers, nn.Linear(width, width)))

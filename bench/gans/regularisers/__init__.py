@@ -1,0 +1,1 @@
+"""Regularisers of the discriminator: penalties, clipping, instance noise; one small class a file."""

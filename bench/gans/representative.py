@@ -1,0 +1,113 @@
+"""RFGAN: the discriminator also sees the features of a frozen autoencoder (Bang and Shim 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+
+from bench.contracts import Gan, Images, Shape
+from bench.gans.dcgan import DCGAN, filters, last_filters, make_trunk
+from bench.gans.networks import Crop, Discriminator, Trunk, xavier
+from bench.gans.optimisers import adam, descend
+from bench.gans.watch import Watch
+from bench.loop import Run
+from bench.registry import gan
+
+BOTTLENECK = 8
+"""Filters of the autoencoder's narrowest map, 4 x 4."""
+NOISE = 0.25
+"""Share of pixels that the autoencoder's input loses to salt and pepper."""
+
+
+@gan("rfgan")
+@dataclass
+class RFGAN(DCGAN):
+    """DCGAN whose discriminator also sees the features of an autoencoder, trained before it and then frozen.
+
+    The autoencoder learns by L1 to undo salt-and-pepper noise; its encoder is the discriminator's trunk, whose last
+    map is joined to the discriminator's own before the logit. Sizes and two generator updates a step are the
+    authors' code's; the features that methods use ("last") are those of the discriminator's own convolutions.
+
+    Attributes:
+        autoencoder_steps: of its training; 4,690 are ten epochs of 60,000 images in batches of 128.
+    """
+
+    generator_steps: int = 2
+    autoencoder_steps: int = 4690
+
+    def make_discriminator(self, image_shape: Shape) -> Discriminator:
+        """A discriminator with room for the frozen features."""
+        trunk, encoder = (make_trunk(image_shape, self.width, self.discriminator_norm) for _ in range(2))
+        return RepresentativeDiscriminator(trunk, encoder, last_filters(image_shape, self.width))
+
+    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+        """Train the autoencoder, freeze it, then train as any DCGAN."""
+        assert isinstance(gan.discriminator, RepresentativeDiscriminator)
+        encoder = gan.discriminator.encoder
+        self.train_encoder(encoder, images, run)
+        encoder.eval().requires_grad_(False)
+        super().train(gan, images, run, watch)
+
+    def train_encoder(self, encoder: Trunk, images: Images, run: Run) -> None:
+        """Train the encoder, with a decoder that is thrown away, on noisy images."""
+        decoder = make_decoder(images.shape, self.width).to(run.device)
+        network = nn.Sequential(encoder, decoder).to(memory_format=torch.channels_last).train()
+        optimiser = adam(network.parameters(), self.learning_rate, (self.beta1, self.beta2))
+        for _ in run.loop("autoencoder", self.autoencoder_steps, {"network": network, "optimiser": optimiser}):
+            x = images.sample(self.batch, run.rng)
+            loss = l1_loss(network(salt_and_pepper(x, run.rng)), x)
+            descend(optimiser, loss)
+            run.report(autoencoder=loss.detach())
+        optimiser.zero_grad(set_to_none=True)
+
+
+class RepresentativeDiscriminator(Discriminator):
+    """A discriminator whose logit also depends on the last map of a frozen encoder of the same architecture."""
+
+    def __init__(self, trunk: Trunk, encoder: Trunk, filters: int) -> None:
+        super().__init__(trunk, nn.Linear(2 * 16 * filters, 1))
+        self.encoder = encoder
+        self.layers = (*trunk.layers, "representation")
+
+    def train(self, mode: bool = True) -> RepresentativeDiscriminator:
+        """Switch the mode of all but the encoder, which stays in eval mode."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def features(self, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
+        """Activation maps of the discriminator's own layers; "representation" is the encoder's last map."""
+        own = iter(self.trunk.features(x, [name for name in layers if name != "representation"]))
+        return [self.encoder(x) if name == "representation" else next(own) for name in layers]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``[B]`` float32."""
+        return self.judge(torch.cat([self.trunk(x), self.encoder(x)], 1))
+
+
+def make_decoder(image_shape: Shape, width: int) -> nn.Sequential:
+    """From the encoder's last map to an image: 1x1 to the bottleneck and back, then transposed convolutions."""
+    channels, side, _ = image_shape
+    sizes = [*reversed(filters(side, width))]
+    layers: list[nn.Module] = [nn.Conv2d(sizes[0], BOTTLENECK, 1), nn.Conv2d(BOTTLENECK, sizes[0] // 2, 1)]
+    layers += [nn.BatchNorm2d(sizes[0] // 2), nn.ReLU()]
+    before = sizes[0] // 2
+    for index, after in enumerate([*(f // 2 for f in sizes[:-1]), channels]):
+        layers += [nn.ConvTranspose2d(before, after, 5, 2, 2, output_padding=1)]
+        if index < len(sizes) - 1:
+            layers += [nn.BatchNorm2d(after), nn.ReLU()]
+        if side == 28 and index == 0:
+            layers += [Crop(7)]
+        before = after
+    return xavier(nn.Sequential(*layers, nn.Tanh()))
+
+
+def salt_and_pepper(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Images ``[B, C, H, W]`` with a quarter of the pixels black or white, all channels of a pixel alike."""
+    chance = torch.rand((len(x), 1, *x.shape[2:]), generator=rng, device=x.device)
+    noisy = torch.where(chance < NOISE / 2, -1.0, x)
+    return torch.where(chance > 1 - NOISE / 2, 1.0, noisy)

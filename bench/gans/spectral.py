@@ -1,0 +1,103 @@
+"""SNGAN: the networks of dfi's Table 6, spectral norm in the discriminator; and SNGAN with a gradient penalty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from bench.contracts import Gan, Shape
+from bench.gans.networks import Discriminator, Trunk, channels_last, check_shape, xavier
+from bench.gans.priors import PriorName, make_prior
+from bench.gans.recipe import Recipe
+from bench.gans.regularisers.gradients import ZeroCentred
+from bench.registry import gan
+
+BOTTOM = {28: 7, 32: 4, 64: 8, 128: 16}
+"""Side of the generator's first map for images of this side."""
+
+
+@gan("sngan")
+@dataclass
+class SNGAN(Recipe):
+    """Table 6 of dfi with cross-entropy; spectral norm in the discriminator; 28, 32, 64 and 128 pixels.
+
+    Every layer of the discriminator is normalised (Miyato et al. 2018), by one power iteration a forward pass in
+    training. Its activations are called as in the paper: "actv128-0", "actv64-0", "actv64-1" ... "actv16-1".
+
+    Attributes:
+        width: filters of the discriminator's first convolution (64 in the paper).
+    """
+
+    prior: PriorName = "normal"
+    batch: int = 64
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width < 1:
+            raise ValueError(f"width = {self.width} must be at least 1")
+
+    def build(self, image_shape: Shape, device: str) -> Gan:
+        """Untrained networks; see ``Recipe.build``."""
+        check_shape(self.registered_name, image_shape, BOTTOM)
+        generator = xavier(make_generator(image_shape, self.code_dim, self.width))
+        discriminator = xavier(make_discriminator(image_shape, self.width))
+        prior = make_prior(self.prior, self.code_dim)
+        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+
+
+@gan("sngan-0gp")
+@dataclass
+class SNGAN0GP(SNGAN):
+    """SNGAN with a zero-centred gradient penalty on real images (dfi, section 4.3).
+
+    Attributes:
+        gamma: weight of the penalty; half of it multiplies the squared norm.
+    """
+
+    gamma: float = 10.0
+
+    def regulariser(self) -> ZeroCentred:
+        """The zero-centred penalty."""
+        return ZeroCentred(self.gamma)
+
+
+def make_generator(image_shape: Shape, code_dim: int, width: int) -> nn.Sequential:
+    """Codes to images in [-1, 1]: FC, 4x4 transposed convolutions with batch norm and ReLU, a 3x3 convolution, tanh.
+
+    Three of them double the side; for 28 pixels two do, from 7 x 7.
+    """
+    channels, side, _ = image_shape
+    bottom = BOTTOM[side]
+    doublings = (side // bottom).bit_length() - 1
+    filters = width * 2**doublings
+    layers: list[nn.Module] = [nn.Linear(code_dim, bottom**2 * filters), nn.Unflatten(1, (filters, bottom, bottom))]
+    for _ in range(doublings):
+        layers += [nn.ConvTranspose2d(filters, filters // 2, 4, 2, 1, bias=False), nn.BatchNorm2d(filters // 2)]
+        layers += [nn.ReLU()]
+        filters //= 2
+    return nn.Sequential(*layers, nn.Conv2d(filters, channels, 3, 1, 1), nn.Tanh())
+
+
+def make_discriminator(image_shape: Shape, width: int) -> Discriminator:
+    """Images to logits: 3x3 convolutions that widen, 4x4 ones that halve the side, LReLU; then FC.
+
+    For 28 pixels the last side is 3.
+    """
+    before, side, _ = image_shape
+    stages: dict[str, nn.Module] = {}
+
+    def stage(name: str, filters: int, kernel: int, stride: int) -> None:
+        nonlocal before
+        convolution = spectral_norm(nn.Conv2d(before, filters, kernel, stride, 1))
+        stages[name] = nn.Sequential(convolution, nn.LeakyReLU(0.2))
+        before = filters
+
+    for level in range(3):
+        stage(f"actv{side}-{1 if level else 0}", width * 2**level, 3, 1)
+        side //= 2
+        stage(f"actv{side}-0", width * 2**level, 4, 2)
+    stage(f"actv{side}-1", width * 8, 3, 1)
+    return Discriminator(Trunk(stages), spectral_norm(nn.Linear(side**2 * before, 1)))
