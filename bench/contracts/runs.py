@@ -22,6 +22,8 @@ class Budget:
     refine_steps: int
     timeout: float
     """Seconds that one stage of a cell may take."""
+    looks: int = 0
+    """How many times the quality of a GAN is measured while it trains, at evenly spread steps."""
 
 
 @dataclass(frozen=True)
