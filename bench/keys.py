@@ -18,12 +18,13 @@ from typing import Any
 
 from bench.contracts import Cell, Choice
 from bench.files import digest, sha256
-from bench.gans.shipped import gan_file
+from bench.gans.shipped import gan_file, pick_of, without_pick
 from bench.options import create
+from bench.quality import quality_metric
 from bench.registry import find
 from bench.settings import device
 
-STAGES_VERSION = 1
+STAGES_VERSION = 2
 """Raise when ``bench.stages`` changes in a way that changes numbers."""
 FOLLOWED = ("bench.gans", "bench.metrics", "bench.datasets", "bench.loop", "methods")
 """Imports that a fingerprint follows: where numbers are made. The rest of ``bench`` carries and checks them."""
@@ -58,6 +59,7 @@ def keys_of(cell: Cell) -> Keys:
         {
             "stage": ["fit", STAGES_VERSION],
             "train": train,
+            "pick": pick_of(cell.gan.name),
             "method": [base, options, fingerprint("method", base)],
             "seed": cell.seed,
             "budget": [budget.train_images, budget.fit_steps, budget.search_steps],
@@ -100,14 +102,16 @@ def _train_key(cell: Cell) -> str:
     data = dataset_identity(cell.dataset)
     if path is not None:
         return digest({"stage": ["file", STAGES_VERSION], "file": sha256(path), "data": data})
+    name, quality = without_pick(cell.gan.name), quality_metric(cell.dataset.name)
     return digest(
         {
             "stage": ["train", STAGES_VERSION],
             "data": data,
-            "gan": [cell.gan.name, dict(cell.gan.options), fingerprint("gan", cell.gan.name)],
+            "gan": [name, dict(cell.gan.options), fingerprint("gan", name)],
             "training": _fingerprint_of("bench.gans.training"),
             "seed": cell.seed,
             "budget": [cell.budget.train_images, cell.budget.train_steps],
+            "quality": [cell.budget.looks, metric_identity(quality)] if quality and cell.budget.looks else None,
             "device": device(),
         }
     )

@@ -17,7 +17,7 @@ from bench.store import Busy, Store
 
 if TYPE_CHECKING:
     from bench.loop import Progress
-    from bench.stages import Bench
+    from bench.workbench import Bench
 
 TRACEBACK_LINES = 12
 
@@ -88,7 +88,7 @@ def _run_waiting(waiting: list[Planned], store: Store, observer: Observer, retry
     from bench.inversion import open_method
     from bench.loop import silent
     from bench.machine import check_device
-    from bench.stages import Bench
+    from bench.workbench import Bench
 
     bench = Bench(store, chosen_device(), observer.progress or silent)
     check_device(bench.device)

@@ -7,111 +7,22 @@ codes; only this room decodes them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bench.contracts import Cell, Dataset, Gan, Images, Record, Track
+from bench.contracts import Cell, Gan, Images, Record, Track
 from bench.datasets.guard import forbid_test_split
-from bench.errors import ContractError, Diverged
-from bench.files import digest
-from bench.gans.checkpoints import load_gan, save_gan
-from bench.gans.shipped import gan_file
 from bench.inversion import Method, batch_size, check_untouched, checked_codes, open_method
 from bench.keys import Keys, cell_facts
-from bench.loop import Progress, Run, silent
+from bench.loop import Run
 from bench.machine import environment, peak_memory, reset_peak_memory, synchronise, time_limit
 from bench.metrics.evaluation import Evaluation, evaluate, open_metrics
-from bench.options import create
-from bench.store import Artefact, Store
-
-
-@dataclass
-class Bench:
-    """What all cells of a run share: the store, the device, progress, and the last GAN and dataset kept in memory."""
-
-    store: Store
-    device: str
-    progress: Progress = silent
-    _kept: dict[str, tuple[str, Any]] = field(default_factory=dict)
-
-    def keep(self, what: str, key: str, make: Callable[[], Any]) -> Any:
-        """The thing of this key, made once while it stays the latest of its kind."""
-        if self._kept.get(what, ("", None))[0] != key:
-            self._kept.pop(what, None)
-            self._kept[what] = (key, make())
-        return self._kept[what][1]
-
-
-def seed_of(*parts: Any) -> int:
-    """63-bit seed from what identifies a piece of work."""
-    return int(digest(list(parts)), 16) & (2**63 - 1)
-
-
-# ------------------------------------------------------------------------------------------------- stages
-
-
-def load_data(bench: Bench, cell: Cell) -> Dataset:
-    """The cell's dataset, kept in memory between cells."""
-    name = digest([cell.dataset.name, dict(cell.dataset.options)])
-    loaded: Dataset = bench.keep(
-        "data", name, lambda: create("dataset", cell.dataset.name, cell.dataset.options).load()
-    )
-    return loaded
-
-
-def train(bench: Bench, cell: Cell, keys: Keys) -> tuple[Gan, dict[str, Any]]:
-    """The cell's GAN, frozen, and its facts; trained if the store lacks it, read if its name is a file.
-
-    Raises:
-        Diverged: training diverged or collapsed, in this run or when it was first tried.
-    """
-
-    def read() -> tuple[Gan, dict[str, Any]]:
-        path = gan_file(cell.gan.name)
-        if path is not None:
-            gan = load_gan(path)
-            return gan.to(bench.device).freeze(), {"seconds": 0.0, "gan_file": path.name}
-        with bench.store.lock("train", keys.train):
-            artefact = bench.store.artefact("train", keys.train) or _train(bench, cell, keys)
-        return load_gan(artefact.file("gan.safetensors")).to(bench.device).freeze(), artefact.meta
-
-    gan, meta = bench.keep("gan", keys.train, read)
-    _check_match(gan, load_data(bench, cell))
-    return gan, meta
-
-
-def _train(bench: Bench, cell: Cell, keys: Keys) -> Artefact:
-    from bench.gans.training import train_gan
-
-    earlier = bench.store.failure("train", keys.train)
-    if earlier:
-        raise Diverged(earlier["reason"])
-    data = load_data(bench, cell)
-    run = _run(bench, cell, keys.train, "train")
-    recipe = create("gan", cell.gan.name, cell.gan.options)
-    started = time.monotonic()
-    grid = bench.store.checkpoint("train", keys.train).with_suffix(".png")
-    try:
-        with time_limit(cell.budget.timeout, "train"):
-            gan = train_gan(recipe, data.train.first(cell.budget.train_images).to(bench.device), run, grid)
-    except Diverged as error:
-        bench.store.put_failure("train", keys.train, {"reason": str(error)})
-        raise
-    meta = {"seconds": time.monotonic() - started, "seed": run.seed, "figures": run.figures, "cell": cell_facts(cell)}
-    writers: dict[str, Callable[[Any], None]] = {
-        "gan.safetensors": lambda path: save_gan(gan, path, {"key": keys.train, "seed": run.seed})
-    }
-    if grid.is_file():
-        writers["grid.png"] = lambda path: path.write_bytes(grid.read_bytes())
-    artefact = bench.store.put("train", keys.train, writers, meta)
-    run.finish()
-    grid.unlink(missing_ok=True)
-    return artefact
+from bench.store import Artefact
+from bench.train_stage import train
+from bench.workbench import Bench, load_data, open_run, seed_of
 
 
 def fit(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[Method, dict[str, Any]]:
@@ -123,7 +34,7 @@ def fit(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[Method, dict[st
     """
     method = open_method(cell)
     with bench.store.lock("fit", keys.fit):
-        run = _run(bench, cell, keys.fit, "fit")  # its time starts here, not while another process holds the lock
+        run = open_run(bench, cell, keys.fit, "fit")  # its time starts here, not while another process holds the lock
         method.bind(gan, run)
         run.reseed()
         method.base.build()
@@ -159,7 +70,7 @@ def _fit(bench: Bench, cell: Cell, keys: Keys, method: Method, run: Run) -> Arte
 
 def own_images(gan: Gan, cell: Cell, keys: Keys, device: str) -> tuple[Images, Tensor]:
     """Images that the GAN made itself, exact (float32), and their codes; equal for every method of a GAN and seed."""
-    rng = torch.Generator(device).manual_seed(seed_of("own", keys.train, cell.seed))
+    rng = torch.Generator(device).manual_seed(seed_of("own", cell))
     codes = gan.prior.sample(cell.budget.own_images, rng)
     with torch.no_grad():
         parts = [gan.decode(part).float() for part in codes.split(batch_size(gan))]
@@ -176,7 +87,7 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
     if stored:
         return load_file(stored.file("codes.safetensors"), device=bench.device), stored.meta
     method, fitted = fit(bench, cell, keys, gan)
-    run = _run(bench, cell, keys.invert, "invert")
+    run = open_run(bench, cell, keys.invert, "invert")
     run.reseed()
     run.checkpoint = None
     method.bind(gan, run)
@@ -268,7 +179,7 @@ def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
             "gan": gan.provenance,
             "dataset_checksum": load_data(bench, cell).test.checksum,
             "higher_is_better": {m.name: m.higher_is_better for m in metrics},
-            "seeds": {stage: seed_of(stage, getattr(keys, stage), cell.seed) for stage in ("train", "fit", "invert")},
+            "seeds": {stage: seed_of(stage, cell) for stage in ("train", "fit", "invert")},
             "keys": {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")},
         },
         cost={
@@ -285,25 +196,3 @@ def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
     stored = bench.store.record(keys.cell)  # as a later report reads it, so that both print the same bytes
     assert stored is not None, keys.cell
     return stored
-
-
-# ------------------------------------------------------------------------------------------------- checks
-
-
-def _run(bench: Bench, cell: Cell, key: str, stage: str) -> Run:
-    return Run(
-        cell.budget,
-        seed_of(stage, key, cell.seed),
-        bench.device,
-        bench.store.checkpoint(stage, key),
-        bench.progress,
-        deadline=time.monotonic() + cell.budget.timeout,
-    )
-
-
-def _check_match(gan: Gan, data: Dataset) -> None:
-    if gan.image_shape != data.shape:
-        raise ContractError(
-            f"the GAN makes images of {'x'.join(map(str, gan.image_shape))}, "
-            f"dataset {data.name} has {'x'.join(map(str, data.shape))} (channels x height x width)"
-        )

@@ -16,6 +16,16 @@ def shipped_gans() -> dict[str, Path]:
     return {str(p.relative_to(root).with_suffix("")): p for p in sorted(root.glob("*/*.safetensors"))}
 
 
+def without_pick(name: str) -> str:
+    """A GAN's name without the ``@best`` or ``@last`` that chooses among the weights of its training."""
+    return name.removesuffix("@best").removesuffix("@last")
+
+
+def pick_of(name: str) -> str:
+    """Which weights of a training a GAN's name asks for: "best" (by the quality on ``val``) or "last"."""
+    return "best" if name.endswith("@best") else "last"
+
+
 def gan_file(name: str) -> Path | None:
     """The file behind a GAN's name, or None if the name is a recipe to train.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -66,7 +67,8 @@ class Trainer:
         self.discriminator_optimiser = recipe.optimiser(self.discriminator)
         self.trained = [p for p in self.discriminator.parameters() if p.requires_grad]
         self.average = _average(gan, recipe.ema) if recipe.ema else None
-        self.make, self.judge = self.generator, self.discriminator
+        self.make: Callable[[Tensor], Tensor] = self.generator
+        self.judge: Callable[[Tensor], Tensor] = self.discriminator
         if recipe.compiled:
             self.make, self.judge = torch.compile(self.generator), torch.compile(self.discriminator)
 
@@ -117,7 +119,7 @@ class Trainer:
         """Generated images ``[B, C, H, W]`` of fresh codes, with a graph if the generator will learn from them."""
         codes = self.gan.prior.sample(self.recipe.batch, self.run.rng)
         with torch.set_grad_enabled(for_generator), self.precision():
-            images: Tensor = self.make(codes)
+            images = self.make(codes)
         return images.float()
 
     def draw_real(self) -> Tensor:
@@ -130,8 +132,7 @@ class Trainer:
 
     def critic(self, images: Tensor) -> Tensor:
         """Logits ``[B]`` of what the discriminator sees of images."""
-        logits: Tensor = self.judge(self.regulariser.view(images))
-        return logits.float()
+        return self.judge(self.regulariser.view(images)).float()
 
     def plain_critic(self, images: Tensor) -> Tensor:
         """As ``critic``, never compiled: compiled code cannot be differentiated twice, as penalties need."""

@@ -11,7 +11,7 @@ from bench.gans.objectives.base import Critic
 class Regulariser:
     """Acts on the discriminator's side of a GAN's training; override what is needed."""
 
-    def begin(self, progress: float, rng: Generator) -> None:  # noqa: B027
+    def begin(self, progress: float, rng: Generator) -> None:
         """Told before each step which share of the training is done, in [0, 1), and where randomness comes from."""
 
     def view(self, images: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ class Regulariser:
         """A scalar added to the discriminator's loss, or None; ``fake`` carries no gradient to the generator."""
         return None
 
-    def after_update(self, discriminator: nn.Module) -> None:  # noqa: B027
+    def after_update(self, discriminator: nn.Module) -> None:
         """Called after each update of the discriminator."""
 
 

@@ -42,4 +42,5 @@ class UnitNorm(Regulariser):
         """The mean over the batch, a point a pair."""
         share = torch.rand((len(real), 1, 1, 1), generator=self._rng, device=real.device)
         between = torch.lerp(real, fake, share)
-        return self.weight * (input_gradient(critic, between).norm(dim=1) - 1).square().mean()
+        norms: Tensor = input_gradient(critic, between).norm(dim=1)
+        return self.weight * (norms - 1).square().mean()

@@ -23,7 +23,7 @@ class InstanceNoise(Regulariser):
 
     def begin(self, progress: float, rng: Generator) -> None:
         """Set this step's standard deviation."""
-        self.sigma = self.first * (self.last / self.first) ** progress
+        self.sigma: float = self.first * (self.last / self.first) ** progress
         self._rng = rng
 
     def view(self, images: Tensor) -> Tensor:
