@@ -34,7 +34,7 @@ def stored(
     """
     if folder is not None:
         opened = open_suite(suite)
-        order = {method.name: place for place, method in enumerate(opened.methods)}
+        order = {method.choice.name: place for place, method in enumerate(opened.methods)}
         found = read_records(folder)
         return (
             opened,

@@ -18,7 +18,8 @@ MAY_KNOW = {
     "bench/metrics": SUPPORT | {"bench.metrics"},
     "methods": SUPPORT | {"bench.gans", "methods"},
     "bench/reports": {"bench.contracts", "bench.errors", "bench.files", "bench.reports"},
-    "bench/suite.py": SUPPORT | {"bench.gans.shipped"},
+    "bench/suite.py": SUPPORT | {"bench.suite_reader"},
+    "bench/suite_reader.py": SUPPORT | {"bench.gans.shipped"},
 }
 
 

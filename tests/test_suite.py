@@ -85,3 +85,75 @@ def test_seeds_from_the_command_line():
     assert parse_seeds("0,2,5-7") == [0, 2, 5, 6, 7]
     with pytest.raises(BenchError, match="expected numbers"):
         parse_seeds("one")
+
+
+ENTRANTS = """
+[[gans]]
+name = "dcgan"
+label = "small"
+budgets = ["smoke"]
+datasets = ["digits-b"]
+width = 4
+
+[[gans]]
+name = "dcgan"
+label = "large"
+budgets = ["cpu"]
+cpu = { width = 64 }
+"""
+
+
+@pytest.fixture
+def entrants(tiny_suite):
+    """Two datasets, one of them at one budget only; DCGAN small at smoke, large at cpu."""
+    text = tiny_suite.read_text()
+    _, _, budget = text.partition("[budgets.smoke]")
+    text = text.replace('[[gans]]\nname = "dcgan"\nwidth = 8\ncode_dim = 16\n', ENTRANTS)
+    text = text.replace('datasets = ["digits"]', 'datasets = ["digits", { name = "digits", label = "digits-b" }]')
+    text = text.replace('"best_of_random"', '{ name = "best_of_random", budgets = ["cpu"] }')
+    tiny_suite.write_text(f"{text}[budgets.cpu]{budget}looks = 5\n")
+    return tiny_suite
+
+
+def test_an_entry_takes_part_at_the_budgets_and_datasets_that_it_names(entrants):
+    suite = read_suite(entrants)
+    smoke, cpu = suite.cells("smoke"), suite.cells("cpu")
+    assert [(c.dataset.title, c.gan.title, c.method.name) for c in smoke] == [
+        ("digits-b", "small", "random_code"),
+        ("digits-b", "small", "dfi"),
+        ("digits-b", "small", "dfi+opt"),
+    ]
+    assert {(c.dataset.title, c.gan.title) for c in cpu} == {("digits", "large"), ("digits-b", "large")}
+    assert "best_of_random" in {c.method.name for c in cpu}
+    assert (smoke[0].gan.options, cpu[0].gan.options) == ({"width": 4}, {"width": 64})
+    assert (smoke[0].budget.looks, cpu[0].budget.looks) == (0, 5)
+
+
+def test_one_name_may_stand_once_at_each_budget(entrants):
+    suite = read_suite(changed(entrants, 'label = "large"', 'label = "small"'))
+    assert [suite.cells(b)[0].gan.options["width"] for b in ("smoke", "cpu")] == [4, 64]
+    with pytest.raises(SuiteError, match="line 12: gan 'small' stands twice"):
+        read_suite(changed(entrants, 'budgets = ["smoke"]\n', ""))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('budgets = ["smoke"]', 'budgets = ["smok"]', r"line 13: unknown budget 'smok'; did you mean 'smoke'"),
+        ('budgets = ["smoke"]', 'budgets = ["paper"]', r"unknown budget 'paper'; known: cpu, smoke"),
+        ('budgets = ["smoke"]', 'budgets = "smoke"', r"budgets should be a list of names"),
+        ('["digits-b"]', '["digits-c"]', r"line 14: unknown dataset 'digits-c'; did you mean 'digits-b'"),
+        ('["digits-b"]', "[]", r"line 3: datasets should be a list of names"),
+        ('budgets = ["smoke"]', 'budgets = ["cpu"]', r"no gan takes part at budget 'smoke'"),
+        (
+            'label = "digits-b"',
+            'label = "digits-b", budgets = ["cpu"]',
+            r"gan 'small' meets no dataset at budget 'smo",
+        ),
+        ("cpu = { width = 64 }", "cpu = 64", r"cpu should be a table of options, not 64"),
+        ("looks = 5", "looks = true", r"looks = True should be a number, 0 or more"),
+    ],
+)
+def test_mistakes_about_who_takes_part_are_named(entrants, old, new, message):
+    with pytest.raises(BenchError, match=message):
+        read_suite(changed(entrants, old, new))
