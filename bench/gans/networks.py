@@ -8,13 +8,15 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from torch.nn.utils.parametrize import is_parametrized
 
 from bench.contracts import Gan, Shape
 from bench.errors import NotApplicable
 
 M = TypeVar("M", bound=nn.Module)
+
+POWER_ITERATIONS = 15
+"""To estimate a largest singular value from scratch, as torch does when a layer is put under spectral norm."""
 
 
 class Trunk(nn.Module):
@@ -148,14 +150,23 @@ def xavier(module: M) -> M:
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             if is_parametrized(part, "weight"):
-                remove_parametrizations(part, "weight")
-                nn.init.xavier_uniform_(part.weight)
-                spectral_norm(part)
+                _redraw_normalised(part)
             else:
                 nn.init.xavier_uniform_(part.weight)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
     return module
+
+
+def _redraw_normalised(part: nn.Module) -> None:
+    """New Xavier weights for a layer under spectral norm, and power iterations until its norm is known."""
+    training = part.training
+    part.train()
+    with torch.no_grad():
+        part.weight = nn.init.xavier_uniform_(torch.empty_like(part.weight))
+        for _ in range(POWER_ITERATIONS):
+            _ = part.weight  # in training mode, each look is a power iteration
+    part.train(training)
 
 
 def fresh_copy(module: M) -> M:

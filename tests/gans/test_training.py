@@ -10,8 +10,9 @@ from torch.nn.functional import softplus
 from bench.contracts import Budget, Images
 from bench.errors import Diverged
 from bench.gans.dcgan import DCGAN
-from bench.gans.objectives import Objective
-from bench.gans.training import Trainer, check_variety, train_gan
+from bench.gans.objectives.base import Objective
+from bench.gans.training import Trainer, train_gan
+from bench.gans.watch import Watch, check_variety
 from bench.loop import Run
 
 BUDGET = Budget("tiny", 0, 0, 0, 6, 0, 0, 0, 600.0)
@@ -35,13 +36,10 @@ def interrupt_at(step):
     """Progress is shown each 50 steps only, so the interruption comes from the step itself."""
 
     class Cut(Trainer):
-        def step(self):
-            if self.generator_optimiser.state and self.count() == step:
+        def step(self, number):
+            if number == step:
                 raise Interrupted
-            super().step()
-
-        def count(self):
-            return int(next(iter(self.generator_optimiser.state.values()))["step"])
+            super().step(number)
 
     return Cut
 
@@ -96,7 +94,8 @@ def test_the_average_is_the_exponential_moving_average_of_the_generator(images):
     run.reseed()
     gan = recipe.build(images.shape, "cpu")
     trainer, history = Trainer(gan, recipe, images, run), []
-    trainer.train(lambda _: history.append(gan.generator[0].weight.detach().clone()))
+    trainer.watch.look = lambda *_: history.append(gan.generator[0].weight.detach().clone())
+    trainer.train()
     expected = history[0]
     for weight in history[1:]:
         expected = 0.5 * expected + 0.5 * weight
@@ -104,7 +103,7 @@ def test_the_average_is_the_exponential_moving_average_of_the_generator(images):
 
 
 def test_the_result_is_frozen_and_the_grid_is_drawn(images, tmp_path):
-    gan = train_gan(RECIPE, images, Run(BUDGET, 0), tmp_path / "grid.png")
+    gan = train_gan(RECIPE, images, Run(BUDGET, 0), Watch(tmp_path / "grid.png"))
     assert not gan.generator.training
     assert not any(p.requires_grad for m in gan.modules() for p in m.parameters())
     with Image.open(tmp_path / "grid.png") as grid:
@@ -113,8 +112,8 @@ def test_the_result_is_frozen_and_the_grid_is_drawn(images, tmp_path):
 
 def test_drawing_samples_does_not_change_the_training(images, tmp_path, monkeypatch):
     plain = train_gan(RECIPE, images, Run(BUDGET, 0)).checksum()
-    monkeypatch.setattr("bench.gans.training.LOOK_STEPS", 2)
-    assert train_gan(RECIPE, images, Run(BUDGET, 0), tmp_path / "grid.png").checksum() == plain
+    monkeypatch.setattr("bench.gans.watch.LOOK_STEPS", 2)
+    assert train_gan(RECIPE, images, Run(BUDGET, 0), Watch(tmp_path / "grid.png")).checksum() == plain
 
 
 def test_a_collapsed_generator_is_found(images):
@@ -131,8 +130,8 @@ def test_a_collapsed_generator_is_found(images):
 
 @pytest.mark.parametrize("settled", [6, 7])
 def test_a_training_ends_with_a_look_at_the_samples_once_they_settled(images, monkeypatch, settled):
-    monkeypatch.setattr("bench.gans.training.COLLAPSE_RATIO", 1e9)
-    monkeypatch.setattr("bench.gans.training.SETTLED_STEPS", settled)
+    monkeypatch.setattr("bench.gans.watch.COLLAPSE_RATIO", 1e9)
+    monkeypatch.setattr("bench.gans.watch.SETTLED_STEPS", settled)
     with pytest.raises(Diverged, match="collapsed") if settled == 6 else nullcontext():
         train_gan(RECIPE, images, Run(BUDGET, 0))
 

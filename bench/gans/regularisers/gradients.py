@@ -40,7 +40,7 @@ class UnitNorm(Regulariser):
 
     def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """The mean over the batch, a point a pair."""
-        share = torch.rand((len(real), 1, 1, 1), generator=self._rng, device=real.device)
+        share = torch.rand((len(real), 1, 1, 1), generator=self._rng, device=real.device, dtype=real.dtype)
         between = torch.lerp(real, fake, share)
         norms: Tensor = input_gradient(critic, between).norm(dim=1)
         return self.weight * (norms - 1).square().mean()

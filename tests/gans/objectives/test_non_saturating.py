@@ -2,7 +2,7 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from bench.gans.objectives import NonSaturating
+from bench.gans.objectives.non_saturating import NonSaturating
 
 
 def test_non_saturating_losses_are_binary_cross_entropy():
