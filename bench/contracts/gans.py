@@ -35,6 +35,20 @@ class Prior(ABC):
     def project(self, z: Tensor) -> Tensor:
         """The nearest code in the support; the identity for unbounded priors."""
 
+    def state(self) -> dict[str, Tensor]:
+        """What the prior learnt from training images, as float32 tables; their numbers of rows may differ.
+
+        Saved with the GAN. Empty for a prior that its options describe.
+        """
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - most priors have no state
+        """Take over a state, as saved by ``state``.
+
+        Raises:
+            ValueError: it describes no distribution; says why.
+        """
+
 
 class Gan:
     """A trained generator with what is known of it. The only thing that turns codes into images.
@@ -115,10 +129,10 @@ class Gan:
         return self
 
     def checksum(self) -> str:
-        """SHA-256 over every tensor of both networks (hex); changes if a method touches the GAN."""
+        """SHA-256 over every tensor of networks and prior (hex); changes if a method touches the GAN."""
         digest = hashlib.sha256()
-        for module in self.modules():
-            for name, tensor in sorted(module.state_dict().items()):
+        for state in (*(module.state_dict() for module in self.modules()), self.prior.state()):
+            for name, tensor in sorted(state.items()):
                 digest.update(name.encode())
                 digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()

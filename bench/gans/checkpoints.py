@@ -19,6 +19,8 @@ from bench.gans.recipe import Recipe
 from bench.options import create
 
 HEADER = "ganinv"
+PRIOR = "prior."
+"""What the names of the prior's tensors begin with; they stay float32."""
 
 
 def save_gan(gan: Gan, path: Path, metadata: Mapping[str, Any] | None = None, half: bool = False) -> None:
@@ -28,7 +30,7 @@ def save_gan(gan: Gan, path: Path, metadata: Mapping[str, Any] | None = None, ha
         gan: made by a recipe (its provenance names the recipe and the options).
         path: the file; whole or absent.
         metadata: JSON-able facts to keep with the weights (dataset, steps, seed ...).
-        half: store 16-bit floats, which halves the file and changes the weights.
+        half: store the weights as 16-bit floats, which halves the file and changes them.
 
     Raises:
         WeightsError: the GAN came from no recipe, or a weight does not fit into 16 bits.
@@ -74,16 +76,17 @@ def load_gan(path: Path, device: str = "cpu") -> Gan:
 
 def _tensors(gan: Gan) -> dict[str, Tensor]:
     parts = {"generator": gan.generator, "discriminator": gan.discriminator}
-    return {
+    weights = {
         f"{part}.{name}": tensor
         for part, module in parts.items()
         if module is not None
         for name, tensor in module.state_dict().items()
     }
+    return weights | {f"{PRIOR}{name}": tensor for name, tensor in gan.prior.state().items()}
 
 
 def _halved(name: str, tensor: Tensor, path: Path) -> Tensor:
-    if not tensor.is_floating_point():
+    if not tensor.is_floating_point() or name.startswith(PRIOR):  # probabilities have to sum to one
         return tensor
     halved = tensor.half()
     if not torch.isfinite(halved).all():
@@ -113,9 +116,16 @@ def _fill(gan: Gan, tensors: Mapping[str, Tensor], path: Path) -> None:
         if name not in expected:
             raise WeightsError(f"{path}: {name} is not part of the architecture that its header names")
         found, wanted = tuple(tensors[name].shape), tuple(expected[name].shape)
+        if name.startswith(PRIOR):  # a table has as many rows as the training images gave it
+            wanted = (*found[:1], *wanted[1:])
         if found != wanted:
             raise WeightsError(f"{path}: {name} has shape {found}, the architecture needs {wanted}")
         if not torch.isfinite(tensors[name]).all():
             raise WeightsError(f"{path}: {name} holds NaN or infinite values")
     for name, tensor in expected.items():
-        tensor.copy_(tensors[name])
+        if not name.startswith(PRIOR):
+            tensor.copy_(tensors[name])
+    try:
+        gan.prior.load_state({name: tensors[f"{PRIOR}{name}"] for name in gan.prior.state()})
+    except ValueError as error:
+        raise WeightsError(f"{path}: the prior's {error}") from error

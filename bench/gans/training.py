@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bench.contracts import Gan, Images
+from bench.gans.objectives.base import Critic
 from bench.gans.optimisers import descend
 from bench.gans.watch import Watch
 from bench.loop import Run, Stateful
@@ -68,7 +69,7 @@ class Trainer:
         self.trained = [p for p in self.discriminator.parameters() if p.requires_grad]
         self.average = _average(gan, recipe.ema) if recipe.ema else None
         self.make: Callable[[Tensor], Tensor] = self.generator
-        self.judge: Callable[[Tensor], Tensor] = self.discriminator
+        self.judge: Critic = self.discriminator
         if recipe.compiled:
             self.make, self.judge = torch.compile(self.generator), torch.compile(self.discriminator)
 
@@ -117,26 +118,34 @@ class Trainer:
 
     def draw_fake(self, for_generator: bool = True) -> Tensor:
         """Generated images ``[B, C, H, W]`` of fresh codes, with a graph if the generator will learn from them."""
-        codes = self.gan.prior.sample(self.recipe.batch, self.run.rng)
+        codes = self.draw_codes()
         with torch.set_grad_enabled(for_generator), self.precision():
             images = self.make(codes)
         return images.float()
 
     def draw_real(self) -> Tensor:
         """Training images ``[B, C, H, W]``, mirrored at random if the recipe says so."""
-        real = self.images.sample(self.recipe.batch, self.run.rng)
+        real = self.images.floats(self.draw_rows())
         if self.recipe.flips:
             mirrored = torch.rand((len(real), 1, 1, 1), generator=self.run.rng, device=real.device) < 0.5
             real = torch.where(mirrored, real.flip(3), real)
         return real
 
-    def critic(self, images: Tensor) -> Tensor:
-        """Logits ``[B]`` of what the discriminator sees of images."""
-        return self.judge(self.regulariser.view(images)).float()
+    def draw_codes(self) -> Tensor:
+        """Codes ``[B, d]`` of a batch of generated images."""
+        return self.gan.prior.sample(self.recipe.batch, self.run.rng)
 
-    def plain_critic(self, images: Tensor) -> Tensor:
+    def draw_rows(self) -> Tensor:
+        """Row numbers ``[B]`` of a batch of training images."""
+        return self.images.draw(self.recipe.batch, self.run.rng)
+
+    def critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
+        """Logits ``[B]`` of what the discriminator sees of images."""
+        return self.judge(self.regulariser.view(images), *conditions).float()
+
+    def plain_critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
         """As ``critic``, never compiled: compiled code cannot be differentiated twice, as penalties need."""
-        logits: Tensor = self.discriminator(self.regulariser.view(images))
+        logits: Tensor = self.discriminator(self.regulariser.view(images), *conditions)
         return logits.float()
 
     def update_discriminator(self, fake: Tensor) -> Tensor:

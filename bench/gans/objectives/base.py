@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
@@ -14,8 +13,15 @@ from bench.loop import Stateful
 if TYPE_CHECKING:
     from bench.gans.recipe import Recipe
 
-Critic = Callable[[Tensor], Tensor]
-"""From images ``[B, C, H, W]`` to logits ``[B]`` float32, high for real: a discriminator as an objective sees it."""
+
+class Critic(Protocol):
+    """A discriminator as an objective sees it."""
+
+    def __call__(self, images: Tensor, /, *conditions: Tensor) -> Tensor:
+        """From images ``[B, C, H, W]`` to logits ``[B]`` float32, high for real.
+
+        A conditional discriminator also takes the conditions ``[B, y]`` that the images should meet.
+        """
 
 
 class Objective(ABC):
