@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.contracts import Dataset
 from bench.datasets.source import SPLIT_SEED, Source, Split, shuffled, to_dataset
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 28
+SIDES = (8, 128)
 LEVELS = 16
 TEST_COUNT = 360
+TINT_SEED = 1
+DARKEST = 0.25
+"""Smallest share of a channel that a tint leaves."""
 
 
 @dataset("digits")
@@ -29,11 +33,23 @@ class Digits(Source):
 
     A seeded shuffle gives 360 test images; of the other 1,437, 143 are ``val``. Grey levels 0..16 are spread over
     0..255, then enlarged bilinearly (half-pixel centres).
+
+    Attributes:
+        side: of the pictures, in pixels.
+        channels: 1 is grey; with 3 each picture has a tint of its own, drawn from a fixed seed.
     """
 
+    side: int = SIDE
+    channels: Literal[1, 3] = 1
+
+    def __post_init__(self) -> None:
+        if not SIDES[0] <= self.side <= SIDES[1]:
+            raise ValueError(f"side = {self.side} should be {SIDES[0]} to {SIDES[1]} pixels")
+
     def identity(self) -> str:
-        """Hash of scikit-learn's file, the size and the split."""
-        return f"digits-{digest([sha256(_file()), SIDE, SPLIT_SEED, TEST_COUNT])}"
+        """Hash of scikit-learn's file, the size, the split and, in colour, the tints."""
+        tints = [TINT_SEED, DARKEST] if self.channels == 3 else []
+        return f"digits-{digest([sha256(_file()), self.side, SPLIT_SEED, TEST_COUNT, *tints])}"
 
     def availability(self) -> tuple[bool, str]:
         """True where scikit-learn is installed."""
@@ -47,27 +63,38 @@ class Digits(Source):
         return str(_file())
 
     def read(self) -> Dataset:
-        """Images ``[N, 1, 28, 28]`` and their digits."""
+        """Images ``[N, channels, side, side]`` uint8 and their digits."""
         from sklearn.datasets import load_digits
 
         _file()
         found = load_digits()
-        images, labels = enlarge(found.images), found.target.astype("int64")
+        images, labels = enlarge(found.images, self.side), found.target.astype("int64")
+        if self.channels == 3:
+            images = tinted(images)
         order = shuffled(len(images))
         test, train = order[:TEST_COUNT], order[TEST_COUNT:]
         classes = tuple(str(name) for name in found.target_names)
         return to_dataset("digits", classes, Split(images[train], labels[train]), Split(images[test], labels[test]))
 
 
-def enlarge(images: NDArray[Any]) -> NDArray[np.uint8]:
-    """Turn levels 0..16 ``[N, 8, 8]`` into uint8 pictures ``[N, 1, 28, 28]``."""
+def enlarge(images: NDArray[Any], side: int = SIDE) -> NDArray[np.uint8]:
+    """Turn levels 0..16 ``[N, 8, 8]`` into uint8 pictures ``[N, 1, side, side]``."""
     import numpy as np
     from PIL import Image
 
     levels = np.rint(images * (255 / LEVELS)).astype(np.uint8)
     # Pillow resizes in fixed-point arithmetic: the same bytes on every machine.
-    large = [Image.fromarray(level).resize((SIDE, SIDE), Image.Resampling.BILINEAR) for level in levels]
+    large = [Image.fromarray(level).resize((side, side), Image.Resampling.BILINEAR) for level in levels]
     return np.stack([np.asarray(image) for image in large])[:, None]
+
+
+def tinted(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Multiply each grey picture ``[N, 1, H, W]`` by a colour of its own: ``[N, 3, H, W]``."""
+    import numpy as np
+
+    # RandomState's streams are frozen: the same colours for every numpy version.
+    colours = np.random.RandomState(TINT_SEED).uniform(DARKEST, 1.0, (len(images), 3, 1, 1))
+    return np.rint(images * colours).astype(np.uint8)
 
 
 def _file() -> Path:
