@@ -34,6 +34,14 @@ BudgetName = Annotated[
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file with further methods (runs its code).")
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Run the code behind GANs named factory:MODULE:FUNCTION (that module) or checkpoint:FILE.pt, .pth, .ts, "
+        ".pt2 (that file). It may do anything that you may: only for code that you trust.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the reports.")]
 Records = Annotated[Path | None, typer.Option("--records", help="Read records from this folder, not from the store.")]
 
@@ -76,15 +84,17 @@ def list_(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Any registered name: dfi, psnr, fashion-mnist/dcgan, quickstart ...")],
+    name: Annotated[str, typer.Argument(help="Any name: dfi, psnr, fashion-mnist/dcgan ... or a kind before it.")],
+    of_kind: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The name, if a kind came first.")] = None,
 ) -> None:
     """Show everything known of one name: options, protocol, provenance.
 
-    Example:  ganinv show psnr
+    Examples:  ganinv show psnr    |    ganinv show gan fashion-mnist/lsgan
     """
     from bench.overview import describe
 
-    for title, rows in describe(name):
+    kind, name = (name, of_kind) if of_kind else (None, name)
+    for title, rows in describe(name, kind):
         console.table(title, ("", ""), rows)
         console.note("")
 
@@ -98,6 +108,7 @@ def run(
     plugin: Plugins = None,
     out: Out = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Run a suite, resume it, or rank your own method in it.
 
@@ -118,6 +129,7 @@ def run(
             plugins=plugin or [],
             observer=display.observer(),
             retry_failed=retry_failed,
+            allow_code=allow_code,
         )
     folder = out or reports_folder(outcome.suite, outcome.cells[0].budget.name)
     for table in publish(outcome.suite, outcome.records, folder):
@@ -225,7 +237,7 @@ def export(suite: SuiteName, budget: BudgetName = None, seed: int = 0, out: Out 
 
     Example:  ganinv export acyclic --budget cpu --out models/
     """
-    from bench.publish import export_gans
+    from bench.export import export_gans
 
     for path in export_gans(suite, budget, seed, out):
         console.note(f"wrote {path}  (use it as checkpoint:{path})")

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.contracts import DatasetSource, FeatureNetwork, Metric
+from bench.contracts import DatasetSource, FeatureNetwork, Inverter, Metric
 from bench.errors import unknown
+from bench.export import facts_of
 from bench.gans.shipped import shipped_gans
 from bench.options import create
 from bench.settings import data_folder, device, home, shipped_folder
@@ -45,24 +46,31 @@ def listing(kind: str) -> list[tuple[str, str, str]]:
     return rows
 
 
-def describe(name: str) -> list[Section]:
-    """Everything known of a name, whatever its kind.
+def describe(name: str, kind: str | None = None) -> list[Section]:
+    """Everything known of a name.
+
+    Args:
+        name: a dataset, GAN, method, metric, feature network or suite.
+        kind: look among these only ("gan", "metric" ...); every kind if None.
 
     Raises:
-        UnknownName: nothing is called so.
+        UnknownName: nothing is called so, or there is no such kind.
     """
-    if name in shipped_gans():
-        return [(f"GAN {name}", _weights_rows(shipped_gans()[name]))]
-    if name in suite_files():
+    if kind not in {None, "suite", *registry.ROOMS}:
+        raise unknown("kind", str(kind), ("suite", *registry.ROOMS))
+    rooms = [room for room in registry.ROOMS if kind in {None, room}]
+    models = shipped_gans() if "gan" in rooms else {}
+    suites = suite_files() if kind in {None, "suite"} else {}
+    if name in models:
+        return [(f"GAN {name}", _weights_rows(models[name]))]
+    if name in suites:
         return [_suite_section(name)]
     base = re.split("[@:]", name.rpartition("+")[2])[0]
-    found = [(kind, registry.entries(kind)[base]) for kind in registry.ROOMS if base in registry.entries(kind)]
+    found = [(room, registry.entries(room)[base]) for room in rooms if base in registry.entries(room)]
     if not found:
-        known = (
-            {n for kind in registry.ROOMS for n in registry.entries(kind)} | set(suite_files()) | set(shipped_gans())
-        )
-        raise unknown("name", name, known)
-    return [_entry_section(kind, name, entry) for kind, entry in found]
+        known = {n for room in rooms for n in registry.entries(room)} | set(suites) | set(models)
+        raise unknown(kind or "name", name, known)
+    return [_entry_section(room, name, entry) for room, entry in found]
 
 
 def diagnosis() -> list[Section]:
@@ -98,8 +106,10 @@ def _entry_section(kind: str, name: str, entry: registry.Entry) -> Section:
 
 
 def _declared(cls: type[Any]) -> Rows:
+    """What a class says of itself; a method with its default options, which its capacity may follow from."""
     words = ("capacity", "trained_on", "optimises", "control", "higher_is_better", "per_image", "tracks", "unit")
-    return [(word.replace("_", " "), str(getattr(cls, word))) for word in words if hasattr(cls, word)]
+    speaker = cls() if issubclass(cls, Inverter) and not _needs_argument(cls) else cls
+    return [(word.replace("_", " "), str(getattr(speaker, word))) for word in words if hasattr(speaker, word)]
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -133,7 +143,10 @@ def _weights_rows(path: Path) -> Rows:
         header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
     metadata = header.get("__metadata__", {})
     numbers = sum(_size(t["shape"]) for n, t in header.items() if n != "__metadata__")
-    return [("file", str(path)), ("sha256", sha256(path)), ("numbers", f"{numbers:,}"), *sorted(metadata.items())]
+    rows = [("file", str(path)), ("sha256", sha256(path)), ("numbers", f"{numbers:,}")]
+    if "ganinv" in metadata:
+        return [*rows, *facts_of(json.loads(metadata["ganinv"]), path.with_suffix(".png"))]
+    return [*rows, *sorted(metadata.items())]
 
 
 def _size(shape: Sequence[int]) -> int:

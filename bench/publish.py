@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.api import look_up
 from bench.contracts import Budget, Cell, Dataset, Record
 from bench.errors import BenchError
-from bench.store import Store, copy_records, read_records
+from bench.store import copy_records, read_records
 from bench.suite import Suite, open_suite
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ def stored(
     """
     if folder is not None:
         opened = open_suite(suite)
-        order = {method.choice.name: place for place, method in enumerate(opened.methods)}
-        found = read_records(folder)
-        return (
-            opened,
-            sorted(found, key=lambda r: (r.cell["seed"], order.get(r.cell["method"]["name"], len(order)))),
-            [],
-        )
+        return opened, sorted(read_records(folder), key=partial(_place, opened)), []
     opened, planned = look_up(suite, budget, plugins=plugins)
     records = [p.record for p in planned if p.record is not None]
     if not records:
@@ -50,19 +45,35 @@ def stored(
     return opened, records, [p.cell for p in planned if p.record is None]
 
 
+def _place(suite: Suite, record: Record) -> tuple[int, int, int, int]:
+    """Where a record stands among those of its suite: datasets, then GANs, then seeds, then methods."""
+    parts = {"dataset": suite.datasets, "gan": suite.gans, "method": suite.methods}
+    titles = {kind: [entrant.title for entrant in entrants] for kind, entrants in parts.items()}
+    mine = {kind: record.cell[kind].get("label") or record.cell[kind]["name"] for kind in parts}
+    dataset, gan, method = (known.index(mine[k]) if mine[k] in known else len(known) for k, known in titles.items())
+    return dataset, gan, int(record.cell["seed"]), method
+
+
 def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequence[Cell] = ()) -> list[Table]:
     """Write every report of a suite into a folder, with the records it is drawn from in ``records/``.
 
     Returns:
         The leaderboards that have a row, as terminal tables.
     """
+    from bench.reports.claims import printed_table
     from bench.reports.leaderboard import leaderboards
     from bench.reports.terminal import terminal
     from bench.reports.write import write_reports
 
     boards = leaderboards(records, suite.rank_by, suite.title, missing)
     write_reports(
-        records, folder, title=suite.title, rank_by=suite.rank_by, missing=missing, claims=claims_file(suite)
+        records,
+        folder,
+        title=suite.title,
+        rank_by=suite.rank_by,
+        missing=missing,
+        claims=claims_file(suite),
+        published=[printed_table(name, str(suite.path)) for name in suite.published],
     )
     copy_records(records, folder / "records")
     return [terminal(board) for board in boards if board.rows]
@@ -88,42 +99,6 @@ def claims_file(suite: Suite) -> Path | None:
     if not path.is_file():
         raise BenchError(f"{suite.path}: claims file {path} is not there")
     return path
-
-
-def export_gans(suite: str, budget: str | None, seed: int, out: Path | None) -> list[Path]:
-    """Write the GANs that a suite trained with one seed as ``DATASET/GAN.safetensors`` and ``.png``.
-
-    The files are half precision and hold the recipe, its options, the training budget and where the GAN comes from.
-
-    Raises:
-        BenchError: one of them has not been trained yet.
-    """
-    from bench.files import write_bytes
-    from bench.gans.checkpoints import load_gan, save_gan
-    from bench.machine import environment
-    from bench.settings import home
-
-    store, written = Store(), dict[Path, None]()
-    for planned in look_up(suite, budget, seeds=[seed], store=store)[1]:
-        cell, folder = planned.cell, (out or home() / "models") / planned.cell.dataset.name
-        path = folder / f"{cell.gan.title}.safetensors"
-        if path in written:
-            continue
-        trained = store.artefact("train", planned.keys.train)
-        if trained is None:
-            raise BenchError(f"{cell.gan.title} with seed {seed} is not trained yet; ganinv run {suite}")
-        facts = {
-            "key": planned.keys.train,
-            "dataset": cell.dataset.name,
-            "seed": seed,
-            "train_steps": cell.budget.train_steps,
-            "train_images": cell.budget.train_images,
-            "commit": environment("cpu")["commit"],
-        }
-        save_gan(load_gan(trained.file("gan.safetensors")), path, facts, half=True)
-        write_bytes(path.with_suffix(".png"), trained.file("grid.png").read_bytes())
-        written[path] = None
-    return list(written)
 
 
 def train_domain_classifier(name: str, out: Path | None, observer: Observer) -> tuple[Path, float]:

@@ -35,7 +35,7 @@ def fit(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[Method, dict[st
     method = open_method(cell)
     with bench.store.lock("fit", keys.fit):
         run = open_run(bench, cell, keys.fit, "fit")  # its time starts here, not while another process holds the lock
-        method.bind(gan, run)
+        method.bind(gan.view(method.base.capacity), run)
         run.reseed()
         method.base.build()
         artefact = bench.store.artefact("fit", keys.fit)
@@ -90,7 +90,7 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
     run = open_run(bench, cell, keys.invert, "invert")
     run.reseed()
     run.checkpoint = None
-    method.bind(gan, run)
+    method.bind(gan.view(method.base.capacity), run)
     test = load_data(bench, cell).test.first(cell.budget.test_images)
     own, _ = own_images(gan, cell, keys, bench.device)
     before, calls = gan.checksum(), gan.calls
@@ -131,17 +131,18 @@ def _invert(bench: Bench, method: Method, images: Images, what: str) -> Tensor:
     return torch.cat(found)
 
 
-def measure(bench: Bench, cell: Cell, keys: Keys, gan: Gan, codes: dict[str, Tensor]) -> dict[str, Evaluation]:
-    """Decode the codes and score them, on the test images and on the GAN's own."""
+def measure(bench: Bench, cell: Cell, keys: Keys, view: Gan, codes: dict[str, Tensor]) -> dict[str, Evaluation]:
+    """Decode the codes and score them, on test images and on the GAN's own; ``view`` is the GAN in their space."""
     test = load_data(bench, cell).test.first(cell.budget.test_images)
-    own, true_codes = own_images(gan, cell, keys, bench.device)
+    own, true_z = own_images(view.view("z"), cell, keys, bench.device)
+    true_codes = view.translate(true_z)
     results: dict[str, Evaluation] = {}
     tracks: list[tuple[Track, Images, Tensor | None]] = [("test", test, None), ("own", own, true_codes)]
     for track, images, truth in tracks:
         metrics = [m for m in open_metrics(cell.metrics) if track in m.tracks]
         bench.progress(f"measure {track} images", 0, 1, {})
         results[track] = evaluate(
-            gan, images, codes[track], metrics, track=track, true_codes=truth, device=bench.device
+            view, images, codes[track], metrics, track=track, true_codes=truth, device=bench.device
         )
         bench.progress(f"measure {track} images", 1, 1, {})
     return results
@@ -154,7 +155,8 @@ def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
     gan, trained = train(bench, cell, keys)
     codes, facts = invert(bench, cell, keys, gan)
     started = time.monotonic()
-    results = measure(bench, cell, keys, gan, codes)
+    view = gan.view(facts["capacity"])
+    results = measure(bench, cell, keys, view, codes)
     metrics = open_metrics(cell.metrics)
     cost = (
         "fit_seconds",
@@ -174,9 +176,10 @@ def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
             **{
                 name: facts[name] for name in ("capacity", "trained_on", "optimises", "control", "trained_parameters")
             },
-            "code_dim": gan.code_dim,
+            "code_dim": view.code_dim,
             "gan_checksum": gan.checksum(),
             "gan": gan.provenance,
+            "gan_quality": trained.get("history", []),
             "dataset_checksum": load_data(bench, cell).test.checksum,
             "higher_is_better": {m.name: m.higher_is_better for m in metrics},
             "seeds": {stage: seed_of(stage, cell) for stage in ("train", "fit", "invert")},

@@ -67,3 +67,35 @@ def test_progress_gets_the_latest_figures():
     for step in run.loop("walk", 60, {}):
         run.report(loss=step)
     assert seen == [("walk", 50, 60, {"loss": 49.0}), ("walk", 60, 60, {"loss": 59.0})]
+
+
+class Counter:
+    """A state of one number."""
+
+    value = 0.0
+
+    def state_dict(self):
+        return {"value": self.value}
+
+    def load_state_dict(self, state):
+        self.value = state["value"]
+
+
+def test_a_finished_loop_is_not_walked_again_when_a_later_one_resumes(tmp_path):
+    def walk(stop_at=None):
+        run = Run(BUDGET, 1, checkpoint=tmp_path / "two.pt", checkpoint_seconds=-1.0)
+        first, second, walked = Counter(), Counter(), []
+        for what, counter in (("first", first), ("second", second)):
+            for step in run.loop(what, 4, {"counter": counter}):
+                if (what, step) == stop_at:
+                    return first, second, walked
+                counter.value += float(torch.rand((), generator=run.rng))
+                walked.append((what, step))
+        return first, second, walked
+
+    walk(stop_at=("second", 2))
+    first, second, walked = walk()
+    assert walked == [("second", 2), ("second", 3)]
+    (tmp_path / "two.pt").unlink()
+    whole_first, whole_second, _ = walk()
+    assert (first.value, second.value) == (whole_first.value, whole_second.value)

@@ -1,0 +1,87 @@
+"""Writes trained GANs as files that ship: half precision, with the facts of their training and a grid of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.api import look_up
+from bench.contracts import Cell, Dataset, Gan
+from bench.errors import BenchError
+from bench.files import write_bytes
+from bench.gans.shipped import gan_file, without_pick
+from bench.settings import device, home
+from bench.store import Artefact, Store
+
+
+def export_gans(suite: str, budget: str | None, seed: int, out: Path | None) -> list[Path]:
+    """Write the GANs that a suite trained with one seed as ``DATASET/GAN.safetensors`` and ``.png``.
+
+    The files are half precision and hold the recipe, its options, the training budget, where the GAN comes from,
+    and its quality where the dataset has a feature network: of the last step, measured on the rounded weights, and
+    of the best step that was seen.
+
+    Raises:
+        BenchError: one of them has not been trained yet.
+    """
+    store, written = Store(), dict[Path, None]()
+    for planned in look_up(suite, budget, seeds=[seed], store=store)[1]:
+        cell, folder = planned.cell, (out or home() / "models") / planned.cell.dataset.name
+        path = folder / f"{without_pick(cell.gan.title)}.safetensors"
+        if path in written or gan_file(cell.gan.name) is not None:
+            continue
+        trained = store.artefact("train", planned.keys.train)
+        if trained is None:
+            raise BenchError(f"{cell.gan.title} with seed {seed} is not trained yet; ganinv run {suite}")
+        _export(cell, trained, planned.keys.train, path)
+        written[path] = None
+    return list(written)
+
+
+def _export(cell: Cell, trained: Artefact, key: str, path: Path) -> None:
+    from bench.gans.checkpoints import load_gan, save_gan
+    from bench.machine import environment
+
+    gan = load_gan(trained.file("gan.safetensors"))
+    facts = {
+        "key": key,
+        "dataset": cell.dataset.name,
+        "seed": cell.seed,
+        "train_steps": cell.budget.train_steps,
+        "train_images": cell.budget.train_images,
+        "commit": environment("cpu")["commit"],
+    }
+    save_gan(gan, path, facts, half=True)
+    if trained.meta.get("history"):
+        facts |= _quality(load_gan(path), cell, trained.meta)
+        save_gan(gan, path, facts, half=True)
+    write_bytes(path.with_suffix(".png"), trained.file("grid.png").read_bytes())
+
+
+def _quality(gan: Gan, cell: Cell, meta: dict[str, Any]) -> dict[str, Any]:
+    """Quality of the GAN as it is written, and the best of its training."""
+    from bench.options import create
+    from bench.quality import IMAGES, quality_of
+
+    data: Dataset = create("dataset", cell.dataset.name, cell.dataset.options).load()
+    score = quality_of(data, meta["quality"], meta["seed"], device())
+    best = min(meta["history"], key=lambda entry: entry["quality"])
+    return {
+        "quality_metric": f"{meta['quality']}, {min(len(data.val), IMAGES)} samples against as many val images",
+        "quality": round(score(gan.to(device())), 4),
+        "best_quality": round(best["quality"], 4),
+        "best_step": best["step"],
+    }
+
+
+def facts_of(header: dict[str, Any], grid: Path) -> Iterable[tuple[str, str]]:
+    """Rows that describe a written GAN, from its file's header: recipe, shape, facts, options, grid. No torch."""
+    yield "recipe", str(header["recipe"])
+    yield "image shape", "x".join(map(str, header["image_shape"]))
+    for name, value in sorted(header["metadata"].items()):
+        yield name.replace("_", " "), str(value)
+    for name, value in sorted(header["options"].items()):
+        yield f"option {name}", str(value)
+    if grid.is_file():
+        yield "samples", str(grid)
