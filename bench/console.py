@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,18 +14,24 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from bench.contracts import Cell, Record
 from bench.runner import Observer, Planned
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+SILENCE = 60.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 out = Console()
 err = Console(stderr=True)
@@ -72,14 +79,27 @@ def cell_title(cell: Cell) -> str:
     return f"{cell.dataset.title} · {cell.gan.title} · {cell.method.title} · seed {cell.seed}"
 
 
+class Speed(ProgressColumn):
+    """Steps a second of the work in hand."""
+
+    def render(self, task: Task) -> Text:
+        """The rate over the last half minute; nothing while it is unknown or below one in ten seconds."""
+        speed = task.speed or 0.0
+        return Text(f"{speed:.1f}/s" if speed >= 0.1 else "")
+
+
 class RunDisplay:
-    """Progress of a run: one bar for the cells, one for the work in hand, a line for each finished cell."""
+    """Progress of a run: one bar for the cells, one for the work in hand, a line for each finished cell.
+
+    Where there is no terminal, a line a minute says how far the work in hand is.
+    """
 
     def __init__(self) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            Speed(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -91,6 +111,8 @@ class RunDisplay:
         self._cells: TaskID | None = None
         self._work: TaskID | None = None
         self._what = ""
+        self._begun = (0.0, 0)
+        self._said = time.monotonic()
         self.total = 0
 
     def __enter__(self) -> RunDisplay:
@@ -135,4 +157,14 @@ class RunDisplay:
             if self._work is not None:
                 self._progress.remove_task(self._work)
             self._work, self._what = self._progress.add_task(what, total=steps, figures=shown), what
+            self._begun = time.monotonic(), step
         self._progress.update(self._work, completed=step, total=steps, figures=shown)
+        if self._progress.disable and time.monotonic() - self._said > SILENCE:
+            self._say(what, step, steps, shown)
+
+    def _say(self, what: str, step: int, steps: int, shown: str) -> None:
+        self._said = time.monotonic()
+        since, first = self._begun
+        speed = (step - first) / max(self._said - since, 1e-9)
+        left = f", {speed:.1f}/s, {(steps - step) / speed / 60:.0f} min left" if speed else ""
+        err.print(f"  {what} {step}/{steps}{left} {shown}".rstrip(), highlight=False, markup=False)

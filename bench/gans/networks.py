@@ -163,7 +163,8 @@ def _redraw_normalised(part: nn.Module) -> None:
     training = part.training
     part.train()
     with torch.no_grad():
-        part.weight = nn.init.xavier_uniform_(torch.empty_like(part.weight))
+        weight: Tensor = part.weight  # type: ignore[assignment]
+        part.weight = nn.init.xavier_uniform_(torch.empty_like(weight))
         for _ in range(POWER_ITERATIONS):
             _ = part.weight  # in training mode, each look is a power iteration
     part.train(training)
