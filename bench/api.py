@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts import Cell, Record
 from bench.registry import add_plugin
 from bench.runner import Observer, Planned, plan, run_cells
-from bench.settings import home
+from bench.settings import allowing_code, home
 from bench.store import Store
 from bench.suite import Suite, open_suite
 
@@ -62,6 +62,7 @@ def run_suite(
     store: Store | None = None,
     observer: Observer | None = None,
     retry_failed: bool = False,
+    allow_code: bool = False,
 ) -> Outcome:
     """Run a suite, or the part of it that is not stored.
 
@@ -74,10 +75,15 @@ def run_suite(
         store: the user's by default.
         observer: who is told how it goes.
         retry_failed: run failed cells again.
+        allow_code: run the code behind GANs that are a factory, a TorchScript or a ``torch.export`` archive.
+
+    Raises:
+        BenchError: something is wrong before work starts; without ``allow_code`` also such a GAN.
     """
     suite = open_suite(name)
     cells = cells_of(suite, budget, methods=methods, seeds=seeds, plugins=plugins)
-    return Outcome(suite, cells, run_cells(cells, store, observer, retry_failed=retry_failed))
+    with allowing_code(allow_code):
+        return Outcome(suite, cells, run_cells(cells, store, observer, retry_failed=retry_failed))
 
 
 def run(name: str, budget: str | None = None, **options: Any) -> pd.DataFrame:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +71,27 @@ def digest(content: Any) -> str:
     """Key of JSON-able content: 24 hex digits of the SHA-256 of its canonical form."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:24]
+
+
+def module_file(module: str) -> Path | None:
+    """The Python file of a module, installed or below the current folder; None if there is none.
+
+    Found by path, without running anything: ``find_spec`` of a submodule would import its parents.
+    """
+    top, *rest = module.split(".")
+    spec = _spec(top)
+    if spec is None:
+        return None
+    if not rest:
+        return Path(spec.origin).resolve() if spec.origin and Path(spec.origin).is_file() else None
+    places = [Path(folder).resolve().joinpath(*rest) for folder in spec.submodule_search_locations or ()]
+    files = [file for place in places for file in (place.with_name(f"{place.name}.py"), place / "__init__.py")]
+    return next((file for file in files if file.is_file()), None)
+
+
+def _spec(top: str) -> ModuleSpec | None:
+    try:
+        found = importlib.util.find_spec(top)
+    except (ValueError, ImportError):  # a module that runs as a script has no spec
+        found = None
+    return found or PathFinder.find_spec(top, [*sys.path, str(Path.cwd())])

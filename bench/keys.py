@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -17,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.contracts import Cell, Choice
-from bench.files import digest, sha256
-from bench.gans.shipped import gan_file, pick_of, without_pick
+from bench.files import digest, module_file, sha256
+from bench.gans.shipped import gan_identity, pick_of, without_pick
 from bench.options import create
 from bench.quality import quality_metric
 from bench.registry import find
@@ -98,10 +97,10 @@ def cell_facts(cell: Cell) -> dict[str, Any]:
 
 
 def _train_key(cell: Cell) -> str:
-    path = gan_file(cell.gan.name)
+    identity = gan_identity(cell.gan)
     data = dataset_identity(cell.dataset)
-    if path is not None:
-        return digest({"stage": ["file", STAGES_VERSION], "file": sha256(path), "data": data})
+    if identity is not None:
+        return digest({"stage": ["file", STAGES_VERSION], "data": data, **identity})
     name, quality = without_pick(cell.gan.name), quality_metric(cell.dataset.name)
     return digest(
         {
@@ -192,16 +191,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
                 yield name
 
 
-@cache
-def _module_file(module: str) -> Path | None:
-    """File of a module, found by path: ``find_spec`` of a submodule would import its parents, and torch with them."""
-    top, *rest = module.split(".")
-    spec = importlib.util.find_spec(top)
-    if spec is None or not spec.origin:
-        return None
-    place = Path(spec.origin).resolve().parent.joinpath(*rest) if rest else Path(spec.origin).resolve()
-    candidates = (place, place.with_suffix(".py"), place / "__init__.py")
-    return next((c for c in candidates if c.is_file()), None)
+_module_file = cache(module_file)
 
 
 def _is_text(node: ast.stmt) -> bool:

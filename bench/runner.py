@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bench.contracts import Cell, Record
 from bench.datasets.catalogue import open_dataset
 from bench.errors import BenchError, DataError, NotApplicable, StoreError, WeightsError
+from bench.gans.shipped import runs_code
 from bench.keys import Keys, cell_facts, keys_of
 from bench.metrics.weights import weights_available
 from bench.settings import device as chosen_device
@@ -88,6 +89,7 @@ def _run_waiting(waiting: list[Planned], store: Store, observer: Observer, retry
     from bench.inversion import open_method
     from bench.loop import silent
     from bench.machine import check_device
+    from bench.train_stage import train
     from bench.workbench import Bench
 
     bench = Bench(store, chosen_device(), observer.progress or silent)
@@ -95,6 +97,8 @@ def _run_waiting(waiting: list[Planned], store: Store, observer: Observer, retry
     for item in waiting:
         if "plug-in" not in _origin(item.cell):
             open_method(item.cell)  # an option that is wrong is found before anything is trained
+        if runs_code(item.cell.gan.name):
+            train(bench, item.cell, item.keys)  # and so is a fault of the user's own GAN
     records: dict[str, Record] = {}
     total, taken_elsewhere = len(waiting), []
     for item in waiting:

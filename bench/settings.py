@@ -6,6 +6,9 @@ One environment variable, ``GANINV_HOME``, moves everything that is not in the p
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -50,3 +53,21 @@ def device() -> str:
     if chosen not in {"cpu", "cuda"}:
         raise BenchError(f"{DEVICE_VARIABLE}={chosen!r}: expected 'cpu', 'cuda' or 'auto'")
     return chosen
+
+
+_code_allowed: ContextVar[bool] = ContextVar("code_allowed", default=False)
+
+
+def code_allowed() -> bool:
+    """Whether GANs that run code of the user may be opened."""
+    return _code_allowed.get()
+
+
+@contextmanager
+def allowing_code(allowed: bool = True) -> Iterator[None]:
+    """Give, or withhold, that permission for the length of a block."""
+    before = _code_allowed.set(allowed)
+    try:
+        yield
+    finally:
+        _code_allowed.reset(before)

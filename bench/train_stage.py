@@ -11,7 +11,8 @@ from typing import Any
 from bench.contracts import Cell, Dataset, Gan
 from bench.errors import ContractError, Diverged
 from bench.gans.checkpoints import load_gan, save_gan
-from bench.gans.shipped import gan_file, pick_of, without_pick
+from bench.gans.foreign import open_foreign
+from bench.gans.shipped import gan_file, pick_of, runs_code, without_pick
 from bench.gans.watch import Watch
 from bench.keys import Keys, cell_facts
 from bench.machine import time_limit
@@ -26,12 +27,13 @@ def train(bench: Bench, cell: Cell, keys: Keys) -> tuple[Gan, dict[str, Any]]:
 
     Raises:
         Diverged: training diverged or collapsed, in this run or when it was first tried.
+        BenchError: a GAN of the user that breaks the contract, or that has no permission to run code.
     """
 
     def read() -> tuple[Gan, dict[str, Any]]:
         path = gan_file(cell.gan.name)
         if path is not None:
-            gan = load_gan(path)
+            gan = open_foreign(cell.gan, bench.device) if runs_code(cell.gan.name) else load_gan(path)
             return gan.to(bench.device).freeze(), {"seconds": 0.0, "gan_file": path.name}
         with bench.store.lock("train", keys.train):
             artefact = bench.store.artefact("train", keys.train) or _train(bench, cell, keys)

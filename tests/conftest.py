@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from bench import registry
+from bench import cli, registry
 from bench.settings import data_folder
 
 USER_DATA = data_folder()
@@ -62,3 +63,21 @@ def tiny_suite(tmp_path, tiny_text) -> Path:
     path = tmp_path / "tiny.toml"
     path.write_text(tiny_text)
     return path
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run a command in this process, as if in a new one; gives its exit code, output and errors."""
+
+    def ganinv(*words):
+        registry.remove_plugins()
+        monkeypatch.setattr(sys, "argv", ["ganinv", *map(str, words)])
+        monkeypatch.setattr(cli.console.out, "width", 200)
+        monkeypatch.setattr(cli.console.err, "width", 200)
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+            raise SystemExit(0)
+        text = capsys.readouterr()
+        return stop.value.code, text.out, text.err
+
+    return ganinv

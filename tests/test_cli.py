@@ -10,28 +10,10 @@ import time
 import pytest
 from typer.main import get_command
 
-from bench import cli, registry
+from bench import cli
 from bench.scaffold import new_method
 
 GANINV = [sys.executable, "-m", "bench.cli"]
-
-
-def ganinv(monkeypatch, capsys, *words):
-    """Run a command in this process, as if in a new one; return its exit code, output and errors."""
-    registry.remove_plugins()
-    monkeypatch.setattr(sys, "argv", ["ganinv", *map(str, words)])
-    monkeypatch.setattr(cli.console.out, "width", 200)
-    monkeypatch.setattr(cli.console.err, "width", 200)
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-        raise SystemExit(0)
-    text = capsys.readouterr()
-    return stop.value.code, text.out, text.err
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return lambda *words: ganinv(monkeypatch, capsys, *words)
 
 
 MISTAKES = {
