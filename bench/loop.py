@@ -6,6 +6,7 @@ GAN training, method fitting and classifier training all walk ``for step in run.
 from __future__ import annotations
 
 import copy
+import io
 import math
 import pickle
 import time
@@ -18,7 +19,7 @@ import torch
 
 from bench.contracts import Budget
 from bench.errors import CellTimeout, Diverged
-from bench.files import writing
+from bench.files import write_bytes
 
 
 class Stateful(Protocol):
@@ -89,6 +90,7 @@ class Run:
         Raises:
             CellTimeout: the stage ran out of its time.
             Diverged: a figure reported with ``report`` is NaN or infinite.
+            StoreError: a checkpoint cannot be written (disk full); the one before it stays.
         """
         start = self._resume(what, steps, state)
         saved = time.monotonic()
@@ -135,8 +137,9 @@ class Run:
         }
         if self.device == "cuda":
             content["cuda"] = torch.cuda.get_rng_state()
-        with writing(self.checkpoint) as temporary:
-            torch.save(content, temporary)
+        buffer = io.BytesIO()  # torch reports a full disk in words of its own; writing bytes has an errno
+        torch.save(content, buffer)
+        write_bytes(self.checkpoint, buffer.getvalue())
 
     def _resume(self, what: str, steps: int, state: Mapping[str, Stateful]) -> int:
         if not self.checkpoint or not self.checkpoint.is_file():

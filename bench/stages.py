@@ -10,11 +10,12 @@ import time
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from bench.contracts import Cell, Gan, Images, Record, Track
 from bench.datasets.guard import forbid_test_split
+from bench.files import write_bytes
 from bench.inversion import Method, batch_size, check_untouched, checked_codes, open_method
 from bench.keys import Keys, cell_facts
 from bench.loop import Run
@@ -63,7 +64,9 @@ def _fit(bench: Bench, cell: Cell, keys: Keys, method: Method, run: Run) -> Arte
     }
     check_untouched(method.base.gan, before, "fit")
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in method.base.state().items()}
-    artefact = bench.store.put("fit", keys.fit, {"state.safetensors": lambda path: save_file(state, path)}, meta)
+    artefact = bench.store.put(
+        "fit", keys.fit, {"state.safetensors": lambda path: write_bytes(path, save(state))}, meta
+    )
     run.finish()
     return artefact
 
@@ -117,7 +120,7 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
         "control": method.base.control,
     }
     content = {track: tensor.cpu().contiguous() for track, tensor in codes.items()}
-    bench.store.put("invert", keys.invert, {"codes.safetensors": lambda path: save_file(content, path)}, meta)
+    bench.store.put("invert", keys.invert, {"codes.safetensors": lambda path: write_bytes(path, save(content))}, meta)
     return codes, meta
 
 

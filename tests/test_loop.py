@@ -1,13 +1,14 @@
 """The loop resumes bit for bit, stops on time and notices NaN."""
 
 import itertools
+import resource
 import time
 
 import pytest
 import torch
 
 from bench.contracts import Budget
-from bench.errors import CellTimeout, Diverged
+from bench.errors import CellTimeout, Diverged, StoreError
 from bench.loop import Run
 
 BUDGET = Budget("test", 0, 0, 0, 0, 0, 0, 0, timeout=60)
@@ -99,3 +100,31 @@ def test_a_finished_loop_is_not_walked_again_when_a_later_one_resumes(tmp_path):
     (tmp_path / "two.pt").unlink()
     whole_first, whole_second, _ = walk()
     assert (first.value, second.value) == (whole_first.value, whole_second.value)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_it(tmp_path):
+    """A limit on the size of files stands for the disk: the first checkpoint fits, the second is larger."""
+    checkpoint = tmp_path / "c"
+
+    class Growing(Counter):
+        def state_dict(self):
+            self.value += 200_000
+            return {"value": torch.zeros(int(self.value))}
+
+        def load_state_dict(self, state):
+            self.value = float(len(state["value"]))
+
+    growing = Growing()
+    run = Run(BUDGET, 0, checkpoint=checkpoint, checkpoint_seconds=-1.0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, before[1]))
+    try:
+        with pytest.raises(StoreError, match=f"cannot write {checkpoint}: File too large"):
+            list(run.loop("growing", 4, {"growing": growing}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+    resumed = Growing()
+    steps = run.loop("growing", 4, {"growing": resumed})
+    assert next(steps) == 1
+    assert resumed.value == 200_000

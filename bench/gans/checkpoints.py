@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from bench.contracts import Gan
 from bench.errors import WeightsError
-from bench.files import sha256, writing
+from bench.files import sha256, write_bytes
 from bench.gans.recipe import Recipe
 from bench.options import create
 
@@ -47,8 +47,7 @@ def save_gan(gan: Gan, path: Path, metadata: Mapping[str, Any] | None = None, ha
         "image_shape": list(gan.image_shape),
         "metadata": dict(metadata or {}),
     }
-    with writing(path) as temporary:
-        save_file(tensors, temporary, {HEADER: json.dumps(header, sort_keys=True)})
+    write_bytes(path, save(tensors, {HEADER: json.dumps(header, sort_keys=True)}))
 
 
 def load_gan(path: Path, device: str = "cpu") -> Gan:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.contracts import Dataset, Embedding, FitData, Images
 from bench.errors import DataError, WeightsError
-from bench.files import digest, writing
+from bench.files import digest, write_bytes
 from bench.loop import Run, Stateful
 
 WIDTHS = (24, 64, 64, 128)
@@ -175,8 +175,7 @@ def save_classifier(
         "test_accuracy": f"{accuracy(network, data.test):.4f}",
     }
     tensors = {name: _half(tensor).cpu().contiguous() for name, tensor in network.state_dict().items()}
-    with writing(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    write_bytes(path, save(tensors, metadata))
     return metadata
 
 
