@@ -37,6 +37,7 @@ def cells_of(
     budget: str | None = None,
     *,
     methods: Sequence[str] | None = None,
+    gans: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
     plugins: Sequence[Path] = (),
 ) -> list[Cell]:
@@ -49,7 +50,7 @@ def cells_of(
     extra = [entry.name for path in plugins for entry in add_plugin(path) if entry.kind == "method"]
     if methods:
         extra = [name for name in extra if name not in methods]
-    return suite.cells(budget, methods=methods, seeds=seeds, extra=extra)
+    return suite.cells(budget, methods=methods, gans=gans, seeds=seeds, extra=extra)
 
 
 def run_suite(
@@ -57,6 +58,7 @@ def run_suite(
     budget: str | None = None,
     *,
     methods: Sequence[str] | None = None,
+    gans: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
     plugins: Sequence[Path] = (),
     store: Store | None = None,
@@ -70,6 +72,7 @@ def run_suite(
         name: a suite's name, or the path of a TOML file.
         budget: "smoke", "cpu" or "paper"; the suite's default if None.
         methods: only these.
+        gans: in place of the suite's: names or labels, or as ``bench.suite.parse_gan`` takes them.
         seeds: in place of the suite's.
         plugins: files with further methods.
         store: the user's by default.
@@ -81,7 +84,7 @@ def run_suite(
         BenchError: something is wrong before work starts; without ``allow_code`` also such a GAN.
     """
     suite = open_suite(name)
-    cells = cells_of(suite, budget, methods=methods, seeds=seeds, plugins=plugins)
+    cells = cells_of(suite, budget, methods=methods, gans=gans, seeds=seeds, plugins=plugins)
     with allowing_code(allow_code):
         return Outcome(suite, cells, run_cells(cells, store, observer, retry_failed=retry_failed))
 
@@ -97,13 +100,14 @@ def look_up(
     name: str,
     budget: str | None = None,
     *,
+    gans: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
     plugins: Sequence[Path] = (),
     store: Store | None = None,
 ) -> tuple[Suite, list[Planned]]:
     """A suite's cells with what is stored of them; runs nothing and needs no torch."""
     suite = open_suite(name)
-    return suite, plan(cells_of(suite, budget, seeds=seeds, plugins=plugins), store or Store())
+    return suite, plan(cells_of(suite, budget, gans=gans, seeds=seeds, plugins=plugins), store or Store())
 
 
 def reports_folder(suite: Suite, budget: str) -> Path:

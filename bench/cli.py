@@ -42,6 +42,14 @@ AllowCode = Annotated[
         ".pt2 (that file). It may do anything that you may: only for code that you trust.",
     ),
 ]
+Gans = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gan",
+        help="In place of the suite's GANs: a name of the suite or of 'ganinv list gans', checkpoint:PATH, or "
+        "factory:MODULE:FUNCTION; options follow a '?': lsgan?width=32&batch=64. May be given several times.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the reports.")]
 Records = Annotated[Path | None, typer.Option("--records", help="Read records from this folder, not from the store.")]
 
@@ -104,6 +112,7 @@ def run(
     suite: SuiteName,
     budget: BudgetName = None,
     methods: Annotated[str | None, typer.Option(help="Only these: dfi,dfi+opt")] = None,
+    gan: Gans = None,
     seeds: Annotated[str | None, typer.Option(help="In place of the suite's: 0,1,2 or 0-4")] = None,
     plugin: Plugins = None,
     out: Out = None,
@@ -115,6 +124,7 @@ def run(
     Stored cells are not run again; an interrupted run goes on where it stopped.
 
     Examples:  ganinv run quickstart    |    ganinv run quickstart --plugin my_method.py
+    |    ganinv run quickstart --gan checkpoint:my_gan.safetensors
     """
     from bench.api import reports_folder, run_suite
     from bench.publish import publish
@@ -125,6 +135,7 @@ def run(
             suite,
             budget,
             methods=methods.split(",") if methods else None,
+            gans=gan,
             seeds=parse_seeds(seeds) if seeds else None,
             plugins=plugin or [],
             observer=display.observer(),
@@ -142,14 +153,14 @@ def run(
 
 
 @app.command()
-def status(suite: SuiteName, budget: BudgetName = None, plugin: Plugins = None) -> None:
+def status(suite: SuiteName, budget: BudgetName = None, gan: Gans = None, plugin: Plugins = None) -> None:
     """Show which cells of a suite are stored, failed or missing.
 
     Example:  ganinv status quickstart
     """
     from bench.api import look_up
 
-    _, planned = look_up(suite, budget, plugins=plugin or [])
+    _, planned = look_up(suite, budget, gans=gan, plugins=plugin or [])
     rows = [
         (p.cell.dataset.title, p.cell.gan.title, p.cell.method.title, str(p.cell.seed), *_state(p.record))
         for p in planned
@@ -166,6 +177,7 @@ def report(
     suite: SuiteName,
     budget: BudgetName = None,
     format_: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.md,
+    gan: Gans = None,
     plugin: Plugins = None,
     records: Records = None,
     out: Out = None,
@@ -176,7 +188,7 @@ def report(
     """
     from bench.publish import publish, stored, text_report
 
-    opened, found, missing = stored(suite, budget, records, plugin or [])
+    opened, found, missing = stored(suite, budget, records, plugin or [], gan or [])
     if out:
         publish(opened, found, out, missing)
         console.note(f"Reports and figures: {out}")
@@ -190,6 +202,7 @@ def compare(
     method_a: str,
     method_b: str,
     budget: BudgetName = None,
+    gan: Gans = None,
     plugin: Plugins = None,
     records: Records = None,
 ) -> None:
@@ -200,7 +213,7 @@ def compare(
     from bench.publish import stored
     from bench.reports.compare import comparison_terminal, comparisons
 
-    _, found, _ = stored(suite, budget, records, plugin or [])
+    _, found, _ = stored(suite, budget, records, plugin or [], gan or [])
     for each in comparisons(found, method_a, method_b):
         console.out.print(comparison_terminal(each))
 

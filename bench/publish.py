@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def stored(
-    suite: str, budget: str | None, folder: Path | None, plugins: Sequence[Path] = ()
+    suite: str, budget: str | None, folder: Path | None, plugins: Sequence[Path] = (), gans: Sequence[str] = ()
 ) -> tuple[Suite, list[Record], list[Cell]]:
     """A suite, its stored records, and the cells that are missing.
 
@@ -29,6 +29,7 @@ def stored(
         budget: name, or None for the suite's default.
         folder: read every record of this folder, whatever its key; None reads the store.
         plugins: files whose methods joined the suite when it was run.
+        gans: GANs that stood in for the suite's when it was run.
 
     Raises:
         BenchError: nothing is stored.
@@ -36,7 +37,7 @@ def stored(
     if folder is not None:
         opened = open_suite(suite)
         return opened, sorted(read_records(folder), key=partial(_place, opened)), []
-    opened, planned = look_up(suite, budget, plugins=plugins)
+    opened, planned = look_up(suite, budget, gans=gans, plugins=plugins)
     records = [p.record for p in planned if p.record is not None]
     if not records:
         raise BenchError(

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.contracts import Budget, Cell, Choice
 from bench.errors import BenchError, SuiteError, suggest, unknown
@@ -17,7 +18,7 @@ from bench.suite_reader import Entrant, SuiteReader, checked
 
 FOLDERS = ("suites", "papers/*")
 _REQUIRED = {"title", "datasets", "gans", "methods", "metrics", "rank_by", "budgets"}
-_OPTIONAL = {"description", "seeds", "default_budget", "claims"}
+_OPTIONAL = {"description", "seeds", "default_budget", "claims", "published"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Suite:
     budget_seeds: Mapping[str, tuple[int, ...]]
     default_budget: str
     claims: str = ""
+    published: tuple[str, ...] = ()
+    """Printed tables that measured GANs stand beside, as ``paper/table``."""
 
     def budget(self, name: str | None) -> Budget:
         """The budget of this name, or the default one.
@@ -56,6 +59,7 @@ class Suite:
         *,
         seeds: Sequence[int] | None = None,
         methods: Sequence[str] | None = None,
+        gans: Sequence[str] | None = None,
         extra: Sequence[str] = (),
     ) -> list[Cell]:
         """Expand into cells, seed by seed.
@@ -64,15 +68,16 @@ class Suite:
             budget: name; the suite's default if None.
             seeds: in place of the suite's.
             methods: run these only. Names or labels of the suite, or any registered method.
+            gans: in place of the suite's. Names or labels of the suite, or as ``parse_gan`` takes them.
             extra: further methods, by name (those of plug-ins).
         """
         limit = self.budget(budget)
-        datasets, gans = ([e for e in part if e.takes_part(limit.name)] for part in (self.datasets, self.gans))
+        datasets = [entry for entry in self.datasets if entry.takes_part(limit.name)]
         chosen = [*self._methods(methods, limit.name), *(Choice(name) for name in extra)]
         return [
             Cell(dataset.at(limit.name), gan.at(limit.name), method, seed, limit, self.metrics)
             for dataset in datasets
-            for gan in gans
+            for gan in self._gans(gans, limit.name)
             if gan.meets(dataset.title)
             for seed in (seeds or self.budget_seeds.get(limit.name) or self.seeds)
             for method in chosen
@@ -84,6 +89,13 @@ class Suite:
             return present
         mine = {m.title.lower(): m for m in present} | {m.name: m for m in present}
         return [mine.get(n) or mine.get(n.lower()) or checked("method", Choice(n), "--methods") for n in names]
+
+    def _gans(self, names: Sequence[str] | None, budget: str) -> list[Entrant]:
+        present = [gan for gan in self.gans if gan.takes_part(budget)]
+        if not names:
+            return present
+        mine = {gan.title: gan for gan in present}
+        return [mine.get(name) or Entrant(checked("gan", parse_gan(name), "--gan")) for name in names]
 
 
 def suite_files() -> dict[str, Path]:
@@ -160,6 +172,7 @@ def read_suite(path: Path) -> Suite:
         budget_seeds=budget_seeds,
         default_budget=default,
         claims=content.get("claims", ""),
+        published=reader.published(content["published"]) if "published" in content else (),
     )
 
 
@@ -184,3 +197,24 @@ def parse_seeds(text: str) -> list[int]:
         first = int(match[1])
         seeds += range(first, int(match[2] or first) + 1)
     return seeds
+
+
+def parse_gan(text: str) -> Choice:
+    """A GAN from a command line: a name, then perhaps options, ``lsgan?width=32&prior=normal``.
+
+    Values are read as in a suite file, and as plain text where they make no sense there.
+
+    Raises:
+        BenchError: an option without a value.
+    """
+    name, _, query = text.partition("?")
+    options: dict[str, Any] = {}
+    for part in query.split("&") if query else ():
+        key, equals, value = part.partition("=")
+        if not key or not equals:
+            raise BenchError(f"--gan {text}: expected OPTION=VALUE after '?', found '{part}'")
+        try:
+            options[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            options[key] = value
+    return Choice(name, options)

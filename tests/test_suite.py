@@ -157,3 +157,16 @@ def test_one_name_may_stand_once_at_each_budget(entrants):
 def test_mistakes_about_who_takes_part_are_named(entrants, old, new, message):
     with pytest.raises(BenchError, match=message):
         read_suite(changed(entrants, old, new))
+
+
+def test_gans_of_the_command_line_stand_in_for_the_suites(tiny_suite):
+    suite = read_suite(tiny_suite)
+    cells = suite.cells("smoke", gans=["dcgan", "lsgan?width=4&prior=normal&ema=0.5"])
+    assert [(c.gan.name, dict(c.gan.options)) for c in cells[:: len(suite.methods)]] == [
+        ("dcgan", {"width": 8, "code_dim": 16}),
+        ("lsgan", {"width": 4, "prior": "normal", "ema": 0.5}),
+    ]
+    with pytest.raises(UnknownName, match="--gan: unknown gan 'lsgann'; did you mean 'lsgan'"):
+        suite.cells("smoke", gans=["lsgann"])
+    with pytest.raises(BenchError, match="--gan lsgan[?]width: expected OPTION=VALUE after '[?]', found 'width'"):
+        suite.cells("smoke", gans=["lsgan?width"])
