@@ -97,6 +97,15 @@ class SuiteReader:
             find("features", name.split("@", 1)[1], self.at(name))
         return name
 
+    def published(self, value: Any) -> tuple[str, ...]:
+        """Printed tables across GANs, as ``paper/table``; each is there."""
+        from bench.reports.claims import printed_table
+
+        names = self.texts("published", value)
+        for name in names:
+            printed_table(name, self.at(name))
+        return tuple(names)
+
     def entrants(
         self, kind: str, value: Any, budgets: Collection[str], datasets: Collection[str] = ()
     ) -> tuple[Entrant, ...]:

@@ -19,7 +19,7 @@ MAY_KNOW = {
     "methods": SUPPORT | {"bench.gans", "methods"},
     "bench/reports": {"bench.contracts", "bench.errors", "bench.files", "bench.reports"},
     "bench/suite.py": SUPPORT | {"bench.suite_reader"},
-    "bench/suite_reader.py": SUPPORT | {"bench.gans.shipped"},
+    "bench/suite_reader.py": SUPPORT | {"bench.gans.shipped", "bench.reports.claims"},
 }
 
 

@@ -1,32 +1,18 @@
-"""What a paper claims and prints, read strictly from its folder: ``claims.toml`` and ``published.csv``."""
+"""What a paper claims, read strictly from its folder: ``claims.toml``, with the numbers of ``published.csv``."""
 
 from __future__ import annotations
 
-import csv
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, suggest
+from bench.errors import BenchError, suggest, unknown
+from bench.reports.printed import PrintedTable, Published, Role, check_keys, read_roles, read_tables, texts
 
-
-@dataclass(frozen=True)
-class Role:
-    """A metric as the paper names it, and what answers it in records.
-
-    Attributes:
-        answered_by: metric names; a family ("lpips") covers ``lpips@...``.
-        stand_in: families asked when nothing in ``answered_by`` was measured; a verdict says so.
-        same_as: measured names whose numbers may be set beside the published ones.
-    """
-
-    name: str
-    higher_is_better: bool
-    answered_by: tuple[str, ...]
-    stand_in: tuple[str, ...] = ()
-    same_as: tuple[str, ...] = ()
+PAPERS = Path(__file__).parents[1] / "papers"
+FILE = "claims.toml"
 
 
 @dataclass(frozen=True)
@@ -61,26 +47,18 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Published:
-    """One printed number."""
-
-    table: str
-    dataset: str
-    backbone: str
-    method: str
-    metric: str
-    value: float
-    note: str
-
-
-@dataclass(frozen=True)
 class Claims:
-    """A paper's roles, claims and printed numbers."""
+    """A paper's roles, claims and printed tables."""
 
     paper: str
     roles: Mapping[str, Role]
     claims: tuple[Claim, ...]
-    published: tuple[Published, ...]
+    tables: tuple[PrintedTable, ...]
+
+    @property
+    def published(self) -> tuple[Published, ...]:
+        """The printed numbers that claims are about: those of tables that compare methods."""
+        return tuple(row for table in self.tables if table.across == "methods" for row in table.rows)
 
 
 def read_claims(path: Path) -> Claims:
@@ -88,14 +66,14 @@ def read_claims(path: Path) -> Claims:
 
     Raises:
         BenchError: a file that cannot be read, an unknown key or operator, a missing field, a value of the wrong
-            type, an undefined metric, an id used twice; names file and claim.
+            type, an undefined metric, an id used twice; names file and claim or table.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BenchError(f"{path}: cannot be read: {error}") from error
-    _check_keys(raw, str(path), {"paper": str, "roles": dict, "claim": list})
-    roles = {name: _role(name, entry, f"{path}: role '{name}'") for name, entry in raw["roles"].items()}
+    check_keys(raw, str(path), {"paper": str, "roles": dict, "claim": list}, {"tables": dict})
+    roles = read_roles(raw["roles"], path)
     claims: dict[str, Claim] = {}
     for position, entry in enumerate(raw["claim"], 1):
         named = entry.get("id", f"number {position}") if isinstance(entry, dict) else f"number {position}"
@@ -103,17 +81,35 @@ def read_claims(path: Path) -> Claims:
         if claim.id in claims:
             raise BenchError(f"{path}: claim {claim.id} stands there twice")
         claims[claim.id] = claim
-    return Claims(raw["paper"], roles, tuple(claims.values()), _published(path.with_name("published.csv"), roles))
+    tables = read_tables(raw["paper"], raw.get("tables", {}), path, roles)
+    return Claims(raw["paper"], roles, tuple(claims.values()), tuple(tables))
 
 
-def _role(name: str, entry: Any, place: str) -> Role:
-    _check_keys(entry, place, {"higher_is_better": bool, "answered_by": list}, {"stand_in": list, "same_as": list})
-    lists = {k: _texts(entry.get(k, []), k, place) for k in ("answered_by", "stand_in", "same_as")}
-    return Role(name, entry["higher_is_better"], **lists)
+def printed_table(name: str, where: str = "") -> PrintedTable:
+    """A printed table that compares GANs.
+
+    Args:
+        name: ``paper/table``, in any case: ``dfi/table2``.
+        where: the file that names it, for errors.
+
+    Raises:
+        UnknownName: no such paper, or no such table in it.
+        BenchError: a name of another form, or files that cannot be read.
+    """
+    paper, slash, table = name.lower().partition("/")
+    if not slash:
+        raise BenchError(f"{where}: published names '{name}'; expected paper/table, such as dfi/table2")
+    papers = sorted(path.parent.name for path in PAPERS.glob(f"*/{FILE}"))
+    if paper not in papers:
+        raise unknown("paper", paper, papers, where)
+    tables = {t.name.lower(): t for t in read_claims(PAPERS / paper / FILE).tables if t.across == "gans"}
+    if table not in tables:
+        raise unknown(f"table across GANs of {paper}", table, tables, where)
+    return tables[table]
 
 
 def _claim(entry: Any, roles: Mapping[str, Role], place: str) -> Claim:
-    _check_keys(entry, place, {"id": str, "source": str, "text": str, "test": list})
+    check_keys(entry, place, {"id": str, "source": str, "text": str, "test": list})
     if not entry["test"]:
         raise BenchError(f"{place}: test is empty; a claim needs at least one")
     tests = tuple(_test(atom, roles, f"{place}, test {i}") for i, atom in enumerate(entry["test"], 1))
@@ -133,57 +129,17 @@ def _test(atom: Any, roles: Mapping[str, Role], place: str) -> Test:
 
 def _order(atom: Mapping[str, Any], place: str) -> Order:
     some = (str, list)
-    _check_keys(atom, place, {"op": str, "metric": some, "better": some, "worse": some})
-    return Order(*(_texts(atom[key], key, place, 1) for key in ("metric", "better", "worse")))
+    check_keys(atom, place, {"op": str, "metric": some, "better": some, "worse": some})
+    return Order(*(texts(atom[key], key, place, 1) for key in ("metric", "better", "worse")))
 
 
 def _correlation(atom: Mapping[str, Any], place: str) -> Correlation:
-    _check_keys(atom, place, {"op": str, "metrics": list, "methods": list, "at_least": (int, float)})
-    metrics = _texts(atom["metrics"], "metrics", place, 2)
+    check_keys(atom, place, {"op": str, "metrics": list, "methods": list, "at_least": (int, float)})
+    metrics = texts(atom["metrics"], "metrics", place, 2)
     if len(metrics) != 2:
         raise BenchError(f"{place}: metrics should be two names, got {len(metrics)}")
-    methods = _texts(atom["methods"], "methods", place, 3)
+    methods = texts(atom["methods"], "methods", place, 3)
     return Correlation((metrics[0], metrics[1]), methods, float(atom["at_least"]))
 
 
 OPERATORS: dict[str, Callable[[Mapping[str, Any], str], Test]] = {"order": _order, "correlation": _correlation}
-
-
-def _check_keys(
-    entry: Any, place: str, required: Mapping[str, Any], optional: Mapping[str, Any] | None = None
-) -> None:
-    if not isinstance(entry, dict):
-        raise BenchError(f"{place}: expected a table with {', '.join(required)}")
-    known = {**required, **(optional or {})}
-    for key, value in entry.items():
-        if key not in known:
-            raise BenchError(f"{place}: unknown key '{key}'{suggest(key, known)}")
-        if not isinstance(value, known[key]) or (isinstance(value, bool) and known[key] is not bool):
-            kinds = known[key] if isinstance(known[key], tuple) else (known[key],)
-            raise BenchError(f"{place}: {key} = {value!r} should be {' or '.join(k.__name__ for k in kinds)}")
-    for key in required:
-        if key not in entry:
-            raise BenchError(f"{place}: '{key}' is missing")
-
-
-def _texts(value: Any, key: str, place: str, at_least: int = 0) -> tuple[str, ...]:
-    texts = [value] if isinstance(value, str) else value
-    if len(texts) < at_least or not all(isinstance(text, str) and text for text in texts):
-        raise BenchError(f"{place}: {key} = {value!r} should be {at_least or 'any number of'} or more names")
-    return tuple(texts)
-
-
-def _published(path: Path, roles: Mapping[str, Role]) -> tuple[Published, ...]:
-    if not path.is_file():
-        return ()
-    rows = []
-    with path.open(newline="", encoding="utf-8") as handle:
-        for row in csv.DictReader(handle):
-            if row.get("metric") not in roles:
-                raise BenchError(f"{path}: metric '{row.get('metric')}' has no role in the claims file")
-            try:
-                values = {k: row[k] for k in ("table", "dataset", "backbone", "method", "metric", "note")}
-                rows.append(Published(value=float(row["value"]), **values))
-            except (KeyError, TypeError, ValueError) as error:
-                raise BenchError(f"{path}: row {len(rows) + 2} cannot be read: {error!r}") from error
-    return tuple(rows)

@@ -67,7 +67,7 @@ def reconstructions(records: Sequence[Record], path: Path, metric: str = "psnr",
         _name(line[0], title, CONTROL if runs.control else INK)
     note = _metric_note([runs for runs, *_ in shown], metric)
     figure.suptitle(f"{group.title} · seed {seed}{note}", fontsize=8, color=INK)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
@@ -88,9 +88,9 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
     axes.set_xlabel("milliseconds an image (log)", fontsize=9, color=INK)
     axes.set_ylabel(next(column_title(c) for c in board.columns if c.key == quality), fontsize=9, color=INK)
     axes.set_title(fill(board.title, TITLE_CHARACTERS), fontsize=9, color=INK)
-    _labels(axes, points, [row.method for row in rows])
+    name_points(axes, points, [row.method for row in rows])
     _class_legend(axes, rows)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _gallery(runs: Runs) -> tuple[Pixels, Pixels] | None:
@@ -176,8 +176,11 @@ def _colour(row: Row) -> str:
     return CONTROL if row.control else COLOURS.get(row.capacity, INK)
 
 
-def _labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
-    """Write each name right of its point; names that would overlap are pushed up, with a thin line to the point."""
+def name_points(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str], lift: float = 0.0) -> None:
+    """Write each name right of its point; names that would overlap are pushed up, with a thin line to the point.
+
+    ``lift`` is the height of a name over its point where there is room, in points.
+    """
     figure = axes.figure
     figure.draw_without_rendering()  # type: ignore[union-attr]
     width, height = 6.0 * DPI / 100, 11.0 * figure.dpi / 72
@@ -185,13 +188,14 @@ def _labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[s
     placed: list[tuple[float, float, float]] = []
     for i in np.argsort(pixels[:, 1]):
         x, y = pixels[i]
+        y += lift * figure.dpi / 72
         reach = width * len(names[i])
         for left, right, other in sorted(placed, key=lambda p: p[2]):
             if left < x + reach and x < right and abs(y - other) < height:
                 y = other + height
         placed.append((x, x + reach, y))
         shift = (y - pixels[i, 1]) * 72 / figure.dpi
-        line = {"arrowstyle": "-", "color": "#b0b0b0", "linewidth": 0.5} if shift > 4 else None
+        line = {"arrowstyle": "-", "color": "#b0b0b0", "linewidth": 0.5} if shift > lift + 4 else None
         axes.annotate(
             names[i],
             points[i],
@@ -213,7 +217,8 @@ def _class_legend(axes: Axes, rows: Sequence[Row]) -> None:
     axes.legend(fontsize=7.5, frameon=False, loc="best")
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a PNG whole; its bytes depend on nothing but what is drawn."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)

@@ -158,8 +158,8 @@ def _group(cell: dict[str, Any], records: list[Record], missing: list[Cell]) -> 
 
 
 def budget_numbers(budget: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of a budget that decide what a value means: all but the time limit."""
-    return {key: value for key, value in budget.items() if key != "timeout"}
+    """The numbers of a budget that decide what a value means: not the time limit, nor looks where there are none."""
+    return {key: value for key, value in budget.items() if key != "timeout" and (key, value) != ("looks", 0)}
 
 
 def _identity(cell: Mapping[str, Any]) -> str:

@@ -164,15 +164,15 @@ def _columns(group: Group, rank_by: str) -> Iterator[Column]:
     for track in TRACKS:
         for name in sorted(group.measured(track), key=lambda n: n != rank_by):
             numbers = [v for runs in group.runs for v in runs.values(track, name).values()]
-            yield Column(track, name, group.higher_is_better.get(name), _decimals(numbers))
+            yield Column(track, name, group.higher_is_better.get(name), decimals_of(numbers))
     for name in COSTS:
         numbers = [v for runs in group.runs for v in _costs(runs, name).values()]
         if numbers:
             whole = all(float(v).is_integer() for v in numbers)
-            yield Column("cost", name, None, 0 if whole else _decimals(numbers))
+            yield Column("cost", name, None, 0 if whole else decimals_of(numbers))
 
 
-def _decimals(numbers: Sequence[float]) -> int:
+def decimals_of(numbers: Sequence[float]) -> int:
     """Digits that give the largest value of a column four significant ones, but at least one and at most four."""
     finite = [abs(v) for v in numbers if np.isfinite(v)]
     largest = max(finite, default=0.0)

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bench.contracts import Record
 from bench.errors import UnknownName
-from bench.reports.claims import Claims, Published, Role
+from bench.reports.claims import Claims
 from bench.reports.gather import Group, only_group, title_of
+from bench.reports.printed import Published, Role
 from bench.reports.statistics import mean_and_sd
 from bench.reports.verdicts import answers
 
@@ -76,8 +78,8 @@ def _compared(group: Group, role: Role, metric: str, printed: Sequence[Published
         if found:
             values[p.method] = mean_and_sd(found)
     both = [p for p in printed if p.method in values]
-    printed_ranks = _ranks([p.value for p in both], role)
-    measured_ranks = _ranks([values[p.method][0] for p in both], role)
+    printed_ranks = order_of([p.value for p in both], role)
+    measured_ranks = order_of([values[p.method][0] for p in both], role)
     ranks = {p.method: pair for p, *pair in zip(both, printed_ranks, measured_ranks, strict=True)}
     rows = []
     for p in printed:
@@ -88,18 +90,20 @@ def _compared(group: Group, role: Role, metric: str, printed: Sequence[Published
     return rows
 
 
-def _ranks(values: Sequence[float], role: Role) -> list[int]:
+def order_of(values: ArrayLike, role: Role) -> list[int]:
+    """Ranks of values, 1 for the best; equal values share the lower one."""
     from scipy.stats import rankdata
 
     oriented = -np.asarray(values, float) if role.higher_is_better else np.asarray(values, float)
-    return [int(r) for r in rankdata(oriented, method="min", nan_policy="omit")] if len(values) else []
+    return [int(r) for r in rankdata(oriented, method="min", nan_policy="omit")] if oriented.size else []
 
 
 def _comparable(group: Group, printed: Published, role: Role, metric: str) -> bool:
-    same = _plain(title_of(group.dataset)) == _plain(printed.dataset)
-    same = same and _plain(title_of(group.gan)) == _plain(printed.backbone)
+    same = plain(title_of(group.dataset)) == plain(printed.dataset)
+    same = same and plain(title_of(group.gan)) == plain(printed.backbone)
     return same and group.budget["name"] == "paper" and metric in role.same_as
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name in lower case, letters and digits only: by it papers' names find ours."""
     return "".join(c for c in name.lower() if c.isalnum())

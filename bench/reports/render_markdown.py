@@ -24,8 +24,37 @@ def markdown(boards: Sequence[Leaderboard]) -> str:
 
 
 def summary(boards: Sequence[Leaderboard]) -> str:
-    """The tables at a glance, to be shown elsewhere: rank, method, means on the test images, ms an image."""
-    return "\n".join(line for board in boards for line in _summary(board)).rstrip() + "\n"
+    """The tables at a glance, to be shown elsewhere: rank, method, means on the test images, ms an image.
+
+    GANs of one dataset and budget share a table: a row a GAN, a column a method, means of the ranking metric.
+    """
+    parts: dict[str, list[Leaderboard]] = {}
+    for board in boards:
+        parts.setdefault(repr((board.context.dataset, board.context.budget)), []).append(board)
+    lines = (_matrix(found) if len(found) > 1 else _summary(found[0]) for found in parts.values())
+    return "\n".join(line for part in lines for line in part).rstrip() + "\n"
+
+
+def _matrix(boards: Sequence[Leaderboard]) -> Iterator[str]:
+    """One metric of every method on every GAN; contenders before controls."""
+    context, key = boards[0].context, f"test/{boards[0].rank_by}"
+    columns = {row.method: row.control for board in boards for row in board.rows}
+    methods = sorted(columns, key=lambda method: columns[method])
+    seeds = sorted({seed for board in boards for seed in board.context.seeds})
+    heading = next((column_title(c) for board in boards for c in board.columns if c.key == key), boards[0].rank_by)
+    yield f"{escape(heading)}, {escape(context.dataset)}, budget {context.budget['name']},"
+    yield f"{context.images.get('test', 0):,} test images, mean over seeds {', '.join(map(str, seeds))}."
+    yield "Bold: best method of its GAN, or tied with it."
+    yield ""
+    yield from table(["GAN", *map(escape, methods)], (_across(board, methods, key) for board in boards))
+    yield ""
+
+
+def _across(board: Leaderboard, methods: Sequence[str], key: str) -> list[str]:
+    column = next((c for c in board.columns if c.key == key), None)
+    rows = {row.method: row for row in board.rows}
+    cells = [_cell(rows[m], column, brief=True) if column and m in rows else ABSENT for m in methods]
+    return [escape(board.context.gan), *cells]
 
 
 def _summary(board: Leaderboard) -> Iterator[str]:

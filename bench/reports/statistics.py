@@ -6,6 +6,7 @@ They say nothing of other training seeds: that is what the standard deviation ov
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ Floats = NDArray[np.float64]
 LEVEL = 0.95
 RESAMPLES = 2000
 SEED = 0
+MOST_ORDERED = 8
+"""Items whose orders are all tried: 40,320."""
 EXACT_SIGN_FLIPS = 14
 """Up to so many differences every one of the 2^n sign patterns is counted."""
 
@@ -243,6 +246,21 @@ def spearman(rows: ArrayLike, others: ArrayLike) -> Floats:
     x, y = x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((x * y).sum(-1) / np.sqrt((x**2).sum(-1) * (y**2).sum(-1)))
+
+
+def share_of_orders(rows: ArrayLike, others: ArrayLike) -> float | None:
+    """Exact one-sided permutation test of Spearman's correlation of two ``[K]`` arrays.
+
+    Returns:
+        The share of all orders of ``others`` whose correlation with ``rows`` is at least theirs; None for more than
+        eight items, or where one side is constant.
+    """
+    x, y = np.asarray(rows, np.float64), np.asarray(others, np.float64)
+    observed = float(spearman(x, y))
+    if len(x) > MOST_ORDERED or not np.isfinite(observed):
+        return None
+    orders = np.array(list(itertools.permutations(range(len(y)))))
+    return float((spearman(x, y[orders]) >= observed - 1e-9).mean())
 
 
 def tie_groups(order: Sequence[Any], tied: Callable[[Any, Any], bool]) -> list[int]:

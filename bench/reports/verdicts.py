@@ -17,9 +17,10 @@ import numpy as np
 from bench.contracts import Record
 from bench.errors import BenchError, UnknownName
 from bench.reports import statistics
-from bench.reports.claims import Claim, Claims, Correlation, Order, Role, Test
+from bench.reports.claims import Claim, Claims, Correlation, Order, Test
 from bench.reports.gather import Group, Runs, only_group
 from bench.reports.paired import difference
+from bench.reports.printed import Role
 from bench.reports.statistics import Floats, Interval
 
 Printed = Mapping[tuple[str, str], float]

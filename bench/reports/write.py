@@ -10,11 +10,15 @@ from pathlib import Path
 from bench.contracts import Cell, Record
 from bench.errors import NotApplicable
 from bench.files import write_text
+from bench.reports.across import across_gans
 from bench.reports.claims import Claims, read_claims
 from bench.reports.figure import quality_versus_cost, reconstructions
-from bench.reports.gather import Group, groups
+from bench.reports.figure_across import measured_against_published
+from bench.reports.gather import groups
 from bench.reports.leaderboard import leaderboards
+from bench.reports.printed import PrintedTable
 from bench.reports.render import FORMATS, render
+from bench.reports.render_across import published_markdown, published_summary
 from bench.reports.render_claims import claims_markdown
 from bench.reports.render_markdown import summary
 
@@ -27,8 +31,9 @@ def write_reports(
     rank_by: str,
     missing: Sequence[Cell] = (),
     claims: Claims | Path | None = None,
+    published: Sequence[PrintedTable] = (),
 ) -> list[Path]:
-    """Write leaderboard.md, .csv, .tex and .json, summary.md, the two figures and claims.md.
+    """Write leaderboard.md, .csv, .tex and .json, summary.md, the two figures, claims.md and published.md.
 
     With several tables (datasets, GANs, budgets) each has its own two figures, named after it. A figure that has
     nothing to show (no pictures kept, no times) is not written, and claims only for tables with a finished cell.
@@ -40,6 +45,8 @@ def write_reports(
         rank_by: metric of the test track.
         missing: planned cells without a record.
         claims: a paper's claims, or their file.
+        published: printed tables across GANs; published.md, its figure and a part of summary.md set measured GANs
+            beside those of the same dataset, if there are any.
 
     Returns:
         The files written, in order.
@@ -56,12 +63,19 @@ def write_reports(
     done = [group for group in tables if any(runs.by_seed for runs in group.runs)]
     if asked is not None and done:
         texts["claims.md"] = "\n".join(claims_markdown(asked, group.records, group.title) for group in done)
+    families = across_gans(records, published)
+    figures = [f"published{f'-{_slug(family.title)}' if len(families) > 1 else ''}.png" for family in families]
+    if families:
+        texts["published.md"] = published_markdown(title, families, figures)
+        texts["summary.md"] += "\n" + published_summary(families)
     written = []
     for name, text in texts.items():
         write_text(folder / name, text)
         written.append(folder / name)
+    for family, name in zip(families, figures, strict=True):
+        written += _drawn(folder / name, partial(measured_against_published, family))
     for group, board in zip(tables, boards, strict=True):
-        end = f"-{_slug(group)}" if len(tables) > 1 else ""
+        end = f"-{_slug(group.title)}" if len(tables) > 1 else ""
         pictures, costs = folder / f"reconstructions{end}.png", folder / f"quality-vs-cost{end}.png"
         written += _drawn(pictures, partial(reconstructions, group.records))
         written += _drawn(costs, partial(quality_versus_cost, board))
@@ -75,5 +89,5 @@ def _drawn(path: Path, draw: Callable[[Path], Path]) -> list[Path]:
         return []
 
 
-def _slug(group: Group) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", group.title.lower()).strip("-")
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
