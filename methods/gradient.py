@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from bench.contracts import Inverter
+from bench.contracts import Capacity, Inverter
 from bench.errors import NotApplicable
 from bench.gans.priors import image_noise
 from bench.registry import method
@@ -28,6 +28,7 @@ class Gradient(Inverter):
         rec: "bce", the cross-entropy of pixels mapped to [0, 1] (the paper), or "mse" in [-1, 1] (its code).
         beta: weight of the prior.
         learning_rate: RMSprop's step size.
+        space: codes to search: the GAN's own "z", or "w" or "w+" of a generator with styles.
     """
 
     optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")
@@ -35,6 +36,12 @@ class Gradient(Inverter):
     rec: Literal["bce", "mse"] = "bce"
     beta: float = 0.01
     learning_rate: float = 0.01
+    space: Literal["z", "w", "w+"] = "z"
+
+    @property
+    def capacity(self) -> Capacity:
+        """The space that is searched."""
+        return self.space
 
     def build(self) -> None:
         """Refuse cross-entropy where values are no pixels."""

@@ -54,7 +54,8 @@ class Gan:
     """A trained generator with what is known of it. The only thing that turns codes into images.
 
     Args:
-        generator: module from codes ``[B, d]`` to images ``[B, C, H, W]`` in [-1, 1].
+        generator: module from codes ``[B, d]`` to images ``[B, C, H, W]`` in [-1, 1]. One that can also be entered
+            elsewhere has ``spaces``, the names of those codes, and ``view(gan, space) -> Gan``.
         discriminator: module with ``layers`` (names) and ``features(x, layers) -> list of maps``, or None.
         prior: distribution that the generator was trained with.
         image_shape: channels, height, width.
@@ -86,6 +87,28 @@ class Gan:
         self.calls += int(codes.shape[0])
         images: Tensor = self.generator(codes)
         return images
+
+    def view(self, space: str) -> Gan:
+        """This GAN with another space of codes: itself for "z", else one that its generator offers ("w", "w+").
+
+        A view has the same networks and a prior of its own. Images that it makes count as calls of both.
+
+        Raises:
+            NotApplicable: the generator has no such codes; says which it has.
+        """
+        from bench.errors import NotApplicable
+
+        if space == "z":
+            return self
+        offered: tuple[str, ...] = getattr(self.generator, "spaces", ())
+        if space not in offered:
+            raise NotApplicable(f"this GAN has no {space} codes; it has {', '.join(('z', *offered))}")
+        view: Gan = self.generator.view(self, space)  # type: ignore[operator]
+        return view
+
+    def translate(self, z: Tensor) -> Tensor:
+        """Codes of this GAN's space for codes ``z`` of the prior that it was trained with: here the same codes."""
+        return z
 
     def features(self, x: Tensor, layers: Sequence[str] = ("last",)) -> Tensor:
         """Discriminator activations of images ``[B, C, H, W]``, flattened and joined to ``[B, F]``.

@@ -25,8 +25,6 @@ class Inverter(ABC):
     and ``run``, then calls ``build``, then either ``fit`` or ``load_state``, then ``invert`` for each batch.
     """
 
-    capacity: ClassVar[Capacity] = "z"
-    """What the method may change per image."""
     trained_on: ClassVar[str] = "nothing"
     """What ``fit`` learns from, as a table says it: "nothing", "generated codes", "train images"."""
     optimises: ClassVar[tuple[str, ...]] = ()
@@ -36,6 +34,15 @@ class Inverter(ABC):
 
     gan: Gan
     run: Run
+
+    @property
+    def capacity(self) -> Capacity:
+        """What the method may change per image; "z" unless a subclass says otherwise.
+
+        A subclass writes ``capacity: ClassVar[Capacity] = "w"``, or a property that follows from an option. ``gan``
+        is the GAN seen through this space.
+        """
+        return "z"
 
     def build(self) -> None:  # noqa: B027 - a method without networks has nothing to build
         """Create the method's networks as attributes, on ``self.run.device``.

@@ -19,6 +19,8 @@ COLLAPSE_RATIO = 0.02
 SETTLED_STEPS = 100
 """Before this many steps the running statistics of batch norm lag behind, and variety says nothing."""
 VARIETY_IMAGES = 256
+SHOWN_POINTS = 2_000
+"""Points of each kind in a scatter plot."""
 LOOK_STEPS = 500
 """Steps between two looks at the samples: their variety, and their grid."""
 
@@ -55,7 +57,7 @@ class Watch:
             if done >= SETTLED_STEPS:
                 check_variety(gan, images, seed)
             if self.grid:
-                save_grid(gan, self.grid, seed)
+                save_grid(gan, self.grid, seed, images)
         if self.quality and done in chosen_steps(steps, self.looks):
             self.score(gan, done)
 
@@ -112,8 +114,8 @@ def check_variety(gan: Gan, images: Images, seed: int) -> None:
         raise Diverged(f"the generator collapsed: its samples vary {ratio:.4f} times as much as the training images")
 
 
-def save_grid(gan: Gan, path: Path, seed: int) -> None:
-    """Write an 8 x 8 grid of samples of fixed codes as PNG.
+def save_grid(gan: Gan, path: Path, seed: int, images: Images) -> None:
+    """Write samples of fixed codes as PNG: a grid of 8 x 8 images, or points over those of the data.
 
     Raises:
         StoreError: the file cannot be written.
@@ -121,4 +123,21 @@ def save_grid(gan: Gan, path: Path, seed: int) -> None:
     from torchvision.utils import save_image
 
     with writing(path) as temporary:
-        save_image(samples(gan, 64, seed), temporary, "png", nrow=8, padding=1, normalize=True, value_range=(-1, 1))
+        if gan.image_shape[0] > 1 and gan.image_shape[1:] == (1, 1):
+            save_scatter(samples(gan, SHOWN_POINTS, seed), images.take(slice(0, SHOWN_POINTS)).data, temporary)
+        else:
+            made = samples(gan, 64, seed)
+            save_image(made, temporary, "png", nrow=8, padding=1, normalize=True, value_range=(-1, 1))
+
+
+def save_scatter(made: Tensor, real: Tensor, path: Path) -> None:
+    """Draw made points over real ones, both ``[N, C, 1, 1]``, along their first two axes; 512 x 512 pixels as PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.12, 5.12), dpi=100, layout="constrained")
+    axes = figure.add_subplot(aspect="equal")
+    for points, label, colour in ((real, "real", "#b0b0b0"), (made, "generated", "#1f6fb4")):
+        x, y = points.flatten(1)[:, :2].T.cpu().numpy()
+        axes.scatter(x, y, s=3, c=colour, label=label, linewidths=0)
+    axes.legend(loc="center", markerscale=4, frameon=False)
+    figure.savefig(path, format="png")

@@ -1,0 +1,67 @@
+"""A GAN of fully connected layers for points, such as eight Gaussians on a circle (dfi, section 4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from bench.contracts import Gan, Shape
+from bench.errors import NotApplicable
+from bench.gans.networks import Discriminator, Trunk, xavier
+from bench.gans.priors import PriorName, make_prior
+from bench.gans.recipe import Recipe
+from bench.registry import gan
+
+
+@gan("mlp")
+@dataclass
+class MLP(Recipe):
+    """Three fully connected layers in each network, for points of any dimension (C x 1 x 1); outputs unbounded.
+
+    dfi gives the layers and batch norm; width, prior and batch are ours, and that the discriminator's first layer
+    goes without (as DCGAN's does). Real and generated points are separate batches, so a norm right after the first
+    linear map would hide from the discriminator where a batch lies and how wide it is.
+
+    Attributes:
+        width: units of a hidden layer.
+    """
+
+    code_dim: int = 2
+    prior: PriorName = "normal"
+    batch: int = 256
+    width: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width < 1:
+            raise ValueError(f"width = {self.width} must be at least 1")
+
+    def build(self, image_shape: Shape, device: str) -> Gan:
+        """Untrained networks; see ``Recipe.build``."""
+        dim, height, width = image_shape
+        if (height, width) != (1, 1):
+            raise NotApplicable(f"{self.registered_name} draws points, images of 1x1; these are {height}x{width}")
+        generator = xavier(make_generator(dim, self.code_dim, self.width))
+        discriminator = xavier(make_discriminator(dim, self.width))
+        prior = make_prior(self.prior, self.code_dim)
+        return Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device)
+
+
+def make_generator(dim: int, code_dim: int, width: int) -> nn.Sequential:
+    """Codes ``[B, code_dim]`` to points ``[B, dim, 1, 1]``: two hidden layers with batch norm and ReLU."""
+    hidden = [*_normalised(code_dim, width), nn.ReLU(), *_normalised(width, width), nn.ReLU()]
+    return nn.Sequential(*hidden, nn.Linear(width, dim), nn.Unflatten(1, (dim, 1, 1)))
+
+
+def make_discriminator(dim: int, width: int) -> Discriminator:
+    """Points to logits: two hidden layers with LReLU, "hidden1" and "hidden2", batch norm in the second."""
+    stages: dict[str, nn.Module] = {
+        "hidden1": nn.Sequential(nn.Flatten(), nn.Linear(dim, width), nn.LeakyReLU(0.2)),
+        "hidden2": nn.Sequential(*_normalised(width, width), nn.LeakyReLU(0.2)),
+    }
+    return Discriminator(Trunk(stages), nn.Linear(width, 1))
+
+
+def _normalised(before: int, after: int) -> list[nn.Module]:
+    return [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after)]
