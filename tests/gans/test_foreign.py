@@ -242,6 +242,13 @@ def test_identities_tell_code_function_and_options_apart(module, here):
     assert identity() != before
 
 
+def test_a_safetensors_file_is_identified_by_its_content_alone_and_a_recipe_not_here(here):
+    (here / "a.safetensors").write_bytes(b"weights")
+    wanted = {"file": hashlib.sha256(b"weights").hexdigest()}
+    assert gan_identity(Choice("checkpoint:a.safetensors", {"width": 8})) == wanted
+    assert gan_identity(Choice("dcgan", {"width": 8})) is None
+
+
 def test_a_submodule_of_a_package_is_found_without_importing_its_parents(here):
     (here / "pack9").mkdir()
     (here / "pack9" / "__init__.py").write_text("from pack9.sizes import SIDE\n")
