@@ -129,8 +129,10 @@ def _run_one(bench: Bench, item: Planned, observer: Observer, number: int, total
     except StoreError:
         raise
     except Exception as error:
-        record = failed_record(item, error, bench.device)
-        bench.store.put_record(record)
+        bench.store.put_record(failed_record(item, error, bench.device))
+        stored = bench.store.record(item.keys.cell)  # as a later report reads it
+        assert stored is not None, item.keys.cell
+        record = stored
     observer.finished(item.cell, record)
     return record
 

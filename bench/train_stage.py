@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.contracts import Cell, Dataset, Gan
 from bench.errors import ContractError, Diverged
+from bench.files import write_bytes
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.foreign import open_foreign
 from bench.gans.shipped import gan_file, pick_of, runs_code, without_pick
@@ -106,7 +107,7 @@ def _writers(gan: Gan, watch: Watch, facts: dict[str, Any]) -> dict[str, Callabl
         writers["best.safetensors"] = lambda path: save_gan(best, path, facts)
     if watch.grid and watch.grid.is_file():
         drawn = watch.grid.read_bytes()
-        writers["grid.png"] = lambda path: path.write_bytes(drawn)
+        writers["grid.png"] = lambda path: write_bytes(path, drawn)
     return writers
 
 

@@ -15,7 +15,7 @@ from bench import registry
 from bench.api import run_suite
 from bench.errors import BenchError, DataError, WeightsError
 from bench.runner import Observer
-from bench.store import Store
+from bench.store import Store, copy_records, read_records
 from bench.suite import read_suite
 
 TIMINGS = {"cost", "environment", "folder"}
@@ -196,6 +196,8 @@ def test_a_gan_that_diverges_fails_every_cell_but_trains_once(tiny_suite, tmp_pa
     assert {r.status for r in outcome.records} == {"failed"}
     assert len({r.reason for r in outcome.records}) == 1
     assert len(list((store.root / "train").glob("*.failed.json"))) == 1
+    copy_records(outcome.records, tmp_path / "copies")
+    assert {r.key for r in read_records(tmp_path / "copies")} == {r.key for r in outcome.records}
 
 
 def test_missing_data_weights_and_options_are_told_before_any_work(tiny_suite, tmp_path):
