@@ -72,6 +72,26 @@ def test_mistakes_are_named_with_their_place(tiny_suite, old, new, message):
         read_suite(changed(tiny_suite, old, new))
 
 
+def test_printed_tables_are_looked_up_when_the_suite_is_read(tiny_suite):
+    assert read_suite(tiny_suite).published == ()
+    suite = read_suite(changed(tiny_suite, "seeds = [0]", 'seeds = [0]\npublished = ["dfi/Table2"]'))
+    assert suite.published == ("dfi/Table2",)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ('["dfy/table2"]', r"tiny.toml, line 5: unknown paper 'dfy'; did you mean 'dfi'"),
+        ('["dfi/table3"]', r"line 5: unknown table across GANs of dfi 'table3'; did you mean 'table2'"),
+        ('["table2"]', r"line 5: published names 'table2'; expected paper/table"),
+        ('"dfi/table2"', r"line 5: published should be a list of names"),
+    ],
+)
+def test_printed_tables_that_are_not_there_are_named(tiny_suite, value, message):
+    with pytest.raises(BenchError, match=message):
+        read_suite(changed(tiny_suite, "seeds = [0]", f"seeds = [0]\npublished = {value}"))
+
+
 def test_unknown_suite_budget_and_file(tiny_suite, tmp_path):
     with pytest.raises(UnknownName, match="unknown suite 'quickstar'; did you mean 'quickstart'"):
         open_suite("quickstar")

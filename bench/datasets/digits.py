@@ -94,7 +94,7 @@ def tinted(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     # RandomState's streams are frozen: the same colours for every numpy version.
     colours = np.random.RandomState(TINT_SEED).uniform(DARKEST, 1.0, (len(images), 3, 1, 1))
-    return np.rint(images * colours).astype(np.uint8)
+    return np.stack([np.rint(i * c).astype(np.uint8) for i, c in zip(images, colours, strict=True)])
 
 
 def _file() -> Path:

@@ -129,7 +129,7 @@ def _ordering(
     role = table.roles[printed[0].metric]
     found = {plain(row.backbone): row for row in printed if row.method == method}
     standings = [_standing(group, method, metric, found) for group in family]
-    both = [s for s in standings if s.measured is not None and s.published is not None]
+    both = [s for s in standings if s.measured is not None and np.isfinite(s.measured) and s.published]
     measured = np.array([s.measured for s in both], float)
     values = np.array([s.published.value for s in both if s.published], float)
     ranks = {s.gan: pair for s, *pair in zip(both, order_of(measured, role), order_of(values, role), strict=True)}

@@ -88,7 +88,7 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
     axes.set_xlabel("milliseconds an image (log)", fontsize=9, color=INK)
     axes.set_ylabel(next(column_title(c) for c in board.columns if c.key == quality), fontsize=9, color=INK)
     axes.set_title(fill(board.title, TITLE_CHARACTERS), fontsize=9, color=INK)
-    name_points(axes, points, [row.method for row in rows])
+    _labels(axes, points, [row.method for row in rows])
     _class_legend(axes, rows)
     return save_figure(figure, path)
 
@@ -176,11 +176,8 @@ def _colour(row: Row) -> str:
     return CONTROL if row.control else COLOURS.get(row.capacity, INK)
 
 
-def name_points(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str], lift: float = 0.0) -> None:
-    """Write each name right of its point; names that would overlap are pushed up, with a thin line to the point.
-
-    ``lift`` is the height of a name over its point where there is room, in points.
-    """
+def _labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
+    """Write each name right of its point; names that would overlap are pushed up, with a thin line to the point."""
     figure = axes.figure
     figure.draw_without_rendering()  # type: ignore[union-attr]
     width, height = 6.0 * DPI / 100, 11.0 * figure.dpi / 72
@@ -188,14 +185,13 @@ def name_points(axes: Axes, points: Sequence[tuple[float, float]], names: Sequen
     placed: list[tuple[float, float, float]] = []
     for i in np.argsort(pixels[:, 1]):
         x, y = pixels[i]
-        y += lift * figure.dpi / 72
         reach = width * len(names[i])
         for left, right, other in sorted(placed, key=lambda p: p[2]):
             if left < x + reach and x < right and abs(y - other) < height:
                 y = other + height
         placed.append((x, x + reach, y))
         shift = (y - pixels[i, 1]) * 72 / figure.dpi
-        line = {"arrowstyle": "-", "color": "#b0b0b0", "linewidth": 0.5} if shift > lift + 4 else None
+        line = {"arrowstyle": "-", "color": "#b0b0b0", "linewidth": 0.5} if shift > 4 else None
         axes.annotate(
             names[i],
             points[i],

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 from bench.errors import NotApplicable
 from bench.reports.across import Family, Ordering, Standing
-from bench.reports.figure import INK, name_points, save_figure
+from bench.reports.figure import INK, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Box = tuple[float, float, float, float]
 
 PANEL = (3.5, 3.3)
 """Inches."""
 POINT = "#1f6fb4"
 GUIDE = "#c4c4c4"
 TITLE_CHARACTERS = 48
-LIFT = 6.0
-"""Height of a name over its point, in points: above the bar."""
+CORNERS = ((5, 5, "left"), (-5, 5, "right"), (5, -10, "left"), (-5, -10, "right"))
+"""Where a name may stand beside its point: shift in points and alignment, the most wanted first."""
+LETTER = (4.3, 8.0)
+"""Width and height of a letter, in points."""
 TICKS = 5
 
 
@@ -47,9 +52,40 @@ def measured_against_published(family: Family, path: Path) -> Path:
     for axes, ordering in zip(panels, shown, strict=False):
         _panel(axes, ordering)
     figure.suptitle(f"{family.title}: up and right is better; bars are standard deviations", fontsize=9, color=INK)
+    figure.draw_without_rendering()
     for axes, ordering in zip(panels, shown, strict=False):
-        name_points(axes, [_place(s) for s in ordering.both], [s.gan for s in ordering.both], LIFT)
+        _names(axes, ordering.both)
     return save_figure(figure, path)
+
+
+def _names(axes: Axes, standings: Sequence[Standing]) -> None:
+    """Write each name at the first corner of its point where it covers no other point and no other name."""
+    scale = axes.figure.dpi / 72
+    points = axes.transData.transform([_place(s) for s in standings]) / scale
+    boxes = [(x - 3, y - 3, x + 3, y + 3) for x, y in points]
+    for standing, (x, y) in zip(standings, points, strict=True):
+        width = LETTER[0] * len(standing.gan)
+        found = []
+        for right, up, side in CORNERS:
+            left = x + right - (width if side == "right" else 0)
+            box = (left, y + up, left + width, y + up + LETTER[1])
+            found.append((sum(_overlap(box, other) for other in boxes), box, (right, up, side)))
+        _, box, (right, up, side) = min(found, key=lambda option: option[0])
+        boxes.append(box)
+        axes.annotate(
+            standing.gan,
+            _place(standing),
+            (right, up),
+            textcoords="offset points",
+            ha=side,
+            va="bottom",
+            fontsize=7.5,
+            color=INK,
+        )
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _place(standing: Standing) -> tuple[float, float]:
