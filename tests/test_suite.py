@@ -188,5 +188,5 @@ def test_gans_of_the_command_line_stand_in_for_the_suites(tiny_suite):
     ]
     with pytest.raises(UnknownName, match="--gan: unknown gan 'lsgann'; did you mean 'lsgan'"):
         suite.cells("smoke", gans=["lsgann"])
-    with pytest.raises(BenchError, match="--gan lsgan[?]width: expected OPTION=VALUE after '[?]', found 'width'"):
+    with pytest.raises(BenchError, match=r"--gan lsgan[?]width: expected OPTION=VALUE after '[?]', found 'width'"):
         suite.cells("smoke", gans=["lsgan?width"])
