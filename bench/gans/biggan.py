@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from bench.contracts import Gan, Shape
-from bench.gans.networks import Crop, Discriminator, Trunk, channels_last, check_shape, xavier
+from bench.contracts import Shape
+from bench.gans.convolutional import Convolutional
+from bench.gans.networks import Crop, Discriminator, Trunk
 from bench.gans.objectives.hinge import Hinge
-from bench.gans.priors import PriorName, make_prior
-from bench.gans.recipe import Recipe
+from bench.gans.priors import PriorName
 from bench.registry import gan
 
 SIDES = (28, 32)
@@ -19,7 +19,7 @@ SIDES = (28, 32)
 
 @gan("biggan-small")
 @dataclass
-class SmallBigGAN(Recipe):
+class SmallBigGAN(Convolutional):
     """BigGAN's residual blocks without classes, for 28 and 32 pixels, grey or colour; hinge loss.
 
     At 28 pixels the generator's first 8 x 8 map is cropped to 7 x 7.
@@ -28,23 +28,20 @@ class SmallBigGAN(Recipe):
         width: filters of the discriminator; the generator has twice as many.
     """
 
+    sides = SIDES
+
     prior: PriorName = "normal"
     beta1: float = 0.0
     batch: int = 64
     width: int = 128
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.width < 1:
-            raise ValueError(f"width = {self.width} must be at least 1")
+    def make_generator(self, image_shape: Shape) -> nn.Module:
+        """See ``make_generator``."""
+        return make_generator(image_shape, self.code_dim, 2 * self.width)
 
-    def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks; see ``Recipe.build``."""
-        check_shape(self.registered_name, image_shape, SIDES)
-        generator = xavier(make_generator(image_shape, self.code_dim, 2 * self.width))
-        discriminator = xavier(make_discriminator(image_shape, self.width))
-        prior = make_prior(self.prior, self.code_dim)
-        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+    def make_discriminator(self, image_shape: Shape) -> Discriminator:
+        """See ``make_discriminator``."""
+        return make_discriminator(image_shape, self.width)
 
     def objective(self) -> Hinge:
         """The hinge loss."""

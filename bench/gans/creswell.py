@@ -8,11 +8,11 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from bench.contracts import Gan, Shape
-from bench.gans.networks import Discriminator, Trunk, channels_last, check_shape, xavier
+from bench.contracts import Shape
+from bench.gans.convolutional import Convolutional
+from bench.gans.networks import Discriminator, Trunk
 from bench.gans.objectives.wasserstein import Wasserstein
-from bench.gans.priors import PriorName, make_prior
-from bench.gans.recipe import Recipe
+from bench.gans.priors import PriorName
 from bench.gans.regularisers.clipping import WeightClipping
 from bench.gans.regularisers.noise import InstanceNoise
 from bench.registry import gan
@@ -23,33 +23,26 @@ BOTTOM = {28: 7, 32: 2, 64: 4, 128: 8}
 
 @gan("gan")
 @dataclass
-class PlainGAN(Recipe):
+class PlainGAN(Convolutional):
     """GAN of creswell: 4x4 kernels, LReLU in both networks; 28, 32, 64 and 128 pixels, grey or colour.
 
     The authors' sizes at 64 and 128 pixels (batch norm in every layer of the discriminator); they train with
     flips. At 28 pixels two layers, not four, change the side.
-
-    Attributes:
-        width: filters of the discriminator's first convolution.
     """
+
+    sides = BOTTOM
 
     code_dim: int = 100
     prior: PriorName = "normal"
     flips: bool = True
-    width: int = 64
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.width < 1:
-            raise ValueError(f"width = {self.width} must be at least 1")
+    def make_generator(self, image_shape: Shape) -> nn.Sequential:
+        """See ``make_generator``."""
+        return make_generator(image_shape, self.code_dim, self.width)
 
-    def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks; see ``Recipe.build``."""
-        check_shape(self.registered_name, image_shape, BOTTOM)
-        generator = xavier(make_generator(image_shape, self.code_dim, self.width))
-        discriminator = xavier(make_discriminator(image_shape, self.width))
-        prior = make_prior(self.prior, self.code_dim)
-        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+    def make_discriminator(self, image_shape: Shape) -> Discriminator:
+        """See ``make_discriminator``."""
+        return make_discriminator(image_shape, self.width)
 
 
 @gan("gan-noise")

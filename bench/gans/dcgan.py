@@ -9,13 +9,13 @@ from typing import Literal
 
 from torch import nn
 
-from bench.contracts import Gan, Shape
-from bench.gans.networks import Crop, Discriminator, Trunk, channels_last, check_shape, norm_layer, xavier
+from bench.contracts import Shape
+from bench.gans.convolutional import Convolutional
+from bench.gans.networks import Crop, Discriminator, Trunk, norm_layer
 from bench.gans.objectives.denoising import DenoisingFeatureMatching
 from bench.gans.objectives.least_squares import LeastSquares
 from bench.gans.objectives.wasserstein import Wasserstein
-from bench.gans.priors import PriorName, make_prior
-from bench.gans.recipe import Recipe
+from bench.gans.priors import PriorName
 from bench.gans.regularisers.gradients import UnitNorm, ZeroCentred
 from bench.registry import gan
 
@@ -29,36 +29,28 @@ Norm = Literal["batch", "layer", "none"]
 
 @gan("dcgan")
 @dataclass
-class DCGAN(Recipe):
+class DCGAN(Convolutional):
     """DCGAN with 5x5 kernels and cross-entropy, for 28, 32, 64 and 128 pixels, grey or colour.
 
-    The sizes of the dfi backbones; the defaults of the base class are theirs too. Weights start Xavier-uniform.
+    The sizes of the dfi backbones; the defaults of the base class are theirs too. Each of the discriminator's
+    convolutions has twice as many filters as the one before it.
 
     Attributes:
-        width: filters of the discriminator's first convolution; each later one has twice as many.
         generator_norm: after each of the generator's layers but the last.
         discriminator_norm: after each of the discriminator's convolutions but the first.
     """
 
-    width: int = 64
+    sides = STAGES
+
     generator_norm: Norm = "batch"
     discriminator_norm: Norm = "batch"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.width < 1:
-            raise ValueError(f"width = {self.width} must be at least 1")
-
-    def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks; see ``Recipe.build``."""
-        check_shape(self.registered_name, image_shape, STAGES)
-        generator = xavier(make_generator(image_shape, self.code_dim, self.width, self.norms(image_shape)[0]))
-        discriminator = xavier(self.make_discriminator(image_shape))
-        prior = make_prior(self.prior, self.code_dim)
-        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+    def make_generator(self, image_shape: Shape) -> nn.Sequential:
+        """See ``make_generator``."""
+        return make_generator(image_shape, self.code_dim, self.width, self.norms(image_shape)[0])
 
     def make_discriminator(self, image_shape: Shape) -> Discriminator:
-        """The discriminator, before its weights are drawn."""
+        """The trunk of ``make_trunk`` and a linear head."""
         trunk = make_trunk(image_shape, self.width, self.norms(image_shape)[1])
         return Discriminator(trunk, nn.Linear(16 * last_filters(image_shape, self.width), 1))
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from bench.contracts import Gan, Shape
-from bench.gans.networks import Discriminator, Trunk, channels_last, check_shape, xavier
-from bench.gans.priors import PriorName, make_prior
-from bench.gans.recipe import Recipe
+from bench.contracts import Shape
+from bench.gans.convolutional import Convolutional
+from bench.gans.networks import Discriminator, Trunk
+from bench.gans.priors import PriorName
 from bench.gans.regularisers.gradients import ZeroCentred
 from bench.registry import gan
 
@@ -20,32 +20,25 @@ BOTTOM = {28: 7, 32: 4, 64: 8, 128: 16}
 
 @gan("sngan")
 @dataclass
-class SNGAN(Recipe):
+class SNGAN(Convolutional):
     """Table 6 of dfi with cross-entropy; spectral norm in the discriminator; 28, 32, 64 and 128 pixels.
 
     Every layer of the discriminator is normalised (Miyato et al. 2018), by one power iteration a forward pass in
     training. Its activations are called as in the paper: "actv128-0", "actv64-0", "actv64-1" ... "actv16-1".
-
-    Attributes:
-        width: filters of the discriminator's first convolution (64 in the paper).
     """
+
+    sides = BOTTOM
 
     prior: PriorName = "normal"
     batch: int = 64
-    width: int = 64
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.width < 1:
-            raise ValueError(f"width = {self.width} must be at least 1")
+    def make_generator(self, image_shape: Shape) -> nn.Sequential:
+        """See ``make_generator``."""
+        return make_generator(image_shape, self.code_dim, self.width)
 
-    def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks; see ``Recipe.build``."""
-        check_shape(self.registered_name, image_shape, BOTTOM)
-        generator = xavier(make_generator(image_shape, self.code_dim, self.width))
-        discriminator = xavier(make_discriminator(image_shape, self.width))
-        prior = make_prior(self.prior, self.code_dim)
-        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+    def make_discriminator(self, image_shape: Shape) -> Discriminator:
+        """See ``make_discriminator``."""
+        return make_discriminator(image_shape, self.width)
 
 
 @gan("sngan-0gp")

@@ -1,0 +1,50 @@
+"""What most backbones share: two convolutional networks that follow from the image's shape and a width."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from bench.contracts import Gan, Shape
+from bench.gans.networks import Discriminator, channels_last, check_shape, xavier
+from bench.gans.priors import make_prior
+from bench.gans.recipe import Recipe
+
+
+@dataclass
+class Convolutional(Recipe):
+    """A recipe for square images, grey or colour, of the sides that its architecture has; Xavier-uniform weights.
+
+    Attributes:
+        width: filters of the discriminator's first convolution; the others follow from it.
+    """
+
+    sides: ClassVar[Collection[int]]
+    """Sides of the images that there is an architecture for, in pixels."""
+
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width < 1:
+            raise ValueError(f"width = {self.width} must be at least 1")
+
+    def build(self, image_shape: Shape, device: str) -> Gan:
+        """Untrained networks; see ``Recipe.build``."""
+        check_shape(self.registered_name, image_shape, self.sides)
+        generator = xavier(self.make_generator(image_shape))
+        discriminator = xavier(self.make_discriminator(image_shape))
+        prior = make_prior(self.prior, self.code_dim)
+        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+
+    @abstractmethod
+    def make_generator(self, image_shape: Shape) -> nn.Module:
+        """The generator, before its weights are drawn: codes ``[B, code_dim]`` to images in [-1, 1]."""
+
+    @abstractmethod
+    def make_discriminator(self, image_shape: Shape) -> Discriminator:
+        """The discriminator, before its weights are drawn."""
