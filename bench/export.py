@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from bench.api import look_up
 from bench.contracts import Cell, Dataset, Gan
 from bench.errors import BenchError
-from bench.files import write_bytes
+from bench.files import sha256, write_bytes, write_text
 from bench.gans.shipped import gan_file, without_pick
 from bench.settings import device, home
 from bench.store import Artefact, Store
@@ -36,6 +38,10 @@ def export_gans(suite: str, budget: str | None, seed: int, out: Path | None) -> 
             raise BenchError(f"{cell.gan.title} with seed {seed} is not trained yet; ganinv run {suite}")
         _export(cell, trained, planned.keys.train, path)
         written[path] = None
+    for folder in {path.parent for path in written}:
+        write_text(
+            folder / "README.md", f"# GANs trained on {folder.name}\n\n{models_table(folder)}\n{_gallery(folder)}"
+        )
     return list(written)
 
 
@@ -73,6 +79,39 @@ def _quality(gan: Gan, cell: Cell, meta: dict[str, Any]) -> dict[str, Any]:
         "best_quality": round(best["quality"], 4),
         "best_step": best["step"],
     }
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Everything that a safetensors file says of itself, without its numbers or torch."""
+    with path.open("rb") as handle:
+        header: dict[str, Any] = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
+    return header
+
+
+def models_table(folder: Path) -> str:
+    """The written GANs of a folder as a Markdown table, best quality first."""
+    lines = [
+        "| GAN | width | batch | steps | seed | FID (domain) | best seen | MB | SHA-256 |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for path, header in sorted(_gans(folder), key=lambda pair: pair[1]["metadata"].get("quality", math.inf)):
+        options, facts = header["options"], header["metadata"]
+        best = f"{facts['best_quality']:.2f} at {facts['best_step']}" if "best_quality" in facts else "–"
+        quality = f"{facts['quality']:.2f}" if "quality" in facts else "–"
+        size = path.stat().st_size / 1e6
+        cells = [path.stem, options.get("width", "–"), options["batch"], facts["train_steps"], facts["seed"]]
+        cells += [quality, best, f"{size:.1f}", f"`{sha256(path)[:12]}`"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _gallery(folder: Path) -> str:
+    return "\n".join(f"**{path.stem}**\n\n![{path.stem}]({path.stem}.png)\n" for path, _ in _gans(folder))
+
+
+def _gans(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    headers = [(path, read_header(path).get("__metadata__", {})) for path in sorted(folder.glob("*.safetensors"))]
+    return [(path, json.loads(metadata["ganinv"])) for path, metadata in headers if "ganinv" in metadata]
 
 
 def facts_of(header: dict[str, Any], grid: Path) -> Iterable[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 from bench import registry
 from bench.contracts import DatasetSource, FeatureNetwork, Inverter, Metric
 from bench.errors import unknown
-from bench.export import facts_of
+from bench.export import facts_of, read_header
 from bench.gans.shipped import shipped_gans
 from bench.options import create
 from bench.settings import data_folder, device, home, shipped_folder
@@ -139,8 +139,7 @@ def _weights_rows(path: Path) -> Rows:
     """Metadata of a safetensors file, read from its header."""
     from bench.files import sha256
 
-    with path.open("rb") as handle:
-        header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
+    header = read_header(path)
     metadata = header.get("__metadata__", {})
     numbers = sum(_size(t["shape"]) for n, t in header.items() if n != "__metadata__")
     rows = [("file", str(path)), ("sha256", sha256(path)), ("numbers", f"{numbers:,}")]

@@ -152,6 +152,9 @@ def test_control_c_ends_with_a_clear_line_and_130(tiny_suite, own_home):
     while "[1/4]" not in line:
         line = process.stderr.readline()
         assert line or process.poll() is None
+    while not list(own_home.glob("store/work/train-*")):  # modules are imported, work begins
+        assert process.poll() is None
+        time.sleep(0.1)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)

@@ -57,5 +57,12 @@ def test_the_leaderboard_is_the_committed_one_and_the_committed_one_is_drawn_fro
     assert shown == summary(leaderboards(read_records(folder / "records"), suite.rank_by, suite.title))
 
 
+def test_the_table_of_models_is_that_of_the_files():
+    from bench.export import models_table
+
+    (shown,) = re.findall(r"<!-- models -->\n(.*?)<!-- end -->", TEXT, re.DOTALL)
+    assert shown == models_table(ROOT / "results" / "models" / "fashion-mnist")
+
+
 def test_ci_runs_the_test_command():
     assert re.search(r"^pytest$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)

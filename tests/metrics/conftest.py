@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from bench.contracts import Gan, Images
+from bench.gans.priors import Normal
 from bench.files import sha256
 from bench.metrics import weights
 
@@ -91,7 +92,7 @@ def pixel_gan():
 
     def make(shape):
         dim = shape[0] * shape[1] * shape[2]
-        return Gan(Reshape(shape), None, SimpleNamespace(dim=dim), shape).freeze()
+        return Gan(Reshape(shape), None, Normal(dim), shape).freeze()
 
     return make
 
