@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from bench.contracts import Gan, Images
-from bench.gans.priors import Normal
 from bench.files import sha256
+from bench.gans.priors import Normal
 from bench.metrics import weights
 
 
