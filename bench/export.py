@@ -47,7 +47,6 @@ def export_gans(suite: str, budget: str | None, seed: int, out: Path | None) -> 
 
 def _export(cell: Cell, trained: Artefact, key: str, path: Path) -> None:
     from bench.gans.checkpoints import load_gan, save_gan
-    from bench.machine import environment
 
     gan = load_gan(trained.file("gan.safetensors"))
     facts = {
@@ -56,7 +55,7 @@ def _export(cell: Cell, trained: Artefact, key: str, path: Path) -> None:
         "seed": cell.seed,
         "train_steps": cell.budget.train_steps,
         "train_images": cell.budget.train_images,
-        "commit": environment("cpu")["commit"],
+        "commit": trained.meta["commit"],
     }
     save_gan(gan, path, facts, half=True)
     if trained.meta.get("history"):

@@ -16,7 +16,7 @@ from bench.gans.foreign import open_foreign
 from bench.gans.shipped import gan_file, pick_of, runs_code, without_pick
 from bench.gans.watch import Watch
 from bench.keys import Keys, cell_facts
-from bench.machine import time_limit
+from bench.machine import environment, time_limit
 from bench.options import create
 from bench.quality import quality_metric, quality_of
 from bench.store import Artefact
@@ -79,6 +79,7 @@ def _train(bench: Bench, cell: Cell, keys: Keys) -> Artefact:
         "seed": run.seed,
         "figures": run.figures,
         "cell": cell_facts(cell),
+        "commit": environment(bench.device)["commit"],
         "history": watch.history,
         "quality": quality_metric(cell.dataset.name) if watch.history else None,
     }
