@@ -60,8 +60,12 @@ class Images:
         return digest.hexdigest()
 
     def floats(self, index: slice | Tensor) -> Tensor:
-        """Return the chosen images as float32 in [-1, 1] (points and float images as they are)."""
-        chosen = self.data[index]
+        """Return the chosen images as float32 in [-1, 1] (points and float images as they are).
+
+        Args:
+            index: a slice, or row numbers ``[B]``.
+        """
+        chosen = self.data[index] if isinstance(index, slice) else self.data.index_select(0, index)
         return chosen.float().div_(127.5).sub_(1.0) if self.is_picture else chosen
 
     def batches(self, size: int) -> Iterator[tuple[slice, Tensor]]:
