@@ -118,10 +118,11 @@ def compare(benchmark, ours, theirs):
 @pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize(
     ("side", "precision", "times"),
-    [(28, "float32", 1.0), (64, "float32", 1.05), (28, "bfloat16", 1.4), (64, "bfloat16", 1.5)],
+    [(28, "float32", 0.95), (64, "float32", 1.05), (28, "bfloat16", 1.4), (64, "bfloat16", 1.5)],
 )
 def test_training_is_faster_than_the_textbook_loop(benchmark, one_thread, side, precision, times):
-    """Measured 1.0 to 1.3, 1.1 to 1.3, 1.6 to 1.7 and 1.7 to 2.1 times; the bounds leave room for a busy machine.
+    """Measured 1.0 to 1.3, 1.1 to 1.3, 1.6 to 1.7 and 1.7 to 2.1 times; the bounds leave room for a busy machine
+    (0.95: not slower).
 
     Convolutions are about three quarters of our step, and both loops have nearly the same ones to do: of the
     textbook's, only the discriminator's weight gradients in the generator's update are spared, a ninth of its part.
