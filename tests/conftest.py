@@ -66,6 +66,17 @@ def tiny_suite(tmp_path, tiny_text) -> Path:
 
 
 @pytest.fixture
+def one_thread():
+    """A single thread: processor seconds are seconds whatever else the machine does, and sums have one order."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def call(monkeypatch, capsys):
     """Run a command in this process, as if in a new one; gives its exit code, output and errors."""
 

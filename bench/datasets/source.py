@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 from bench.contracts import Dataset, DatasetSource, Images
 from bench.datasets.guard import refuse_test_split
+from bench.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,10 +19,11 @@ VAL_LIMIT = 5_000
 
 
 class Split(NamedTuple):
-    """One split as arrays: ``images`` ``[N, C, H, W]`` and ``labels`` ``[N]`` int64, or None."""
+    """One split as arrays: ``images`` ``[N, C, H, W]``, ``labels`` ``[N]`` int64, ``attributes`` ``[N, A]`` bool."""
 
     images: NDArray[Any]
-    labels: NDArray[np.int64] | None
+    labels: NDArray[np.int64] | None = None
+    attributes: NDArray[np.bool_] | None = None
 
 
 class Source(DatasetSource):
@@ -71,20 +74,38 @@ def carve_val(train: Split, seed: int = SPLIT_SEED) -> tuple[Split, Split]:
     return _rows(train, np.sort(order[held:])), _rows(train, np.sort(order[:held]))
 
 
-def to_images(split: Split) -> Images:
-    """The same split as tensors, without a copy where the arrays are contiguous and writable."""
+def to_images(split: Split, attribute_names: Sequence[str] = ()) -> Images:
+    """The same split as tensors, without a copy where the arrays are contiguous and writable.
+
+    Raises:
+        DataError: labels or attributes whose rows do not match the images, or attributes and their names.
+    """
     import numpy as np
     import torch
 
-    labels = None if split.labels is None else torch.from_numpy(np.require(split.labels, np.int64, ["C", "W"]))
-    return Images(torch.from_numpy(np.require(split.images, requirements=["C", "W"])), labels)
+    for what, rows in (("labels", split.labels), ("attributes", split.attributes)):
+        if rows is not None and len(rows) != len(split.images):
+            raise DataError(f"{len(split.images)} images, but {len(rows)} rows of {what}")
+    if split.attributes is not None and split.attributes.shape[1:] != (len(attribute_names),):
+        raise DataError(f"{len(attribute_names)} names for attributes of shape {split.attributes.shape}")
+    given = ((split.labels, np.int64), (split.attributes, np.bool_))
+    labels, attributes = (
+        None if rows is None else torch.from_numpy(np.require(rows, kind, ["C", "W"])) for rows, kind in given
+    )
+    pixels = torch.from_numpy(np.require(split.images, requirements=["C", "W"]))
+    return Images(pixels, labels, attributes, tuple(attribute_names))
 
 
-def to_dataset(name: str, classes: tuple[str, ...], train: Split, test: Split) -> Dataset:
+def to_dataset(
+    name: str, classes: tuple[str, ...], train: Split, test: Split, attribute_names: Sequence[str] = ()
+) -> Dataset:
     """Build a dataset from a training and a test part; ``val`` is carved from the former."""
     train, val = carve_val(train)
-    return Dataset(name, to_images(train), to_images(val), classes, test=to_images(test))
+    made = [to_images(split, attribute_names) for split in (train, val, test)]
+    return Dataset(name, made[0], made[1], classes, test=made[2])
 
 
 def _rows(split: Split, index: NDArray[np.int64]) -> Split:
-    return Split(split.images[index], None if split.labels is None else split.labels[index])
+    labels = None if split.labels is None else split.labels[index]
+    attributes = None if split.attributes is None else split.attributes[index]
+    return Split(split.images[index], labels, attributes)

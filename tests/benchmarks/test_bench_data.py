@@ -19,15 +19,6 @@ BATCH, COUNT = 64, 512
 
 
 @pytest.fixture
-def one_thread():
-    """A single thread, so that processor seconds are seconds."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
 def pictures():
     """Smooth 64 x 64 colour pictures: noise compresses unlike photographs."""
     coarse = torch.rand(COUNT, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 255

@@ -42,15 +42,6 @@ class Pictures(Dataset):
         return self.transform(Image.fromarray(self.arrays[index])), 0
 
 
-@pytest.fixture
-def one_thread():
-    """A single thread, so that processor seconds are seconds."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def noise(shape):
     """Training images of random pixels: what they show does not matter here."""
     return torch.randint(0, 256, (1024, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.source import Split, carve_val, shuffled, to_dataset, to_images, val_count
+from bench.errors import DataError
 
 
 @pytest.mark.parametrize(("count", "expected"), [(2, 1), (19, 1), (1437, 143), (50_000, 5_000), (60_000, 5_000)])
@@ -64,3 +65,25 @@ def test_splits_are_deterministic_and_disjoint(name, options):
         assert getattr(one, split).checksum == getattr(two, split).checksum
     rows = [bytes(row.numpy()) for part in (one.train, one.val, one.test) for row in part.data]
     assert len(set(rows)) == len(rows)
+
+
+def test_attributes_travel_with_their_images():
+    attributes = np.arange(20).reshape(10, 2) % 3 == 0
+    split = Split(np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1), None, attributes)
+    made = to_dataset("x", (), split, split, ("even", "odd"))
+    for part in (made.train, made.val, made.test):
+        assert part.attribute_names == ("even", "odd")
+        assert torch.equal(part.attributes, torch.from_numpy(attributes)[part.data.flatten().long()])
+
+
+@pytest.mark.parametrize(
+    ("labels", "attributes", "message"),
+    [
+        (np.zeros(3), None, "2 images, but 3 rows of labels"),
+        (None, np.zeros((1, 1), bool), "2 images, but 1 rows of attributes"),
+        (None, np.zeros((2, 2), bool), r"1 names for attributes of shape \(2, 2\)"),
+    ],
+)
+def test_rows_that_do_not_match_the_images_are_refused(labels, attributes, message):
+    with pytest.raises(DataError, match=message):
+        to_images(Split(np.zeros((2, 1, 1, 1), np.uint8), labels, attributes), ("a",))

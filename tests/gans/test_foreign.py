@@ -1,8 +1,6 @@
 """GANs of the user: what a factory may return, which archives are read, and who is told what when it fails."""
 
 import hashlib
-import itertools
-import logging
 import sys
 
 import pytest
@@ -10,110 +8,19 @@ import torch
 from torch import nn
 
 from bench.contracts import Choice
-from bench.errors import BenchError, ContractError, UnknownName, WeightsError
+from bench.errors import BenchError, ContractError, UnknownName
 from bench.files import sha256
-from bench.gans.foreign import Evaluated, open_foreign
+from bench.gans.foreign import open_foreign
 from bench.gans.priors import Normal, Uniform
 from bench.gans.shipped import gan_file, gan_identity, runs_code
-from bench.settings import allowing_code, code_allowed
+from bench.settings import code_allowed
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit")
-
-CODE = '''
-import torch
-from torch import nn
-from bench.gans.dcgan import DCGAN
-
-class Generator(nn.Module):
-    """Codes of five numbers to a 4 x 4 image; knows their number and prior."""
-
-    code_dim, prior = 5, "uniform"
-
-    def __init__(self, width=16):
-        super().__init__()
-        self.linear = nn.Sequential(nn.Linear(5, width), nn.BatchNorm1d(width), nn.Linear(width, 16), nn.Tanh())
-
-    def forward(self, codes):
-        return self.linear(codes).view(-1, 1, 4, 4)
-
-def silent():
-    """A generator that says nothing of its codes."""
-    return nn.Sequential(Generator())
-
-def pair():
-    gan = DCGAN(width=2, code_dim=4).build((1, 28, 28), "cpu")
-    gan.generator.z_dim, gan.generator.prior = 4, "normal"
-    return gan.generator, gan.discriminator
-
-def whole(width=2, code_dim=3):
-    return DCGAN(width=width, code_dim=code_dim).build((1, 28, 28), "cpu")
-
-def loaded(weights, scale=1.0):
-    generator = Generator()
-    generator.load_state_dict(torch.load(weights))
-    return generator
-
-def sized(code_dim, **more):
-    generator = Generator()
-    generator.more = {"code_dim": code_dim, **more}
-    return generator
-
-def bare_judge():
-    return Generator(), nn.Linear(16, 1)
-
-def archived(path):
-    return torch.jit.load(path)
-
-def exported(path):
-    return torch.export.load(path).module()
-
-def text():
-    return "a generator"
-
-def texts():
-    return Generator(), "a discriminator"
-
-def broken():
-    raise KeyError("mapping")
-
-A_NUMBER = 7
-'''
-numbers = itertools.count()
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder of the user's, which is the current one; what is imported from it is forgotten."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    known = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - known:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
-
-
-@pytest.fixture
-def module(here):
-    """Name of a module of the user's, different in every test."""
-    name = f"mine{next(numbers)}"
-    (here / f"{name}.py").write_text(CODE)
-    return name
-
-
-def opened(name, **options):
-    with allowing_code():
-        return open_foreign(Choice(name, options))
-
-
-def decoded(gan, count=3):
-    return gan.decode(gan.prior.sample(count, torch.Generator().manual_seed(1)))
-
 
 # ------------------------------------------------------------------------------------------- permission
 
 
-def test_without_permission_nothing_runs(here):
+def test_without_permission_nothing_runs(here, opened):
     (here / "spy.py").write_text("open('ran', 'w').close()\ndef make(): pass\n")
     assert not code_allowed()
     assert gan_file("factory:spy:make") == here / "spy.py"
@@ -137,7 +44,7 @@ def test_which_names_run_code():
 # -------------------------------------------------------------------------------------------- factories
 
 
-def test_a_generator_that_knows_its_codes_needs_no_options(module, here):
+def test_a_generator_that_knows_its_codes_needs_no_options(module, here, opened):
     gan = opened(f"factory:{module}:Generator")
     assert gan.prior == Uniform(5)
     assert gan.image_shape == (1, 4, 4)
@@ -149,7 +56,7 @@ def test_a_generator_that_knows_its_codes_needs_no_options(module, here):
     assert gan.provenance == {"factory": f"{module}:Generator", "sha256": hashed, "options": {}}
 
 
-def test_random_weights_are_the_same_each_time_and_leave_the_global_generator_alone(module):
+def test_random_weights_are_the_same_each_time_and_leave_the_global_generator_alone(module, opened):
     torch.manual_seed(3)
     state = torch.get_rng_state()
     first = opened(f"factory:{module}:Generator").checksum()
@@ -159,7 +66,7 @@ def test_random_weights_are_the_same_each_time_and_leave_the_global_generator_al
     assert opened(f"factory:{module}:Generator", width=8).checksum() != first
 
 
-def test_the_suite_says_what_a_silent_generator_does_not(module):
+def test_the_suite_says_what_a_silent_generator_does_not(module, opened):
     with pytest.raises(ContractError, match=r"how many numbers has a code\? Add code_dim = NUMBER"):
         opened(f"factory:{module}:silent")
     with pytest.raises(ContractError, match=r'Add prior = "normal" or prior = "uniform" .* in the suite'):
@@ -178,22 +85,22 @@ def test_the_suite_says_what_a_silent_generator_does_not(module):
         ({"prior": "gauss"}, "prior = 'gauss'; expected 'normal' or 'uniform'"),
     ],
 )
-def test_options_that_contradict_are_refused(module, options, message):
+def test_options_that_contradict_are_refused(module, options, message, opened):
     with pytest.raises(ContractError, match=message):
         opened(f"factory:{module}:Generator", **options)
 
 
-def test_the_suite_decides_the_prior(module):
+def test_the_suite_decides_the_prior(module, opened):
     assert opened(f"factory:{module}:Generator", prior="normal").prior == Normal(5)
 
 
-def test_a_pair_has_features(module):
+def test_a_pair_has_features(module, opened, decoded):
     gan = opened(f"factory:{module}:pair")
     assert gan.prior == Normal(4)
     assert gan.features(decoded(gan)).shape == (3, 16 * 8)
 
 
-def test_a_whole_gan_keeps_its_prior_and_takes_its_options(module):
+def test_a_whole_gan_keeps_its_prior_and_takes_its_options(module, opened):
     gan = opened(f"factory:{module}:whole", width=4, code_dim=6)
     assert gan.prior == Uniform(6)
     assert "recipe" not in gan.provenance
@@ -201,7 +108,7 @@ def test_a_whole_gan_keeps_its_prior_and_takes_its_options(module):
         opened(f"factory:{module}:whole", prior="normal")
 
 
-def test_options_are_keyword_arguments(module):
+def test_options_are_keyword_arguments(module, opened):
     assert opened(f"factory:{module}:sized", code_dim=5, a=1, b="x").generator.more == {
         "code_dim": 5,
         "a": 1,
@@ -215,7 +122,7 @@ def test_options_are_keyword_arguments(module):
         opened(f"factory:{module}:Generator", wdith=8)
 
 
-def test_weights_that_an_option_names_count(module, here):
+def test_weights_that_an_option_names_count(module, here, opened):
     name = f"factory:{module}:loaded"
     generator = opened(f"factory:{module}:Generator").generator
     torch.save(generator.state_dict(), here / "weights.pth")
@@ -249,11 +156,13 @@ def test_a_safetensors_file_is_identified_by_its_content_alone_and_a_recipe_not_
     assert gan_identity(Choice("dcgan", {"width": 8})) is None
 
 
-def test_a_submodule_of_a_package_is_found_without_importing_its_parents(here):
+def test_a_submodule_of_a_package_is_found_without_importing_its_parents(here, opened, factories):
     (here / "pack9").mkdir()
     (here / "pack9" / "__init__.py").write_text("from pack9.sizes import SIDE\n")
     (here / "pack9" / "sizes.py").write_text("SIDE = 4\n")
-    code = CODE.replace("4, 4)", "SIDE, SIDE)").replace("import torch\n", "import torch\nfrom . import SIDE\n", 1)
+    code = factories.replace("4, 4)", "SIDE, SIDE)").replace(
+        "import torch\n", "import torch\nfrom . import SIDE\n", 1
+    )
     (here / "pack9" / "gan.py").write_text(code)
     assert gan_file("factory:pack9.gan:Generator") == here / "pack9" / "gan.py"
     assert gan_file("factory:pack9:Generator") == here / "pack9" / "__init__.py"
@@ -276,7 +185,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_mistake_with_a_factory_is_one_line(module, fault):
+def test_each_mistake_with_a_factory_is_one_line(module, fault, opened):
     name, message = (text.replace("{m}", module) for text in FAULTS[fault])
     with pytest.raises(ContractError, match=message) as caught:
         opened(name)
@@ -291,165 +200,15 @@ def test_each_mistake_with_a_factory_is_one_line(module, fault):
         ("def make(:", "cannot be imported: SyntaxError"),
     ],
 )
-def test_a_module_that_cannot_be_imported_is_named_with_the_reason(here, code, message):
-    name = f"bad{next(numbers)}"
+def test_a_module_that_cannot_be_imported_is_named_with_the_reason(here, module, code, message, opened):
+    name = module.replace("mine", "bad")
     (here / f"{name}.py").write_text(code)
     with pytest.raises(ContractError, match=message):
         opened(f"factory:{name}:make")
 
 
-def test_a_name_that_another_module_has_is_refused(module, monkeypatch):
+def test_a_name_that_another_module_has_is_refused(module, monkeypatch, opened):
     monkeypatch.setitem(sys.modules, module, sys)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ContractError, match=f"another module is already called {module} .*; rename {module}.py"):
         opened(f"factory:{module}:make")
-
-
-# --------------------------------------------------------------------------------------------- archives
-
-
-class Net(nn.Module):
-    def __init__(self, dim=5):
-        super().__init__()
-        self.z_dim = dim
-        self.layers = nn.Sequential(nn.Linear(dim, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Unflatten(1, (1, 4, 4)))
-
-    def forward(self, codes):
-        return self.layers(codes)
-
-
-def network():
-    torch.manual_seed(0)
-    net = Net()
-    net(torch.randn(64, 5))  # so that the running statistics are not those of a new batch norm
-    return net.eval()
-
-
-def export(net, path, dynamic=True):
-    shapes = ({0: torch.export.Dim("batch")},) if dynamic else None
-    torch.export.save(torch.export.export(net, (torch.zeros(2, 5),), dynamic_shapes=shapes), path)
-
-
-WRITERS = {
-    "scripted.pt": lambda path: torch.jit.script(network()).save(path),
-    "traced.pth": lambda path: torch.jit.trace(network(), torch.zeros(2, 5)).save(path),
-    "scripted.ts": lambda path: torch.jit.script(network()).save(path),
-    "exported.pt2": lambda path: export(network(), path),
-}
-
-
-@pytest.mark.parametrize("file", WRITERS)
-def test_an_archive_makes_the_images_of_its_network(here, file):
-    WRITERS[file](here / file)
-    options = {"prior": "normal"} if file.startswith("scripted") else {"prior": "normal", "code_dim": 5}
-    gan = opened(f"checkpoint:{here / file}", **options)
-    assert gan.image_shape == (1, 4, 4)
-    assert gan.prior == Normal(5)
-    assert gan.provenance == {"file": file, "sha256": sha256(here / file), "options": options}
-    torch.testing.assert_close(decoded(gan, 7), network()(gan.prior.sample(7, torch.Generator().manual_seed(1))))
-
-
-@pytest.mark.parametrize("file", WRITERS)
-def test_an_archive_is_frozen_has_a_checksum_and_gives_gradients_of_codes(here, file):
-    WRITERS[file](here / file)
-    gan = opened(f"checkpoint:{here / file}", prior="normal", code_dim=5)
-    before = gan.checksum()
-    assert before == opened(f"checkpoint:{here / file}", prior="normal", code_dim=5).checksum()
-    codes = torch.randn(3, 5, generator=torch.Generator().manual_seed(2))
-    wanted, found = codes.clone().requires_grad_(), codes.clone().requires_grad_()
-    network().requires_grad_(False)(wanted).square().sum().backward()
-    gan.freeze().decode(found).square().sum().backward()
-    torch.testing.assert_close(found.grad, wanted.grad)
-    assert not any(p.requires_grad for p in gan.generator.parameters())
-    assert gan.checksum() == before
-    next(iter(gan.generator.parameters())).data.add_(1)
-    assert gan.checksum() != before
-
-
-@pytest.mark.parametrize(("function", "file"), [("archived", "scripted.pt"), ("exported", "exported.pt2")])
-def test_a_factory_may_return_what_an_archive_holds(module, here, function, file):
-    WRITERS[file](here / file)
-    gan = opened(f"factory:{module}:{function}", path=file, prior="normal", code_dim=5)
-    assert gan.checksum() == opened(f"checkpoint:{file}", prior="normal", code_dim=5).checksum()
-
-
-def test_an_evaluated_module_stays_in_eval_mode():
-    module = Evaluated(network())
-    assert not module.train().training
-    assert not any(part.training for part in module.modules())
-
-
-def train_mode(path):
-    torch.jit.trace(network().train(), torch.randn(6, 5), check_trace=False).save(path)
-
-
-ARCHIVE_FAULTS = {
-    "fixed batch": (
-        "fixed.pt2",
-        lambda path: export(network(), path, dynamic=False),
-        r"exported for batches of 2; export it with a dynamic batch dimension: dynamic_shapes=\(\{0: torch",
-    ),
-    "state dict": (
-        "weights.pth",
-        lambda path: torch.save(network().state_dict(), path),
-        "a pickle of torch.save, which is not supported; save the generator with torch.jit or torch.export, or build",
-    ),
-    "text": ("notes.pt", lambda path: path.write_text("hello"), "not a whole archive; expected one of TorchScript"),
-    "text named pt2": ("notes.pt2", lambda path: path.write_text("hello"), "expected one of torch.export"),
-    "kinds confused": ("a.pt2", WRITERS["scripted.pt"], "a TorchScript archive; expected one of torch.export"),
-    "kinds confused too": ("b.pt", WRITERS["exported.pt2"], "a torch.export archive; expected one of TorchScript"),
-    "missing": ("absent.pt", lambda path: None, "no such file"),
-    "batch norm in train mode": ("traced.pt", train_mode, "batch norm|batch_norm|more than 1 value per channel"),
-}
-
-
-@pytest.mark.parametrize("fault", ARCHIVE_FAULTS)
-def test_each_mistake_with_an_archive_is_one_line(here, fault, caplog):
-    file, write, message = ARCHIVE_FAULTS[fault]
-    write(here / file)
-    caplog.clear()
-    with pytest.raises((WeightsError, ContractError), match=message) as caught:
-        opened(f"checkpoint:{here / file}", prior="normal", code_dim=5)
-    assert "\n" not in str(caught.value)
-    assert file in str(caught.value)
-    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
-
-
-@pytest.mark.parametrize("file", ["scripted.pt", "exported.pt2"])
-@pytest.mark.parametrize("share", [0.1, 0.9])
-def test_a_truncated_archive_is_refused(here, file, share):
-    WRITERS[file](here / file)
-    content = (here / file).read_bytes()
-    (here / file).write_bytes(content[: int(share * len(content))])
-    with pytest.raises(WeightsError, match="not a whole archive"):
-        opened(f"checkpoint:{here / file}", prior="normal", code_dim=5)
-
-
-@pytest.mark.parametrize("file", ["scripted.pt", "exported.pt2"])
-def test_a_damaged_archive_is_one_line_and_logs_no_traceback(here, file, caplog):
-    import zipfile
-
-    WRITERS[file](here / file)
-    with zipfile.ZipFile(here / file) as old, zipfile.ZipFile(here / f"bad-{file}", "w") as new:
-        for name in old.namelist():
-            new.writestr(name, b"\x00" if name.endswith(("model.json", "data.pkl")) else old.read(name))
-    with pytest.raises(WeightsError, match=r"bad-.*: cannot be loaded: \w+Error") as caught:
-        opened(f"checkpoint:{here / f'bad-{file}'}", prior="normal", code_dim=5)
-    assert "\n" not in str(caught.value)
-    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
-    assert logging.root.manager.disable == logging.NOTSET
-
-
-def test_an_archive_takes_no_options_but_those_of_its_codes(here):
-    WRITERS["scripted.pt"](here / "a.pt")
-    with pytest.raises(UnknownName, match="unknown option 'width'; known: code_dim, prior"):
-        opened("checkpoint:a.pt", width=3)
-
-
-def test_codes_of_another_length_are_named(here):
-    torch.jit.trace(network(), torch.zeros(2, 5)).save(here / "a.pt")
-    with pytest.raises(
-        ContractError, match=r"the generator fails on codes \[4, 9\]: RuntimeError: .*shapes"
-    ) as caught:
-        opened("checkpoint:a.pt", prior="normal", code_dim=9)
-    assert "\n" not in str(caught.value)

@@ -28,15 +28,6 @@ def images() -> Images:
     return Images(torch.randint(0, 256, (64, 1, 28, 28), generator=torch.Generator().manual_seed(0)).byte())
 
 
-@pytest.fixture
-def one_thread():
-    """Small sums in one order, and no other work on the machine to wait for."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def run_of(steps: int) -> Run:
     return Run(Budget("short", 0, 0, 0, steps, 0, 0, 0, 600.0), 0)
 

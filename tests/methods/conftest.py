@@ -13,7 +13,7 @@ from bench.gans.training import train_gan
 from bench.loop import Run
 from bench.options import create
 
-BUDGET = Budget("tiny", 0, 0, 0, 150, 150, 60, 50, 600.0)
+BUDGET = Budget("tiny", 0, 0, 0, 150, 150, 60, 20, 600.0)
 
 
 @pytest.fixture(scope="session")
