@@ -19,20 +19,69 @@ THREADS = 8
 DEEP_MODES = ("I", "F")
 
 
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels, right and bottom not included."""
+
+Window = Callable[[Path, int, int], Box]
+"""Which box of an image is used, given its file, width and height; ValueError if the image does not fit."""
+
+
 @dataclass(frozen=True)
-class Decoder:
-    """Turns image files into pixels ``[channels, size, size]``.
+class CentreSquare:
+    """The largest central square."""
+
+    def __call__(self, path: Path, width: int, height: int) -> Box:
+        """Box of the square; an odd margin is one pixel wider on the right and at the bottom."""
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        return left, top, left + side, top + side
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same box of every image, for images that all have one size.
 
     Attributes:
-        size: side in pixels.
-        crop: "centre" cuts the largest central square and resizes it bilinearly (antialiased); "none" takes the
-            pixels as they are and demands ``size`` x ``size``.
-        channels: 1 for grey (ITU-R 601 luma), 3 for RGB.
+        width: width that every image must have, in pixels.
+        height: height that every image must have.
+        box: the box; None for the whole image.
+        demand: who demands that size, as an error says it.
     """
 
-    size: int
-    crop: Literal["centre", "none"]
+    width: int
+    height: int
+    box: Box | None = None
+    demand: str = "the original files have"
+
+    def __call__(self, path: Path, width: int, height: int) -> Box:
+        """The box. Raises ValueError for an image of another size."""
+        if (width, height) != (self.width, self.height):
+            raise ValueError(f"{width} x {height} pixels, but {self.demand} {self.width} x {self.height}")
+        return self.box or (0, 0, width, height)
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Turns image files into pixels ``[channels, height, width]``.
+
+    A part of the image is cut out, and resized bilinearly (antialiased) unless it has the wanted size already.
+
+    Attributes:
+        width: width of the result in pixels.
+        height: height of the result.
+        channels: 1 for grey (ITU-R 601 luma), 3 for RGB.
+        window: which box of an image is used. Its ``repr`` states the rule in full: caches are told apart by it.
+    """
+
+    width: int
+    height: int
     channels: Literal[1, 3]
+    window: Window
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the result."""
+        return self.channels, self.height, self.width
 
     def decode(self, path: Path) -> bytes:
         """Pixels of one file in C order, uint8. Orientation tags are obeyed, transparency is dropped.
@@ -47,14 +96,16 @@ class Decoder:
             if opened.mode.startswith(DEEP_MODES):
                 raise ValueError(f"pixels of mode {opened.mode} have no 8-bit range; convert the file")
             image = ImageOps.exif_transpose(opened).convert("L" if self.channels == 1 else "RGB")
-        if self.crop == "centre":
-            # Two steps: resize(box=...) would let the filter reach pixels outside of the square.
-            image = image.crop(_centre_square(*image.size))
-            image = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
-        elif image.size != (self.size, self.size):
-            width, height = image.size
-            raise ValueError(f"{width} x {height} pixels, but crop = 'none' demands {self.size} x {self.size}")
-        return np.asarray(image).reshape(self.size, self.size, self.channels).transpose(2, 0, 1).tobytes()
+        left, top, right, bottom = box = self.window(path, *image.size)
+        if not (0 <= left < right <= image.width and 0 <= top < bottom <= image.height):
+            raise ValueError(f"the box {box} lies outside of the {image.width} x {image.height} pixels")
+        if box != (0, 0, *image.size):
+            # Two steps: resize(box=...) would let the filter reach pixels outside of the box.
+            image = image.crop(box)
+        if image.size != (self.width, self.height):
+            image = image.resize((self.width, self.height), Image.Resampling.BILINEAR)
+        pixels = np.asarray(image).reshape(self.height, self.width, self.channels)
+        return pixels.transpose(2, 0, 1).tobytes()
 
     def attempt(self, path: Path) -> bytes | str:
         """The pixels of one file, or the reason why there are none."""
@@ -67,7 +118,7 @@ class Decoder:
 def write_pixels(
     target: Path, decoder: Decoder, paths: Sequence[Path], refuse: Callable[[int, str], None]
 ) -> list[int]:
-    """Decode files into one ``.npy`` file ``[N, channels, size, size]`` of uint8.
+    """Decode files into one ``.npy`` file ``[N, channels, height, width]`` of uint8.
 
     Args:
         target: the file to write.
@@ -78,10 +129,9 @@ def write_pixels(
     Returns:
         Indices of the files that were written, ascending.
     """
-    shape = (decoder.channels, decoder.size, decoder.size)
     kept = []
     with target.open("wb") as handle:
-        _write_header(handle, 0, shape)
+        _write_header(handle, 0, decoder.shape)
         for index, pixels in enumerate(_decoded(decoder, paths)):
             if isinstance(pixels, str):
                 refuse(index, pixels)
@@ -89,7 +139,7 @@ def write_pixels(
                 handle.write(pixels)
                 kept.append(index)
         handle.seek(0)
-        _write_header(handle, len(kept), shape)
+        _write_header(handle, len(kept), decoder.shape)
         handle.flush()
         os.fsync(handle.fileno())
     return kept
@@ -134,9 +184,3 @@ def _write_header(handle: IO[bytes], count: int, shape: Iterable[int]) -> None:
 
     # numpy pads the header so that its first axis may grow in place, which is how the final count gets in.
     npy.write_array_header_1_0(handle, {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)})
-
-
-def _centre_square(width: int, height: int) -> tuple[int, int, int, int]:
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return left, top, left + side, top + side

@@ -291,7 +291,7 @@ def test_memory_stays_bounded_while_decoding(tmp_path, monkeypatch):
 
     monkeypatch.setattr(decoding, "CHUNK", 10)
     monkeypatch.setattr(decoding.Decoder, "attempt", counted)
-    for pixels in decoding._decoded(decoding.Decoder(8, "none", 3), [root] * 60):
+    for pixels in decoding._decoded(decoding.Decoder(8, 8, 3, decoding.CentreSquare()), [root] * 60):
         assert len(pixels) == 192
         waiting -= 1
     assert most <= 10

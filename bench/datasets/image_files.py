@@ -1,0 +1,204 @@
+"""What every dataset of image files shares: decoded once into a memory-mapped cache, known by its files' stamps."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Dataset, Images
+from bench.datasets.decoding import Decoder, make_once, write_pixels
+from bench.datasets.layouts import SPLITS, Layout
+from bench.datasets.source import SPLIT_SEED, VAL_LIMIT, Source, to_images
+from bench.datasets.source import Split as Arrays
+from bench.errors import DataError
+from bench.files import digest, write_json
+from bench.settings import data_folder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NAMED_AT_MOST = 5
+
+
+@dataclass
+class ImageFiles(Source):
+    """Base of a dataset of image files: say which files there are, how they are laid out, and how one is decoded.
+
+    Nothing but ``read`` loads torch.
+    """
+
+    @property
+    @abstractmethod
+    def root(self) -> Path:
+        """The folder that holds the files.
+
+        Raises:
+            DataError: the data are not here.
+        """
+
+    @abstractmethod
+    def list_inputs(self) -> Sequence[str]:
+        """Names of all files that determine the content, relative to ``root``, in an order that is always the same.
+
+        Raises:
+            DataError: the data are not here.
+        """
+
+    @abstractmethod
+    def layout(self) -> Layout:
+        """Splits, classes and attributes; may read lists of the dataset, but opens no image.
+
+        Raises:
+            DataError: files that contradict each other, or too few.
+        """
+
+    @abstractmethod
+    def decoder(self) -> Decoder:
+        """What turns one file into pixels."""
+
+    @property
+    def title(self) -> str:
+        """Name of the loaded dataset."""
+        return self.registered_name
+
+    @property
+    def who(self) -> str:
+        """The dataset, as errors name it."""
+        return f"{self.registered_name} {self.root}"
+
+    def rules(self) -> dict[str, Any]:
+        """What else determines the content, JSON-able: all options, unless a subclass knows better."""
+        return {option.name: getattr(self, option.name) for option in dataclasses.fields(self)}
+
+    def skips_bad(self) -> bool:
+        """Whether a file that cannot be used is left out with a warning; otherwise it is an error."""
+        return False
+
+    def identity(self) -> str:
+        """Hash of names, sizes and modification times of the files, the rules, and the decoding library."""
+        from PIL import __version__ as pillow
+
+        root = str(self.root)
+        files = [(name, *self._stamp(root, name)) for name in self.list_inputs()]
+        rules = [self.rules(), repr(self.decoder()), SPLIT_SEED, VAL_LIMIT, f"Pillow {pillow}"]
+        return f"{self.registered_name}-{digest([files, rules])}"
+
+    def read(self) -> Dataset:
+        """Images ``[N, C, H, W]``, memory-mapped from the cache, which is made if need be.
+
+        Raises:
+            DataError: too few images, one that cannot be used, or a damaged cache.
+            StoreError: the cache cannot be written.
+        """
+        cache = self.cache()
+        facts = _read_facts(cache)
+        for text in self.remarks(facts, cache):
+            warnings.warn(f"{self.who}: {text}", stacklevel=3)
+        train, val, test = (_open_split(cache, split, facts) for split in SPLITS)
+        return Dataset(self.title, train, val, tuple(facts["classes"]), test=test)
+
+    def remarks(self, facts: Mapping[str, Any], cache: Path) -> list[str]:
+        """What a user should know about the content of a cache, as warnings; ``facts`` as ``_fill`` writes them."""
+        return [_summary(facts["skipped"], cache)] if facts["skipped"] else []
+
+    def cache(self) -> Path:
+        """The folder of decoded images, made if need be; without torch. Raises what ``read`` raises."""
+        identity = self.identity()
+        cache = data_folder() / f"{self.registered_name}-cache" / identity
+        make_once(cache, partial(self._fill, identity))
+        return cache
+
+    def _stamp(self, root: str, name: str) -> tuple[int, int]:
+        try:
+            stat = os.stat(f"{root}/{name}")  # noqa: PTH116 - a Path for each of a million files takes seconds
+        except OSError as error:
+            raise DataError(f"{self.who}: cannot read '{name}': {error.strerror or error}") from error
+        return stat.st_size, stat.st_mtime_ns
+
+    def _fill(self, identity: str, cache: Path) -> None:
+        layout = self.layout()
+        skipped: dict[str, str] = {}
+        for split in SPLITS:
+            skipped |= self._decode_split(cache, layout, split)
+        if self.identity() != identity:
+            raise DataError(f"{self.who}: changed while it was read; try again")
+        facts = {
+            "attributes": layout.attribute_names,
+            "classes": layout.classes,
+            "found": dict(layout.found),
+            "path": str(self.root),
+            "skipped": skipped,
+        }
+        write_json(cache / "facts.json", facts)
+
+    def _decode_split(self, cache: Path, layout: Layout, split: str) -> dict[str, str]:
+        import numpy as np
+
+        root, names = self.root, layout.names[split]
+        skipped: dict[str, str] = {}
+
+        def refuse(index: int, reason: str) -> None:
+            if not self.skips_bad():
+                hint = " it, or set on_bad = 'skip'" if _has_option(self, "on_bad") else " the file"
+                raise DataError(f"{self.who}: cannot use '{names[index]}': {reason}; mend{hint}")
+            skipped[names[index]] = reason
+
+        kept = write_pixels(cache / f"{split}.npy", self.decoder(), [root / name for name in names], refuse)
+        if not kept:
+            raise DataError(f"{self.who}: no usable image for '{split}': {_summary(skipped)}")
+        if layout.classes:
+            numbers = {name: number for number, name in enumerate(layout.classes)}
+            labels = np.array([numbers[layout.class_of(names[i])] for i in kept], np.int64)
+            np.save(cache / f"{split}-labels.npy", labels)
+        if layout.attribute_names:
+            np.save(cache / f"{split}-attributes.npy", layout.attributes[split][kept])
+        return skipped
+
+
+def _has_option(source: ImageFiles, name: str) -> bool:
+    return any(option.name == name for option in dataclasses.fields(source))
+
+
+def _open_split(cache: Path, split: str, facts: Mapping[str, Any]) -> Images:
+    labels = _map(cache / f"{split}-labels.npy") if facts["classes"] else None
+    attributes = _map(cache / f"{split}-attributes.npy") if facts["attributes"] else None
+    return to_images(Arrays(_map(cache / f"{split}.npy"), labels, attributes), facts["attributes"])
+
+
+def _map(path: Path) -> NDArray[Any]:
+    import numpy as np
+
+    try:
+        # Copy-on-write: torch wants writable memory, and nothing that is written reaches the file.
+        array: NDArray[Any] = np.load(path, mmap_mode="c")
+    except (OSError, ValueError) as error:
+        raise _damaged(path.parent, error) from error
+    return array
+
+
+def _read_facts(cache: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads((cache / "facts.json").read_text())
+    except (OSError, ValueError) as error:
+        raise _damaged(cache, error) from error
+    return facts
+
+
+def _damaged(cache: Path, error: Exception) -> DataError:
+    return DataError(f"{cache}: damaged cache of decoded images ({error}); delete this folder and try again")
+
+
+def _summary(skipped: Mapping[str, str], cache: Path | None = None) -> str:
+    named: Sequence[str] = [f"'{name}' ({reason})" for name, reason in list(skipped.items())[:NAMED_AT_MOST]]
+    more = len(skipped) - len(named)
+    rest = f" and {more} more" if more else ""
+    place = f"; all are listed in {cache / 'facts.json'}" if more and cache else ""
+    return f"{len(skipped)} images skipped: {', '.join(named)}{rest}{place}"
