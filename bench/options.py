@@ -17,7 +17,8 @@ from bench.registry import find, load
 def create(kind: str, name: str, options: Mapping[str, Any] | None = None, where: str = "") -> Any:
     """Import the class of ``name`` and build it with ``options``.
 
-    ``name:argument`` passes ``argument`` to the class's first field, as ``name@network`` passes ``network``.
+    ``name:argument`` passes ``argument`` to the class's first field. A metric's name may end in ``@network``, which
+    is passed to the field of that name: ``kid:500@inception``; its argument goes to the first other field.
 
     Raises:
         UnknownName: no such name, or no such option (with the nearest one).
@@ -25,8 +26,15 @@ def create(kind: str, name: str, options: Mapping[str, Any] | None = None, where
     """
     entry = find(kind, name, where)
     cls = load(kind, entry.name)
-    argument = name[len(entry.name) + 1 :] if len(name) > len(entry.name) else None
-    return build(cls, f"{kind} '{entry.name}'", options or {}, argument, where)
+    what, rest, given = f"{kind} '{entry.name}'", name[len(entry.name) :], dict(options or {})
+    if kind == "metric":
+        rest, at, network = rest.partition("@")
+        if at:
+            if "network" not in {field.name for field in dataclasses.fields(cls)}:
+                place = f"{where}: {what}" if where else what
+                raise BenchError(f"{place}: looks through no network, got '@{network}'")
+            given["network"] = network
+    return build(cls, what, given, rest[1:] if rest else None, where)
 
 
 def build(cls: type[Any], what: str, options: Mapping[str, Any], argument: str | None = None, where: str = "") -> Any:
@@ -35,9 +43,11 @@ def build(cls: type[Any], what: str, options: Mapping[str, Any], argument: str |
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
     given = dict(options)
     if argument is not None:
-        if not fields:
+        free = [name for name in fields if name not in given]
+        if not free:
             raise BenchError(f"{place}: takes no argument, got '{argument}'")
-        given[next(iter(fields))] = argument
+        first = next((name for name in free if name != "network"), free[0])
+        given[first] = _read(argument, _hint(cls, fields[first]))
     for key, value in given.items():
         if key not in fields:
             raise unknown("option", key, fields, place)
@@ -53,6 +63,11 @@ def build(cls: type[Any], what: str, options: Mapping[str, Any], argument: str |
         return cls(**given)
     except (TypeError, ValueError) as error:
         raise BenchError(f"{place}: {error}") from error
+
+
+def _read(argument: str, hint: Any) -> Any:
+    """An argument as the number that its field takes; the text itself if it is none."""
+    return int(argument) if hint is int and argument.isdecimal() else argument
 
 
 def _required(field: dataclasses.Field[Any]) -> bool:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from bench.contracts import Cell, Gan, Images, Record, Track
+from bench.contracts import Cell, Dataset, Gan, Images, Record, Track
 from bench.datasets.guard import forbid_test_split
 from bench.files import write_bytes
 from bench.inversion import Method, batch_size, check_untouched, checked_codes, open_method
@@ -21,6 +21,7 @@ from bench.keys import Keys, cell_facts
 from bench.loop import Run
 from bench.machine import environment, peak_memory, reset_peak_memory, synchronise, time_limit
 from bench.metrics.evaluation import Evaluation, evaluate, open_metrics
+from bench.reference import StoredReference
 from bench.store import Artefact
 from bench.train_stage import train
 from bench.workbench import Bench, load_data, open_run, seed_of
@@ -71,13 +72,29 @@ def _fit(bench: Bench, cell: Cell, keys: Keys, method: Method, run: Run) -> Arte
     return artefact
 
 
-def own_images(gan: Gan, cell: Cell, keys: Keys, device: str) -> tuple[Images, Tensor]:
-    """Images that the GAN made itself, exact (float32), and their codes; equal for every method of a GAN and seed."""
-    rng = torch.Generator(device).manual_seed(seed_of("own", cell))
+def own_images(bench: Bench, cell: Cell, gan: Gan) -> tuple[Images, Tensor]:
+    """Images that the GAN made itself, exact (float32), and their codes; equal for every method of a GAN and seed.
+
+    Those of a conditional GAN carry the labels or attributes that their codes ask for.
+    """
+    data = load_data(bench, cell)
+    rng = torch.Generator(bench.device).manual_seed(seed_of("own", cell))
     codes = gan.prior.sample(cell.budget.own_images, rng)
     with torch.no_grad():
         parts = [gan.decode(part).float() for part in codes.split(batch_size(gan))]
-    return Images(torch.cat(parts)), codes
+    return _told(torch.cat(parts), gan.prior.conditions_of(codes), data), codes
+
+
+def _told(images: Tensor, conditions: Tensor | None, data: Dataset) -> Images:
+    """Own images with what their codes asked for: labels or attributes, as the training images have them."""
+    if conditions is None:
+        return Images(images)
+    names, labels = data.train.attribute_names, data.train.labels
+    if labels is not None and bool((conditions.sum(1) == 1).all()) and conditions.shape[1] > int(labels.max()):
+        return Images(images, conditions.argmax(1))
+    if conditions.shape[1] == len(names):
+        return Images(images, None, conditions > 0.5, names)
+    return Images(images)
 
 
 def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -95,7 +112,7 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
     run.checkpoint = None
     method.bind(gan.view(method.base.capacity), run)
     test = load_data(bench, cell).test.first(cell.budget.test_images)
-    own, _ = own_images(gan, cell, keys, bench.device)
+    own, _ = own_images(bench, cell, gan)
     before, calls = gan.checksum(), gan.calls
     reset_peak_memory(bench.device)
     codes, seconds = {}, 0.0
@@ -137,15 +154,24 @@ def _invert(bench: Bench, method: Method, images: Images, what: str) -> Tensor:
 def measure(bench: Bench, cell: Cell, keys: Keys, view: Gan, codes: dict[str, Tensor]) -> dict[str, Evaluation]:
     """Decode the codes and score them, on test images and on the GAN's own; ``view`` is the GAN in their space."""
     test = load_data(bench, cell).test.first(cell.budget.test_images)
-    own, true_z = own_images(view.view("z"), cell, keys, bench.device)
+    source = view.view("z")
+    own, true_z = own_images(bench, cell, source)
     true_codes = view.translate(true_z)
+    reference = StoredReference(bench, cell, keys, source)
     results: dict[str, Evaluation] = {}
     tracks: list[tuple[Track, Images, Tensor | None]] = [("test", test, None), ("own", own, true_codes)]
     for track, images, truth in tracks:
         metrics = [m for m in open_metrics(cell.metrics) if track in m.tracks]
         bench.progress(f"measure {track} images", 0, 1, {})
         results[track] = evaluate(
-            view, images, codes[track], metrics, track=track, true_codes=truth, device=bench.device
+            view,
+            images,
+            codes[track],
+            metrics,
+            track=track,
+            true_codes=truth,
+            reference=reference,
+            device=bench.device,
         )
         bench.progress(f"measure {track} images", 1, 1, {})
     return results

@@ -35,13 +35,15 @@ class Bench:
 def seed_of(stage: str, cell: Cell) -> int:
     """63-bit seed of a stage: a hash of names, options and the cell's seed, so that it outlives changes of code.
 
-    Stages that cells share have the same seed in each: "train" and "own" depend on dataset and GAN, "fit" also on
-    the method without its refiners, "invert" on the whole method.
+    Stages that cells share have the same seed in each: "train", "own" and "sample" depend on dataset and GAN, "fit"
+    also on the method without its refiners, "invert" on the whole method.
     """
     method, *refiners = cell.method.name.split("+")
     options = dict(cell.method.options)
     base = {k: v for k, v in options.items() if k not in refiners}
-    extra = {"train": [], "own": [], "fit": [method, base], "invert": [cell.method.name, options]}[stage]
+    extra = {"train": [], "own": [], "sample": [], "fit": [method, base], "invert": [cell.method.name, options]}[
+        stage
+    ]
     data = [cell.dataset.name, dict(cell.dataset.options)]
     gan = [without_pick(cell.gan.name), dict(cell.gan.options)]
     return int(digest([stage, data, gan, extra, cell.seed]), 16) & (2**63 - 1)

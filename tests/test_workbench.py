@@ -21,8 +21,12 @@ def change(**parts) -> Cell:
 
 
 def test_stages_and_seeds_draw_apart():
-    seeds = {seed_of(stage, change(seed=seed)) for stage in ("train", "own", "fit", "invert") for seed in range(3)}
-    assert len(seeds) == 12
+    seeds = {
+        seed_of(stage, change(seed=seed))
+        for stage in ("train", "own", "sample", "fit", "invert")
+        for seed in range(3)
+    }
+    assert len(seeds) == 15
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
@@ -36,7 +40,7 @@ def test_a_seed_depends_on_names_and_options_alone():
     assert seed_of("train", CELL) == expected == 466272808353259934
 
 
-@pytest.mark.parametrize("stage", ["train", "own", "fit", "invert"])
+@pytest.mark.parametrize("stage", ["train", "own", "sample", "fit", "invert"])
 def test_the_dataset_and_the_gan_count_in_every_stage(stage):
     others = [
         change(dataset=Choice("digits", {"side": 32})),

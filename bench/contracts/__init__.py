@@ -7,7 +7,7 @@ and reports are read without loading it.
 from bench.contracts.gans import Gan, Prior
 from bench.contracts.images import Dataset, DatasetSource, FitData, Images, Shape
 from bench.contracts.methods import Capacity, Inverter, Refiner
-from bench.contracts.metrics import Embedding, FeatureNetwork, Metric, Pairs, Track
+from bench.contracts.metrics import Embedding, FeatureNetwork, Metric, Pairs, Side, Track
 from bench.contracts.runs import Budget, Cell, Choice, Record
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "Record",
     "Refiner",
     "Shape",
+    "Side",
     "Track",
 ]

@@ -35,6 +35,14 @@ class Prior(ABC):
     def project(self, z: Tensor) -> Tensor:
         """The nearest code in the support; the identity for unbounded priors."""
 
+    def noise_of(self, codes: Tensor) -> Tensor:
+        """Codes ``[B, dim]`` without the condition that they end in: here the codes themselves."""
+        return codes
+
+    def conditions_of(self, codes: Tensor) -> Tensor | None:
+        """What codes ``[B, dim]`` ask a conditional generator for, ``[B, y]``; None without conditions."""
+        return None
+
     def state(self) -> dict[str, Tensor]:
         """What the prior learnt from training images, as float32 tables; their numbers of rows may differ.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from bench.contracts.gans import Prior
 from bench.contracts.images import Images, Shape
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 Track = Literal["test", "own"]
 """Which images: real ones of the test split, or images that the GAN made itself and whose codes are known."""
+
+Side = Literal["target", "output", "midpoint", "train", "sample"]
+"""A set of images that a network looks at: what was inverted, what came out, the images of the midpoints between
+neighbouring codes, the training images, and images of codes drawn from the prior."""
 
 
 @dataclass
@@ -30,6 +35,8 @@ class Pairs:
         true_codes: ``[B, d]`` on the own track, else None.
         labels: ``[B]`` int64, or None.
         attributes: ``[B, A]`` bool, or None.
+        attribute_names: names of the columns of ``attributes``.
+        prior: distribution of the codes.
         embed: ``embed(network, "target" | "output")`` runs a feature network at most once a batch for all metrics.
     """
 
@@ -41,6 +48,8 @@ class Pairs:
     true_codes: Tensor | None
     labels: Tensor | None
     attributes: Tensor | None
+    attribute_names: tuple[str, ...]
+    prior: Prior
     embed: Callable[[FeatureNetwork, Literal["target", "output"]], Embedding]
 
 
@@ -61,6 +70,8 @@ class FeatureNetwork(ABC):
     """Names of the spatial maps that ``embed`` gives; empty if it gives none."""
     classes: ClassVar[int] = 0
     """How many classes its logits tell apart; 0 for a network that is no classifier."""
+    attributes: ClassVar[tuple[str, ...]] = ()
+    """Names of the attributes that its logits tell (positive: present), in order; empty for other networks."""
 
     def accepts(self, shape: Shape) -> str | None:
         """None, or the reason why the network cannot look at images of this shape."""
@@ -89,6 +100,7 @@ class Metric(ABC):
     Subclasses are dataclasses. ``update`` is called for each batch, ``compute`` once at the end.
     """
 
+    registered_name: ClassVar[str]
     name: str
     higher_is_better: ClassVar[bool]
     per_image: ClassVar[bool]
@@ -105,7 +117,7 @@ class Metric(ABC):
         return None
 
     def prepare(self, device: str) -> None:  # noqa: B027 - most metrics have nothing to load
-        """Load weights; called once before the first batch."""
+        """Forget earlier counts, load further weights; called before the first batch, with the network loaded."""
 
     @abstractmethod
     def update(self, pairs: Pairs) -> Tensor | None:

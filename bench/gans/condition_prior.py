@@ -54,6 +54,14 @@ class ConditionPrior(Prior):
         """The noise ``[B, z]`` and the conditions ``[B, y]`` of codes."""
         return codes[:, : self.noise.dim], codes[:, self.noise.dim :]
 
+    def noise_of(self, codes: Tensor) -> Tensor:
+        """The noise ``[B, z]`` of codes."""
+        return self.split(codes)[0]
+
+    def conditions_of(self, codes: Tensor) -> Tensor:
+        """The conditions ``[B, y]`` of codes."""
+        return self.split(codes)[1]
+
     def sample(self, count: int, rng: Generator) -> Tensor:
         """Draw ``[count, dim]`` codes on the generator's device."""
         z = self.noise.sample(count, rng)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +46,23 @@ def check_pairs(target: Tensor, output: Tensor) -> None:
         raise ContractError(f"expected two batches [B, C, H, W], got {tuple(target.shape)} and {tuple(output.shape)}")
 
 
+def check_features(first: Tensor, second: Tensor, smallest: int) -> None:
+    """Refuse anything but two sets of finite features ``[N, d]`` and ``[M, d]`` with enough of each.
+
+    Raises:
+        ContractError: says what was given, and how many it takes.
+    """
+    if first.dim() != 2 or second.dim() != 2 or first.shape[1] != second.shape[1]:
+        raise ContractError(
+            f"expected features [N, d] and [M, d], got {tuple(first.shape)} and {tuple(second.shape)}"
+        )
+    fewer = min(len(first), len(second))
+    if fewer < smallest:
+        raise ContractError(f"needs at least {smallest:,} samples a side, got {fewer:,}")
+    if not (torch.isfinite(first).all() and torch.isfinite(second).all()):
+        raise ContractError("features hold values that are not finite")
+
+
 def no_picture(images: Images) -> str | None:
     """The reason why a metric of pictures does not apply to these images, or None."""
     if not images.is_picture and images.shape[1:] == (1, 1):
@@ -58,9 +76,20 @@ def mean_summary(values: np.ndarray[Any, Any] | None) -> dict[str, float]:
     return {"value": float(np.mean(values)), "n": float(len(values))}
 
 
+def stated_name(metric: Metric, *but: str) -> str:
+    """Registered name, with the first option unless it has its default: ``kid:500``. Options ``but`` do not count."""
+    for option in dataclasses.fields(metric):  # type: ignore[arg-type]
+        if option.init and option.name not in but:
+            value = getattr(metric, option.name)
+            return metric.registered_name + ("" if value == option.default else f":{value}")
+    return metric.registered_name
+
+
 @dataclass
 class NetworkMetric(Metric):
     """A metric that looks through a feature network, which is part of its name: ``fid@inception``.
+
+    The evaluation loads one network for all metrics that look through it, and sets ``eye``.
 
     Attributes:
         network: registered name of the feature network.
@@ -68,23 +97,13 @@ class NetworkMetric(Metric):
 
     network: str
 
-    registered_name: ClassVar[str]
-
     def __post_init__(self) -> None:
         self.eye: FeatureNetwork = create("features", self.network)
-        self.name = f"{self.registered_name}@{self.network}"
+        self.name = f"{stated_name(self, 'network')}@{self.network}"
 
     def applies(self, images: Images) -> str | None:
         """Points and shapes that the network cannot look at give a reason."""
         return no_picture(images) or self.eye.accepts(images.shape)
-
-    def prepare(self, device: str) -> None:
-        """Load the network's weights.
-
-        Raises:
-            WeightsError: missing or altered; says how to get them.
-        """
-        self.eye.load(device)
 
     def protocol(self) -> dict[str, Any]:
         """Name, version, rounding, and the network's own protocol."""

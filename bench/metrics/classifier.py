@@ -1,113 +1,64 @@
-"""The domain network: a small classifier that a recipe trains on one dataset, and the file that it ships as."""
+"""Domain networks: classifiers of labels or attributes trained on one dataset, and the files that they ship as."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from bench.contracts import Dataset, Embedding, FitData, Images
+from bench.contracts import Dataset, FitData, Images
 from bench.errors import DataError, WeightsError
 from bench.files import digest, write_bytes
 from bench.loop import Run, Stateful
+from bench.metrics.attribute_classifier import AttributeClassifier, AttributeRecipe
+from bench.metrics.label_classifier import LabelClassifier, LabelRecipe
+from bench.metrics.recipes import DomainClassifier, Recipe
 
-WIDTHS = (24, 64, 64, 128)
-"""Channels after each convolution; 126k numbers in all for ten classes."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the classifier is trained: AdamW with a one-cycle rate on label-smoothed cross-entropy.
-
-    Attributes:
-        epochs: passes over as many images as the train split holds, drawn with replacement.
-        batch: images a step.
-        peak_rate: highest learning rate of the cycle (Smith & Topin 2018, "Super-convergence").
-        weight_decay: decoupled decay of AdamW.
-        smoothing: label smoothing.
-    """
-
-    epochs: int = 8
-    batch: int = 256
-    peak_rate: float = 6e-3
-    weight_decay: float = 2e-2
-    smoothing: float = 0.05
-
-    def steps(self, images: int) -> int:
-        """Training steps for a train split of this size; at least one."""
-        return max(1, self.epochs * images // self.batch)
+NETWORKS: dict[str, type[DomainClassifier]] = {c.kind: c for c in (LabelClassifier, AttributeClassifier)}
 
 
-class Classifier(nn.Module):
-    """Four 3x3 convolutions with batch norm, two max-poolings, a global mean and a linear layer.
-
-    Args:
-        channels: of the images.
-        classes: how many logits.
-    """
-
-    def __init__(self, channels: int, classes: int) -> None:
-        super().__init__()
-        first, second, third, last = WIDTHS
-        self.channels = channels
-        self.stages = nn.ModuleList(
-            [
-                nn.Sequential(*_convolution(channels, first)),
-                nn.Sequential(nn.MaxPool2d(2), *_convolution(first, second), *_convolution(second, third)),
-                nn.Sequential(nn.MaxPool2d(2), *_convolution(third, last)),
-            ]
-        )
-        self.head = nn.Linear(last, classes)
-
-    def forward(self, x: Tensor) -> Embedding:
-        """Look at images ``[B, C, H, W]`` in [-1, 1].
-
-        Returns:
-            features ``[B, 128]``: spatial mean of the last stage; maps: each stage's output after its ReLU;
-            logits ``[B, classes]``.
-        """
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        pooled = x.mean((2, 3))
-        return Embedding(pooled, tuple(maps), self.head(pooled))
-
-
-def _convolution(inputs: int, outputs: int) -> Iterator[nn.Module]:
-    yield nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-    yield nn.BatchNorm2d(outputs)
-    yield nn.ReLU()
-
-
-def train_classifier(data: FitData, run: Run, recipe: Recipe | None = None) -> Classifier:
-    """Train on ``data.train``; the result is in eval mode, its convolutions rounded to half precision as on disk.
+def recipe_kind(data: FitData) -> type[LabelRecipe] | type[AttributeRecipe]:
+    """The recipe for a dataset: of labels where it has them, else of attributes.
 
     Raises:
-        DataError: the dataset has no labels, or is no set of pictures.
+        DataError: it has neither.
     """
-    recipe = recipe or Recipe()
+    if data.train.labels is not None:
+        return LabelRecipe
+    if data.train.attributes is not None:
+        return AttributeRecipe
+    raise DataError(f"dataset '{data.name}': a classifier needs pictures with labels or attributes")
+
+
+def train_classifier(data: FitData, run: Run, recipe: Recipe | None = None) -> DomainClassifier:
+    """Train on ``data.train``; the result is in eval mode, its matrices rounded to half precision as on disk.
+
+    Args:
+        data: with what the recipe's network should tell.
+        run: seed, device and checkpoint.
+        recipe: None for the dataset's own, with its defaults.
+
+    Raises:
+        DataError: the dataset has no labels or attributes, or is no set of pictures.
+    """
+    recipe = recipe or recipe_kind(data)()
     train = data.train.to(run.device)
-    labels = _labels(data.name, train)
     run.reseed()
-    network = Classifier(train.shape[0], len(data.classes) or int(labels.max()) + 1)
+    network = recipe.build(data)
+    truth = network.truth(data.name, train)
     network.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = recipe.steps(len(train))
-    optimiser = torch.optim.AdamW(network.parameters(), recipe.peak_rate, weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.peak_rate, total_steps=steps)
+    optimiser, schedule = recipe.optimiser(network, steps)
     state: dict[str, Stateful] = {"network": network, "optimiser": optimiser, "schedule": schedule}
     for _ in run.loop(f"classifier on {data.name}", steps, state):
         rows = train.draw(recipe.batch, run.rng)
-        logits = network(train.floats(rows)).logits
-        loss = F.cross_entropy(logits, labels[rows], label_smoothing=recipe.smoothing)
+        x = train.floats(rows).contiguous(memory_format=torch.channels_last)
+        loss = recipe.loss(network(x).logits, truth[rows])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -117,13 +68,91 @@ def train_classifier(data: FitData, run: Run, recipe: Recipe | None = None) -> C
     return _as_stored(network)
 
 
-def _labels(name: str, images: Images) -> Tensor:
-    if images.labels is None or not images.is_picture:
-        raise DataError(f"dataset '{name}': a classifier needs labelled pictures")
-    return images.labels.long()
+@torch.no_grad()
+def classifier_scores(network: DomainClassifier, images: Images, batch: int = 500) -> dict[str, str]:
+    """How well a network tells what is known of images; see ``DomainClassifier.scores``.
+
+    Raises:
+        DataError: it is not known.
+    """
+    truth = network.truth("given", images).cpu()
+    device = next(network.parameters()).device
+    logits = [network(x.to(device)).logits.cpu() for _, x in images.batches(batch)]
+    return network.scores(torch.cat(logits), truth)
 
 
-def _as_stored(network: Classifier) -> Classifier:
+def accuracy(network: DomainClassifier, images: Images, batch: int = 500) -> float:
+    """Share of images whose label is told, or mean over attributes of the share where the attribute is; in [0, 1].
+
+    Raises:
+        DataError: no labels, or other attributes.
+    """
+    return float(classifier_scores(network, images, batch)["accuracy"])
+
+
+def save_classifier(
+    path: Path, network: DomainClassifier, data: Dataset, seed: int, recipe: Recipe | None = None
+) -> dict[str, str]:
+    """Write the network as safetensors with what is known of it; returns the metadata.
+
+    The metadata hold the recipe, seed, dataset name and checksum, scores on val and test (for attributes also one by
+    one), and what is needed to build the network: channels and classes, or image shape and attribute names.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    recipe = recipe or recipe_kind(data)()
+    metadata = {
+        "network": network.kind,
+        "recipe": json.dumps(dataclasses.asdict(recipe), sort_keys=True),
+        "seed": str(seed),
+        "dataset": data.name,
+        "dataset_checksum": digest([split.checksum for split in (data.train, data.val, data.test)]),
+        **network.facts(),
+        **{f"val_{what}": score for what, score in classifier_scores(network, data.val).items()},
+        **{f"test_{what}": score for what, score in classifier_scores(network, data.test).items()},
+    }
+    tensors = {name: _half(tensor).cpu().contiguous() for name, tensor in network.state_dict().items()}
+    write_bytes(path, save(tensors, metadata))
+    return metadata
+
+
+def classifier_metadata(path: Path) -> dict[str, str]:
+    """What ``save_classifier`` noted about a network. Without torch.
+
+    Raises:
+        WeightsError: not a readable safetensors file.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"weights {path}: {error}") from error
+
+
+def load_classifier(path: Path) -> DomainClassifier:
+    """Read a network that ``save_classifier`` wrote; eval mode, on the CPU.
+
+    Raises:
+        WeightsError: unreadable, or the weights of another architecture: tensors missing, left over, or of another
+            shape.
+    """
+    metadata = classifier_metadata(path)
+    try:
+        with torch.device("meta"):
+            network = NETWORKS[metadata.get("network", LabelClassifier.kind)].rebuild(metadata)
+        with safe_open(path, framework="pt") as file:
+            state = {name: _single(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+        network.load_state_dict(state, assign=True)
+    except (KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
+        raise WeightsError(
+            f"weights {path}: not a classifier of this suite ({str(error).splitlines()[0]})"
+        ) from error
+    network.to(memory_format=torch.channels_last)
+    return network.eval().requires_grad_(False)
+
+
+def _as_stored(network: DomainClassifier) -> DomainClassifier:
     with torch.no_grad():
         for tensor in network.parameters():
             tensor.copy_(_half(tensor).float())
@@ -137,77 +166,3 @@ def _half(tensor: Tensor) -> Tensor:
 
 def _single(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.dtype == torch.half else tensor
-
-
-@torch.no_grad()
-def accuracy(network: Classifier, images: Images, batch: int = 500) -> float:
-    """Share of images whose highest logit is at their label, in [0, 1].
-
-    Raises:
-        DataError: no labels.
-    """
-    labels = _labels("given", images)
-    device = network.head.weight.device
-    right = 0
-    for rows, x in images.batches(batch):
-        right += int((network(x.to(device)).logits.argmax(1).cpu() == labels[rows].cpu()).sum())
-    return right / len(images)
-
-
-def save_classifier(
-    path: Path, network: Classifier, data: Dataset, seed: int, recipe: Recipe | None = None
-) -> dict[str, str]:
-    """Write the network as safetensors with what is known of it; returns the metadata.
-
-    The metadata hold the recipe, seed, dataset name and checksum, accuracy on val and test, channels and classes.
-
-    Raises:
-        StoreError: the file cannot be written.
-    """
-    metadata = {
-        "recipe": json.dumps(dataclasses.asdict(recipe or Recipe()), sort_keys=True),
-        "seed": str(seed),
-        "dataset": data.name,
-        "dataset_checksum": digest([split.checksum for split in (data.train, data.val, data.test)]),
-        "classes": str(network.head.out_features),
-        "channels": str(network.channels),
-        "val_accuracy": f"{accuracy(network, data.val):.4f}",
-        "test_accuracy": f"{accuracy(network, data.test):.4f}",
-    }
-    tensors = {name: _half(tensor).cpu().contiguous() for name, tensor in network.state_dict().items()}
-    write_bytes(path, save(tensors, metadata))
-    return metadata
-
-
-def classifier_metadata(path: Path) -> dict[str, str]:
-    """What ``save_classifier`` noted about a network.
-
-    Raises:
-        WeightsError: not a readable safetensors file.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"weights {path}: {error}") from error
-
-
-def load_classifier(path: Path) -> Classifier:
-    """Read a network that ``save_classifier`` wrote; eval mode, on the CPU.
-
-    Raises:
-        WeightsError: unreadable, or the weights of another architecture.
-    """
-    metadata = classifier_metadata(path)
-    try:
-        with torch.device("meta"):
-            network = Classifier(int(metadata["channels"]), int(metadata["classes"]))
-        with safe_open(path, framework="pt") as file:
-            state = {name: _single(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-        network.load_state_dict(state, assign=True)
-    except (KeyError, RuntimeError, SafetensorError) as error:
-        raise WeightsError(
-            f"weights {path}: not a classifier of this suite ({str(error).splitlines()[0]})"
-        ) from error
-    network.to(memory_format=torch.channels_last)
-    return network.eval().requires_grad_(False)

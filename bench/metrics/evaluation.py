@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from torch import Tensor
 from bench.contracts import Embedding, FeatureNetwork, Gan, Images, Metric, Pairs, Shape, Track
 from bench.errors import BenchError, ContractError, NotApplicable
 from bench.metrics.base import check_range, no_picture, to_u8
+from bench.metrics.gathering import Gathering, share_networks
+from bench.metrics.sets import Reference
 from bench.options import create
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 BATCH_VALUES = 2**21
 """Pixel values a batch: 42 images of 3x128x128, whose VGG-16 maps take about 1 GB."""
 LARGEST_BATCH = 250
+BLACK, MID_GREY, WHITE = 64, 127, 192
+"""Levels of 256 that give away a generator in [0, 1]: targets go below the first, outputs only from the second up to
+the third and above."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,23 @@ class _Collected:
     wanted: int
     target: list[Tensor] = field(default_factory=list)
     output: list[Tensor] = field(default_factory=list)
+    darkest: list[int] = field(default_factory=lambda: [255, 255])
+    brightest: int = 0
 
-    def keep_gallery(self, pairs: Pairs) -> None:
+    def check_floor(self) -> None:
+        """Refuse outputs that span the upper half of the range while targets are black: a range of [0, 1]."""
+        target, output = self.darkest
+        if target < BLACK and output >= MID_GREY and self.brightest >= WHITE:
+            raise ContractError(
+                "decoded codes: no pixel of any image is below 0, while targets are black; the generator seems to "
+                "give [0, 1], expected [-1, 1]"
+            )
+
+    def look(self, pairs: Pairs) -> None:
+        """Note the extreme pixels, and keep the first pairs for pictures."""
+        for side, levels in enumerate((pairs.target_u8, pairs.output_u8)):
+            self.darkest[side] = min(self.darkest[side], int(levels.min()))
+        self.brightest = max(self.brightest, int(pairs.output_u8.max()))
         missing = self.wanted - sum(len(part) for part in self.target)
         if missing > 0:
             self.target.append(pairs.target_u8[:missing].cpu())
@@ -86,6 +107,7 @@ def evaluate(
     *,
     track: Track,
     true_codes: Tensor | None = None,
+    reference: Reference | None = None,
     device: str,
     batch: int | None = None,
     gallery: int = 16,
@@ -101,19 +123,22 @@ def evaluate(
         metrics: from ``open_metrics``.
         track: "test" for a dataset's images, "own" for images of the GAN itself.
         true_codes: ``[N, d]``, for the own track.
+        reference: training images and samples of the GAN; metrics that need them are skipped without it.
         device: where to compute.
         batch: images a batch; None chooses by their size.
         gallery: how many pairs to keep for pictures.
 
     Raises:
         ContractError: codes of the wrong number or not finite; outputs that are of another shape, not finite or not
-            in [-1, 1]; a metric that breaks its contract.
+            in [-1, 1], or that lie in [0, 1] while the targets do not; a metric that breaks its contract.
         WeightsError: weights of a feature network are missing or altered.
     """
     _check_inputs(images, codes, true_codes)
     active, skipped = _choose(metrics, images, track)
+    share_networks(active, device)
     for metric in active:
         metric.prepare(device)
+    sets = Gathering.of(active, len(images), reference)
     columns = {m.name: np.empty(len(images)) for m in active if m.per_image}
     found = _Collected(columns, 0 if no_picture(images) else gallery)
     for rows, target in images.batches(batch or batch_size(images.shape)):
@@ -121,7 +146,10 @@ def evaluate(
         pairs = _pairs(gan, images, rows, target.to(device), codes[rows].to(device), truth)
         for metric in active:
             _collect(metric, pairs, rows, columns)
-        found.keep_gallery(pairs)
+        sets.add(pairs, partial(_midpoints, gan, codes, rows, device))
+        found.look(pairs)
+    if not no_picture(images):
+        found.check_floor()
     summaries = _summarise(active, found, skipped)
     return Evaluation(
         summaries,
@@ -182,7 +210,27 @@ def _pairs(gan: Gan, images: Images, rows: slice, target: Tensor, codes: Tensor,
 
     labels = None if images.labels is None else images.labels[rows].to(target.device)
     attributes = None if images.attributes is None else images.attributes[rows].to(target.device)
-    return Pairs(target, output, sides["target"], sides["output"], codes, true_codes, labels, attributes, embed)
+    return Pairs(
+        target,
+        output,
+        sides["target"],
+        sides["output"],
+        codes,
+        true_codes,
+        labels,
+        attributes,
+        images.attribute_names,
+        gan.prior,
+        embed,
+    )
+
+
+def _midpoints(gan: Gan, codes: Tensor, rows: slice, device: str) -> Tensor:
+    """Images ``[B, C, H, W]`` uint8 halfway between each code and the next; the last one meets the first."""
+    following = torch.cat([codes[rows.start + 1 : rows.stop + 1], codes[:1]])[: rows.stop - rows.start]
+    output = gan.decode((codes[rows] + following).to(device) / 2)
+    check_range(output, "decoded midpoints of codes")
+    return to_u8(output)
 
 
 def _collect(metric: Metric, pairs: Pairs, rows: slice, columns: dict[str, np.ndarray[Any, Any]]) -> None:

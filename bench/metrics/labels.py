@@ -44,8 +44,7 @@ class LabelAccuracy(NetworkMetric):
         return super().applies(images)
 
     def prepare(self, device: str) -> None:
-        """Load the classifier and forget earlier counts."""
-        super().prepare(device)
+        """Forget earlier counts."""
         self._targets_right = 0
 
     def update(self, pairs: Pairs) -> Tensor:

@@ -1,7 +1,8 @@
-"""Metrics of the own track: images that the GAN made itself, whose true code is known."""
+"""Metrics of codes: of the own track, whose true codes are known, and of how likely codes are under the prior."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ class CodeMse(Metric):
         true = pairs.true_codes
         if true is None or true.shape != pairs.codes.shape:
             got = None if true is None else tuple(true.shape)
-            raise ContractError(f"code_mse: codes are {tuple(pairs.codes.shape)}, true codes {got}")
+            raise ContractError(f"{self.name}: codes are {tuple(pairs.codes.shape)}, true codes {got}")
         return (pairs.codes - true).double().square().mean(1)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
@@ -81,3 +82,58 @@ class RecoveryError(Metric):
         """Mean over images, and the share that was recovered."""
         assert values is not None
         return {**mean_summary(values), "recovered": float(np.mean(values < RECOVERED))}
+
+
+@metric("latent_error")
+@dataclass
+class LatentError(CodeMse):
+    """Le of icgan (section 5.3): squared error per coordinate of z alone, without the condition that a code ends in.
+
+    Of a GAN without conditions it is ``code_mse``.
+    """
+
+    name = "latent_error"
+
+    def protocol(self) -> dict[str, Any]:
+        """Adds which coordinates count."""
+        return {**super().protocol(), "coordinates": "those of the noise z, not of the condition y"}
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """One value an image; raises what ``CodeMse.update`` raises."""
+        noise = pairs.prior.noise_of
+        true = None if pairs.true_codes is None else noise(pairs.true_codes)
+        return super().update(dataclasses.replace(pairs, codes=noise(pairs.codes), true_codes=true))
+
+
+@metric("log_prob")
+@dataclass
+class LogProb(Metric):
+    """log P(z): log density of the found code under the GAN's prior, in nats (creswell, section VI-B).
+
+    Averaged over the codes inside the prior's support; "outside" counts the others, whose density is 0.
+    """
+
+    name = "log_prob"
+    higher_is_better = True
+    per_image = True
+    unit = "nats"
+
+    def protocol(self) -> dict[str, Any]:
+        """Name, version, unit and aggregation."""
+        return {
+            "metric": self.name,
+            "version": 1,
+            "unit": "nats, summed over coordinates",
+            "aggregation": "mean over codes inside the support; those outside are counted apart",
+        }
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """One value an image, -inf outside the support."""
+        return pairs.prior.log_prob(pairs.codes).double()
+
+    def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+        """Mean inside the support, -inf if nothing is, and how many codes are outside."""
+        assert values is not None
+        inside = values[np.isfinite(values)]
+        value = float(inside.mean()) if len(inside) else float("-inf")
+        return {"value": value, "n": float(len(values)), "outside": float(len(values) - len(inside))}

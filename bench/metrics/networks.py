@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 from bench.contracts import Embedding, FeatureNetwork, Shape
 from bench.errors import WeightsError
-from bench.metrics.classifier import Classifier, load_classifier
 from bench.metrics.weights import NETWORKS, WeightsFile
 from bench.registry import features
 
@@ -53,7 +52,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
-class _Pinned(FeatureNetwork):
+class PinnedNetwork(FeatureNetwork):
     """A network whose weights file is pinned in ``bench.metrics.weights``."""
 
     @property
@@ -69,7 +68,7 @@ class _Pinned(FeatureNetwork):
         return {"name": self.name, "weights_sha256": self.file.sha256, "dtype": "float32", "tf32": False, **how}
 
 
-class _ImageNetTrunk(_Pinned):
+class _ImageNetTrunk(PinnedNetwork):
     """The convolutions of a torchvision classifier, tapped as LPIPS does (Zhang et al. 2018, section 3)."""
 
     taps: ClassVar[tuple[int, ...]]
@@ -156,7 +155,7 @@ class Vgg(_ImageNetTrunk):
 
 @features("inception")
 @dataclass
-class Inception(_Pinned):
+class Inception(PinnedNetwork):
     """Inception of the original FID code (torch-fidelity's port), 2048 features after the last pooling."""
 
     name = "inception"
@@ -189,49 +188,3 @@ class Inception(_Pinned):
         with full_precision():
             (pooled,) = self.network(as_rgb(images_u8).contiguous())
         return Embedding(pooled)
-
-
-class _DomainNetwork(_Pinned):
-    """A classifier that ``train_classifier`` trained on one dataset and ``save_classifier`` wrote."""
-
-    shape: ClassVar[Shape]
-    layers = ("stage1", "stage2", "stage3")
-
-    def accepts(self, shape: Shape) -> str | None:
-        """Images of the dataset's own shape alone."""
-        if shape == self.shape:
-            return None
-        return f"{self.name} looks at {_size(self.shape)} images, these are {_size(shape)}"
-
-    def protocol(self) -> dict[str, Any]:
-        """Layers and checksum; the weights file holds its recipe, seed, dataset and accuracy."""
-        return self._protocol(
-            layers=list(self.layers), feature="spatial mean of stage3", resize="none", normalise="[-1, 1]"
-        )
-
-    def load(self, device: str) -> None:
-        """Read the weights; see ``FeatureNetwork.load``."""
-        self.network: Classifier = load_classifier(self.file.find()).to(device)
-
-    @torch.no_grad()
-    def embed(self, images_u8: Tensor) -> Embedding:
-        """Features ``[B, 128]``, three maps, and logits."""
-        x = images_u8.float().div(127.5).sub(1.0)
-        with full_precision():
-            embedding: Embedding = self.network(x)
-        return embedding
-
-
-def _size(shape: Shape) -> str:
-    channels, height, width = shape
-    return f"{height}x{width}x{channels}"
-
-
-@features("fashion-mnist-cnn")
-@dataclass
-class FashionMnistCnn(_DomainNetwork):
-    """Small classifier of Fashion-MNIST, trained by this suite and shipped with it; 28x28 grey images."""
-
-    name = "fashion-mnist-cnn"
-    shape = (1, 28, 28)
-    classes = 10

@@ -62,7 +62,15 @@ def read_heads(network: str, device: str) -> list[Tensor]:
 @metric("lpips")
 @dataclass
 class Lpips(NetworkMetric):
-    """Perceptual distance: LPIPS v0.1 through alex and vgg; other networks weight all channels equally."""
+    """Perceptual distance: LPIPS v0.1 through alex and vgg; other networks weight all channels equally.
+
+    Formula: sum over layers of the mean over places of Σ w (x̂ - ŷ)², x̂ and ŷ scaled to unit length over channels
+    (Zhang et al. 2018, eq. 1).
+    Range: 0 for equal images. Values through different networks cannot be compared.
+    Traps: images in [0, 1] where [-1, 1] is expected give .022 in place of .085; AlexNet needs sides of 31 pixels, so
+    that smaller sides than 64 are enlarged; the package loads a weights file without any matching key.
+    Checked against: the lpips package with the same weights.
+    """
 
     network: str = DEFAULT_NETWORK["lpips"]
 
@@ -82,12 +90,11 @@ class Lpips(NetworkMetric):
         return super().applies(images)
 
     def prepare(self, device: str) -> None:
-        """Load the network and, for an LPIPS trunk, the learned weights of its channels.
+        """For an LPIPS trunk, load the learned weights of its channels.
 
         Raises:
             WeightsError: missing or altered; says how to get them.
         """
-        super().prepare(device)
         self._heads = read_heads(self.network, device) if self.network in LPIPS_HEADS else None
 
     def update(self, pairs: Pairs) -> Tensor:

@@ -59,30 +59,42 @@ def ssim(target: Tensor, output: Tensor) -> Tensor:
     check_pairs(target, output)
     if min(target.shape[2:]) < WINDOW:
         raise ContractError(f"SSIM needs sides of at least {WINDOW} pixels, got {tuple(target.shape[2:])}")
-    mean_x, mean_y, products, squares = blur(_moments(target, output)).unbind(2)
-    mean_product, mean_squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
-    covariance, variances = products - mean_product, squares - mean_squares
-    offset = LEVELS * (mean_x + mean_y) + 2 * HALF**2 + C1  # undoes the shift of x and y by HALF
-    luminance = (2 * mean_product + offset) / (mean_squares + offset)
-    structure = (2 * covariance + C2) / (variances + C2)
-    similarity = (luminance * structure).flatten(0, 1).mean(0)
+    luminance, structure = similarities(levels(target, output))
+    similarity = luminance.mul_(structure).flatten(0, 1).mean(0)
     return similarity.view(target.shape[:2]).mean(1, dtype=torch.float64)
 
 
-def _moments(target: Tensor, output: Tensor) -> Tensor:
-    """x, y, x·y and x² + y² of two batches ``[B, C, H, W]``, as ``[H, W, 4, B·C]`` float32; levels lie around 0.
+def levels(target: Tensor, output: Tensor) -> Tensor:
+    """Two uint8 batches ``[B, C, H, W]`` as ``[H, W, 4, B·C]`` float32: levels around 0, and room for two more maps.
 
     Variances do not depend on a shift, and small values keep E[x²] - E[x]² exact enough in float32. With the batch
     last, the window is applied by few large matrix products.
     """
     batch, channels, height, width = target.shape
     maps = torch.empty(height, width, 4, batch * channels, device=target.device)
+    for position, images in enumerate((target, output)):
+        torch.sub(images.flatten(0, 1).permute(1, 2, 0).contiguous(), HALF, out=maps[:, :, position])
+    return maps
+
+
+def similarities(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Luminance, and contrast times structure, wherever the window fits (Wang et al. 2004, eq. 6, 9 and 10).
+
+    Args:
+        maps: from ``levels``; x·y and x² + y² are written into its free places.
+
+    Returns:
+        Two maps ``[H - 10, W - 10, B·C]``.
+    """
     x, y, products, squares = maps.unbind(2)
-    for levels, images in ((x, target), (y, output)):
-        torch.sub(images.flatten(0, 1).permute(1, 2, 0).contiguous(), HALF, out=levels)
     torch.mul(x, y, out=products)
     torch.mul(x, x, out=squares).addcmul_(y, y)
-    return maps
+    mean_x, mean_y, products, squares = blur(maps).unbind(2)
+    mean_product, mean_squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
+    covariance, variances = products - mean_product, squares - mean_squares
+    offset = LEVELS * (mean_x + mean_y) + 2 * HALF**2 + C1  # undoes the shift of x and y by HALF
+    luminance = (2 * mean_product + offset) / (mean_squares + offset)
+    return luminance, (2 * covariance + C2) / (variances + C2)
 
 
 def blur(maps: Tensor) -> Tensor:
@@ -133,7 +145,12 @@ class PixelMetric(Metric):
 @metric("mse")
 @dataclass
 class Mse(PixelMetric):
-    """Mean squared error of rounded pixels, in squared units of [-1, 1]."""
+    """Mean squared error of rounded pixels, in squared units of [-1, 1].
+
+    Formula: mean over pixels and channels of (x - y)², with x and y in [-1, 1].
+    Range: 0 to 4; one of 256 levels is 2/255, so that one level everywhere is 6.2e-5. In [0, 1] it is a quarter.
+    Checked against: numpy on the same arrays.
+    """
 
     name = "mse"
     higher_is_better = False
@@ -146,7 +163,12 @@ class Mse(PixelMetric):
 @metric("mae")
 @dataclass
 class Mae(PixelMetric):
-    """Mean absolute error of rounded pixels, in units of [-1, 1]."""
+    """Mean absolute error of rounded pixels, in units of [-1, 1]: the MAE of invgan's Table 1.
+
+    Formula: mean over pixels and channels of |x - y|, with x and y in [-1, 1].
+    Range: 0 to 2. In [0, 1] it is half of this.
+    Checked against: numpy on the same arrays.
+    """
 
     name = "mae"
     higher_is_better = False
@@ -159,7 +181,18 @@ class Mae(PixelMetric):
 @metric("psnr")
 @dataclass
 class Psnr(PixelMetric):
-    """Peak signal-to-noise ratio in dB, averaged over the images that are not identical to their target."""
+    """Peak signal-to-noise ratio in dB, averaged over the images that are not identical to their target.
+
+    Formula: 10 log10(255² / MSE) of each image, MSE in squared levels of 256, over all pixels and channels.
+    Range: from 0 dB for opposite images upwards; one level everywhere is 48.1 dB. Identical images are infinite: they
+    are counted as "identical" and left out of the mean.
+    Averaging: decibels of images, not the MSE of the set: MSEs of 1e-4 and 1e-2 give 30.0 dB, but 22.97 dB for their
+    mean.
+    Traps: on [-1, 1] the peak-to-peak range is 2 and its square 4; 10 log10(2 / MSE) is 3.01 dB too low. Truncating
+    in place of rounding costs up to 0.6 dB. Outputs in [0, 1] or [0, 255] are refused, not scored.
+    Checked against: scikit-image (peak_signal_noise_ratio) on real and random images, grey and colour; its camera
+    image with noise gives 22.409353 dB.
+    """
 
     name = "psnr"
     higher_is_better = True
@@ -185,7 +218,16 @@ class Psnr(PixelMetric):
 @metric("ssim")
 @dataclass
 class Ssim(PixelMetric):
-    """Structural similarity with the gaussian window of Wang et al. 2004."""
+    """Structural similarity with the gaussian window of Wang et al. 2004.
+
+    Formula: mean over the image of (2 μx μy + C1)(2 σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)) (eq. 13).
+    Range: -1 to 1; equal images are 1.
+    Traps: implementations differ in window, border and covariance: padding in place of cropping turns .837 into .951
+    on a 28 x 28 digit.
+    Checked against: scikit-image (structural_similarity with gaussian_weights=True, sigma=1.5,
+    use_sample_covariance=False, data_range=255) at odd sizes, on constant images, grey and colour; IPOL's .358 for
+    the camera image.
+    """
 
     name = "ssim"
     higher_is_better = True

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from bench.errors import WeightsError
 from bench.files import sha256
-from bench.settings import data_folder, shipped_folder
+from bench.settings import data_folder, home, shipped_folder
 
-DEFAULT_NETWORK = {"lpips": "alex", "fid": "inception", "label_accuracy": "fashion-mnist-cnn"}
+DEFAULT_NETWORK = {
+    "lpips": "alex",
+    **dict.fromkeys(("fid", "kid", "precision", "recall", "density", "coverage"), "inception"),
+    **dict.fromkeys(("rand_fid", "rand_rec_fid", "ts_rec_fid", "int_ts_fid"), "inception"),
+    **dict.fromkeys(("inception_score", "rand_is"), "inception"),
+    "label_accuracy": "fashion-mnist-cnn",
+    **dict.fromkeys(("fac", "anet_accuracy", "anet_f1", "map"), "drawn-faces-cnn"),
+}
 """The network that a metric looks through when its name says none."""
 
 
@@ -36,7 +44,16 @@ def _lpips_heads() -> tuple[Path, ...]:
     return (Path(spec.origin).parent / "weights" / "v0.1",) if spec and spec.origin else ()
 
 
-_PLACES = {"downloaded": _downloaded, "shipped": _shipped, "lpips package": _lpips_heads}
+def classifiers_folder() -> Path:
+    """Where the classifiers that ``ganinv train-classifier`` trains on this machine lie."""
+    return home() / "models"
+
+
+def _trained() -> tuple[Path, ...]:
+    return (classifiers_folder(),)
+
+
+_PLACES = {"downloaded": _downloaded, "shipped": _shipped, "lpips package": _lpips_heads, "trained": _trained}
 
 
 @dataclass(frozen=True)
@@ -46,7 +63,7 @@ class WeightsFile:
     Attributes:
         file: its name.
         sha256: checksum of the whole file (hex).
-        where: which places are searched: "downloaded", "shipped" or "lpips package".
+        where: which places are searched: "downloaded", "shipped", "lpips package" or "trained".
         get: how to obtain it, for the error message.
     """
 
@@ -123,7 +140,20 @@ FASHION_MNIST_CNN = WeightsFile(
     _FROM_CHECKOUT,
 )
 
-NETWORKS = {"inception": INCEPTION, "alex": ALEX, "vgg": VGG, "fashion-mnist-cnn": FASHION_MNIST_CNN}
+DRAWN_FACES_CNN = WeightsFile(
+    "drawn-faces-cnn.safetensors",
+    "",
+    "shipped",
+    _FROM_CHECKOUT,
+)
+
+NETWORKS = {
+    "inception": INCEPTION,
+    "alex": ALEX,
+    "vgg": VGG,
+    "fashion-mnist-cnn": FASHION_MNIST_CNN,
+    "drawn-faces-cnn": DRAWN_FACES_CNN,
+}
 """File of each feature network."""
 
 LPIPS_HEADS = {
@@ -143,16 +173,39 @@ LPIPS_HEADS = {
 """Linear heads of LPIPS v0.1, by trunk."""
 
 
+TRAINED = "trained"
+"""The feature network ``trained:DATASET``."""
+
+
+def classifier_file(dataset: str) -> str:
+    """Name of the weights file of a dataset's classifier; characters that a file name may lack become "-"."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', dataset)}-cnn.safetensors"
+
+
+def trained_weights(dataset: str) -> WeightsFile:
+    """The classifier of a dataset that was trained on this machine; its checksum is the found file's, "" if none."""
+    name = classifier_file(dataset)
+    path = classifiers_folder() / name
+    found = ""
+    if path.is_file():
+        stat = path.stat()
+        found = _checksum(path, stat.st_mtime_ns, stat.st_size)
+    return WeightsFile(name, found, "trained", f"train it: ganinv train-classifier {dataset}")
+
+
 def network_of(metric_name: str) -> str:
     """The feature network that a metric looks through, "" if none: ``fid@alex`` and ``lpips`` give ``alex``."""
-    base, _, network = metric_name.replace(":", "@").partition("@")
-    return network or DEFAULT_NETWORK.get(base, "")
+    base, _, network = metric_name.partition("@")
+    return network or DEFAULT_NETWORK.get(base.partition(":")[0], "")
 
 
 def weights_files(metric_name: str) -> tuple[WeightsFile, ...]:
     """Every weights file that a metric reads; empty if it reads none, or if a plug-in brings its own."""
     network = network_of(metric_name)
     files = [NETWORKS[network]] if network in NETWORKS else []
+    kind, _, dataset = network.partition(":")
+    if kind == TRAINED:
+        files.append(trained_weights(dataset or "DATASET"))
     if metric_name.startswith("lpips") and network in LPIPS_HEADS:
         files.append(LPIPS_HEADS[network])
     return tuple(files)

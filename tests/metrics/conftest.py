@@ -108,3 +108,69 @@ def random_images(count, shape, seed=0, labels=False):
 def make_images():
     """``random_images`` for tests."""
     return random_images
+
+
+READERS = '''
+"""Feature networks without weights, which read their answers off the first pixels of an image."""
+
+from dataclasses import dataclass
+
+import torch
+
+from bench.contracts import Embedding, FeatureNetwork
+from bench.metrics.attributes import FACIAL
+from bench.registry import features
+
+
+class Reader(FeatureNetwork):
+    loads = 0
+
+    def protocol(self):
+        return {"name": self.name}
+
+    def load(self, device):
+        Reader.loads += 1
+
+    def embed(self, images_u8):
+        flat = images_u8.flatten(1).float() - 127.5
+        return Embedding(flat, (), flat[:, : len(self.attributes) or self.classes or None])
+
+
+@features("faces")
+@dataclass
+class Faces(Reader):
+    name, attributes = "faces", FACIAL
+
+
+@features("ten")
+@dataclass
+class Ten(Reader):
+    name, classes = "ten", 10
+
+
+@features("mute")
+@dataclass
+class Mute(Reader):
+    name, attributes = "mute", ("Bald", "Smiling")
+
+    def embed(self, images_u8):
+        return Embedding(images_u8.flatten(1).float())
+
+
+@features("plain")
+@dataclass
+class Plain(Reader):
+    name = "plain"
+'''
+
+
+@pytest.fixture
+def readers(tmp_path):
+    """Networks "faces" (13 attributes), "ten" (classes), "plain" (neither) and "mute", which breaks its word."""
+    from bench.registry import add_plugin, load, remove_plugins
+
+    path = tmp_path / "readers.py"
+    path.write_text(READERS)
+    add_plugin(path)
+    yield load("features", "plain").__mro__[1]
+    remove_plugins()

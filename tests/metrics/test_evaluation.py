@@ -9,9 +9,9 @@ import torch
 from bench.contracts import Embedding, Images
 from bench.errors import BenchError, ContractError, UnknownName
 from bench.metrics import pixels
+from bench.metrics.domain_networks import FashionMnistCnn
 from bench.metrics.evaluation import batch_size, evaluate, open_metrics
 from bench.metrics.frechet import frechet_distance
-from bench.metrics.networks import FashionMnistCnn
 
 ALL = ["psnr", "ssim", "mse", "mae", "fid@fashion-mnist-cnn", "lpips@fashion-mnist-cnn", "label_accuracy"]
 PER_IMAGE = ["psnr", "ssim", "mse", "mae", "lpips@fashion-mnist-cnn", "label_accuracy@fashion-mnist-cnn"]
@@ -199,6 +199,20 @@ def test_targets_cast_from_zero_to_one_are_caught(pixel_gan, make_images):
         )
 
 
+def test_a_generator_in_zero_to_one_is_caught(pixel_gan, make_images):
+    images = make_images(6, (1, 12, 12))
+    codes = (as_codes(images) + 1) / 2
+    with pytest.raises(ContractError, match=r"seems to give \[0, 1\], expected \[-1, 1\]"):
+        evaluate(pixel_gan((1, 12, 12)), images, codes, open_metrics(["psnr"]), track="test", device="cpu")
+
+
+def test_a_generator_that_collapsed_to_grey_is_scored(pixel_gan, make_images):
+    images = make_images(6, (1, 12, 12))
+    codes = torch.zeros(6, 144)
+    result = evaluate(pixel_gan((1, 12, 12)), images, codes, open_metrics(["psnr"]), track="test", device="cpu")
+    assert 0 < result.summaries["psnr"]["value"] < 20
+
+
 def test_a_metric_that_breaks_its_contract_is_named(pixel_gan, make_images, monkeypatch):
     images = make_images(4, (1, 12, 12))
     for broken, message in (
@@ -247,7 +261,7 @@ def test_metrics_are_opened_by_their_full_names():
         open_metrics(["fid@inceptoin"])
     with pytest.raises(UnknownName, match="did you mean 'psnr'"):
         open_metrics(["pnsr"])
-    with pytest.raises(BenchError, match="takes no argument"):
+    with pytest.raises(BenchError, match="metric 'psnr': looks through no network, got '@alex'"):
         open_metrics(["psnr@alex"])
 
 

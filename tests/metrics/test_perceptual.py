@@ -12,13 +12,15 @@ from bench.contracts import Images, Pairs
 from bench.errors import WeightsError
 from bench.metrics import weights
 from bench.metrics.evaluation import open_metrics
+from bench.metrics.gathering import share_networks
 from bench.metrics.perceptual import lpips, read_heads
 
 
 def measure(metric, x, y):
+    share_networks([metric], "cpu")
     metric.prepare("cpu")
     sides = {"target": x, "output": y}
-    pairs = Pairs(x, y, x, y, x, None, None, None, lambda network, side: network.embed(sides[side]))
+    pairs = Pairs(x, y, x, y, x, None, None, None, (), None, lambda network, side: network.embed(sides[side]))
     return metric.update(pairs)
 
 

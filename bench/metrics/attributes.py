@@ -1,0 +1,280 @@
+"""Whether a classifier still sees a face's attributes, or an image's class: FAC, Anet's accuracy and F1, mAP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from bench.contracts import Images, Pairs
+from bench.errors import ContractError, NotApplicable
+from bench.metrics.base import NetworkMetric, mean_summary
+from bench.metrics.weights import DEFAULT_NETWORK
+from bench.registry import metric
+
+FACIAL = (
+    "Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Bushy_Eyebrows", "Eyeglasses", "Male",
+    "Mouth_Slightly_Open", "Mustache", "No_Beard", "Pale_Skin", "Young",
+)  # fmt: skip
+"""The attributes of FAC: those that STGAN edits, as dfi takes them over."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is true of a batch and what a classifier says of it.
+
+    Attributes:
+        truth: ``[B, K]`` bool, a column an attribute or class.
+        scores: ``[B, K]``, higher where the classifier is surer that it is there.
+        predicted: ``[B, K]`` bool.
+    """
+
+    truth: Tensor
+    scores: Tensor
+    predicted: Tensor
+
+    @property
+    def right(self) -> Tensor:
+        """Share of columns that are right, ``[B]`` float64."""
+        return self.predicted.eq(self.truth).double().mean(1)
+
+
+@dataclass
+class AttributeMetric(NetworkMetric):
+    """A metric that compares a classifier's attributes, or its classes, with the truth."""
+
+    higher_is_better = True
+    labels_too: ClassVar[bool] = True
+    """Whether images with labels and a classifier of classes will do."""
+
+    def names(self, images_have: tuple[str, ...]) -> tuple[str, ...]:
+        """Attributes that are compared: those that both the images and the network have."""
+        return tuple(name for name in self.eye.attributes if name in images_have)
+
+    def applies(self, images: Images) -> str | None:
+        """Images without such facts, and networks that tell none of them, give a reason."""
+        if reason := super().applies(images):
+            return reason
+        lacking: str | None = "the images have no attributes"
+        if images.attributes is not None:
+            lacking = self._lacking(images.attribute_names)
+        if lacking is None or not self.labels_too:
+            return lacking
+        if images.labels is None:
+            return f"{lacking}, and the images have no labels"
+        last = int(images.labels.max())
+        return None if last < self.eye.classes else f"{self.network} does not tell {last + 1} classes apart"
+
+    def seen(self, pairs: Pairs, side: Literal["target", "output"]) -> Seen:
+        """Truth and what the network says of one side of a batch.
+
+        Raises:
+            ContractError: the network states attributes or classes but gives no logits, or other ones.
+        """
+        logits = pairs.embed(self.eye, side).logits
+        stated = len(self.eye.attributes) or self.eye.classes
+        if logits is None or logits.shape[1:] != (stated,):
+            got = "none" if logits is None else str(tuple(logits.shape))
+            raise ContractError(f"feature network '{self.network}' states {stated} logits an image, gave {got}")
+        if pairs.attributes is not None and self.eye.attributes:
+            names = self.names(pairs.attribute_names)
+            scores = logits[:, [self.eye.attributes.index(name) for name in names]]
+            truth = pairs.attributes[:, [pairs.attribute_names.index(name) for name in names]]
+            return Seen(truth.bool(), scores, scores > 0)
+        assert pairs.labels is not None
+        predicted = one_hot(logits.argmax(1), stated).bool()
+        return Seen(one_hot(pairs.labels, stated).bool(), logits.log_softmax(1), predicted)
+
+    def _lacking(self, images_have: tuple[str, ...]) -> str | None:
+        if not self.eye.attributes:
+            return f"{self.network} tells no attributes apart"
+        return None if self.names(images_have) else f"{self.network} knows none of the images' attributes"
+
+
+@metric("fac")
+@dataclass
+class Fac(AttributeMetric):
+    """Facial attribute classification: share of 13 attributes that a classifier sees as they are (dfi, section 4).
+
+    Truth is the data set's annotation of the target, not what the classifier sees in it; "ceiling" is the share that
+    the classifier has right on the targets themselves.
+    """
+
+    network: str = DEFAULT_NETWORK["fac"]
+
+    per_image = True
+    tracks = ("test",)  # images that a GAN made have no annotation
+    labels_too = False
+
+    def names(self, images_have: tuple[str, ...]) -> tuple[str, ...]:
+        """The 13 of STGAN."""
+        return FACIAL
+
+    def protocol(self) -> dict[str, Any]:
+        """Adds the attributes and what counts as right."""
+        return {
+            **super().protocol(),
+            "attributes": list(FACIAL),
+            "right": "logit above 0 where the attribute is annotated, not above where it is not",
+            "aggregation": "share of attributes, then mean over images",
+        }
+
+    def prepare(self, device: str) -> None:
+        """Forget earlier sums."""
+        self._targets_right = 0.0
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """Share of attributes that are right in the reconstruction, one value an image."""
+        self._targets_right += float(self.seen(pairs, "target").right.sum())
+        return self.seen(pairs, "output").right
+
+    def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+        """Mean over images, and the classifier's share on the targets as "ceiling"."""
+        assert values is not None
+        return {**mean_summary(values), "ceiling": self._targets_right / len(values)}
+
+    def _lacking(self, images_have: tuple[str, ...]) -> str | None:
+        for who, known in (("the images", images_have), (self.network, self.eye.attributes)):
+            absent = [name for name in FACIAL if name not in known]
+            if absent:
+                return f"{who} lack{'s' if who == self.network else ''} the attributes {', '.join(absent)}"
+        return None
+
+
+@metric("anet_accuracy")
+@dataclass
+class AnetAccuracy(AttributeMetric):
+    """Whether images of a conditional GAN show what they were asked to (icgan, section 5.2): G(z, y) against y.
+
+    Of attributes the share that is right; of labels whether the class is.
+    """
+
+    network: str = DEFAULT_NETWORK["anet_accuracy"]
+
+    per_image = True
+    tracks = ("own",)
+
+    def protocol(self) -> dict[str, Any]:
+        """Adds what is compared."""
+        return {
+            **super().protocol(),
+            "compared": "the conditions of codes drawn from the prior with what the network sees in their images",
+            "right": "logit above 0 for attributes, highest logit for labels",
+            "aggregation": "share of attributes or right labels, then mean over images",
+        }
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """One value a generated image."""
+        seen = self.seen(pairs, "target")
+        return seen.right if self.eye.attributes else seen.right.eq(1.0).double()
+
+    def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+        """Mean over images."""
+        return mean_summary(values)
+
+
+@dataclass
+class _Collected(AttributeMetric):
+    """A metric that needs the answers for all images at once."""
+
+    per_image = False
+    side: ClassVar[Literal["target", "output"]]
+
+    def prepare(self, device: str) -> None:
+        """Forget earlier answers."""
+        self._seen: list[Seen] = []
+
+    def update(self, pairs: Pairs) -> None:
+        """Keep a batch of answers."""
+        seen = self.seen(pairs, self.side)
+        self._seen.append(Seen(seen.truth.cpu(), seen.scores.cpu(), seen.predicted.cpu()))
+
+    def collected(self) -> Seen:
+        """All answers in order; they are forgotten."""
+        parts = [torch.cat([getattr(s, name) for s in self._seen]) for name in ("truth", "scores", "predicted")]
+        self._seen = []
+        return Seen(*parts)
+
+
+@metric("anet_f1")
+@dataclass
+class AnetF1(_Collected):
+    """F1 with which a classifier sees a conditional GAN's conditions, mean over attributes (icgan, section 5.2)."""
+
+    network: str = DEFAULT_NETWORK["anet_f1"]
+
+    tracks = ("own",)
+    side = "target"
+
+    def protocol(self) -> dict[str, Any]:
+        """Adds what is compared, and what an undefined ratio counts as."""
+        return {
+            **super().protocol(),
+            "compared": "the conditions of codes drawn from the prior with what the network sees in their images",
+            "undefined": "a precision or recall without cases is 1, as in the authors' code",
+            "aggregation": "F1 of each attribute or class over all images, then their mean",
+        }
+
+    def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+        """Mean and spread over attributes, and the number of images."""
+        seen = self.collected()
+        scores = f1_scores(seen.truth, seen.predicted)
+        return {"value": float(scores.mean()), "sd": float(scores.std(ddof=0)), "n": float(len(seen.truth))}
+
+
+def f1_scores(truth: Tensor, predicted: Tensor) -> np.ndarray[Any, Any]:
+    """F1 of each column of ``[N, K]`` bool, ``[K]``; a precision or recall without cases counts as 1."""
+    hits = (truth & predicted).sum(0).double()
+    precision = torch.where(predicted.any(0), hits / predicted.sum(0), 1.0)
+    recall = torch.where(truth.any(0), hits / truth.sum(0), 1.0)
+    both = precision + recall
+    scores: np.ndarray[Any, Any] = torch.where(both > 0, 2 * precision * recall / both, 0.0).numpy()
+    return scores
+
+
+@metric("map")
+@dataclass
+class MeanAveragePrecision(_Collected):
+    """Mean over attributes of the average precision with which a classifier finds them in reconstructions.
+
+    invgan's Table 2 trains a classifier on each kind of image; here one that was trained on originals looks at
+    reconstructions. Attributes that no target has, or all have, are left out and counted.
+    """
+
+    network: str = DEFAULT_NETWORK["map"]
+
+    tracks = ("test",)
+    side = "output"
+
+    def protocol(self) -> dict[str, Any]:
+        """Adds the definition."""
+        return {
+            **super().protocol(),
+            "average_precision": "sum of precision times the step in recall, no interpolation (scikit-learn)",
+            "aggregation": "mean over attributes or classes with both kinds among the targets",
+        }
+
+    def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+        """Mean and spread over attributes, how many were left out, and the number of images.
+
+        Raises:
+            NotApplicable: no attribute is there in some targets and absent in others.
+        """
+        from sklearn.metrics import average_precision_score
+
+        seen = self.collected()
+        decidable = (seen.truth.any(0) & ~seen.truth.all(0)).nonzero().flatten().tolist()
+        if not decidable:
+            raise NotApplicable("no attribute is there in some images and absent in others")
+        found = [average_precision_score(seen.truth[:, k].numpy(), seen.scores[:, k].numpy()) for k in decidable]
+        return {
+            "value": float(np.mean(found)),
+            "sd": float(np.std(found)),
+            "attributes": float(len(found)),
+            "left_out": float(seen.truth.shape[1] - len(found)),
+            "n": float(len(seen.truth)),
+        }

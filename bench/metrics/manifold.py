@@ -1,0 +1,188 @@
+"""Precision, recall, density and coverage: whether two sets of features fill the same space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.errors import ContractError
+from bench.metrics.base import check_features
+from bench.metrics.sets import SetMetric, Sets
+from bench.metrics.weights import DEFAULT_NETWORK
+from bench.registry import metric
+
+NEIGHBOURS = 5
+BLOCK_VALUES = 2**24
+"""Distances held at a time: 134 MB in float64."""
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """Four numbers about how fakes lie among reals, see ``prdc``."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def prdc(real: Tensor, fake: Tensor, neighbours: int = NEIGHBOURS) -> Manifold:
+    """Precision and recall (Kynkäänniemi et al. 2019, eq. 1–2), density and coverage (Naeem et al. 2020, eq. 4, 6).
+
+    A sample's ball reaches to its k-th nearest neighbour among its own set, itself not counted, and holds what lies
+    strictly nearer. Precision: share of fakes inside some real's ball; recall: of reals inside some fake's ball;
+    density: balls of reals around each fake, over k (may exceed 1); coverage: share of reals with a fake in theirs.
+
+    Args:
+        real: features ``[N, d]``.
+        fake: features ``[M, d]``.
+        neighbours: k.
+
+    Raises:
+        ContractError: not more than k of each, different d, or values that are not finite.
+    """
+    if neighbours < 1:
+        raise ContractError(f"neighbours = {neighbours}: expected 1 or more")
+    check_features(real, fake, neighbours + 1)
+    real, fake = real.double(), fake.double()
+    radii_real, radii_fake = _radii(real, neighbours), _radii(fake, neighbours)
+    inside_some_fake, covered, balls = [], [], torch.zeros(len(fake), dtype=torch.long, device=fake.device)
+    for rows, radii in zip(_blocks(real, len(fake)), radii_real.split(_block(len(fake))), strict=True):
+        distances = _distances(rows, fake)
+        inside_some_fake.append((distances < radii_fake).any(1))
+        inside = distances < radii[:, None]
+        covered.append(inside.any(1))
+        balls += inside.sum(0)
+    return Manifold(
+        precision=float((balls > 0).double().mean()),
+        recall=float(torch.cat(inside_some_fake).double().mean()),
+        density=float(balls.double().mean()) / neighbours,
+        coverage=float(torch.cat(covered).double().mean()),
+    )
+
+
+def _radii(features: Tensor, neighbours: int) -> Tensor:
+    """Distance ``[N]`` of each sample to its k-th nearest other."""
+    found = []
+    for start, rows in enumerate(_blocks(features, len(features))):
+        distances = _distances(rows, features)
+        offset = start * _block(len(features))
+        index = torch.arange(len(rows), device=features.device)
+        distances[index, offset + index] = torch.inf  # itself
+        found.append(distances.topk(neighbours, 1, largest=False).values[:, -1])
+    return torch.cat(found)
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    """Euclidean distances ``[B, M]``; float64, where the matrix product's cancellation stays below 1e-7."""
+    return torch.cdist(x, y, compute_mode="use_mm_for_euclid_dist")
+
+
+def _block(columns: int) -> int:
+    return max(1, BLOCK_VALUES // columns)
+
+
+def _blocks(features: Tensor, columns: int) -> Sequence[Tensor]:
+    parts: Sequence[Tensor] = features.split(_block(columns))
+    return parts
+
+
+@dataclass
+class _ManifoldMetric(SetMetric):
+    """One of the four; the others of the same network and k share the distances.
+
+    Attributes:
+        network: what it looks through.
+        neighbours: k; ``precision:3@inception`` takes 3.
+    """
+
+    network: str = DEFAULT_NETWORK["precision"]
+    neighbours: int = NEIGHBOURS
+
+    higher_is_better = True
+    figure: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.neighbours < 1:
+            raise ValueError(f"neighbours = {self.neighbours}: expected 1 or more")
+
+    def smallest_set(self) -> int:
+        """More than k."""
+        return self.neighbours + 1
+
+    def protocol(self) -> dict[str, Any]:
+        """Adds k, the inequality, the type of distances and which set is taken for real."""
+        return {
+            **super().protocol(),
+            "neighbours": self.neighbours,
+            "inside": "strictly nearer than the k-th other sample of its own set",
+            "distances": "Euclidean, float64",
+            "real": "targets",
+        }
+
+    def compare(self, sets: Sets) -> Mapping[str, float]:
+        """The number, and N."""
+        targets, outputs = sets.features("target"), sets.features("output")
+        found = sets.once(("prdc", self.neighbours), lambda: prdc(targets, outputs, self.neighbours))
+        return {"value": getattr(found, self.figure), "n": float(len(targets))}
+
+
+@metric("precision")
+@dataclass
+class Precision(_ManifoldMetric):
+    """Share of reconstructions that lie among the targets, in a network's features (Kynkäänniemi et al. 2019).
+
+    Definition: a sample's ball reaches to its k-th nearest neighbour in its own set (k = 5); the share of
+    reconstructions inside some target's ball (eq. 1–2).
+    Range: 0 to 1. Outliers among the targets have large balls and flatter it.
+    Checked against: the prdc package on the same features, and torch-fidelity.
+    """
+
+    figure = "precision"
+
+
+@metric("recall")
+@dataclass
+class Recall(_ManifoldMetric):
+    """Share of targets that lie among the reconstructions, in a network's features (Kynkäänniemi et al. 2019).
+
+    Definition: a sample's ball reaches to its k-th nearest neighbour in its own set (k = 5); the share of targets
+    inside some reconstruction's ball (eq. 1–2).
+    Range: 0 to 1. It rises with outliers among the reconstructions.
+    Checked against: the prdc package on the same features, and torch-fidelity.
+    """
+
+    figure = "recall"
+
+
+@metric("density")
+@dataclass
+class Density(_ManifoldMetric):
+    """How densely targets lie around reconstructions; 1 for two samples of one distribution (Naeem et al. 2020).
+
+    Definition: a sample's ball reaches to its k-th nearest neighbour in its own set (k = 5); how many targets'
+    balls hold each reconstruction, over k, on average (eq. 4).
+    Range: 0 upwards; it may exceed 1.
+    Checked against: the prdc package on the same features.
+    """
+
+    figure = "density"
+
+
+@metric("coverage")
+@dataclass
+class Coverage(_ManifoldMetric):
+    """Share of targets with a reconstruction nearby, in a network's features (Naeem et al. 2020).
+
+    Definition: a sample's ball reaches to its k-th nearest neighbour in its own set (k = 5); the share of targets
+    whose ball holds a reconstruction (eq. 6).
+    Range: 0 to 1; for two samples of one distribution 1 - 2^-k at most, .97 for k = 5.
+    Checked against: the prdc package on the same features.
+    """
+
+    figure = "coverage"
