@@ -68,6 +68,8 @@ class Gan:
         prior: distribution that the generator was trained with.
         image_shape: channels, height, width.
         provenance: recipe and key, or file and checksum.
+        encoder: module from images to codes that was trained together with the generator, or None. A discriminator
+            that doubles as the encoder has ``encode(x) -> codes`` instead.
     """
 
     def __init__(
@@ -77,12 +79,14 @@ class Gan:
         prior: Prior,
         image_shape: Shape,
         provenance: Mapping[str, Any] | None = None,
+        encoder: nn.Module | None = None,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
         self.prior = prior
         self.image_shape = image_shape
         self.provenance = dict(provenance or {})
+        self.encoder = encoder
         self.calls = 0
 
     @property
@@ -95,6 +99,20 @@ class Gan:
         self.calls += int(codes.shape[0])
         images: Tensor = self.generator(codes)
         return images
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes ``[B, d]`` of images ``[B, C, H, W]`` by the encoder that was trained together with the generator.
+
+        Raises:
+            NotApplicable: there is none; the generator was trained alone.
+        """
+        from bench.errors import NotApplicable
+
+        encode = self.encoder or getattr(self.discriminator, "encode", None)
+        if encode is None:
+            raise NotApplicable("this GAN has no encoder: it was trained without one")
+        codes: Tensor = encode(x)
+        return codes
 
     def view(self, space: str) -> Gan:
         """This GAN with another space of codes: itself for "z", else one that its generator offers ("w", "w+").
@@ -143,18 +161,18 @@ class Gan:
         return torch.cat([m.flatten(1) for m in maps], 1)
 
     def modules(self) -> list[nn.Module]:
-        """Generator and, if there is one, discriminator."""
-        return [m for m in (self.generator, self.discriminator) if m is not None]
+        """Generator and, where there are such, discriminator and encoder."""
+        return [m for m in (self.generator, self.discriminator, self.encoder) if m is not None]
 
     def freeze(self) -> Gan:
-        """Put both networks in eval mode without gradients for their weights; returns itself."""
+        """Put all networks in eval mode without gradients for their weights; returns itself."""
         for module in self.modules():
             module.eval()
             module.requires_grad_(False)
         return self
 
     def to(self, device: str) -> Gan:
-        """Move both networks; returns itself."""
+        """Move all networks; returns itself."""
         for module in self.modules():
             module.to(device)
         return self

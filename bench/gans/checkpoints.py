@@ -24,7 +24,7 @@ PRIOR = "prior."
 
 
 def save_gan(gan: Gan, path: Path, metadata: Mapping[str, Any] | None = None, half: bool = False) -> None:
-    """Write both networks, and the recipe that rebuilds them, as one safetensors file.
+    """Write all networks, and the recipe that rebuilds them, as one safetensors file.
 
     Args:
         gan: made by a recipe (its provenance names the recipe and the options).
@@ -74,7 +74,7 @@ def load_gan(path: Path, device: str = "cpu") -> Gan:
 
 
 def _tensors(gan: Gan) -> dict[str, Tensor]:
-    parts = {"generator": gan.generator, "discriminator": gan.discriminator}
+    parts = {"generator": gan.generator, "discriminator": gan.discriminator, "encoder": gan.encoder}
     weights = {
         f"{part}.{name}": tensor
         for part, module in parts.items()

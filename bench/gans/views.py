@@ -21,7 +21,9 @@ class View(Gan):
     """
 
     def __init__(self, source: Gan, generator: nn.Module, prior: Prior) -> None:
-        super().__init__(generator, source.discriminator, prior, source.image_shape, source.provenance)
+        super().__init__(
+            generator, source.discriminator, prior, source.image_shape, source.provenance, source.encoder
+        )
         self.source = source
 
     def decode(self, codes: Tensor) -> Tensor:
