@@ -72,7 +72,7 @@ def run_suite(
         name: a suite's name, or the path of a TOML file.
         budget: "smoke", "cpu" or "paper"; the suite's default if None.
         methods: only these.
-        gans: in place of the suite's: names or labels, or as ``bench.suite.parse_gan`` takes them.
+        gans: in place of the suite's: names or labels, or as ``bench.suite.parse_choice`` takes them.
         seeds: in place of the suite's.
         plugins: files with further methods.
         store: the user's by default.

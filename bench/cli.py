@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from bench import console
+from bench.cli_options import AllowCode, BudgetName, Gans, Out, Plugins, Records, SuiteName
+from bench.cli_study import study
 from bench.contracts import Record
 from bench.errors import BenchError
 
@@ -26,32 +28,7 @@ data_app = typer.Typer(help="Datasets: what is here, and how to get the rest.", 
 new_app = typer.Typer(help="Write a new method.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
-
-SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a TOML file.")]
-BudgetName = Annotated[
-    str | None, typer.Option("--budget", help="smoke, cpu or paper; the suite's default if left out.")
-]
-Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="A Python file with further methods (runs its code).")
-]
-AllowCode = Annotated[
-    bool,
-    typer.Option(
-        "--allow-code",
-        help="Run the code behind GANs named factory:MODULE:FUNCTION (that module) or checkpoint:FILE.pt, .pth, .ts, "
-        ".pt2 (that file). It may do anything that you may: only for code that you trust.",
-    ),
-]
-Gans = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--gan",
-        help="In place of the suite's GANs: a name of the suite or of 'ganinv list gans', checkpoint:PATH, or "
-        "factory:MODULE:FUNCTION; options follow a '?': lsgan?width=32&batch=64. May be given several times.",
-    ),
-]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for the reports.")]
-Records = Annotated[Path | None, typer.Option("--records", help="Read records from this folder, not from the store.")]
+app.command()(study)
 
 
 class Kind(StrEnum):
@@ -62,7 +39,16 @@ class Kind(StrEnum):
     datasets = "datasets"
     metrics = "metrics"
     features = "features"
+    studies = "studies"
     suites = "suites"
+
+
+class Split(StrEnum):
+    """Splits of a dataset."""
+
+    train = "train"
+    val = "val"
+    test = "test"
 
 
 class Format(StrEnum):
@@ -257,15 +243,21 @@ def export(suite: SuiteName, budget: BudgetName = None, seed: int = 0, out: Out 
 
 
 @app.command("train-classifier")
-def train_classifier(dataset: Annotated[str, typer.Argument(help="A dataset with labels.")], out: Out = None) -> None:
-    """Train the small classifier that serves as a dataset's feature network.
+def train_classifier(
+    dataset: Annotated[str, typer.Argument(help="A dataset with labels or attributes; options follow a '?'.")],
+    out: Out = None,
+    recipe: Annotated[
+        str, typer.Option(help="In place of the recipe's defaults: epochs=6&rate=2e-3&cycle=true")
+    ] = "",
+) -> None:
+    """Train the small classifier of a dataset's labels or attributes; metrics look through it as trained:DATASET.
 
-    Example:  ganinv train-classifier fashion-mnist --out models/
+    Example:  ganinv train-classifier celeba    |    ganinv train-classifier fashion-mnist --out models/
     """
     from bench.publish import train_domain_classifier
 
     with console.interruptible(), console.RunDisplay() as display:
-        path, accuracy = train_domain_classifier(dataset, out, display.observer())
+        path, accuracy = train_domain_classifier(dataset, out, display.observer(), recipe)
     console.note(f"test accuracy {accuracy:.4f}; weights: {path}")
 
 
@@ -287,6 +279,21 @@ def data_get(name: str) -> None:
     from bench.datasets.catalogue import get
 
     console.note(f"{name}: {get(name)}")
+
+
+@data_app.command("picture")
+def data_picture(
+    name: Annotated[str, typer.Argument(help="A dataset; options follow a '?'.")],
+    out: Annotated[Path, typer.Option("--out", help="The PNG to write.")],
+    split: Annotated[Split, typer.Option(help="Whose images.")] = Split.test,
+) -> None:
+    """Draw the first 64 images of a dataset.
+
+    Example:  ganinv data picture drawn-faces --out faces.png
+    """
+    from bench.publish import picture_dataset
+
+    console.note(f"wrote {picture_dataset(name, out, split.value)}")
 
 
 @new_app.command("method")

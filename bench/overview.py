@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import os
 import re
@@ -22,7 +23,13 @@ from bench.suite import open_suite, suite_files
 Rows = list[tuple[str, str]]
 Section = tuple[str, Rows]
 
-_KINDS = {"methods": ("method", "refiner"), "gans": ("gan",), "datasets": ("dataset",), "metrics": ("metric",)}
+_KINDS = {
+    "methods": ("method", "refiner"),
+    "gans": ("gan",),
+    "datasets": ("dataset",),
+    "metrics": ("metric",),
+    "studies": ("study",),
+}
 
 
 def open_plugins(paths: Iterable[Path]) -> None:
@@ -50,7 +57,7 @@ def describe(name: str, kind: str | None = None) -> list[Section]:
     """Everything known of a name.
 
     Args:
-        name: a dataset, GAN, method, metric, feature network or suite.
+        name: a dataset, GAN, method, metric, feature network, study or suite.
         kind: look among these only ("gan", "metric" ...); every kind if None.
 
     Raises:
@@ -94,15 +101,45 @@ def diagnosis() -> list[Section]:
 def _entry_section(kind: str, name: str, entry: registry.Entry) -> Section:
     rows: Rows = [("summary", entry.summary), ("from", f"{entry.origin} {entry.path or entry.module}")]
     cls = registry.load(kind, entry.name)
+    rows += _about(cls)
     rows += _declared(cls)
     rows += [(f"option {f.name}", f"{f.type}, default {_default(f)}") for f in dataclasses.fields(cls) if f.init]
     if issubclass(cls, DatasetSource) and ":" not in name:
         here, place = (False, f"{entry.name}:ARGUMENT") if _needs_argument(cls) else create(kind, name).availability()
         rows.append(("here" if here else "not here", place))
-    if issubclass(cls, Metric | FeatureNetwork) and not (_needs_argument(cls) and "@" not in name):
-        protocol: dict[str, Any] = create(kind, name).protocol()
-        rows += [(f"protocol {key}", json.dumps(value)) for key, value in protocol.items()]
+    if issubclass(cls, Metric | FeatureNetwork):
+        rows += _protocol_rows(kind, name, cls)
     return f"{kind} {name}", rows
+
+
+def _protocol_rows(kind: str, name: str, cls: type[Any]) -> Rows:
+    """Everything that has to be equal for two values to be comparable, and whether the weights are here."""
+    required = [field.name for field in dataclasses.fields(cls) if field.init and _default(field).startswith("none")]
+    if len(required) > name.count(":") + name.count("@"):
+        whole = "".join(f"@{n.upper()}" if n == "network" else f":{n.upper()}" for n in required)
+        return [("protocol", f"ask for {name}{whole}")]
+    protocol: dict[str, Any] = create(kind, name).protocol()
+    rows = [(f"protocol {key}", json.dumps(value, ensure_ascii=False)) for key, value in protocol.items()]
+    if issubclass(cls, Metric) and "network" in protocol:
+        from bench.metrics.weights import weights_available
+
+        rows.append(("weights", weights_available(name) or "here, checksum verified"))
+    return rows
+
+
+def _about(cls: type[Any]) -> Rows:
+    """What a class's docstring says after its first line: "Label: text" by its label, the rest as "about"."""
+    text = inspect.getdoc(cls) or ""
+    body = re.split(r"\n(?:Attributes|Args|Raises):\n", text.partition("\n")[2])[0]
+    rows: Rows = []
+    for paragraph in re.split(r"\n\n+|\n(?=[A-Z][a-z]+(?: [a-z]+)?: )", body.strip()):
+        line = " ".join(paragraph.split())
+        label, colon, rest = line.partition(": ")
+        if colon and re.fullmatch(r"[A-Z][a-z]+(?: [a-z]+)?", label):
+            rows.append((label.lower(), rest))
+        elif line:
+            rows.append(("about", line))
+    return rows
 
 
 def _declared(cls: type[Any]) -> Rows:

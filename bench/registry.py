@@ -1,4 +1,4 @@
-"""Name -> thing, for datasets, GANs, metrics, feature networks, methods and refiners.
+"""Name -> thing, for datasets, GANs, metrics, feature networks, methods, refiners and studies.
 
 A class becomes known by one decorator (``@method("dfi")``). Rooms are scanned by reading their source, not by
 importing it, so that listing names costs no torch; a class is imported when first used. Third-party packages add
@@ -31,8 +31,10 @@ ROOMS = {
     "features": "bench.metrics",
     "method": "methods",
     "refiner": "methods",
+    "study": "bench.studies",
 }
 ENTRY_POINT_GROUP = "ganinv.{kind}s"
+STUDY_GROUP = "ganinv.studies"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ metric = _marker("metric")
 features = _marker("features")
 method = _marker("method")
 refiner = _marker("refiner")
+study = _marker("study")
 
 _plugins: dict[Path, None] = {}
 
@@ -172,7 +175,8 @@ def _table() -> tuple[Entry, ...]:
             module = ".".join((room, *(p for p in parts if p != "__init__")))
             found += _scan_file(path, module, "built in")
     for kind in ROOMS:
-        for point in entry_points(group=ENTRY_POINT_GROUP.format(kind=kind)):
+        group = STUDY_GROUP if kind == "study" else ENTRY_POINT_GROUP.format(kind=kind)
+        for point in entry_points(group=group):
             origin = f"package {point.dist.name}" if point.dist else "entry point"
             found.append(Entry(kind, point.name, point.module, point.attr, None, "", origin))
     for path in _plugins:

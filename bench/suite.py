@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class Suite:
             budget: name; the suite's default if None.
             seeds: in place of the suite's.
             methods: run these only. Names or labels of the suite, or any registered method.
-            gans: in place of the suite's. Names or labels of the suite, or as ``parse_gan`` takes them.
+            gans: in place of the suite's. Names or labels of the suite, or as ``parse_choice`` takes them.
             extra: further methods, by name (those of plug-ins).
         """
         limit = self.budget(budget)
@@ -95,7 +95,7 @@ class Suite:
         if not names:
             return present
         mine = {gan.title: gan for gan in present}
-        return [mine.get(name) or Entrant(checked("gan", parse_gan(name), "--gan")) for name in names]
+        return [mine.get(name) or Entrant(checked("gan", parse_choice(name, "--gan"), "--gan")) for name in names]
 
 
 def suite_files() -> dict[str, Path]:
@@ -199,22 +199,40 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def parse_gan(text: str) -> Choice:
-    """A GAN from a command line: a name, then perhaps options, ``lsgan?width=32&prior=normal``.
+def parse_choice(text: str, where: str) -> Choice:
+    """A name from a command line, then perhaps options: ``lsgan?width=32&prior=normal``.
 
-    Values are read as in a suite file, and as plain text where they make no sense there.
+    Args:
+        text: what was typed.
+        where: the option that it stands in, for errors ("--gan").
 
     Raises:
         BenchError: an option without a value.
     """
     name, _, query = text.partition("?")
+    return Choice(name, parse_options(query.split("&") if query else (), f"{where} {text}", "after '?'"))
+
+
+def parse_options(parts: Iterable[str], where: str, place: str = "") -> dict[str, Any]:
+    """Options from a command line, each ``key=value``.
+
+    Values are read as in a suite file, and as plain text where they make no sense there.
+
+    Args:
+        parts: the options.
+        where: what they stand in, for errors.
+        place: where in it, for errors.
+
+    Raises:
+        BenchError: an option without a value.
+    """
     options: dict[str, Any] = {}
-    for part in query.split("&") if query else ():
+    for part in parts:
         key, equals, value = part.partition("=")
         if not key or not equals:
-            raise BenchError(f"--gan {text}: expected OPTION=VALUE after '?', found '{part}'")
+            raise BenchError(f"{where}: expected OPTION=VALUE{f' {place}' if place else ''}, found '{part}'")
         try:
             options[key] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             options[key] = value
-    return Choice(name, options)
+    return options

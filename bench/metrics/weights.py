@@ -142,7 +142,7 @@ FASHION_MNIST_CNN = WeightsFile(
 
 DRAWN_FACES_CNN = WeightsFile(
     "drawn-faces-cnn.safetensors",
-    "",
+    "b4f8d514de73512def4841d169e0615189833c2cc3f42c32cd457befe3643774",
     "shipped",
     _FROM_CHECKOUT,
 )

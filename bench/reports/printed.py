@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from bench.errors import BenchError, suggest
 
-Across = Literal["methods", "gans"]
+Across = Literal["methods", "gans", "distortions"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class PrintedTable:
     """One table or figure of a paper.
 
     Attributes:
-        across: what its rows compare, methods on one GAN or GANs under one method.
+        across: what its rows compare: methods on one GAN, GANs under one method, or distortions of real images.
         test_images: on which the paper measured; 0 if it does not say.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 
@@ -43,6 +44,46 @@ def test_metrics_without_known_files_need_none(name):
     assert weights_available(name) is None
 
 
+@pytest.mark.parametrize(
+    ("metric", "network"),
+    [
+        ("fac@trained:celeba", "trained:celeba"),
+        ("rand_fid:500@fashion-mnist-cnn", "fashion-mnist-cnn"),
+        ("fid@alex", "alex"),
+        ("fid", "inception"),
+        ("rand_fid:500", "inception"),
+        ("folder:x", ""),
+        ("psnr", ""),
+    ],
+)
+def test_the_network_follows_the_at_sign_or_is_the_metric_s_own(metric, network):
+    assert weights.network_of(metric) == network
+
+
+@pytest.mark.parametrize(
+    ("dataset", "file"),
+    [("celeba", "celeba-cnn.safetensors"), ("folder:/a/b c", "folder-a-b-c-cnn.safetensors")],
+)
+def test_classifiers_have_plain_file_names(dataset, file):
+    assert weights.classifier_file(dataset) == file
+
+
+def test_a_classifier_that_was_trained_here_counts_by_its_content(own_home):
+    reason = weights_available("fac@trained:celeba")
+    assert reason is not None
+    for part in ("celeba-cnn.safetensors", str(own_home / "models"), "ganinv train-classifier celeba"):
+        assert part in reason
+    assert "\n" not in reason
+    file = own_home / "models" / "celeba-cnn.safetensors"
+    file.parent.mkdir()
+    identities = [weights_identity("fac@trained:celeba")]
+    for content in (b"one", b"another"):
+        file.write_bytes(content)
+        assert weights_available("fac@trained:celeba") is None
+        identities.append(weights_identity("fac@trained:celeba"))
+    assert identities == ["", hashlib.sha256(b"one").hexdigest(), hashlib.sha256(b"another").hexdigest()]
+
+
 def test_identity_names_every_file():
     assert weights_identity("fid@fashion-mnist-cnn") == weights.FASHION_MNIST_CNN.sha256
     assert weights_identity("label_accuracy") == weights.FASHION_MNIST_CNN.sha256
@@ -52,6 +93,7 @@ def test_identity_names_every_file():
 
 def test_shipped_files_are_here_and_intact():
     assert weights_available("fid@fashion-mnist-cnn") is None
+    assert weights_available("fid@drawn-faces-cnn") is None
     for heads in weights.LPIPS_HEADS.values():
         assert heads.find().name == heads.file
 

@@ -1,0 +1,159 @@
+"""Cartoon faces whose attributes are known because they were drawn from them: nothing to fetch."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Dataset, Images
+from bench.datasets.decoding import make_once
+from bench.datasets.source import Source, Split, to_images
+from bench.errors import DataError
+from bench.files import digest
+from bench.registry import dataset
+from bench.settings import data_folder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIDES = (64, 128)
+SPLITS = ("train", "val", "test")
+"""Splits in the order of their streams of random numbers."""
+CHUNK = 256
+"""Faces that are drawn before they are written."""
+DRAWING = Path(__file__).with_name("faces")
+"""Folder of the modules that draw."""
+
+
+@dataset("drawn-faces")
+@dataclass
+class DrawnFaces(Source):
+    """Cartoon faces with 15 known attributes, drawn from a seed; nothing to fetch. A stand-in, not CelebA.
+
+    Attributes bear the names that they have in CelebA and depend on each other much as they do there (see
+    ``faces.people.CHAIN``), but these are drawings: numbers measured on them say nothing about photographs. Pose,
+    light, background, build, hair, clothes and colours vary freely beside them. Pictures of 64 pixels are the 2 x 2
+    means of those of 128. The first images of a larger set are those of a smaller one. Drawn once into a cache.
+
+    Attributes:
+        side: of the pictures, 64 or 128 pixels.
+        train: number of training images.
+        val: number of validation images, drawn apart from the others, as are those of ``test``.
+        test: number of test images.
+        seed: of all draws; each split has its own stream.
+    """
+
+    side: int = 64
+    train: int = 20_000
+    val: int = 2_000
+    test: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.side not in SIDES:
+            raise ValueError(f"side = {self.side}: expected 64 or 128 pixels")
+        for split in SPLITS:
+            if getattr(self, split) < 1:
+                raise ValueError(f"{split} = {getattr(self, split)}: expected 1 or more images")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed = {self.seed}: expected 0 to {2**32 - 1}")
+
+    def identity(self) -> str:
+        """Hash of the options and of the code that draws."""
+        return f"drawn-faces-{digest([asdict(self), _drawing_code()])}"
+
+    def availability(self) -> tuple[bool, str]:
+        """Always True."""
+        return True, "drawn when needed"
+
+    def get(self) -> str:
+        """Draw the pictures, if that has not been done; return their folder.
+
+        Raises:
+            StoreError: the cache cannot be written.
+        """
+        return str(self.cache())
+
+    def read(self) -> Dataset:
+        """Images ``[N, 3, side, side]``, memory-mapped from the cache, which is drawn if need be.
+
+        Raises:
+            DataError: a damaged cache.
+            StoreError: the cache cannot be written.
+        """
+        cache = self.cache()
+        train, val, test = (self._open(cache, split) for split in SPLITS)
+        return Dataset("drawn-faces", train, val, test=test)
+
+    def cache(self) -> Path:
+        """The folder of drawn pictures, made if need be; without torch.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        cache = data_folder() / "drawn-faces" / self.identity()
+        make_once(cache, self._fill)
+        return cache
+
+    def _fill(self, cache: Path) -> None:
+        for split in SPLITS:
+            self._draw_split(cache, split)
+
+    def _draw_split(self, cache: Path, split: str) -> None:
+        import numpy as np
+
+        from bench.datasets.faces.drawing import draw
+        from bench.datasets.faces.people import COLUMNS, gather
+
+        count = getattr(self, split)
+        # RandomState's streams are frozen; row i belongs to face i, however many follow.
+        stream = np.random.RandomState([self.seed, SPLITS.index(split)])
+        people = gather(stream.random_sample((count, COLUMNS)))
+        np.save(cache / f"{split}-attributes.npy", people.attributes)
+        pictures = np.lib.format.open_memmap(cache / f"{split}.npy", "w+", np.uint8, (count, 3, self.side, self.side))
+        for start in range(0, count, CHUNK):
+            part = slice(start, start + CHUNK)
+            pictures[part] = draw(people.take(part), self.side)
+        pictures.flush()
+
+    def _open(self, cache: Path, split: str) -> Images:
+        from bench.datasets.faces.people import ATTRIBUTES
+
+        pictures, attributes = _map(cache / f"{split}.npy"), _map(cache / f"{split}-attributes.npy")
+        shape = (getattr(self, split), 3, self.side, self.side)
+        if pictures.shape != shape:
+            raise _damaged(cache, f"{split}.npy holds {pictures.shape}, expected {shape}")
+        return to_images(Split(pictures, attributes=attributes), ATTRIBUTES)
+
+
+@cache
+def _drawing_code() -> str:
+    """Hash of the code that decides pixels, without comments and docstrings."""
+    trees = [ast.parse(path.read_bytes()) for path in (Path(__file__), *sorted(DRAWING.glob("*.py")))]
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                node.body = [child for child in node.body if not _is_text(child)] or [ast.Pass()]
+    return digest([ast.dump(tree) for tree in trees])
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _map(path: Path) -> NDArray[Any]:
+    import numpy as np
+
+    try:
+        # Copy-on-write: torch wants writable memory, and nothing that is written reaches the file.
+        array: NDArray[Any] = np.load(path, mmap_mode="c")
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(path.parent, str(error)) from error
+    return array
+
+
+def _damaged(cache: Path, reason: str) -> DataError:
+    return DataError(f"{cache}: damaged cache of drawn faces ({reason}); delete this folder and try again")

@@ -1,0 +1,143 @@
+"""What the papers claim of metrics, judged on correlations and on the best two GANs of each metric."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.errors import UnknownName
+from bench.reports.gather import Group, title_of
+from bench.reports.statistics import Interval
+from bench.reports.verdicts import Evidence, Outcome, Verdict
+from bench.studies.agreement_matrix import Agreement
+from bench.studies.judging import at_least, claim, judge, span
+from bench.studies.metric_agreement import family_of
+
+MISLEAD = claim("dfi-3.2", "dfi §3.2, §4.2", "PSNR and SSIM do not reflect perceptual quality well.")
+C34 = claim(
+    "C34",
+    "recycling §4",
+    "The two GANs with the best PSNR of reconstructions overlap the two best by Inception score, and by MS-SSIM of "
+    "generated pairs.",
+)
+ALIKE = 0.5
+"""Spearman's correlation from which two metrics count as ranking alike; ours."""
+PERCEPTUAL: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("lpips", ("lpips",)),
+    ("fid", ("fid",)),
+    ("fac or label accuracy", ("fac", "label_accuracy")),
+)
+"""What the paper trusts, and the metric families that answer; the last is asked where the others are not there."""
+DIVERSITY = {"Inception score": "rand_is", "MS-SSIM": "rand_ms_ssim"}
+FEWEST_GANS = 4
+"""Of three GANs any two pairs share one."""
+TOP = 2
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The best two GANs by PSNR and by another metric, seed by seed.
+
+    Attributes:
+        metric: full name of the other metric; "" if there is none.
+        reason: why nothing can be said; "" if something can.
+        by_seed: for each seed the best two by PSNR and by the metric, best first.
+        gans: how many have both.
+    """
+
+    metric: str
+    reason: str
+    by_seed: Mapping[int, tuple[tuple[str, ...], tuple[str, ...]]]
+    gans: int = 0
+
+
+def verdicts(found: Agreement, ranks: Mapping[str, Ranks], method: str) -> tuple[Verdict, ...]:
+    """Whether PSNR and SSIM mislead, and C34."""
+    tests = [_alike(found, pixel, role, families) for pixel in ("psnr", "ssim") for role, families in PERCEPTUAL]
+    overlaps = [_overlap(name, each, method) for name, each in ranks.items()]
+    return judge(MISLEAD, [e for part in tests for e in part]), judge(C34, overlaps, True)
+
+
+def _alike(found: Agreement, pixel: str, role: str, families: Sequence[str]) -> list[Evidence]:
+    """One test for each metric of the first family that was measured; it holds where the two rank differently."""
+    if pixel not in found.names:
+        return [Evidence(f"{pixel} and {role} rank differently", "not measured", f"{pixel} was not measured")]
+    for family in families:
+        names = [name for name in found.names if family_of(name) == family and not name.startswith("own/")]
+        if names:
+            return [_differently(found, pixel, name) for name in names]
+    return [Evidence(f"{pixel} and {role} rank differently", "not measured", f"{role} was not measured")]
+
+
+def _differently(found: Agreement, pixel: str, name: str) -> Evidence:
+    rho, interval = found.interval(pixel, name)
+    turned = None if interval is None else Interval(-interval.high, -interval.low)
+    outcome: Outcome = at_least(turned, -ALIKE)
+    return Evidence(f"Spearman({pixel}, {name}) is at most {ALIKE}", outcome, f"{rho:.3f} {span(interval)}")
+
+
+def _overlap(name: str, ranks: Ranks, method: str) -> Evidence:
+    question = f"top {TOP} GANs by PSNR of {method} overlap top {TOP} by {name}"
+    if ranks.reason:
+        return Evidence(question, "not measured", ranks.reason)
+    shared = {seed: len(set(a) & set(b)) for seed, (a, b) in ranks.by_seed.items()}
+    hits = sum(count > 0 for count in shared.values())
+    outcome: Outcome = "holds" if hits == len(shared) else "fails" if hits == 0 else "cannot tell"
+    if len(shared) < 2:
+        outcome = "cannot tell"
+    seed, (first, second) = next(iter(ranks.by_seed.items()))
+    detail = (
+        f"{hits} of {len(shared)} seeds; seed {seed}: {', '.join(first)} by PSNR, {', '.join(second)} by "
+        f"{ranks.metric}; two random pairs of {ranks.gans} GANs overlap in {chance(ranks.gans):.0%} of cases"
+    )
+    return Evidence(question, outcome, detail + ("; one seed decides nothing" if len(shared) < 2 else ""))
+
+
+def chance(gans: int) -> float:
+    """Probability that two random pairs out of so many share a member."""
+    return 1 - math.comb(gans - TOP, TOP) / math.comb(gans, TOP)
+
+
+def top_two(family: Sequence[Group], method: str) -> dict[str, Ranks]:
+    """The best two GANs by PSNR of a method, and by Inception score and MS-SSIM of samples."""
+    return {name: _ranks(family, method, kind) for name, kind in DIVERSITY.items()}
+
+
+def _ranks(family: Sequence[Group], method: str, kind: str) -> Ranks:
+    psnr: dict[str, dict[int, float]] = {}
+    other: dict[str, dict[int, float]] = {}
+    metric = ""
+    for group in family:
+        try:
+            runs = group.find(method)
+        except UnknownName:
+            continue
+        psnr[title_of(group.gan)] = runs.values("test", "psnr")
+        for track in ("own", "test"):
+            for name in (n for n in group.measured(track) if family_of(n) == kind):
+                up = 1.0 if group.higher_is_better[name] else -1.0
+                values = runs.values(track, name)
+                other.setdefault(title_of(group.gan), {seed: up * value for seed, value in values.items()})
+                metric = metric or name
+    gans = [gan for gan in psnr if psnr[gan] and other.get(gan)]
+    seeds = [s for s in psnr[gans[0]] if all(s in psnr[g] and s in other[g] for g in gans)] if gans else []
+    reason = _reason(psnr, metric, kind, method, len(gans), seeds)
+    if reason:
+        return Ranks(metric, reason, {})
+    best = {seed: (_best(psnr, gans, seed), _best(other, gans, seed)) for seed in seeds}
+    return Ranks(metric, "", best, len(gans))
+
+
+def _reason(psnr: Mapping[str, object], metric: str, kind: str, method: str, gans: int, seeds: Sequence[int]) -> str:
+    if not psnr:
+        return f"no method {method} in these records"
+    if not metric:
+        return f"no metric of the family {kind} in these records"
+    if gans < FEWEST_GANS:
+        return f"{gans} GANs have both numbers; it takes {FEWEST_GANS}"
+    return "" if seeds else "no seed that all GANs share"
+
+
+def _best(values: Mapping[str, Mapping[int, float]], gans: Sequence[str], seed: int) -> tuple[str, ...]:
+    return tuple(sorted(gans, key=lambda gan: -values[gan][seed])[:TOP])

@@ -1,0 +1,123 @@
+"""What a study is: options in a dataclass, a question that is put to it, and what it answers. No torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench.contracts import Choice
+from bench.errors import DataError
+from bench.reports.verdicts import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Progress = Callable[[str, int, int, Mapping[str, float]], None]
+"""Called with what is being done, the step, the number of steps, and the latest figures."""
+
+
+def silent(what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
+    """Progress that shows nothing."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a study is run on, whatever its options.
+
+    Attributes:
+        dataset: its images; None takes the study's own default.
+        network: feature network for every metric that looks through one; "" takes those of the papers.
+        images: test images; 0 takes 10,000, or all if there are fewer.
+        seed: of every draw.
+        device: "cpu" or "cuda".
+        progress: where steps are reported.
+    """
+
+    dataset: Choice | None = None
+    network: str = ""
+    images: int = 0
+    seed: int = 0
+    device: str = "cpu"
+    progress: Progress = silent
+
+    def count(self, available: int, fewest: int, name: str) -> int:
+        """How many of the test images to use.
+
+        Raises:
+            DataError: more than there are, or too few for the study; says how many there are or are needed.
+        """
+        wanted = self.images or min(MOST_IMAGES, available)
+        if wanted > available:
+            raise DataError(f"--images {wanted}: the test split of {name} has {available:,}")
+        if wanted < fewest:
+            given = f"--images {wanted}" if self.images else f"the test split of {name} has {available:,} images"
+            raise DataError(f"{given}: this study needs at least {fewest:,}")
+        return wanted
+
+
+MOST_IMAGES = 10_000
+"""Test images unless told otherwise, as in the papers."""
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study found.
+
+    Attributes:
+        title: of the report.
+        dataset: what it was measured on, in words.
+        network: feature networks, in words; "" if none was used.
+        asked: the question, as paragraphs of Markdown.
+        measured: how it was measured, a sentence or two a point.
+        tables: title -> rows; the first is the main one.
+        verdicts: on the claims that the study tests.
+        protocol: everything that has to be equal for two results to be comparable, JSON-able; no timings.
+        draw: makes the figure.
+        caption: what stands under it.
+        advice: what to do next.
+    """
+
+    title: str
+    dataset: str
+    network: str
+    asked: str
+    measured: tuple[str, ...]
+    tables: Mapping[str, pd.DataFrame]
+    verdicts: tuple[Verdict, ...]
+    protocol: Mapping[str, Any]
+    draw: Callable[[], Figure]
+    caption: str
+    advice: str = ""
+    folder_name: str = field(default="")
+    """How the dataset is called in the name of a folder."""
+
+
+class Study(ABC):
+    """Base of every study. Subclasses are dataclasses; their fields are the study's options.
+
+    Register one with ``@study("name")`` from ``bench.registry``.
+    """
+
+    registered_name: ClassVar[str]
+    default_dataset: ClassVar[str] = "fashion-mnist"
+
+    @abstractmethod
+    def run(self, request: Request) -> StudyResult:
+        """Measure, judge, and say how the figure is drawn; writes nothing but what stages store.
+
+        Raises:
+            BenchError: data, weights or options with which the question cannot be answered; says what would do.
+        """
+
+    def options(self) -> dict[str, Any]:
+        """The options as JSON."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items() if name[0] != "_"}
+
+
+def words_of(choice: Choice) -> str:
+    """A dataset, GAN or method with its options, as it is typed: ``celeba?crop=full``."""
+    options = "&".join(f"{key}={value}" for key, value in choice.options.items())
+    return f"{choice.name}?{options}" if options else choice.name

@@ -1,0 +1,163 @@
+"""Where a discriminator's features put real and generated images: the plane of two components (dfi, section 4.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.contracts import Budget, Cell, Choice, Dataset, Gan
+from bench.errors import BenchError, NotApplicable
+from bench.registry import study
+from bench.studies.base import Request, Study, StudyResult, words_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHIPPED = "{dataset}/lsgan"
+LARGEST_BYTES = 6 * 2**30
+"""Of both sets of features as float32; the components need a copy beside them."""
+FEWEST_IMAGES = 200
+
+
+@study("feature-overlap")
+@dataclass
+class FeatureOverlap(Study):
+    """Real and generated images in the plane of the first two components of D's features (C29).
+
+    Attributes:
+        gan: options follow a "?"; "" takes the dataset's LSGAN that ships.
+        layers: of the discriminator; "last" is its last convolution.
+        train_steps: for a GAN that is a recipe.
+        bins: of the plane, on each axis.
+        resamples: of the images, for intervals.
+    """
+
+    gan: str = ""
+    layers: tuple[str, ...] = ("last",)
+    train_steps: int = 3000
+    bins: int = 96
+    resamples: int = 500
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ValueError("layers = []: expected one name or more")
+        if not 16 <= self.bins <= 512:
+            raise ValueError(f"bins = {self.bins}: expected 16 to 512")
+        if self.resamples < 100:
+            raise ValueError(f"resamples = {self.resamples}: an interval needs 100 or more")
+
+    def run(self, request: Request) -> StudyResult:
+        """Take features of both sets, find the plane, judge."""
+        from bench.studies import eyes
+        from bench.studies.overlap_plane import Plane, draw
+
+        if request.network:
+            raise NotApplicable("feature-overlap looks through the GAN's own discriminator: leave out --network")
+        choice = request.dataset or Choice(self.default_dataset)
+        gan_choice = self._choice(choice)
+        data = eyes.open_data(choice)
+        count = request.count(len(data.test), FEWEST_IMAGES, words_of(choice))
+        gan, keys = self._open(choice, gan_choice, request)
+        real, fake = self._features(gan, data, count, request)
+        plane = Plane.of(real, fake, self.bins, self.resamples, request)
+        where = f"{words_of(choice)}, {count:,} real test and {count:,} generated images, D of {words_of(gan_choice)}"
+        return StudyResult(
+            title="Overlap of discriminator features",
+            dataset=words_of(choice),
+            network=f"D of {words_of(gan_choice)}, layer {', '.join(self.layers)}",
+            asked=ASKED,
+            measured=(f"{where}, {real.shape[1]:,} features.", *plane.words()),
+            tables={"Statistics in the plane": plane.frame()},
+            verdicts=(plane.verdict(gan_choice.name),),
+            protocol={
+                "images": count,
+                "shape": list(data.shape),
+                "checksum": data.test.first(count).checksum,
+                "gan": words_of(gan_choice),
+                "gan_checksum": gan.checksum(),
+                "gan_key": keys,
+                "layers": list(self.layers),
+                "features": int(real.shape[1]),
+                "components": "first two of the centred union of both sets, float32, Lanczos (scikit-learn, arpack)",
+            },
+            draw=lambda: draw(plane, where),
+            caption=f"First two principal components of D's features of real and generated images. {where}.",
+            advice="Other GANs: --option gan=NAME, see ganinv list gans.",
+        )
+
+    def _choice(self, dataset: Choice) -> Choice:
+        from bench.gans.shipped import shipped_gans
+        from bench.suite import parse_choice
+        from bench.suite_reader import checked
+
+        name = self.gan or SHIPPED.format(dataset=dataset.name)
+        if not self.gan and name not in shipped_gans():
+            raise BenchError(f"no LSGAN of {dataset.name} ships; name a GAN, such as --option gan=lsgan")
+        return checked("gan", parse_choice(name, "--option gan ="), "--option gan")
+
+    def _open(self, dataset: Choice, gan: Choice, request: Request) -> tuple[Gan, str]:
+        """The GAN, from its file or by the stage that trains."""
+        from bench.keys import keys_of
+        from bench.store import Store
+        from bench.train_stage import train
+        from bench.workbench import Bench
+
+        budget = Budget("study", 0, 0, 1, self.train_steps, 0, 0, 0, timeout=86400.0)
+        cell = Cell(dataset, gan, Choice("random_code"), request.seed, budget, ())
+        keys = keys_of(cell)
+        opened, _ = train(Bench(Store(), request.device, request.progress), cell, keys)
+        return opened, keys.train
+
+    def _features(self, gan: Gan, data: Dataset, count: int, request: Request) -> tuple[Tensor, Tensor]:
+        """D's features ``[N, F]`` of real test images and of as many generated ones.
+
+        Raises:
+            NotApplicable: no discriminator.
+            UnknownName: no such layer.
+            BenchError: more features than fit into memory; says how many images do.
+        """
+        import torch
+
+        rng = torch.Generator(request.device).manual_seed(request.seed)
+        codes = gan.prior.sample(count, rng)
+        width = int(gan.features(data.test.floats(slice(0, 1)).to(request.device), self.layers).shape[1])
+        if 8 * count * width > LARGEST_BYTES:
+            fit, size = LARGEST_BYTES // (8 * width), 8 * count * width / 2**30
+            raise BenchError(f"{width:,} features of {count:,} images take {size:.0f} GB; --images {fit} fits")
+        sides = (torch.empty(count, width), torch.empty(count, width))
+        with torch.no_grad():
+            for rows, x in data.test.first(count).batches(250):
+                fake = gan.decode(codes[rows]).clamp(-1, 1)
+                for side, images in zip(sides, (x.to(request.device), fake), strict=True):
+                    side[rows] = gan.features(images, self.layers).float().cpu()
+                request.progress("features of D", rows.stop, count, {})
+        for side, what in zip(sides, ("real", "generated"), strict=True):
+            if not bool(torch.isfinite(side).all()):
+                raise BenchError(f"D's features of {what} images are not finite")
+        return sides
+
+
+ASKED = """\
+DFI takes its features from a discriminator that was trained to tell real from generated images, and learns from
+generated ones only. It works on real images if the features of both kinds lie in the same place. The paper shows
+two principal components of an LSGAN's features: both kinds overlap much, and the real ones spread wider, because
+the GAN's samples are less diverse."""
+
+
+def project(real: Tensor, fake: Tensor, seed: int) -> tuple[Any, Any, tuple[float, float]]:
+    """Coordinates ``[N, 2]`` of both sets on the first two components of their union, and the shares of variance.
+
+    The sign of a component is such that its largest loading is positive.
+    """
+    import torch
+    from sklearn.decomposition import PCA
+
+    union = torch.cat([real, fake]).numpy()
+    fitted = PCA(n_components=2, svd_solver="arpack", random_state=seed).fit(union)
+    largest = np.abs(fitted.components_).argmax(1)
+    signs = np.sign(fitted.components_[np.arange(2), largest])
+    points = (fitted.transform(union) * signs).astype(np.float64)
+    first, second = (float(share) for share in fitted.explained_variance_ratio_)
+    return points[: len(real)], points[len(real) :], (first, second)

@@ -1,0 +1,219 @@
+"""How LPIPS and FID answer to a fish-eye lens that grows stronger (dfi, section 3.2, figures 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.contracts import Choice
+from bench.registry import study
+from bench.reports.statistics import RESAMPLES, Floats, Interval, bootstrap_means, percentile_interval
+from bench.reports.verdicts import Evidence, Verdict
+from bench.studies import drawing
+from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.studies.judging import all_of, at_least, claim, jackknife_interval, judge, r_squared, slope_changes, span
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from bench.studies.eyes import Compared
+
+C23 = claim(
+    "C23",
+    "dfi §3.2, Fig. 3",
+    "Under a fish-eye lens LPIPS grows linearly with the coefficient, FID slowly at first and then fast.",
+)
+LINEAR = 0.95
+"""R² from which a curve counts as a straight line; ours."""
+MILD, HARSH = 0.3, 0.5
+"""Coefficients between which the paper sees the difference; FID at the former is asked to be under half."""
+EXAMPLES = 3
+
+
+@study("fish-eye")
+@dataclass
+class FishEye(Study):
+    """LPIPS and FID of test images against fish-eye distorted copies of themselves (C23).
+
+    Attributes:
+        coefficients: of the distortion, rising; 0 is the image itself.
+    """
+
+    coefficients: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+
+    def __post_init__(self) -> None:
+        found = self.coefficients
+        if len(found) < 3 or list(found) != sorted(set(found)) or not (found[0] >= 0 and found[-1] <= 1):
+            raise ValueError(f"coefficients = {list(found)}: expected 3 or more rising numbers from 0 to 1")
+
+    def run(self, request: Request) -> StudyResult:
+        """Distort, look, judge."""
+        from bench.studies import eyes
+
+        choice = request.dataset or Choice(self.default_dataset)
+        networks = eyes.choose_networks(request, ("lpips", "fid"), choice.name)
+        data = eyes.open_data(choice)
+        images = data.test.first(request.count(len(data.test), eyes.FEWEST_IMAGES, words_of(choice)))
+        looking = eyes.Eyes(networks, images.shape, request.device)
+        found = eyes.compare(looking, images.data, self._distort, len(self.coefficients), request.progress)
+        measured = Curves.of(self.coefficients, found, request)
+        sides = "x".join(map(str, images.shape[1:]))
+        where = f"{words_of(choice)}, {len(images):,} test images of {sides}"
+        return StudyResult(
+            title="Fish-eye distortion",
+            dataset=words_of(choice),
+            network=looking.title,
+            asked=ASKED,
+            measured=_how(looking.title, where, len(images)),
+            tables={"LPIPS and FID by coefficient": measured.frame()},
+            verdicts=(measured.verdict(),),
+            protocol={
+                "images": len(images),
+                "shape": list(images.shape),
+                "checksum": images.checksum,
+                "networks": looking.protocol(),
+                "groups": eyes.GROUPS,
+                "resamples": RESAMPLES,
+                "transform": "bench.studies.transforms.fish_eye, nearest source pixel, black outside",
+            },
+            draw=lambda: _draw(measured, images.data[:EXAMPLES], f"{where}, {looking.title}"),
+            caption=f"LPIPS and FID between test images and their distorted copies. {where}; {looking.title}.",
+            advice="See ganinv study translation for shifts of the same images.",
+        )
+
+    def _distort(self, images: Tensor, rows: slice) -> Iterator[Tensor]:
+        from bench.studies.transforms import fish_eye
+
+        yield images
+        for coefficient in self.coefficients:
+            yield fish_eye(images, coefficient)
+
+
+ASKED = """\
+The paper argues that LPIPS is too sensitive to small structural changes and that FID is not: under a fish-eye lens
+LPIPS grows in proportion to the coefficient, whereas FID stays low while images look alike and rises when they look
+distorted."""
+
+
+def _how(networks: str, where: str, count: int) -> tuple[str, ...]:
+    from bench.studies.eyes import GROUPS
+
+    return (
+        f"Each of {count:,} test images against its own distorted copy; {where}; {networks}.",
+        "Distortion: output pixel at (x, y) in [-1, 1]² shows the source at (x, y) / (1 - c r²); black outside.",
+        f"LPIPS: mean over images, {RESAMPLES:,} bootstrap resamples of the images (95 % percentile interval).",
+        f"FID: features of originals against those of distorted images, equal N; 95 % interval from a "
+        f"delete-a-group jackknife over {GROUPS} groups of images, both sides together.",
+        f"Thresholds of ours: R² of at least {LINEAR}; FID({MILD}) under half of FID({HARSH}).",
+    )
+
+
+@dataclass(frozen=True)
+class Curves:
+    """LPIPS and FID over the coefficients ``[K]``, with their replicates ``[R, K]``."""
+
+    coefficients: tuple[float, ...]
+    lpips: Floats
+    lpips_replicates: Floats
+    fid: Floats
+    fid_replicates: Floats
+
+    @classmethod
+    def of(cls, coefficients: tuple[float, ...], found: Compared, request: Request) -> Curves:
+        """From what was seen of the images."""
+        replicates = bootstrap_means(found.lpips, seed=request.seed)
+        fid, without = found.distances(request.seed, request.progress)
+        return cls(coefficients, found.lpips.mean(1), replicates, fid, without)
+
+    @property
+    def lpips_intervals(self) -> list[Interval]:
+        """Bootstrap intervals over images."""
+        found = (percentile_interval(self.lpips_replicates[:, i]) for i in range(len(self.lpips)))
+        return [each for each in found if each is not None]
+
+    @property
+    def fid_intervals(self) -> list[Interval]:
+        """Jackknife intervals."""
+        from bench.studies.eyes import fid_intervals
+
+        return fid_intervals(self.fid, self.fid_replicates)
+
+    def frame(self) -> Any:
+        """A row a coefficient."""
+        import pandas as pd
+
+        lpips, fid = self.lpips_intervals, self.fid_intervals
+        return pd.DataFrame(
+            {
+                "coefficient": self.coefficients,
+                "lpips": self.lpips,
+                "lpips_low": [i.low for i in lpips],
+                "lpips_high": [i.high for i in lpips],
+                "fid": self.fid,
+                "fid_low": [i.low for i in fid],
+                "fid_high": [i.high for i in fid],
+            }
+        )
+
+    def verdict(self) -> Verdict:
+        """C23: LPIPS linear, FID convex and low where the distortion is mild."""
+        return judge(C23, (self._linear(), self._convex(), self._low_when_mild()))
+
+    def _linear(self) -> Evidence:
+        value = float(r_squared(self.coefficients, self.lpips))
+        interval = percentile_interval(r_squared(self.coefficients, self.lpips_replicates))
+        detail = f"R² {value:.4f} {span(interval)} over images"
+        return Evidence(f"LPIPS is linear in c: R² ≥ {LINEAR}", at_least(interval, LINEAR), detail)
+
+    def _convex(self) -> Evidence:
+        changes = slope_changes(self.coefficients, self.fid)
+        spread = slope_changes(self.coefficients, self.fid_replicates)
+        intervals = [jackknife_interval(float(v), spread[:, i]) for i, v in enumerate(changes)]
+        shown = ", ".join(f"{v:+.3g} {span(i)}" for v, i in zip(changes, intervals, strict=True))
+        outcome = all_of(at_least(interval, 0.0) for interval in intervals)
+        return Evidence(
+            "FID is convex in c: no slope is smaller than the one before", outcome, f"slopes change by {shown}"
+        )
+
+    def _low_when_mild(self) -> Evidence:
+        question = f"FID({MILD}) is under half of FID({HARSH})"
+        places = [i for c in (MILD, HARSH) for i, known in enumerate(self.coefficients) if abs(known - c) < 1e-9]
+        if len(places) < 2:
+            return Evidence(question, "not measured", f"coefficients {MILD} and {HARSH} are not both asked for")
+        mild, harsh = places
+        left = float(self.fid[harsh] / 2 - self.fid[mild])
+        interval = jackknife_interval(left, self.fid_replicates[:, harsh] / 2 - self.fid_replicates[:, mild])
+        values = f"FID {self.fid[mild]:.4g} against {self.fid[harsh]:.4g}"
+        detail = f"{values}; half of the latter is larger by {left:.4g} {span(interval)}"
+        return Evidence(question, at_least(interval, 0.0), detail)
+
+
+def _draw(found: Curves, examples: Tensor, where: str) -> Figure:
+    from bench.studies.transforms import fish_eye
+
+    figure = drawing.canvas(8.0, 5.6, f"Fish-eye distortion: {where}")
+    upper, lower = drawing.halves(figure, (1.25, 1.0))
+    left, right = upper.subplots(1, 2)
+    x = np.asarray(found.coefficients)
+    slope, start = np.polyfit(x, found.lpips, 1)
+    r2 = float(r_squared(x, found.lpips))
+    left.plot(x, start + slope * x, "--", color=drawing.GREY, linewidth=1.0, label=f"straight line, R² = {r2:.3f}")
+    drawing.curve(left, x, found.lpips, drawing.BLUE, "LPIPS, 95 % band", found.lpips_intervals)
+    drawing.dress(left, "fish-eye coefficient c", "LPIPS (lower is closer)")
+    drawing.curve(right, x, found.fid, drawing.ORANGE, "FID, 95 % band", found.fid_intervals, marker="s")
+    for place in np.flatnonzero(np.isclose(x, HARSH)):
+        half = float(found.fid[place]) / 2
+        right.axhline(half, linestyle=":", color=drawing.GREY, linewidth=1.0, label=f"half of FID({HARSH})")
+    drawing.dress(right, "fish-eye coefficient c", "FID (lower is closer)")
+    for axes in (left, right):
+        drawing.legend(axes, "upper left")
+    grid = lower.subplots(len(examples), len(x), squeeze=False, gridspec_kw={"wspace": 0.03, "hspace": 0.03})
+    shown = np.stack([fish_eye(examples, c).cpu().numpy() for c in found.coefficients])
+    for row in range(len(examples)):
+        captions = [f"c = {c:g}" for c in x] if row == 0 else [""] * len(x)
+        drawing.strip(list(grid[row]), shown[:, row], captions)
+    return figure

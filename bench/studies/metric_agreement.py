@@ -1,0 +1,223 @@
+"""Do metrics rank alike? Rank correlations over the stored records of a suite (dfi 3.2, recycling 4). No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.contracts import Choice, Record
+from bench.errors import BenchError, unknown
+from bench.files import digest
+from bench.registry import study
+from bench.reports.gather import Group, groups, title_of
+from bench.reports.statistics import Floats
+from bench.studies.base import Request, Study, StudyResult
+
+FEWEST_CELLS = 6
+"""Cells that a correlation needs."""
+
+
+@study("metric-agreement")
+@dataclass
+class MetricAgreement(Study):
+    """Rank correlation of all metrics over the cells of a suite, and whether PSNR and SSIM mislead (C34).
+
+    Attributes:
+        suite: whose records are read; name or path.
+        budget: of the suite; "" takes its default.
+        records: folder of records to read in place of the store.
+        method: whose PSNR ranks GANs for C34.
+        tracks: "test" images, "own" images of the GAN, or both.
+        resamples: of the pairs of GAN and method, for intervals.
+    """
+
+    suite: str = "agreement"
+    budget: str = ""
+    records: str = ""
+    method: str = "dfi"
+    tracks: tuple[str, ...] = ("test", "own")
+    resamples: int = 1000
+
+    def __post_init__(self) -> None:
+        if not self.tracks or not set(self.tracks) <= {"test", "own"}:
+            raise ValueError(f"tracks = {list(self.tracks)}: expected test, own or both")
+        if self.resamples < 100:
+            raise ValueError(f"resamples = {self.resamples}: an interval needs 100 or more")
+
+    def run(self, request: Request) -> StudyResult:
+        """Read, correlate, judge; runs no model."""
+        from bench.publish import stored
+        from bench.studies.agreement_claims import top_two, verdicts
+        from bench.studies.agreement_matrix import Agreement, draw
+
+        if request.network or request.images:
+            raise BenchError("metric-agreement reads stored records: leave out --network and --images")
+        folder = Path(self.records) if self.records else None
+        opened, found, missing = stored(self.suite, self.budget or None, folder)
+        family = one_family(groups(found), request.dataset)
+        cells = Cells.of(family, self.tracks)
+        everything = Agreement.of(cells, self.resamples, request)
+        contenders = Agreement.of(cells.contenders(), self.resamples, request) if cells.mixed else None
+        name, budget = title_of(family[0].dataset), str(family[0].budget["name"])
+        gone = sum(not cell_done(r) for g in family for r in g.records) + len(missing)
+        where = (
+            f"suite {opened.name}, {name}, budget {budget}: {len(cells.units):,} cells, {len(family)} GANs, "
+            f"{len({unit[1] for unit in cells.units})} methods"
+        )
+        ranks = top_two(family, self.method)
+        return StudyResult(
+            title="Agreement of metrics",
+            dataset=f"{name}, suite {opened.name}, budget {budget}",
+            network=", ".join(cells.networks),
+            asked=ASKED,
+            measured=(f"{where}; {gone} cells failed or are missing.", *WORDS, *cells.left_out),
+            tables={
+                "PSNR and SSIM against the other metrics": everything.against(("psnr", "ssim"), contenders),
+                "Spearman's correlation of all metrics": everything.frame(),
+            },
+            verdicts=verdicts(everything, ranks, self.method),
+            protocol={
+                "cells": [r.key for g in family for r in g.records if cell_done(r)],
+                "checksum": next(
+                    (r.facts.get("dataset_checksum") for g in family for r in g.records if r.facts), None
+                ),
+                "metrics": list(cells.metrics),
+                "resamples": self.resamples,
+            },
+            draw=lambda: draw(everything, where),
+            caption=f"Spearman's correlation over cells, each metric turned so that higher is better. {where}. "
+            "A dot marks a correlation whose interval contains 0.",
+            advice=f"ganinv report {self.suite} prints the records that this is drawn from.",
+            folder_name=f"{name}-{opened.name}",
+        )
+
+
+ASKED = """\
+Both papers distrust single metrics. dfi argues that PSNR and SSIM do not reflect perceptual quality, and reports
+LPIPS, attribute consistency (FAC) and FID beside them. recycling proposes the PSNR of reconstructions as a measure
+of GANs, and finds that its two best GANs overlap with the two best by Inception score and by MS-SSIM of pairs of
+generated images."""
+
+WORDS = (
+    "A cell is one GAN, method and seed. Every metric is turned so that higher is better, then ranked over the cells "
+    "that have it; a correlation of 1 means the same order. Metrics of the GAN's own images begin with own/.",
+    "Intervals: 95 %, bootstrap over pairs of GAN and method, whose seeds stay together. They say what other pairs "
+    "like these would give; cells that share a GAN are not independent, so that they are rather too narrow.",
+    "Order: average linkage on 1 - correlation, so that metrics that agree stand together.",
+)
+
+
+def cell_done(record: Record) -> bool:
+    """Whether a cell has numbers."""
+    return record.status == "done"
+
+
+def one_family(found: Sequence[Group], dataset: Choice | None) -> list[Group]:
+    """The groups of one dataset and budget, measured under one protocol.
+
+    Args:
+        found: a group a dataset, GAN and budget.
+        dataset: which of the datasets, where there are several.
+
+    Raises:
+        UnknownName: no such dataset among the records.
+        BenchError: several datasets or budgets, or protocols that differ between GANs.
+    """
+    wanted = list(found)
+    if dataset is not None:
+        names = {name for group in found for name in (title_of(group.dataset), group.dataset["name"])}
+        if dataset.name not in names:
+            raise unknown("dataset", dataset.name, names, "--dataset")
+        wanted = [g for g in found if dataset.name in {title_of(g.dataset), g.dataset["name"]}]
+    kinds = {digest([g.dataset, g.budget]): f"{title_of(g.dataset)} at budget {g.budget['name']}" for g in wanted}
+    if len(kinds) != 1:
+        raise BenchError(
+            f"metric-agreement compares cells of one dataset and budget, got {', '.join(kinds.values())}"
+        )
+    seen: dict[str, tuple[Any, str]] = {}
+    for group in wanted:
+        for record in filter(cell_done, group.records):
+            stated = {f"protocol of {m}": p for m, p in record.protocol.items()}
+            stated["dataset checksum"] = record.facts.get("dataset_checksum")
+            for what, value in stated.items():
+                first, other = seen.setdefault(what, (value, group.title))
+                if first != value:
+                    raise BenchError(f"cannot rank cells together, {what} differs: {other} and {group.title}")
+    return wanted
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Values of every metric over the cells that are done.
+
+    Attributes:
+        units: GAN and method of each cell.
+        controls: whether each cell's method is a control.
+        metrics: name -> values ``[K]``, turned so that higher is better; NaN where a cell has none.
+        left_out: sentences on metrics that cannot be ranked.
+        networks: feature networks that any of them looks through.
+    """
+
+    units: tuple[tuple[str, str], ...]
+    controls: tuple[bool, ...]
+    metrics: Mapping[str, Floats]
+    left_out: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, family: Sequence[Group], tracks: Sequence[str]) -> Cells:
+        """From records; a metric that fewer than ``FEWEST_CELLS`` have, or that never changes, is left out.
+
+        Raises:
+            BenchError: too few cells are done.
+        """
+        rows = [
+            (title_of(group.gan), runs.title, runs.control, record, group.higher_is_better)
+            for group in family
+            for runs in group.runs
+            for record in runs.by_seed.values()
+        ]
+        if len(rows) < FEWEST_CELLS:
+            raise BenchError(f"metric-agreement needs at least {FEWEST_CELLS} finished cells, got {len(rows)}")
+        names = dict.fromkeys((t, m) for *_, r, _ in rows for t in tracks for m in r.metrics.get(t, {}))
+        metrics, gone = {}, []
+        for track, metric in names:
+            values = np.array([_oriented(r, track, metric, up) for *_, r, up in rows])
+            shown = metric if track == "test" else f"{track}/{metric}"
+            known = values[np.isfinite(values)]
+            if len(known) < FEWEST_CELLS or np.ptp(known) == 0:
+                gone.append(f"{shown} ({len(known)} cells{'' if len(known) < FEWEST_CELLS else ', all equal'})")
+            else:
+                metrics[shown] = values
+        if len(metrics) < 2:
+            raise BenchError("metric-agreement needs at least two metrics with different values over the cells")
+        note = (f"Left out, because there is nothing to rank: {', '.join(gone)}.",) if gone else ()
+        eyes = dict.fromkeys(m.split("@")[1] for m in metrics if "@" in m)
+        return cls(tuple(r[:2] for r in rows), tuple(r[2] for r in rows), metrics, note, tuple(eyes))
+
+    @property
+    def mixed(self) -> bool:
+        """Whether there are controls among the cells, and enough others."""
+        return any(self.controls) and self.controls.count(False) >= FEWEST_CELLS
+
+    def contenders(self) -> Cells:
+        """The cells without controls."""
+        kept = [i for i, control in enumerate(self.controls) if not control]
+        metrics = {name: values[kept] for name, values in self.metrics.items()}
+        return Cells(tuple(self.units[i] for i in kept), (False,) * len(kept), metrics)
+
+
+def _oriented(record: Record, track: str, metric: str, up: Mapping[str, bool]) -> float:
+    summary = record.metrics.get(track, {}).get(metric)
+    if summary is None:
+        return np.nan
+    return float(summary["value"]) * (1.0 if up.get(metric, True) else -1.0)
+
+
+def family_of(metric: str) -> str:
+    """``rand_fid:500@network`` and ``own/rand_fid`` are both ``rand_fid``."""
+    return metric.removeprefix("own/").split("@", maxsplit=1)[0].split(":", maxsplit=1)[0]

@@ -1,0 +1,259 @@
+"""From a study's name to its report: runs it, then writes README.md, table.csv, study.json and figure.png."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import BenchError, ContractError
+from bench.files import write_json, write_text
+from bench.machine import check_device, environment
+from bench.options import create
+from bench.registry import add_plugin
+from bench.reports.render_markdown import escape, table
+from bench.reports.verdicts import Verdict
+from bench.settings import allowing_code, device, home
+from bench.studies.base import Progress, Request, Study, StudyResult, silent
+from bench.suite import parse_choice, parse_options
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+DIGITS = 6
+"""Significant digits in table.csv: sums of floats may differ in their last bits between machines."""
+PUBLISHED = {True: "agree", False: "disagree", None: "not printed"}
+
+
+def open_study(name: str, options: Mapping[str, Any] | None = None) -> Study:
+    """Build a study by name.
+
+    Raises:
+        UnknownName: no such study or option; suggests the nearest.
+        BenchError: an option of the wrong type, or out of range.
+    """
+    opened = create("study", name, options)
+    if not isinstance(opened, Study):
+        raise ContractError(f"study '{name}': {type(opened).__qualname__} must subclass bench.studies.base.Study")
+    return opened
+
+
+def run_study(
+    name: str,
+    *,
+    dataset: str | None = None,
+    network: str = "",
+    images: int = 0,
+    seed: int = 0,
+    options: Sequence[str] = (),
+    plugins: Sequence[Path] = (),
+    out: Path | None = None,
+    progress: Progress = silent,
+    allow_code: bool = False,
+) -> tuple[StudyResult, Path]:
+    """Run a study and write its report; the command line calls this.
+
+    Args:
+        name: a registered study.
+        dataset: as typed, ``celeba?crop=full``; the study's default if None.
+        network: feature network of every metric that looks through one; those of the papers if "".
+        images: test images; 10,000, or all if there are fewer, if 0.
+        seed: of every draw.
+        options: of the study, each ``key=value``.
+        plugins: files with further studies, methods or networks.
+        out: folder of the report; ``reports_folder`` if None.
+        progress: where steps are reported.
+        allow_code: run the code behind GANs that are a factory or an archive of code.
+
+    Returns:
+        What was found, and the folder.
+
+    Raises:
+        BenchError: something is wrong with names, options, data or weights; nothing is written then.
+        StoreError: the folder cannot be written.
+    """
+    for path in plugins:
+        add_plugin(path)
+    if images < 0 or seed < 0:
+        raise BenchError(f"--images {images} --seed {seed}: expected 0 or more")
+    study = open_study(name, parse_options(options, "--option"))
+    choice = parse_choice(dataset, "--dataset") if dataset else None
+    check_device(device())
+    request = Request(choice, network, images, seed, device(), progress)
+    with allowing_code(allow_code):
+        result = study.run(request)
+    folder = out or reports_folder(name, result)
+    write_study(study, request, result, folder, environment(request.device))
+    return result, folder
+
+
+def reports_folder(name: str, result: StudyResult) -> Path:
+    """Where a study's report goes unless told otherwise."""
+    return home() / "reports" / f"study-{name}-{_slug(result.folder_name or result.dataset)}"
+
+
+def write_study(study: Study, request: Request, result: StudyResult, folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write a result into a folder: the figure, table.csv (further tables beside it), study.json, README.md.
+
+    Equal studies give equal bytes: nothing here depends on the time.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    from bench.reports.figure import save_figure
+
+    figure = result.draw()
+    save_figure(figure, folder / "figure.png")
+    for number, (title, rows) in enumerate(result.tables.items()):
+        name = "table.csv" if number == 0 else f"table-{_slug(title)}.csv"
+        write_text(folder / name, rows.to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n"))
+    write_json(folder / "study.json", _content(study, request, result, facts))
+    write_text(folder / "README.md", markdown(study, result, facts))
+
+
+def markdown(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> str:
+    """The report as people read it."""
+    heading = f"{result.title}: {result.dataset}{f', {result.network}' if result.network else ''}"
+    lines = [f"# {escape(heading)}", "", result.asked.strip(), ""]
+    lines += ["![figure](figure.png)", "", result.caption, "", "## Verdicts", "", *_verdict_lines(result)]
+    lines += ["", "## How it was measured", "", *(f"- {line}" for line in result.measured), ""]
+    for title, rows in result.tables.items():
+        shown = _with_intervals(rows)
+        cells = ([escape(cell) for cell in row] for row in _cells(shown))
+        lines += [f"## {title}", "", *table([str(c) for c in shown.columns], cells), ""]
+    lines += ["## Protocol", "", *_protocol_lines(study, result, facts)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def terminal(result: StudyResult) -> Iterator[Table]:
+    """The main table and the verdicts for a terminal."""
+    from rich.markup import escape as plain
+    from rich.table import Table
+
+    title, rows = next(iter(result.tables.items()))
+    shown = Table(title=plain(f"{title}: {result.dataset} {result.network}".strip()), pad_edge=False)
+    rows = _brief(rows)
+    for column in rows.columns:
+        shown.add_column(plain(str(column)), justify="right", overflow="fold")
+    for cells in _cells(rows):
+        shown.add_row(*map(plain, cells))
+    yield shown
+    judged = Table(title="Verdicts", pad_edge=False)
+    for column in ("claim", "verdict", "because"):
+        judged.add_column(column, overflow="fold")
+    for verdict in result.verdicts:
+        judged.add_row(plain(f"{verdict.claim.id} ({verdict.claim.source})"), verdict.outcome, plain(verdict.reason))
+    yield judged
+
+
+def _content(study: Study, request: Request, result: StudyResult, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "study": study.registered_name,
+        "options": study.options(),
+        "dataset": result.dataset,
+        "network": result.network,
+        "seed": request.seed,
+        "protocol": dict(result.protocol),
+        "environment": dict(facts),
+        "tables": {title: _rounded(rows) for title, rows in result.tables.items()},
+        "verdicts": [_verdict(verdict, result) for verdict in result.verdicts],
+    }
+
+
+def _verdict(verdict: Verdict, result: StudyResult) -> dict[str, Any]:
+    return {
+        "claim": verdict.claim.id,
+        "source": verdict.claim.source,
+        "text": verdict.claim.text,
+        "outcome": verdict.outcome,
+        "published": verdict.published,
+        "dataset": result.dataset,
+        "network": result.network,
+        "evidence": [asdict(e) for e in verdict.evidence],
+    }
+
+
+def _rounded(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): _plain(v) for k, v in row.items()} for row in rows.to_dict(orient="records")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    return value.item() if hasattr(value, "item") else value
+
+
+def _with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same table with ``x``, ``x_sd``, ``x_low`` and ``x_high`` in one column."""
+    shown = rows.copy()
+    for name in rows.columns:
+        texts = [_cell(value) for value in rows[name]]
+        if f"{name}_sd" in rows.columns:
+            spreads = rows[f"{name}_sd"]
+            texts = [
+                text if math.isnan(sd) else f"{text} ± {sd:.2g}" for text, sd in zip(texts, spreads, strict=True)
+            ]
+        if {f"{name}_low", f"{name}_high"} <= set(rows.columns):
+            ends = zip(texts, rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
+            texts = [text if math.isnan(low) else f"{text} [{low:.4g}, {high:.4g}]" for text, low, high in ends]
+        shown[name] = texts
+    return _brief(shown)
+
+
+def _brief(rows: pd.DataFrame) -> pd.DataFrame:
+    """The columns without spreads and ends of intervals."""
+    return rows[[c for c in rows.columns if not re.search("_(sd|low|high)$", str(c))]]
+
+
+def _cells(rows: pd.DataFrame) -> list[list[str]]:
+    return [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _verdict_lines(result: StudyResult) -> Iterator[str]:
+    where = escape(", ".join(filter(None, [result.dataset, result.network])))
+    rows = [
+        [
+            v.claim.id,
+            escape(v.claim.source),
+            escape(v.claim.text),
+            f"**{v.outcome}**",
+            where,
+            PUBLISHED[v.published],
+            escape(v.reason),
+        ]
+        for v in result.verdicts
+    ]
+    yield from table(["id", "source", "claim", "verdict", "decided on", "the paper's numbers", "because"], rows)
+    for v in result.verdicts:
+        yield from ("", f"{v.claim.id}:", "")
+        for e in v.evidence:
+            note = f" ({escape(e.stand_in)})" if e.stand_in else ""
+            yield f"- {escape(e.question)}: **{e.outcome}**, {escape(e.detail)}{note}"
+
+
+def _protocol_lines(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> Iterator[str]:
+    from bench.reports.wording import settings
+
+    options = ", ".join(f"{key} = {value}" for key, value in study.options().items())
+    yield f"- study {study.registered_name}: {escape(options) or 'no options'}"
+    for key, value in result.protocol.items():
+        yield f"- {key}: {escape(settings(value) if isinstance(value, Mapping) else str(value))}"
+    versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
+    dirty = " (with uncommitted changes)" if facts.get("dirty") else ""
+    yield f"- commit: {facts.get('commit', 'unknown')}{dirty}"
+    yield f"- device: {escape(str(facts.get('device', 'unknown')))}"
+    yield f"- versions: {escape(versions)}"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,0 +1,236 @@
+"""How PSNR, SSIM, FID and KID of reconstructions move with the number of test images (dfi 3.2, recycling 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contracts import Budget, Cell, Choice
+from bench.errors import BenchError, DataError
+from bench.registry import study
+from bench.reports.statistics import Floats
+from bench.studies.base import Request, Study, StudyResult, words_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+OWN_IMAGES = 8
+"""The stages also invert images of the GAN itself, which this study does not look at: as few as may be."""
+SHIPPED = "{dataset}/dcgan"
+
+
+@study("sample-size")
+@dataclass
+class SampleSize(Study):
+    """PSNR, SSIM, FID and KID of reconstructions from 100 to 10,000 test images (C27, C36).
+
+    Training, fitting and inversion are the suite's own stages: what the store holds is not made again.
+
+    Attributes:
+        sizes: numbers of images; those above the number of test images are left out, and that number joins them.
+        repeats: subsets of each size; disjoint where so many fit, else drawn at random.
+        method: inverts the test images; options follow a "?".
+        gan: options follow a "?"; "" takes the dataset's DCGAN that ships.
+        train_steps: for a GAN that is a recipe.
+        fit_steps: of the method.
+        search_steps: of a method that searches.
+        refine_steps: of a refiner.
+        kid_subset: images in each of the subsets that KID averages over, the same for every size.
+    """
+
+    sizes: tuple[int, ...] = (100, 200, 500, 1000, 2000, 5000, 10000)
+    repeats: int = 10
+    method: str = "dfi?batch=64"
+    gan: str = ""
+    train_steps: int = 3000
+    fit_steps: int = 1000
+    search_steps: int = 100
+    refine_steps: int = 50
+    kid_subset: int = 100
+
+    def __post_init__(self) -> None:
+        if len(self.sizes) < 2 or list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 2:
+            raise ValueError(f"sizes = {list(self.sizes)}: expected 2 or more rising numbers from 2 up")
+        if self.repeats < 2:
+            raise ValueError(f"repeats = {self.repeats}: a spread needs 2 or more subsets")
+        if not 2 <= self.kid_subset <= self.sizes[0]:
+            raise ValueError(f"kid_subset = {self.kid_subset}: expected 2 to {self.sizes[0]}, the smallest size")
+
+    def run(self, request: Request) -> StudyResult:
+        """Invert the test images, then measure subsets of the pairs."""
+        from bench.studies import eyes
+        from bench.studies.sample_curves import Curves, draw
+
+        choice = request.dataset or Choice(self.default_dataset)
+        networks = eyes.choose_networks(request, ("fid",), choice.name)
+        gan, method = self._choices(choice)
+        data = eyes.open_data(choice)
+        count = request.count(len(data.test), 2 * self.sizes[0], words_of(choice))
+        looking = eyes.Eyes(networks, data.shape, request.device)
+        cell = Cell(choice, gan, method, request.seed, self._budget(count), ())
+        outputs, keys = reconstructions(cell, request)
+        pairs = look(looking, data.test.first(count).data, outputs, request)
+        curves = Curves.of(self._measured(pairs, request), pairs, request.seed)
+        what = f"{words_of(method)} on {words_of(gan)}"
+        where = f"{words_of(choice)}, {count:,} test images, {what}, {self.fit_steps:,} fit steps"
+        return StudyResult(
+            title="Sample size",
+            dataset=words_of(choice),
+            network=looking.title,
+            asked=ASKED,
+            measured=(f"{where}; {looking.title}.", *curves.words(self.kid_subset)),
+            tables={"Mean and standard deviation over subsets": curves.frame()},
+            verdicts=curves.verdicts(),
+            protocol={
+                "images": count,
+                "shape": list(data.shape),
+                "checksum": data.test.first(count).checksum,
+                "gan": words_of(gan),
+                "method": words_of(method),
+                "keys": keys,
+                "networks": looking.protocol(),
+                "kid": f"{self.kid_subset} images in each of 100 subsets",
+            },
+            draw=lambda: draw(curves, f"{where}, {looking.title}"),
+            caption=f"Reconstructions of test images, measured on subsets. {where}; {looking.title}.",
+            advice="The codes are stored: the same command with other sizes or repeats only measures.",
+        )
+
+    def _choices(self, dataset: Choice) -> tuple[Choice, Choice]:
+        """GAN and method.
+
+        Raises:
+            BenchError: a name that does not exist, or no GAN of the dataset's ships.
+        """
+        from bench.gans.shipped import shipped_gans
+        from bench.suite import parse_choice
+        from bench.suite_reader import checked
+
+        name = self.gan or SHIPPED.format(dataset=dataset.name)
+        if not self.gan and name not in shipped_gans():
+            raise BenchError(f"no GAN of {dataset.name} ships; name one: --option gan=dcgan, or gan=checkpoint:FILE")
+        gan = checked("gan", parse_choice(name, "--option gan ="), "--option gan")
+        return gan, checked("method", parse_choice(self.method, "--option method ="), "--option method")
+
+    def _budget(self, images: int) -> Budget:
+        return Budget(
+            name="study",
+            train_images=0,
+            test_images=images,
+            own_images=OWN_IMAGES,
+            train_steps=self.train_steps,
+            fit_steps=self.fit_steps,
+            search_steps=self.search_steps,
+            refine_steps=self.refine_steps,
+            timeout=86400.0,
+        )
+
+    def _measured(self, pairs: Pairs, request: Request) -> Iterator[tuple[int, bool, dict[str, float]]]:
+        """Size, whether the subsets are disjoint, and values of every subset."""
+        sizes = [size for size in self.sizes if size < len(pairs.psnr)] + [len(pairs.psnr)]
+        if len(sizes) < 2:
+            raise DataError(f"sample-size: {len(pairs.psnr)} images leave one size; give smaller sizes")
+        for number, size in enumerate(sizes, 1):
+            subsets, disjoint = draw_subsets(len(pairs.psnr), size, self.repeats, request.seed)
+            for rows in subsets:
+                yield size, disjoint, pairs.measure(rows, self.kid_subset)
+            request.progress("measure subsets", number, len(sizes), {"images": float(size)})
+
+
+ASKED = """\
+Both papers call their measures reliable on few test images: dfi because FID is taken between images and their own
+reconstructions, so that both sides hold the same images; recycling because PSNR and SSIM hardly move between 100 and
+10,000 test images."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Test images and their reconstructions, as the metrics see them.
+
+    Attributes:
+        psnr: ``[N]``, infinite for identical images.
+        ssim: ``[N]``.
+        target: features ``[N, F]``.
+        output: the same of the reconstructions.
+    """
+
+    psnr: Floats
+    ssim: Floats
+    target: Tensor
+    output: Tensor
+
+    def measure(self, rows: NDArray[np.int64], kid_subset: int) -> dict[str, float]:
+        """Every metric on some of the pairs; ``fid_unpaired`` takes the two sides from different halves of them."""
+        import torch
+
+        from bench.metrics.frechet import frechet_distance
+        from bench.metrics.kernel import kernel_distance
+
+        index = torch.from_numpy(rows)
+        target, output = self.target[index], self.output[index]
+        psnr = self.psnr[rows]
+        half = len(rows) // 2
+        return {
+            "psnr": float(psnr[np.isfinite(psnr)].mean()) if np.isfinite(psnr).any() else np.inf,
+            "ssim": float(self.ssim[rows].mean()),
+            "fid": frechet_distance(target, output),
+            "fid_unpaired": frechet_distance(target[:half], output[half:]),
+            "kid": kernel_distance(target, output, subset=kid_subset)[0],
+        }
+
+
+def draw_subsets(count: int, size: int, repeats: int, seed: int) -> tuple[list[NDArray[np.int64]], bool]:
+    """Subsets of ``range(count)`` and whether they are disjoint; all of it once if ``size`` is ``count``."""
+    rng = np.random.RandomState(seed)
+    if size == count:
+        return [rng.permutation(count).astype(np.int64)], True
+    if size * repeats <= count:
+        order = rng.permutation(count).astype(np.int64)
+        return [order[i * size : (i + 1) * size] for i in range(repeats)], True
+    return [rng.permutation(count)[:size].astype(np.int64) for _ in range(repeats)], False
+
+
+def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, dict[str, str]]:
+    """What a cell's method makes of the test images, uint8 ``[N, C, H, W]``, and the keys of its stages.
+
+    Raises:
+        BenchError: a stage failed; says why.
+    """
+    import torch
+
+    from bench.keys import keys_of
+    from bench.metrics.base import to_u8
+    from bench.stages import invert
+    from bench.store import Store
+    from bench.train_stage import train
+    from bench.workbench import Bench
+
+    keys = keys_of(cell)
+    bench = Bench(Store(), request.device, request.progress)
+    gan, _ = train(bench, cell, keys)
+    codes, facts = invert(bench, cell, keys, gan)
+    view = gan.view(facts["capacity"])
+    with torch.no_grad():
+        made = [to_u8(view.decode(part)).cpu() for part in codes["test"].split(250)]
+    return torch.cat(made), {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")}
+
+
+def look(looking: Any, targets: Tensor, outputs: Tensor, request: Request) -> Pairs:
+    """Per-image values and features of both sides."""
+    import torch
+
+    from bench.metrics.evaluation import batch_size
+    from bench.metrics.pixels import psnr, ssim
+
+    parts: list[tuple[Tensor, ...]] = []
+    size = batch_size((int(targets.shape[1]), int(targets.shape[2]), int(targets.shape[3])))
+    for target, output in zip(targets.split(size), outputs.split(size), strict=True):
+        sides = (looking.features(looking.look(side)) for side in (target, output))
+        parts.append((psnr(target, output), ssim(target, output), *sides))
+        request.progress("look at images", min(len(parts) * size, len(targets)), len(targets), {})
+    first, second, third, fourth = (torch.cat(column) for column in zip(*parts, strict=True))
+    return Pairs(first.numpy(), second.numpy(), third, fourth)

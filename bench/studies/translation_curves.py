@@ -1,0 +1,288 @@
+"""LPIPS and FID over the size of shifts: table, verdicts on the claims of dfi section 3.2, figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.reports.claims import FILE, PAPERS, read_claims
+from bench.reports.statistics import RESAMPLES, Floats, Interval, bootstrap_means, percentile_interval
+from bench.reports.verdicts import Evidence, Verdict
+from bench.studies import drawing
+from bench.studies.base import Request
+from bench.studies.judging import all_of, at_least, at_most, claim, jackknife_interval, judge, partition, span, within
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bench.studies.eyes import Compared
+
+KINDS = ("raw", "reflect")
+NAMES = {"raw": "raw", "reflect": "reflected"}
+LARGEST_GAP = 0.002
+"""Of LPIPS through AlexNet: what the printed curves differ by is 0.0009 at most."""
+PAPER_SIDE, PAPER_MOST = 128, 12
+"""Side of the paper's window and its largest shift, in pixels."""
+NEGLIGIBLE = 2.0
+"""FID through Inception that the paper calls almost negligible."""
+C24 = claim("C24", "dfi §3.2, Fig. 5", "LPIPS hardly differs between raw and reflection padding.")
+C25 = claim("C25", "dfi §3.2, Fig. 5", "FID is almost negligible for raw shifts, and larger for reflected ones.")
+C26 = claim("C26", "dfi §3.2, Fig. 5", "LPIPS increases with the size of the shift.")
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Curves over t = 0 … T, "raw" and "reflect" each ``[T + 1]``, with their replicates ``[R, T + 1]``.
+
+    Attributes:
+        side: of the window, in pixels.
+        floor: FID between two random halves of the originals, through the same network.
+        networks: of the roles "lpips" and "fid".
+        comparable: whether printed values may stand on the same axis.
+        published: LPIPS of figure 5 by kind.
+    """
+
+    lpips: Mapping[str, Floats]
+    lpips_replicates: Mapping[str, Floats]
+    fid: Mapping[str, Floats]
+    fid_replicates: Mapping[str, Floats]
+    floor: float
+    side: int
+    networks: Mapping[str, str]
+    comparable: bool
+    published: Mapping[str, Floats]
+
+    @classmethod
+    def of(cls, found: Compared, request: Request, networks: Mapping[str, str], dataset: str, side: int) -> Curves:
+        """From what was seen: the raw conditions, then the reflected ones."""
+        import torch
+
+        from bench.metrics.frechet import frechet_distance
+
+        half = len(found.lpips) // 2
+        parts = {"raw": slice(0, half), "reflect": slice(half, None)}
+        replicates = bootstrap_means(found.lpips, seed=request.seed)
+        fid, without = found.distances(request.seed, request.progress)
+        halves = [torch.from_numpy(rows) for rows in partition(len(found.original), 2, request.seed)]
+        return cls(
+            {kind: found.lpips[part].mean(1) for kind, part in parts.items()},
+            {kind: replicates[:, part] for kind, part in parts.items()},
+            {kind: fid[part] for kind, part in parts.items()},
+            {kind: without[:, part] for kind, part in parts.items()},
+            frechet_distance(*(found.original[rows] for rows in halves)),
+            side,
+            networks,
+            dataset == "celeba" and networks["lpips"] == "alex" and side == PAPER_SIDE,
+            printed(),
+        )
+
+    @property
+    def shifts(self) -> range:
+        """Every t."""
+        return range(len(self.lpips["raw"]))
+
+    @property
+    def judged(self) -> int:
+        """Largest t that claims are judged on: the paper's share of the side, at least 1."""
+        return min(len(self.shifts) - 1, max(1, PAPER_MOST * self.side // PAPER_SIDE))
+
+    def lpips_intervals(self, kind: str) -> list[Interval]:
+        """Bootstrap intervals over images."""
+        found = (percentile_interval(self.lpips_replicates[kind][:, t]) for t in self.shifts)
+        return [each for each in found if each is not None]
+
+    def fid_intervals(self, kind: str) -> list[Interval]:
+        """Jackknife intervals."""
+        from bench.studies.eyes import fid_intervals
+
+        return fid_intervals(self.fid[kind], self.fid_replicates[kind])
+
+    def frame(self) -> Any:
+        """A row a shift; printed LPIPS stands there where it is known."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {"t": list(self.shifts)}
+        for name, values, intervals in (
+            ("lpips", self.lpips, self.lpips_intervals),
+            ("fid", self.fid, self.fid_intervals),
+        ):
+            for kind in KINDS:
+                found = intervals(kind)
+                columns[f"{name}_{kind}"] = values[kind]
+                columns[f"{name}_{kind}_low"] = [i.low for i in found]
+                columns[f"{name}_{kind}_high"] = [i.high for i in found]
+        for kind in KINDS:
+            known = self.published[kind]
+            columns[f"published_{kind}"] = [known[t] if t < len(known) else np.nan for t in self.shifts]
+        return pd.DataFrame(columns)
+
+    def words(self) -> list[str]:
+        """How intervals and thresholds are made."""
+        from bench.studies.eyes import GROUPS
+
+        lines = [
+            f"LPIPS: mean over images, {RESAMPLES:,} paired bootstrap resamples (95 % percentile interval). FID: 95 "
+            f"% interval, delete-a-group jackknife over {GROUPS} groups of images.",
+            f"Claims are judged for t up to {self.judged}: the paper shifts windows of {PAPER_SIDE} pixels by at "
+            f"most {PAPER_MOST}, and these have {self.side}. Larger shifts are shown and not judged.",
+            f"Thresholds: C24, a gap of {LARGEST_GAP} through AlexNet (ours); C25, FID {NEGLIGIBLE:g} (the paper's).",
+        ]
+        if self.networks["lpips"] != "alex":
+            tolerance, remark = self._tolerance()
+            lines.append(f"C24 through another network: the gap may be {tolerance:.3g}: {remark}.")
+        if self.networks["fid"] != "inception":
+            lines.append(
+                f"C25 through another network: negligible is at most {self.floor:.3g}, the FID between two random "
+                "halves of the originals themselves; that bound is ours."
+            )
+        if not self.comparable:
+            lines.append("Printed LPIPS (CelebA 128x128, AlexNet) is drawn for its shape; its values do not compare.")
+        return lines
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """C24, C25 and C26, each with what the printed LPIPS says of it."""
+        gap = float(np.abs(self.published["raw"] - self.published["reflect"]).max())
+        rising = all((np.diff(self.published[kind]) > 0).all() for kind in KINDS)
+        return (
+            judge(C24, [self._gap()], gap <= LARGEST_GAP),
+            judge(C25, [self._negligible(), self._above()]),
+            judge(C26, [self._rising(kind) for kind in KINDS], rising),
+        )
+
+    def _tolerance(self) -> tuple[float, str]:
+        """The largest gap through these networks, and why it is not the one of AlexNet."""
+        if self.networks["lpips"] == "alex":
+            return LARGEST_GAP, ""
+        ours = float(self.lpips["raw"][self.judged])
+        scaled = self.judged * PAPER_SIDE / self.side
+        theirs = float(np.interp(scaled, range(len(self.published["raw"])), self.published["raw"]))
+        remark = (
+            f"lpips@{self.networks['lpips']} has another scale than AlexNet's, so {LARGEST_GAP} is taken as the same "
+            f"share of LPIPS at t = {self.judged} ({LARGEST_GAP / theirs:.1%} of {ours:.4g})"
+        )
+        return LARGEST_GAP / theirs * ours, remark
+
+    def _gap(self) -> Evidence:
+        tolerance, remark = self._tolerance()
+        spread = self.lpips_replicates["raw"] - self.lpips_replicates["reflect"]
+        gaps = (self.lpips["raw"] - self.lpips["reflect"])[: self.judged + 1]
+        intervals = [percentile_interval(spread[:, t]) for t in range(len(gaps))]
+        worst = int(np.abs(gaps).argmax())
+        outcome = all_of(within(interval, tolerance) for interval in intervals)
+        detail = f"largest gap raw - reflected {gaps[worst]:+.4g} {span(intervals[worst])} at t = {worst}"
+        return Evidence(f"the gap is at most {tolerance:.4g} at each t ≤ {self.judged}", outcome, detail, remark)
+
+    def _negligible(self) -> Evidence:
+        inception = self.networks["fid"] == "inception"
+        bound = NEGLIGIBLE if inception else self.floor
+        remark = "" if inception else f"fid@{self.networks['fid']} against its own sampling floor, not Inception's 2"
+        intervals = self.fid_intervals("raw")[: self.judged + 1]
+        worst = int(self.fid["raw"][: self.judged + 1].argmax())
+        outcome = all_of(at_most(interval, bound) for interval in intervals)
+        detail = f"largest {self.fid['raw'][worst]:.4g} {span(intervals[worst])} at t = {worst}"
+        return Evidence(
+            f"FID of raw shifts is at most {bound:.4g} at each t ≤ {self.judged}", outcome, detail, remark
+        )
+
+    def _above(self) -> Evidence:
+        gaps = self.fid["reflect"] - self.fid["raw"]
+        spread = self.fid_replicates["reflect"] - self.fid_replicates["raw"]
+        intervals = [jackknife_interval(float(gaps[t]), spread[:, t]) for t in self.shifts[1:]]
+        outcomes = [at_least(interval, 0.0) for interval in intervals]
+        least = int(gaps[1 : self.judged + 1].argmin())
+        detail = (
+            f"smallest gap {gaps[least + 1]:+.4g} {span(intervals[least])} at t = {least + 1}{self._beyond(outcomes)}"
+        )
+        question = f"FID of reflected shifts is larger than that of raw ones at each t from 1 to {self.judged}"
+        return Evidence(question, all_of(outcomes[: self.judged]), detail)
+
+    def _rising(self, kind: str) -> Evidence:
+        steps = np.diff(self.lpips[kind])
+        spread = np.diff(self.lpips_replicates[kind], axis=1)
+        intervals = [percentile_interval(spread[:, t]) for t in range(len(steps))]
+        outcomes = [at_least(interval, 0.0) for interval in intervals]
+        least = int(steps[: self.judged].argmin())
+        detail = (
+            f"smallest step {steps[least]:+.4g} {span(intervals[least])}, to t = {least + 1}{self._beyond(outcomes)}"
+        )
+        question = f"LPIPS of {NAMES[kind]} shifts rises at each t up to {self.judged}"
+        return Evidence(question, all_of(outcomes[: self.judged]), detail)
+
+    def _beyond(self, outcomes: Sequence[str]) -> str:
+        """What the shifts say that are not judged."""
+        rest = outcomes[self.judged :]
+        if not rest:
+            return ""
+        counts = ", ".join(f"{rest.count(each)} {each}" for each in dict.fromkeys(rest))
+        return f"; beyond, of {len(rest)} larger t: {counts}"
+
+
+def printed() -> dict[str, Floats]:
+    """LPIPS of figure 5 by kind, at t = 0 … 12."""
+    tables = {table.name: table for table in read_claims(PAPERS / "dfi" / FILE).tables}
+    values = {row.method: row.value for row in tables["Fig5"].rows}
+    count = len(values) // len(KINDS)
+    return {kind: np.array([values[f"{kind}_t{t}"] for t in range(count)]) for kind in KINDS}
+
+
+def draw(found: Curves, examples: Mapping[str, np.ndarray[Any, Any]], where: str) -> Figure:
+    """Both curves side by side, examples below."""
+    figure = drawing.canvas(8.0, 5.6, f"Random translation: {where}")
+    upper, lower = drawing.halves(figure, (1.8, 1.0))
+    left, right = upper.subplots(1, 2)
+    _lpips_panel(left, found)
+    for kind, colour, marker in zip(KINDS, (drawing.GREEN, drawing.ORANGE), ("o", "s"), strict=True):
+        name = NAMES[kind]
+        drawing.curve(
+            right, found.shifts, found.fid[kind], colour, f"FID, {name}", found.fid_intervals(kind), "-", marker
+        )
+    bound = NEGLIGIBLE if found.networks["fid"] == "inception" else found.floor
+    what = "the paper's bound, 2" if found.networks["fid"] == "inception" else "two halves of the originals"
+    for axes in (left, right):
+        if found.judged < len(found.shifts) - 1:
+            axes.axvspan(found.judged, len(found.shifts) - 1, color=drawing.GREY, alpha=0.10, linewidth=0)
+            axes.text(
+                (found.judged + len(found.shifts) - 1) / 2,
+                0.02,
+                "shifts beyond the paper's share of the side",
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                fontsize=7,
+                color=drawing.GREY,
+            )
+    right.axhline(bound, linestyle=":", color=drawing.GREY, linewidth=1.0, label=what)
+    drawing.dress(right, "largest shift t, pixels", "FID (lower is closer)")
+    drawing.legend(right, "upper left")
+    count = len(next(iter(examples.values())))
+    grid = lower.subplots(1, count * len(examples), squeeze=False)[0]
+    for number in range(count):
+        part = grid[number * len(examples) : (number + 1) * len(examples)]
+        drawing.strip(list(part), np.stack([shown[number] for shown in examples.values()]), list(examples))
+    return figure
+
+
+def _lpips_panel(axes: Axes, found: Curves) -> None:
+    for kind, colour, marker in zip(KINDS, (drawing.BLUE, drawing.VIOLET), ("o", "s"), strict=True):
+        name = NAMES[kind]
+        style = "-" if kind == "raw" else "--"
+        values, intervals = found.lpips[kind], found.lpips_intervals(kind)
+        drawing.curve(axes, found.shifts, values, colour, f"LPIPS, {name}", intervals, style, marker)
+    drawing.dress(axes, "largest shift t, pixels", "LPIPS (lower is closer)")
+    known = found.published["raw"]
+    beside = axes if found.comparable else axes.twinx()
+    label = "published, raw: CelebA, AlexNet" + ("" if found.comparable else " (right axis)")
+    drawing.curve(beside, range(len(known)), known, drawing.GREY, label, style=":", marker="x")
+    handles, labels = axes.get_legend_handles_labels()
+    if not found.comparable:
+        beside.set_ylabel("published LPIPS", fontsize=8, color=drawing.GREY)
+        beside.tick_params(labelsize=7.5, colors=drawing.GREY)
+        beside.spines["top"].set_visible(False)
+        low, high = axes.get_ylim()
+        beside.set_ylim(known.max() * low / high * 1.05, known.max() * 1.05)  # both zeros at one height
+        more, texts = beside.get_legend_handles_labels()
+        handles, labels = [*handles, *more], [*labels, *texts]
+    axes.legend(handles, labels, fontsize=7.5, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 0.06))
