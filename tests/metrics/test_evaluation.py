@@ -269,3 +269,18 @@ def test_metrics_are_opened_by_their_full_names():
 def test_batches_are_bounded(shape):
     assert 1 <= batch_size(shape) <= 250
     assert batch_size(shape) == 1 or batch_size(shape) * np.prod(shape) <= 2**21
+
+
+def test_images_of_one_pixel_have_values_or_reasons(pixel_gan):
+    images = Images(torch.tensor([10, 200, 90], dtype=torch.uint8).view(3, 1, 1, 1))
+    names = ["psnr", "mse", "mae", "ssim", "ms_ssim", "ms_ssim:2", "fid@fashion-mnist-cnn", "lpips@fashion-mnist-cnn"]
+    codes = as_codes(images) * 0.9
+    result = evaluate(pixel_gan((1, 1, 1)), images, codes, open_metrics(names), track="test", device="cpu")
+    assert np.isfinite([result.summaries[name]["value"] for name in ("psnr", "mse", "mae")]).all()
+    assert result.skipped == {
+        "ssim": "1x1 images are smaller than the 11x11 window",
+        "ms_ssim": "5 scales need sides of 161 pixels, these have 1",
+        "ms_ssim:2": "2 scales need sides of 21 pixels, these have 1",
+        "fid@fashion-mnist-cnn": "fashion-mnist-cnn looks at 28x28x1 images, these are 1x1x1",
+        "lpips@fashion-mnist-cnn": "fashion-mnist-cnn looks at 28x28x1 images, these are 1x1x1",
+    }
