@@ -12,7 +12,7 @@ import typer
 
 from bench import console
 from bench.cli_options import AllowCode, BudgetName, Gans, Out, Plugins, Records, SuiteName
-from bench.cli_study import study
+from bench.cli_study import studies, study
 from bench.contracts import Record
 from bench.errors import BenchError
 
@@ -29,6 +29,7 @@ new_app = typer.Typer(help="Write a new method.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 app.command()(study)
+app.command()(studies)
 
 
 class Kind(StrEnum):
@@ -41,14 +42,6 @@ class Kind(StrEnum):
     features = "features"
     studies = "studies"
     suites = "suites"
-
-
-class Split(StrEnum):
-    """Splits of a dataset."""
-
-    train = "train"
-    val = "val"
-    test = "test"
 
 
 class Format(StrEnum):
@@ -285,7 +278,7 @@ def data_get(name: str) -> None:
 def data_picture(
     name: Annotated[str, typer.Argument(help="A dataset; options follow a '?'.")],
     out: Annotated[Path, typer.Option("--out", help="The PNG to write.")],
-    split: Annotated[Split, typer.Option(help="Whose images.")] = Split.test,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
 ) -> None:
     """Draw the first 64 images of a dataset.
 
@@ -293,7 +286,7 @@ def data_picture(
     """
     from bench.publish import picture_dataset
 
-    console.note(f"wrote {picture_dataset(name, out, split.value)}")
+    console.note(f"wrote {picture_dataset(name, out, split)}")
 
 
 @new_app.command("method")

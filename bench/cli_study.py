@@ -1,7 +1,8 @@
-"""The command ``ganinv study``."""
+"""The commands ``ganinv study`` and ``ganinv studies``."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,3 +47,13 @@ def study(
         console.out.print(table)
     console.note(f"\nTable, figure and verdicts: {folder}")
     console.note(f"Next: {result.advice}")
+
+
+def studies(folder: Annotated[Path, typer.Argument(help="A folder whose sub-folders hold studies.")]) -> None:
+    """Write the page that lists the studies of a folder with their verdicts and figures; runs nothing.
+
+    Example:  ganinv studies results/studies
+    """
+    from bench.studies.index import write_index
+
+    console.note(f"wrote {write_index(folder)}")
