@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.api import look_up
 from bench.contracts import Budget, Cell, Dataset, Images, Record
-from bench.errors import BenchError
+from bench.errors import BenchError, unknown
 from bench.files import digest
 from bench.store import copy_records, read_records
 from bench.suite import Suite, open_suite, parse_choice, parse_options
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bench.runner import Observer
 
+SPLITS = ("train", "val", "test")
 PICTURED = 64
 """Images in the picture of a dataset."""
 
@@ -152,13 +153,16 @@ def picture_dataset(dataset: str, out: Path, split: str) -> Path:
         split: "train", "val" or "test".
 
     Raises:
-        BenchError: the dataset holds no pictures or cannot be loaded, or the file cannot be written.
+        BenchError: there is no such split, the dataset holds no pictures or cannot be loaded, or the file cannot be
+            written.
     """
     from torchvision.utils import save_image
 
     from bench.files import writing
     from bench.options import create
 
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS, "--split")
     choice = parse_choice(dataset, "dataset")
     images: Images = getattr(create("dataset", choice.name, choice.options).load(), split)
     if not images.is_picture:

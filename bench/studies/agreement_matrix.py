@@ -47,12 +47,13 @@ class Agreement:
         names = list(cells.metrics)
         values = np.array([cells.metrics[name] for name in names])
         draws = _draws(cells.units, resamples, request.seed)
-        ranks = [_standard_ranks(row, draws) for row in values]
+        ranks, starts = _standard_ranks(values, draws), np.cumsum([0, *map(len, draws[:-1])])
         size = len(names)
         rho, low, high, tau, counts = (np.full((size, size), np.nan) for _ in range(5))
         for i in range(size):
             for j in range(i, size):
-                part = _pair((values[i], ranks[i]), (values[j], ranks[j]), draws)
+                replicates = np.add.reduceat(ranks[i] * ranks[j], starts) if {i, j} <= ranks.keys() else None
+                part = _pair(values[i], values[j], draws, replicates)
                 for matrix, value in zip((rho, low, high, tau, counts), part, strict=True):
                     matrix[i, j] = matrix[j, i] = value
             request.progress("correlate metrics", i + 1, size, {})
@@ -119,41 +120,45 @@ def _draws(units: Sequence[tuple[str, str]], resamples: int, seed: int) -> list[
     return [np.concatenate([parts[i] for i in rng.randint(len(parts), size=len(parts))]) for _ in range(resamples)]
 
 
-def _standard_ranks(values: Floats, draws: Sequence[Rows]) -> Floats | None:
-    """Ranks of a metric in every resample ``[R, K]``, of mean 0 and length 1, so that a product is a correlation.
+def _standard_ranks(values: Floats, draws: Sequence[Rows]) -> dict[int, Floats]:
+    """Ranks of each metric in every resample, one resample after the other, by the metric's row.
 
-    None if the resamples differ in size or a cell has no value: then each pair is ranked by itself.
+    Those of a resample have mean 0 and length 1, so that a sum of products is a correlation. Metrics that a cell
+    lacks are not there: which cells a pair of them has in common differs from pair to pair.
     """
     from scipy.stats import rankdata
 
-    if not np.isfinite(values).all() or len({len(rows) for rows in draws}) > 1:
-        return None
-    ranks = np.asarray(rankdata(values[np.array(draws)], axis=1), np.float64)
-    ranks -= ranks.mean(1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(ranks / np.sqrt(np.square(ranks).sum(1, keepdims=True)))
+    whole = [row for row in range(len(values)) if np.isfinite(values[row]).all()]
+    if not whole:
+        return {}
+    parts = []
+    for rows in draws:
+        ranks = np.asarray(rankdata(values[whole][:, rows], axis=1), np.float64)
+        ranks -= ranks.mean(1, keepdims=True)
+        with np.errstate(invalid="ignore"):
+            parts.append(ranks / np.sqrt(np.square(ranks).sum(1, keepdims=True)))
+    joined = np.concatenate(parts, 1)
+    return {row: joined[place] for place, row in enumerate(whole)}
 
 
 def _pair(
-    first: tuple[Floats, Floats | None], second: tuple[Floats, Floats | None], draws: Sequence[Rows]
+    first: Floats, second: Floats, draws: Sequence[Rows], replicates: Floats | None
 ) -> tuple[float, float, float, float, float]:
     """Spearman, both ends of its interval, Kendall, and how many cells have both."""
     from scipy.stats import kendalltau
 
     from bench.studies.metric_agreement import FEWEST_CELLS
 
-    (x, x_ranks), (y, y_ranks) = first, second
-    both = np.isfinite(x) & np.isfinite(y)
+    both = np.isfinite(first) & np.isfinite(second)
     count = float(both.sum())
     if count < FEWEST_CELLS:
         return np.nan, np.nan, np.nan, np.nan, count
-    if x_ranks is not None and y_ranks is not None:
-        replicates = (x_ranks * y_ranks).sum(1)
-    else:
-        replicates = np.array([float(spearman(x[rows], y[rows])) for rows in (d[both[d]] for d in draws)])
+    if replicates is None:
+        replicates = np.array([float(spearman(first[rows], second[rows])) for rows in (d[both[d]] for d in draws)])
     interval = percentile_interval(replicates)
     low, high = (interval.low, interval.high) if interval else (np.nan, np.nan)
-    return float(spearman(x[both], y[both])), low, high, float(kendalltau(x[both], y[both]).statistic), count
+    rho, tau = float(spearman(first[both], second[both])), float(kendalltau(first[both], second[both]).statistic)
+    return rho, low, high, tau, count
 
 
 def draw(found: Agreement, where: str) -> Figure:

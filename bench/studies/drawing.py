@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,15 +17,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 Place = Literal["best", "upper left", "upper right", "lower left", "lower right"]
+CHARACTERS = 13
+"""Of a heading that fit into an inch."""
 BLUE, ORANGE, GREEN, VIOLET, GREY = "#1f6fb4", "#d1731f", "#2f8f4e", "#6a4fa3", "#8a8a8a"
 
 
 def canvas(width: float, height: float, title: str) -> Figure:
     """A figure of so many inches with a heading."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title, fontsize=9, color=INK)
+    pads = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    figure = Figure(figsize=(width, height), layout=pads)
+    lines = [fill(line, int(CHARACTERS * width)) for line in title.splitlines()]
+    figure.suptitle("\n".join(lines), fontsize=9, color=INK)
     return figure
 
 

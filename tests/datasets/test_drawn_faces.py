@@ -289,7 +289,10 @@ def test_the_command_draws_the_first_images_of_a_split(call, tmp_path):
     assert np.asarray(Image.open(file)).shape == (66, 3 * 65 + 1, 3)
 
 
-def test_points_have_no_picture(call, tmp_path):
+def test_points_have_no_picture_and_other_splits_do_not_exist(call, tmp_path):
+    code, _, err = call("data", "picture", "digits", "--out", tmp_path / "digits.png", "--split", "tset")
+    assert code == 2
+    assert "--split: unknown split 'tset'; did you mean 'test'?" in err
     code, _, err = call("data", "picture", "gaussians8", "--out", tmp_path / "points.png")
     assert code == 2
     assert "gaussians8: holds points, not pictures" in err

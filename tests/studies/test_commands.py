@@ -10,6 +10,8 @@ from bench.errors import BenchError
 from bench.suite import parse_choice, parse_options
 
 CNN = ("--network", "fashion-mnist-cnn")
+LSGAN = ("--option", "gan=fashion-mnist/lsgan")
+BOXES = ("--dataset", "boxes", "--images", 60)
 FILES = {"README.md", "table.csv", "study.json", "figure.png"}
 
 
@@ -28,7 +30,7 @@ def test_listing_and_showing_studies_leaves_torch_alone():
 def test_fish_eye_writes_a_report_twice_alike(call, boxes, tmp_path):
     outs = [tmp_path / name for name in ("one", "two")]
     for out in outs:
-        code, text, _ = call("study", "fish-eye", "--dataset", "boxes", "--plugin", boxes, *CNN, "--out", out)
+        code, text, _ = call("study", "fish-eye", *BOXES, "--plugin", boxes, *CNN, "--out", out)
         assert code == 0
         assert "C23" in text
         assert str(out) in text
@@ -36,14 +38,14 @@ def test_fish_eye_writes_a_report_twice_alike(call, boxes, tmp_path):
     for name in ("table.csv", "study.json", "README.md", "figure.png"):
         assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes(), name
     content = json.loads((outs[0] / "study.json").read_text())
-    assert content["protocol"]["images"] == 120
+    assert content["protocol"]["images"] == 60
     assert content["protocol"]["networks"]["fid"]["weights_sha256"]
     (verdict,) = content["verdicts"]
     assert (verdict["claim"], verdict["dataset"]) == ("C23", "boxes")
     assert "fashion-mnist-cnn" in verdict["network"]
     readme = (outs[0] / "README.md").read_text()
     assert "](figure.png)" in readme
-    assert "120 test images" in readme
+    assert "60 test images" in readme
     first = content["tables"]["LPIPS and FID by coefficient"][0]
     assert (first["coefficient"], first["lpips"], first["fid"]) == (0.0, 0.0, 0.0)
 
@@ -118,8 +120,7 @@ MISTAKES = {
     "no LSGAN": (["feature-overlap"], "no LSGAN of boxes ships"),
     "a network for D": (["feature-overlap", *CNN], "looks through the GAN's own discriminator"),
     "unknown layer": (
-        ["feature-overlap", "--images", "0", "--dataset", "boxes?test=200", "--option", "gan=fashion-mnist/lsgan"]
-        + ["--option", 'layers=["lst"]'],
+        ["feature-overlap", "--dataset", "boxes?test=200", *LSGAN, "--option", 'layers=["lst"]'],
         "unknown discriminator layer 'lst'",
     ),
     "records through a network": (["metric-agreement", *CNN], "reads stored records"),

@@ -86,20 +86,10 @@ def test_clustering_puts_those_that_agree_side_by_side():
     assert [groups_[i] for i in clustered(rho)] in ([0, 0, 0, 1, 1], [1, 1, 0, 0, 0])
 
 
-def study(folder, call, tmp_path, *options):
+def study(folder, call, tmp_path):
     out = tmp_path / "out"
-    words = [w for option in options for w in ("--option", option)]
-    code, text, errors = call(
-        "study",
-        "metric-agreement",
-        "--option",
-        "suite=quickstart",
-        "--option",
-        f"records={folder}",
-        *words,
-        "--out",
-        out,
-    )
+    options = ("--option", "suite=quickstart", "--option", f"records={folder}")
+    code, _, errors = call("study", "metric-agreement", *options, "--out", out)
     return code, errors, out
 
 

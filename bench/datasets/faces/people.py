@@ -161,7 +161,7 @@ class People:
     def around(self, choice: str, low: float | Array, high: float | Array) -> Array:
         """A choice over an interval whose middle is likelier than its ends: ``[B, 1, 1]`` float32."""
         u = self.choices[:, CHOICES.index(choice), None, None].astype(np.float32) * 2 - 1
-        # Cubic: half of the people lie within an eighth of the middle, none outside.
+        # Cubic: half of the people lie in the middle quarter.
         return (low + high) * 0.5 + (high - low) * 0.5 * u * (0.35 + 0.65 * u * u)
 
     def chance(self, choice: str, share: float | Array) -> Array:
