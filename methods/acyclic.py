@@ -1,4 +1,4 @@
-"""Acyclic inference on a frozen GAN: an encoder, or a connection network on the discriminator's features.
+"""Acyclic inference on a frozen GAN: an encoder, or a connection network on a frozen network's features.
 
 Two choices make four methods: what is trained (a whole encoder, or the connection network alone) and what it
 minimises (the error of the code on generated images, or the error of the image on real ones).
@@ -7,8 +7,8 @@ minimises (the error of the code on generated images, or the error of the image 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from torch.nn.functional import mse_loss
 
 from bench.contracts import FitData, Images, Inverter
 from bench.errors import NotApplicable
+from bench.gans.connection import Kind, Norm, make_connection
+from bench.gans.features import Last, Network, View, check_layers, open_eye, with_batch_statistics
 from bench.gans.networks import ConnectionNetwork, Discriminator, fresh_copy
 from bench.gans.optimisers import adam
 from bench.loop import Stateful
@@ -33,18 +35,24 @@ class Acyclic(Inverter):
         width: units in each of them, a multiple of 32 from 128 on.
         batch: images in a step.
         learning_rate: Adam's; its betas are (.5, .999).
+        norm: of the connection network: "group" (dfi) or "batch" (recycling).
+        cn: "paper", or "author": the three hidden layers of the recycling author's code, the first without norm.
     """
 
     depth: int = 2
     width: int = 1024
     batch: int = 128
     learning_rate: float = 2e-4
+    norm: Norm = "group"
+    cn: Kind = "paper"
 
     def __post_init__(self) -> None:
         if self.width < 128 or self.width % 32:  # pairs normalised to +-1 would keep nothing but signs
             raise ValueError(f"width = {self.width} must be a multiple of 32 (groups to normalise) from 128 on")
         if self.depth < 0 or self.batch < 2:
             raise ValueError(f"depth = {self.depth} and batch = {self.batch} must be at least 0 and 2")
+        if self.cn == "author" and (self.depth, self.norm) != (2, "group"):
+            raise ValueError("cn = 'author' has a depth and norms of its own; leave out depth and norm")
 
     def build(self) -> None:
         """Create the network that will be trained, with weights from the run's seed."""
@@ -70,6 +78,14 @@ class Acyclic(Inverter):
         self.network.eval()
         return self.encode(x)
 
+    def connection(self, features: int) -> ConnectionNetwork:
+        """A new connection network from ``[B, features]`` to codes."""
+        return make_connection(features, self.gan.code_dim, self.depth, self.width, self.norm, self.cn)
+
+    def encode_rows(self, images: Images, rows: Tensor, x: Tensor) -> Tensor:
+        """Codes ``[B, d]`` of training images ``x``, which are these rows; see ``encode``."""
+        return self.encode(x)
+
     @abstractmethod
     def make_network(self) -> nn.Module:
         """The network that is trained."""
@@ -91,8 +107,8 @@ class WholeEncoder(Acyclic):
         discriminator = self.gan.discriminator
         if not isinstance(discriminator, Discriminator):
             raise NotApplicable("an encoder copies the discriminator's trunk, and this GAN's discriminator has none")
-        size = _features(self, ("last",))
-        connection = ConnectionNetwork(size, self.gan.code_dim, self.depth, self.width)
+        size = View(discriminator).size(self.gan, self.run.device)
+        connection = self.connection(size)
         return nn.Sequential(fresh_copy(discriminator.trunk), nn.Flatten(), connection)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -101,17 +117,49 @@ class WholeEncoder(Acyclic):
         return codes
 
 
-class RecycledDiscriminator(Acyclic):
-    """Trains a connection network on the features of the GAN's own, frozen discriminator."""
+@dataclass
+class FrozenFeatures(Acyclic):
+    """Trains a connection network on the features of a frozen network, by default the GAN's own discriminator.
+
+    Attributes:
+        features: the network: the discriminator, or torchvision's classifiers of ImageNet (dfi, section 4.6). VGG-16
+            gives its last pooled map, a ResNet the map before its global average pooling.
+        last: the last map "flatten"ed, or its mean over pixels ("gap"; ours).
+        gap: layers of which the mean over pixels is appended (dfi, Table 4).
+        pool: R of the R x R means of ``pool_layer`` that are appended (dfi, Table 5); 0 for none.
+        pool_layer: a layer of the network.
+        df_bn: statistics of the discriminator's batch norms while fitting: "running", those it was trained with, or
+            "batch", those of each batch, as in the recycling author's code. To invert, always "running".
+    """
+
+    features: Network = "discriminator"
+    last: Last = "flatten"
+    gap: tuple[str, ...] = ()
+    pool: int = 0
+    pool_layer: str = ""
+    df_bn: Literal["running", "batch"] = "running"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pool < 0 or bool(self.pool) != bool(self.pool_layer):
+            raise ValueError(
+                f"pool = {self.pool} and pool_layer = '{self.pool_layer}' go together: a side from 1 on, and a layer"
+            )
+        if self.df_bn == "batch" and self.features != "discriminator":
+            raise ValueError("df_bn = 'batch' is about the discriminator; it does not go with other features")
 
     def make_network(self) -> nn.Module:
         """Features to codes."""
-        return ConnectionNetwork(_features(self, ("last",)), self.gan.code_dim, self.depth, self.width)
+        eye = open_eye(self.features, self.gan, self.run.device)
+        check_layers(self.features, eye, (*self.gap, *filter(None, [self.pool_layer])))
+        self.view = self.fitting_view = View(eye, self.last, self.gap, self.pool, self.pool_layer)
+        if self.df_bn == "batch":
+            self.fitting_view = replace(self.view, eye=with_batch_statistics(eye))
+        return self.connection(self.view.size(self.gan, self.run.device))
 
     def encode(self, x: Tensor) -> Tensor:
         """See ``Acyclic.encode``."""
-        with torch.no_grad():
-            features = self.gan.features(x)
+        features = self.fitting_view(x) if self.network.training else self.view(x)
         codes: Tensor = self.network(features)
         return codes
 
@@ -138,14 +186,9 @@ class ImageLoss(Acyclic):
 
     def loss(self, images: Images) -> Tensor:
         """See ``Acyclic.loss``."""
-        x = images.sample(self.batch, self.run.rng)
-        return mse_loss(self.gan.decode(self.encode(x)), x)
-
-
-def _features(method: Acyclic, layers: tuple[str, ...]) -> int:
-    """Length of the discriminator's flattened features."""
-    with torch.no_grad():
-        return method.gan.features(torch.zeros(1, *method.gan.image_shape, device=method.run.device), layers).shape[1]
+        rows = images.draw(self.batch, self.run.rng)
+        x = images.floats(rows)
+        return mse_loss(self.gan.decode(self.encode_rows(images, rows, x)), x)
 
 
 @method("enc_image")
@@ -162,11 +205,34 @@ class EncLatent(WholeEncoder, LatentLoss):
 
 @method("dfi")
 @dataclass
-class Dfi(RecycledDiscriminator, LatentLoss):
+class Dfi(FrozenFeatures, LatentLoss):
     """Connection network on discriminator features with the latent loss (dfi, DFI; recycling, CN)."""
 
 
 @method("dfi_image")
 @dataclass
-class DfiImage(RecycledDiscriminator, ImageLoss):
-    """Connection network on discriminator features with the image loss (dfi, DFI_image)."""
+class DfiImage(FrozenFeatures, ImageLoss):
+    """Connection network on discriminator features with the image loss (dfi, DFI_image).
+
+    Training images never change, nor does what the frozen network says of them: each is looked at once where the
+    features of all fit in memory.
+    """
+
+    _known: Tensor | None = field(default=None, init=False, repr=False)
+
+    def fit(self, data: FitData) -> None:
+        """See ``Acyclic.fit``; the features of training images are kept until it ends."""
+        if self.df_bn == "running":  # else they depend on the batch
+            draws = self.run.budget.fit_steps * self.batch
+            self._known = self.view.table(data.train.to(self.run.device), self.batch, draws)
+        try:
+            super().fit(data)
+        finally:
+            self._known = None
+
+    def encode_rows(self, images: Images, rows: Tensor, x: Tensor) -> Tensor:
+        """See ``Acyclic.encode_rows``."""
+        if self._known is None:
+            return self.encode(x)
+        codes: Tensor = self.network(self._known[rows])
+        return codes

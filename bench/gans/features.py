@@ -1,0 +1,146 @@
+"""What a method sees of an image: maps of a frozen network, flattened, averaged and joined to one vector."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from bench.contracts import Gan, Images
+from bench.errors import NotApplicable, unknown
+from bench.gans.imagenet import open_imagenet
+
+Network = Literal["discriminator", "vgg16", "resnet34", "resnet50", "resnet101"]
+"""The GAN's own discriminator, or a classifier of ImageNet."""
+Last = Literal["flatten", "gap"]
+
+TABLE_BYTES = 2 << 30
+"""Largest table of features that is kept."""
+
+
+class Eye(Protocol):
+    """A network with named activation maps."""
+
+    layers: tuple[str, ...]
+
+    def features(self, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
+        """Maps of the named layers, in the order asked for."""
+
+
+def open_eye(network: Network, gan: Gan, device: str) -> Eye:
+    """The frozen network that a method looks through.
+
+    Raises:
+        NotApplicable: the GAN has no discriminator with named layers, or an ImageNet network cannot look at such
+            images.
+        WeightsError: the weights of an ImageNet network are missing or not those that are meant.
+    """
+    if network != "discriminator":
+        return open_imagenet(network, gan.image_shape, device)
+    if gan.discriminator is None:
+        raise NotApplicable("this GAN has no discriminator, so it has no features")
+    if not hasattr(gan.discriminator, "features"):
+        raise NotApplicable("this GAN's discriminator has no named layers, so it has no features")
+    return cast(Eye, gan.discriminator)
+
+
+def check_layers(network: Network, eye: Eye, layers: tuple[str, ...]) -> None:
+    """Make sure that the network has these layers.
+
+    Raises:
+        UnknownName: it lacks one; says which it has.
+    """
+    for layer in layers:
+        if layer not in eye.layers:
+            raise unknown(f"{network} layer", layer, eye.layers)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One map of a frozen network, with gradients for images. Not a module: see ``View``.
+
+    Attributes:
+        eye: the network, frozen.
+        name: of the layer.
+    """
+
+    eye: Eye
+    name: str
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Maps ``[B, F, H, W]`` of images ``[B, C, H, W]``."""
+        return self.eye.features(x, (self.name,))[0]
+
+
+@dataclass(frozen=True)
+class View:
+    """Features of images: the last map, then the global means of chosen maps, then one map's R x R means.
+
+    Not a module: a method's state holds what it learnt, and nothing here is learnt.
+
+    Attributes:
+        eye: the network, frozen.
+        last: the last map flattened, or its mean over pixels (GAP).
+        gap: layers of which the mean over pixels is appended (dfi, section 4.7, Table 4).
+        pool: side R of the means that are appended, 0 for none (Table 5). Where R does not divide the side of the
+            map, neighbouring windows overlap.
+        pool_layer: their layer.
+    """
+
+    eye: Eye
+    last: Last = "flatten"
+    gap: tuple[str, ...] = ()
+    pool: int = 0
+    pool_layer: str = ""
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """Features ``[B, F]`` of images ``[B, C, H, W]``."""
+        pooled = (self.pool_layer,) if self.pool else ()
+        last, *maps = self.eye.features(x, ("last", *self.gap, *pooled))
+        parts = [last.flatten(1) if self.last == "flatten" else last.mean((2, 3))]
+        parts += [each.mean((2, 3)) for each in maps[: len(self.gap)]]
+        for each in maps[len(self.gap) :]:
+            if self.pool > min(each.shape[2:]):
+                size = " x ".join(map(str, each.shape[2:]))
+                raise NotApplicable(f"pool = {self.pool} is larger than the {size} map of {self.pool_layer}")
+            parts.append(adaptive_avg_pool2d(each, self.pool).flatten(1))
+        return torch.cat(parts, 1)
+
+    def size(self, gan: Gan, device: str) -> int:
+        """F for the images of a GAN."""
+        return int(self(torch.zeros(1, *gan.image_shape, device=device)).shape[1])
+
+    def table(self, images: Images, batch: int, draws: int) -> Tensor | None:
+        """Features ``[N, F]`` of all images, or None where they do not fit, or would not pay.
+
+        Args:
+            images: on the device of the network.
+            batch: images at a time; that of the training, so that the same kernels see them.
+            draws: images that will be looked up.
+        """
+        features = self(images.floats(slice(0, 1))).shape[1]
+        if draws <= len(images) or 4 * features * len(images) > TABLE_BYTES:
+            return None
+        table = torch.empty(len(images), features, device=images.data.device)
+        for start in range(0, len(images), batch):
+            # Always a whole batch: kernels for another number of images may round otherwise.
+            rows = torch.arange(start, start + batch, device=table.device).clamp(max=len(images) - 1)
+            part = self(images.floats(rows))
+            table[start : start + batch] = part[: len(images) - start]
+        return table
+
+
+def with_batch_statistics(eye: Eye) -> Eye:
+    """A frozen copy of a network whose batch norms use the statistics of each batch, whatever its mode."""
+    other = copy.deepcopy(cast(nn.Module, eye)).eval().requires_grad_(False)
+    for part in other.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.track_running_stats = False
+            part.running_mean = part.running_var = None
+    return cast(Eye, other)

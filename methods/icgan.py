@@ -1,0 +1,301 @@
+"""Encoders for conditional GANs: of the noise z and of the condition y, trained after the GAN."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss, one_hot
+
+from bench.contracts import FitData, Images, Inverter
+from bench.errors import NotApplicable
+from bench.gans.condition_prior import ConditionPrior
+from bench.gans.connection import make_connection
+from bench.gans.encoders import CONVOLUTIONS, ConvolutionalEncoder, shared_convolutions
+from bench.gans.features import View, open_eye
+from bench.gans.networks import xavier
+from bench.gans.optimisers import adam, descend
+from bench.registry import method
+
+Snap = Literal["threshold", "row", "none"]
+DEEPEST = "it is trained with discriminator_layer at its largest, so that the last map is the image's alone"
+
+
+@dataclass
+class ConditionalInverter(Inverter):
+    """What encoders of (z, y) share: the check of the GAN, the training loop, and conditions that mean something.
+
+    Attributes:
+        snap: what becomes of the y that was inferred. "threshold" makes each attribute 0 or 1, whichever is nearer,
+            and a class the one with the largest value (icgan, section 5); "row" takes the nearest condition among
+            those of the training images; "none" leaves it as it is.
+        batch: images in a step.
+        learning_rate: Adam's.
+        beta1: Adam's first; the second is .999.
+    """
+
+    snap: Snap = "threshold"
+    batch: int = 64
+    learning_rate: float = 1e-4
+    beta1: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.batch < 2 or not 0 <= self.beta1 < 1:
+            raise ValueError(f"batch = {self.batch} must be at least 2, and beta1 = {self.beta1} in [0, 1)")
+
+    def build(self) -> None:
+        """Create the networks, with weights from the run's seed.
+
+        Raises:
+            NotApplicable: a GAN without conditions, or images of a size that there are no encoders for.
+        """
+        if not isinstance(self.gan.prior, ConditionPrior):
+            raise NotApplicable("this GAN has no conditions: its codes should end in one, as cgan's do")
+        self.prior = self.gan.prior
+        self.run.reseed()
+        networks = nn.ModuleDict(self.make_networks())
+        self.encoders = xavier(networks).to(self.run.device).to(memory_format=torch.channels_last)
+
+    @abstractmethod
+    def make_networks(self) -> dict[str, nn.Module]:
+        """The networks that are trained, by name."""
+
+    @abstractmethod
+    def infer(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise ``[B, z]`` and condition ``[B, y]``, not snapped, of images ``[B, C, H, W]``."""
+
+    @torch.no_grad()
+    def invert(self, x: Tensor) -> Tensor:
+        """Codes ``[B, z + y]`` in eval mode."""
+        self.encoders.eval()
+        z, y = self.infer(x)
+        return torch.cat([z, self.snapped(y)], 1)
+
+    def snapped(self, y: Tensor) -> Tensor:
+        """Conditions ``[B, y]`` that the generator knows how to draw; see ``snap``."""
+        if self.snap == "none":
+            return y
+        if self.snap == "row" or has_classes(self.prior):
+            return self.prior.rows[self.prior.nearest(y)]
+        return (y > 0.5).float()
+
+    @property
+    def noise(self) -> int:
+        """Numbers in z."""
+        return self.prior.noise.dim
+
+    def made(self) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch of the GAN's images, and the noise and conditions that made them."""
+        codes = self.prior.sample(self.batch, self.run.rng)
+        with torch.no_grad():
+            images = self.gan.decode(codes)
+        return images, *self.prior.split(codes)
+
+    def learn(self, what: str, networks: list[nn.Module], loss: Callable[[], Tensor]) -> None:
+        """Minimise a loss for ``budget.fit_steps`` steps of Adam; other networks stay as they are."""
+        trained = nn.ModuleList(networks).train()
+        optimiser = adam(trained.parameters(), self.learning_rate, (self.beta1, 0.999))
+        for _ in self.run.loop(what, self.run.budget.fit_steps, {"networks": trained, "optimiser": optimiser}):
+            value = loss()
+            descend(optimiser, value)
+            self.run.report(loss=value.detach())
+        trained.eval()
+
+
+@method("icgan")
+@dataclass
+class IcGAN(ConditionalInverter):
+    """Encoders E_z and E_y of a conditional GAN (icgan, section 4.1; Table 2).
+
+    E_z learns from generated images, whose noise is known; E_y from real ones. Optimiser and batch size are those of
+    the authors' code. Each loop takes the budget's steps; E_y and E_z have one each, "sng" has one for both.
+
+    Attributes:
+        encoder: "ind", two networks; "sng", one with two outputs; "ind_cond", two networks, E_z seeing besides the
+            image what E_y says of it.
+        y_from: what E_y learns from, "real" images or "generated" ones; by "default" real ones, but generated ones
+            for "sng", as in the authors' code.
+        shared: convolutions that the two outputs of "sng" share: 1 in the authors' code, 4 for all.
+        width: filters of the first convolution.
+        hidden: units of E_z's hidden layer.
+        hidden_y: units of E_y's.
+    """
+
+    trained_on: ClassVar[str] = "generated codes, train images"
+    optimises: ClassVar[tuple[str, ...]] = ("code_mse", "latent_error")
+
+    encoder: Literal["ind", "sng", "ind_cond"] = "ind"
+    y_from: Literal["default", "real", "generated"] = "default"
+    shared: int = 1
+    width: int = 32
+    hidden: int = 4096
+    hidden_y: int = 512
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.shared <= CONVOLUTIONS:
+            raise ValueError(f"shared = {self.shared} must be 1 to {CONVOLUTIONS} convolutions")
+        if min(self.width, self.hidden, self.hidden_y) < 1:
+            raise ValueError(f"width, hidden and hidden_y = {self.width}, {self.hidden}, {self.hidden_y}: 1 or more")
+        if not self.sees_real:
+            vars(self)["trained_on"] = "generated codes"
+
+    @property
+    def sees_real(self) -> bool:
+        """Whether E_y learns from real images."""
+        return self.y_from == "real" or (self.y_from == "default" and self.encoder != "sng")
+
+    def make_networks(self) -> dict[str, nn.Module]:
+        """E_z and E_y; see ``encoder``."""
+        shape, conditions = self.gan.image_shape, self.prior.conditions
+        trunk = shared_convolutions(shape[0], self.shared, self.width) if self.encoder == "sng" else None
+        joined = conditions if self.encoder == "ind_cond" else 0
+        return {
+            "z": ConvolutionalEncoder(shape, self.noise, self.hidden, self.width, joined, trunk),
+            "y": ConvolutionalEncoder(shape, conditions, self.hidden_y, self.width, 0, trunk),
+        }
+
+    def fit(self, data: FitData) -> None:
+        """Minimise mean (z - E_z(G(z, y')))^2 and mean (y - E_y(x))^2 (icgan, equations 3 and 4).
+
+        Raises:
+            NotApplicable: the training images lack the labels or attributes that the GAN was told.
+        """
+        images = data.train.to(self.run.device)
+        facts = told(self.prior, images) if self.sees_real else None
+        e_z, e_y = self.encoders["z"], self.encoders["y"]
+        if self.encoder == "sng":
+            self.learn("fitting E_z and E_y", [e_z, e_y], lambda: self.joint_loss(images, facts))
+            return
+        self.learn("fitting E_y", [e_y], lambda: self.y_loss(images, facts))
+        self.learn("fitting E_z", [e_z], self.z_loss)
+
+    def infer(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``ConditionalInverter.infer``."""
+        y: Tensor = self.encoders["y"](x)
+        return self.encoders["z"](x, y if self.encoder == "ind_cond" else None), y
+
+    def z_loss(self) -> Tensor:
+        """Error of the noise on generated images."""
+        x, z, _ = self.made()
+        y = None
+        if self.encoder == "ind_cond":
+            with torch.no_grad():
+                y = self.encoders["y"](x)
+        return mse_loss(self.encoders["z"](x, y), z)
+
+    def y_loss(self, images: Images, facts: Tensor | None) -> Tensor:
+        """Error of the condition, on real images where there are facts of them."""
+        if facts is None:
+            x, _, y = self.made()
+        else:
+            rows = images.draw(self.batch, self.run.rng)
+            x, y = images.floats(rows), facts[rows]
+        return mse_loss(self.encoders["y"](x), y)
+
+    def joint_loss(self, images: Images, facts: Tensor | None) -> Tensor:
+        """Both errors, on one batch of generated images if E_y learns from such."""
+        x, z, y = self.made()
+        noise = mse_loss(self.encoders["z"](x), z)
+        return noise + (mse_loss(self.encoders["y"](x), y) if facts is None else self.y_loss(images, facts))
+
+
+@method("dfi_attributes")
+@dataclass
+class DfiAttributes(ConditionalInverter):
+    """Connection network for z and classifier for y, on a conditional GAN (recycling, appendix).
+
+    The paper has a diagram only; losses are ours: mean (z - CN(D_f(G(z, y))))^2, and the cross-entropy of the
+    classifier on generated images plus that on real ones. There, these losses also train the generator; here it is
+    frozen. The classifier has the architecture of icgan's E_y.
+
+    Attributes:
+        depth: hidden layers of the connection network.
+        width: units in each of them, a multiple of 32 from 128 on.
+        filters: of the classifier's first convolution.
+    """
+
+    trained_on: ClassVar[str] = "generated codes, train images"
+    optimises: ClassVar[tuple[str, ...]] = ("code_mse", "latent_error")
+
+    batch: int = 128
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+    depth: int = 2
+    width: int = 1024
+    filters: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width < 128 or self.width % 32 or self.depth < 0 or self.filters < 1:
+            raise ValueError(
+                f"width = {self.width} must be a multiple of 32 from 128 on, depth = {self.depth} at least 0, "
+                f"filters = {self.filters} at least 1"
+            )
+
+    def make_networks(self) -> dict[str, nn.Module]:
+        """The connection network and the classifier.
+
+        Raises:
+            NotApplicable: the condition joins the discriminator before its last map.
+        """
+        self.view = View(open_eye("discriminator", self.gan, self.run.device))
+        try:
+            size = self.view.size(self.gan, self.run.device)
+        except NotApplicable as reason:
+            raise NotApplicable(f"dfi_attributes needs a cgan that sees y late: {reason}; {DEEPEST}") from reason
+        return {
+            "z": make_connection(size, self.noise, self.depth, self.width, "group", "paper"),
+            "y": ConvolutionalEncoder(self.gan.image_shape, self.prior.conditions, 512, self.filters),
+        }
+
+    def fit(self, data: FitData) -> None:
+        """Minimise the three terms together for ``budget.fit_steps`` steps.
+
+        Raises:
+            NotApplicable: the training images lack the labels or attributes that the GAN was told.
+        """
+        images = data.train.to(self.run.device)
+        facts = told(self.prior, images)
+        self.learn("fitting", list(self.encoders.values()), lambda: self.loss(images, facts))
+
+    def loss(self, images: Images, facts: Tensor) -> Tensor:
+        """Loss of one step, a scalar."""
+        x, z, y = self.made()
+        rows = images.draw(self.batch, self.run.rng)
+        classify = self.encoders["y"]
+        return (
+            mse_loss(self.encoders["z"](self.view(x)), z)
+            + binary_cross_entropy_with_logits(classify(x), y)
+            + binary_cross_entropy_with_logits(classify(images.floats(rows)), facts[rows])
+        )
+
+    def infer(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``ConditionalInverter.infer``; conditions are probabilities."""
+        return self.encoders["z"](self.view(x)), self.encoders["y"](x).sigmoid()
+
+
+def has_classes(prior: ConditionPrior) -> bool:
+    """Whether every condition of the prior is a one-hot class."""
+    return bool(((prior.rows == 0) | (prior.rows == 1)).all()) and bool((prior.rows.sum(1) == 1).all())
+
+
+def told(prior: ConditionPrior, images: Images) -> Tensor:
+    """Conditions ``[N, y]`` float32 of images, in the coding of a prior: one-hot labels, or attributes as 0 and 1.
+
+    Raises:
+        NotApplicable: the images have neither labels nor attributes that fit.
+    """
+    count = prior.conditions
+    if images.labels is not None and has_classes(prior) and int(images.labels.max()) < count:
+        return one_hot(images.labels, count).float()
+    if images.attributes is not None and images.attributes.shape[1] == count:
+        return images.attributes.float()
+    raise NotApplicable(
+        f"the GAN's conditions are {count} {'classes' if has_classes(prior) else 'attributes'}, "
+        "and the training images have no labels or attributes that fit"
+    )

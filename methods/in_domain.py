@@ -1,0 +1,193 @@
+"""In-domain inversion: an encoder that answers with codes of realistic images, then a search that stays with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss, softplus
+
+from bench.contracts import Capacity, FitData, Inverter
+from bench.errors import NotApplicable
+from bench.gans.encoders import ResidualEncoder, centre_of, make_critic
+from bench.gans.features import Layer, Network, check_layers, open_eye
+from bench.gans.optimisers import adam, descend
+from bench.gans.regularisers.gradients import ZeroCentred
+from bench.loop import Stateful
+from bench.registry import method
+from methods.search import descend as search
+from methods.search import pixel_error
+
+SMALLEST_SIDE = 8
+CENTRE_CODES = 4096
+"""Codes that tell the middle of the prior."""
+DECAY, DECAYS = 0.8, 4
+"""The learning rate falls smoothly, by this factor in each quarter of the fit (the authors' code)."""
+LAYERS = {
+    "vgg16": "relu4_3",
+    "discriminator": "last",
+    "resnet34": "layer3",
+    "resnet50": "layer3",
+    "resnet101": "layer3",
+}
+"""Layer of the feature term; VGG-16's is the authors', the others are ours."""
+
+
+@method("in_domain")
+@dataclass
+class InDomain(Inverter):
+    """Encoder guided by the frozen generator and a discriminator of its own, then a regularised search (in-domain).
+
+    The encoder learns from real images: pixel error + ``feature_weight`` feature error + ``adversarial_weight``
+    softplus(-D(G(E(x)))). D tells images from reconstructions, with a gradient penalty on images. Then each code
+    moves down pixel error + ``feature_weight`` feature error + ``domain_weight`` mean (z - E(G(z)))^2, for
+    ``budget.refine_steps`` steps of Adam (100 in the authors' code; Zhu et al. 2020).
+
+    Attributes:
+        space: codes of the encoder: the GAN's own "z", or "w" or "w+" (the paper's) of a generator with styles.
+        refine: whether the search follows; without it, this is the paper's encoder alone.
+        features: network of the feature error, or "none" for no such term.
+        feature_layer: its layer; "" for relu4_3 of vgg16 (the authors'), layer3 of a ResNet, or the last map.
+        feature_weight: of mean squared feature errors. 5e-5 in the authors' code, for features of a VGG-16 that
+            takes pixels up to 255; those of the networks here are far smaller (ours).
+        adversarial_weight: of the adversarial term.
+        domain_weight: of the encoder's term in the search.
+        gamma: weight of the gradient penalty; half of it multiplies the squared norm.
+        width: filters of the first block of encoder and discriminator; 64 in the authors' code, at 256 pixels.
+        widest: filters of their last blocks; 1024 in the authors' code.
+        batch: images in a step.
+        learning_rate: Adam's for both networks; its betas are (.9, .99).
+        search_rate: Adam's in the search.
+    """
+
+    trained_on: ClassVar[str] = "train images"
+    optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")
+
+    space: Literal["z", "w", "w+"] = "z"
+    refine: bool = True
+    features: Literal[Network, "none"] = "discriminator"
+    feature_layer: str = ""
+    feature_weight: float = 0.1
+    adversarial_weight: float = 0.08
+    domain_weight: float = 2.0
+    gamma: float = 10.0
+    width: int = 32
+    widest: int = 512
+    batch: int = 128
+    learning_rate: float = 1e-4
+    search_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.width <= self.widest or self.batch < 2:
+            raise ValueError(
+                f"width = {self.width} must be 1 to widest = {self.widest}, and batch = {self.batch} at least 2"
+            )
+        for name in ("feature_weight", "adversarial_weight", "domain_weight", "gamma"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} = {getattr(self, name)} must be at least 0")
+        if self.feature_layer and self.features == "none":
+            raise ValueError(f"feature_layer = '{self.feature_layer}' needs features, which are 'none'")
+
+    @property
+    def capacity(self) -> Capacity:
+        """The space of the codes."""
+        return self.space
+
+    def build(self) -> None:
+        """Create encoder and discriminator, with weights from the run's seed.
+
+        Raises:
+            NotApplicable: images under 8 pixels, or no features to compare.
+            WeightsError: weights of an ImageNet network that are missing.
+        """
+        _, height, width = self.gan.image_shape
+        if height != width or height < SMALLEST_SIDE:
+            raise NotApplicable(f"in_domain encodes square images from 8 pixels on, not {height} x {width}")
+        self.seen = self.open_layer()
+        self.run.reseed()
+        draws = torch.Generator(self.run.device).manual_seed(self.run.seed)
+        centre, scale = centre_of(self.gan.prior.sample(CENTRE_CODES, draws))
+        self.encoder = ResidualEncoder(self.gan.image_shape, centre, scale, self.width, self.widest)
+        self.critic = make_critic(self.gan.image_shape, self.width, self.widest)
+        for network in (self.encoder, self.critic):
+            network.to(self.run.device).to(memory_format=torch.channels_last)
+
+    def open_layer(self) -> Layer | None:
+        """The maps that the feature error compares, or None without one."""
+        if self.features == "none":
+            return None
+        eye, name = open_eye(self.features, self.gan, self.run.device), self.feature_layer or LAYERS[self.features]
+        check_layers(self.features, eye, (name,))
+        layer = Layer(eye, name)
+        layer(torch.zeros(1, *self.gan.image_shape, device=self.run.device))  # an image alone may not reach it
+        return layer
+
+    def fit(self, data: FitData) -> None:
+        """Train both networks for ``budget.fit_steps`` steps, the discriminator first in each."""
+        images, steps = data.train.to(self.run.device), self.run.budget.fit_steps
+        encoder, critic = (adam(n.parameters(), self.learning_rate, (0.9, 0.99)) for n in (self.encoder, self.critic))
+        state: dict[str, Stateful] = {"encoder": self.encoder, "optimiser": encoder}
+        state |= {"critic": self.critic, "critic optimiser": critic}
+        self.encoder.train()
+        for step in self.run.loop("fitting the encoder", steps, state):
+            for group in (*encoder.param_groups, *critic.param_groups):
+                group["lr"] = self.learning_rate * DECAY ** (DECAYS * step / steps)
+            x = images.sample(self.batch, self.run.rng)
+            made = self.gan.decode(self.encoder(x))
+            told = self.critic_loss(x, made.detach())
+            descend(critic, told)
+            loss = self.encoder_loss(x, made)
+            descend(encoder, loss)
+            self.run.report(loss=loss.detach(), critic=told.detach())
+
+    def encoder_loss(self, x: Tensor, made: Tensor) -> Tensor:
+        """Loss of one step, a scalar, of images and reconstructions (Zhu et al. 2020, domain-guided encoder)."""
+        loss = mse_loss(made, x) + self.feature_weight * self.feature_error(x, made).mean()
+        if self.adversarial_weight:
+            self.critic.requires_grad_(False)
+            loss = loss + self.adversarial_weight * softplus(-self.critic(made)).mean()
+            self.critic.requires_grad_(True)
+        return loss
+
+    def critic_loss(self, x: Tensor, made: Tensor) -> Tensor:
+        """Logistic loss of one step and R1, a scalar (Zhu et al. 2020, domain-guided encoder)."""
+
+        def judge(images: Tensor, *conditions: Tensor) -> Tensor:
+            logits: Tensor = self.critic(images).squeeze(1)
+            return logits
+
+        loss = softplus(-judge(x)).mean() + softplus(judge(made)).mean()
+        return loss + ZeroCentred(self.gamma).penalty(judge, x, made)
+
+    def feature_error(self, x: Tensor, made: Tensor) -> Tensor:
+        """Mean squared difference ``[B]`` of the maps of images and reconstructions."""
+        if self.seen is None:
+            return torch.zeros(len(x), device=x.device)
+        with torch.no_grad():
+            target = self.seen(x)
+        return pixel_error(target, self.seen(made))
+
+    def search_loss(self, x: Tensor, codes: Tensor) -> Tensor:
+        """Loss ``[B]`` of codes for images (Zhu et al. 2020, domain-regularised optimisation)."""
+        made = self.gan.decode(codes)
+        error = pixel_error(x, made) + self.feature_weight * self.feature_error(x, made)
+        apart: Tensor = (codes - self.encoder(made)).square().mean(1)
+        return error + self.domain_weight * apart
+
+    def invert(self, x: Tensor) -> Tensor:
+        """Codes ``[B, d]``, unbounded: the encoder's, then, with ``refine``, those of the search."""
+        self.encoder.eval()
+        with torch.no_grad():
+            codes: Tensor = self.encoder(x)
+        if not self.refine:
+            return codes
+        return search(
+            "in-domain search",
+            codes,
+            lambda z: self.search_loss(x, z),
+            lambda moved: torch.optim.Adam(moved, lr=self.search_rate),
+            self.run.budget.refine_steps,
+            self.run,
+        )
