@@ -10,12 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BASE = {"bench.errors"}
 SUPPORT = BASE | {"bench.contracts", "bench.files", "bench.settings", "bench.registry", "bench.options", "bench.loop"}
+WEIGHTS = SUPPORT | {"bench.weights_files"}
 MAY_KNOW = {
     "bench/errors.py": set(),
     "bench/contracts": BASE | {"bench.contracts", "bench.loop"},  # the name Run, in annotations
     "bench/datasets": SUPPORT | {"bench.datasets"},
-    "bench/gans": SUPPORT | {"bench.gans"},
-    "bench/metrics": SUPPORT | {"bench.metrics"},
+    "bench/gans": WEIGHTS | {"bench.gans"},
+    "bench/metrics": WEIGHTS | {"bench.metrics"},
     "methods": SUPPORT | {"bench.gans", "methods"},
     "bench/reports": {"bench.contracts", "bench.errors", "bench.files", "bench.reports"},
     "bench/suite.py": SUPPORT | {"bench.suite_reader"},

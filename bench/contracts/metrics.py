@@ -70,6 +70,8 @@ class FeatureNetwork(ABC):
     """Names of the spatial maps that ``embed`` gives; empty if it gives none."""
     classes: ClassVar[int] = 0
     """How many classes its logits tell apart; 0 for a network that is no classifier."""
+    categories: ClassVar[int] = 0
+    """How many logits it gives that are not a dataset's classes (those of ImageNet, say); 0 for other networks."""
     attributes: ClassVar[tuple[str, ...]] = ()
     """Names of the attributes that its logits tell (positive: present), in order; empty for other networks."""
 

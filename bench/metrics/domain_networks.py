@@ -15,8 +15,9 @@ from bench.errors import WeightsError
 from bench.metrics.classifier import classifier_metadata, load_classifier
 from bench.metrics.networks import PinnedNetwork, full_precision
 from bench.metrics.recipes import DomainClassifier
-from bench.metrics.weights import TRAINED, WeightsFile, classifiers_folder, trained_weights
+from bench.metrics.weights import TRAINED, classifiers_folder, trained_weights
 from bench.registry import features
+from bench.weights_files import WeightsFile
 
 STAGES = {"labels": 3, "attributes": 5}
 """Spatial maps of each kind of classifier."""

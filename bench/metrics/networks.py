@@ -15,8 +15,9 @@ from torch.nn import functional as F
 
 from bench.contracts import Embedding, FeatureNetwork, Shape
 from bench.errors import WeightsError
-from bench.metrics.weights import NETWORKS, WeightsFile
+from bench.metrics.weights import NETWORKS
 from bench.registry import features
+from bench.weights_files import WeightsFile
 
 SMALLEST_SIDE = 64
 """Images with a shorter side are enlarged for the ImageNet trunks: AlexNet needs 31 pixels."""
@@ -153,17 +154,23 @@ class Vgg(_ImageNetTrunk):
         return network
 
 
+OUTPUTS = ["2048", "logits_unbiased"]
+"""What torch-fidelity calls the features of FID, and the logits of the Inception score."""
+
+
 @features("inception")
 @dataclass
 class Inception(PinnedNetwork):
-    """Inception of the original FID code (torch-fidelity's port), 2048 features after the last pooling."""
+    """Inception of the original FID code (torch-fidelity's port): 2048 features after its pooling, 1008 logits."""
 
     name = "inception"
+    categories = 1008
 
     def protocol(self) -> dict[str, Any]:
         """Layer, checksum and the resizing inside the network."""
         return self._protocol(
             layer="2048",
+            logits="1008, without their bias",
             resize="299x299, bilinear as in TensorFlow 1 (no half-pixel centres), inside the network",
             normalise="(x - 128) / 128 of 8-bit pixels",
             grey="repeated in three channels",
@@ -177,14 +184,14 @@ class Inception(PinnedNetwork):
         try:
             # The constructor draws random weights first, and unpickles the whole file: its checksum was verified.
             with torch.random.fork_rng(devices=[]):
-                network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
+                network = FeatureExtractorInceptionV3("inception", OUTPUTS, feature_extractor_weights_path=str(path))
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise WeightsError(f"weights {path}: not torch-fidelity's Inception ({error!r:.120})") from error
         self.network: nn.Module = network.to(device)
 
     @torch.no_grad()
     def embed(self, images_u8: Tensor) -> Embedding:
-        """Features ``[B, 2048]``; no maps, no logits."""
+        """Features ``[B, 2048]`` and logits ``[B, 1008]``; no maps."""
         with full_precision():
-            (pooled,) = self.network(as_rgb(images_u8).contiguous())
-        return Embedding(pooled)
+            pooled, logits = self.network(as_rgb(images_u8).contiguous())
+        return Embedding(pooled, (), logits)

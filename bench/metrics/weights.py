@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from bench.errors import WeightsError
-from bench.files import sha256
-from bench.settings import data_folder, home, shipped_folder
+from bench.settings import home
+from bench.weights_files import PLACES, VGG16, WeightsFile, checksum, from_url
 
 DEFAULT_NETWORK = {
     "lpips": "alex",
@@ -22,21 +19,6 @@ DEFAULT_NETWORK = {
     **dict.fromkeys(("fac", "anet_accuracy", "anet_f1", "map"), "drawn-faces-cnn"),
 }
 """The network that a metric looks through when its name says none."""
-
-
-def torch_hub_checkpoints() -> Path:
-    """Torch hub's folder for weights, as torch works it out from ``TORCH_HOME`` and ``XDG_CACHE_HOME``."""
-    cache_home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    torch_home = os.environ.get("TORCH_HOME", f"{cache_home}/torch")
-    return Path(torch_home).expanduser() / "hub" / "checkpoints"
-
-
-def _downloaded() -> tuple[Path, ...]:
-    return torch_hub_checkpoints(), data_folder() / "weights"
-
-
-def _shipped() -> tuple[Path, ...]:
-    return (shipped_folder(),)
 
 
 def _lpips_heads() -> tuple[Path, ...]:
@@ -53,61 +35,7 @@ def _trained() -> tuple[Path, ...]:
     return (classifiers_folder(),)
 
 
-_PLACES = {"downloaded": _downloaded, "shipped": _shipped, "lpips package": _lpips_heads, "trained": _trained}
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """One file of weights.
-
-    Attributes:
-        file: its name.
-        sha256: checksum of the whole file (hex).
-        where: which places are searched: "downloaded", "shipped", "lpips package" or "trained".
-        get: how to obtain it, for the error message.
-    """
-
-    file: str
-    sha256: str
-    where: str
-    get: str
-
-    def places(self) -> tuple[Path, ...]:
-        """Folders in the order in which they are searched."""
-        return _PLACES[self.where]()
-
-    def find(self) -> Path:
-        """The file, its checksum verified.
-
-        Raises:
-            WeightsError: in none of the places, or not the file that is meant (truncated, altered).
-        """
-        places = self.places()
-        for folder in places:
-            path = folder / self.file
-            if path.is_file():
-                self._verify(path)
-                return path
-        looked = ", ".join(str(folder) for folder in places) or "nowhere: the package is not installed"
-        raise WeightsError(f"weights {self.file} not found (looked in {looked}); {self.get}")
-
-    def _verify(self, path: Path) -> None:
-        stat = path.stat()
-        found = _checksum(path, stat.st_mtime_ns, stat.st_size)
-        if found != self.sha256:
-            raise WeightsError(
-                f"weights {path}: SHA-256 is {found[:12]}…, expected {self.sha256[:12]}… "
-                f"(truncated or another file); {self.get}"
-            )
-
-
-@cache
-def _checksum(path: Path, modified: int, size: int) -> str:
-    return sha256(path)
-
-
-def _from_url(url: str) -> str:
-    return f"download {url} into one of them"
+PLACES |= {"lpips package": _lpips_heads, "trained": _trained}
 
 
 _FROM_WHEEL = "reinstall the lpips package"
@@ -117,7 +45,7 @@ INCEPTION = WeightsFile(
     "weights-inception-2015-12-05-6726825d.pth",
     "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
     "downloaded",
-    _from_url(
+    from_url(
         "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
     ),
 )
@@ -125,13 +53,7 @@ ALEX = WeightsFile(
     "alexnet-owt-7be5be79.pth",
     "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
     "downloaded",
-    _from_url("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"),
-)
-VGG = WeightsFile(
-    "vgg16-397923af.pth",
-    "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
-    "downloaded",
-    _from_url("https://download.pytorch.org/models/vgg16-397923af.pth"),
+    from_url("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"),
 )
 FASHION_MNIST_CNN = WeightsFile(
     "fashion-mnist-cnn.safetensors",
@@ -150,7 +72,7 @@ DRAWN_FACES_CNN = WeightsFile(
 NETWORKS = {
     "inception": INCEPTION,
     "alex": ALEX,
-    "vgg": VGG,
+    "vgg": VGG16,
     "fashion-mnist-cnn": FASHION_MNIST_CNN,
     "drawn-faces-cnn": DRAWN_FACES_CNN,
 }
@@ -188,8 +110,7 @@ def trained_weights(dataset: str) -> WeightsFile:
     path = classifiers_folder() / name
     found = ""
     if path.is_file():
-        stat = path.stat()
-        found = _checksum(path, stat.st_mtime_ns, stat.st_size)
+        found = checksum(path)
     return WeightsFile(name, found, "trained", f"train it: ganinv train-classifier {dataset}")
 
 

@@ -58,12 +58,13 @@ def choose_networks(request: Request, roles: Sequence[str], dataset: str) -> dic
     """
     chosen = {role: request.network or OF_PAPERS[role] for role in roles}
     for role, network in chosen.items():
-        if network not in registry.entries("features"):
-            raise unknown("feature network", network, registry.entries("features"), "--network")
+        known = registry.entries("features")
+        if network.split(":")[0] not in known:
+            raise unknown("feature network", network, known, "--network")
         reason = weights_available(f"{role}@{network}")
         if reason:
             raise WeightsError(f"{role}@{network}: {reason}{_own_network(dataset, network)}")
-        if role == "lpips" and not registry.load("features", network).layers:
+        if role == "lpips" and not create("features", network).layers:
             raise NotApplicable(f"--network {network}: it gives no spatial maps, which LPIPS compares")
     return chosen
 

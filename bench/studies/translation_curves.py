@@ -25,6 +25,8 @@ KINDS = ("raw", "reflect")
 NAMES = {"raw": "raw", "reflect": "reflected"}
 LARGEST_GAP = 0.002
 """Of LPIPS through AlexNet: what the printed curves differ by is 0.0009 at most."""
+HEADROOM = 1.45
+"""How much higher than its curves the LPIPS panel is, so that its legend covers none."""
 PAPER_SIDE, PAPER_MOST = 128, 12
 """Side of the paper's window and its largest shift, in pixels."""
 NEGLIGIBLE = 2.0
@@ -242,20 +244,9 @@ def draw(found: Curves, examples: Mapping[str, np.ndarray[Any, Any]], where: str
         )
     bound = NEGLIGIBLE if found.networks["fid"] == "inception" else found.floor
     what = "the paper's bound, 2" if found.networks["fid"] == "inception" else "two halves of the originals"
-    for axes in (left, right):
-        if found.judged < len(found.shifts) - 1:
-            axes.axvspan(found.judged, len(found.shifts) - 1, color=drawing.GREY, alpha=0.10, linewidth=0)
-            axes.text(
-                (found.judged + len(found.shifts) - 1) / 2,
-                0.02,
-                "shifts beyond the paper's share of the side",
-                transform=axes.get_xaxis_transform(),
-                ha="center",
-                fontsize=7,
-                color=drawing.GREY,
-            )
     right.axhline(bound, linestyle=":", color=drawing.GREY, linewidth=1.0, label=what)
     drawing.dress(right, "largest shift t, pixels", "FID (lower is closer)")
+    _shade(right, found)
     drawing.legend(right, "upper left")
     count = len(next(iter(examples.values())))
     grid = lower.subplots(1, count * len(examples), squeeze=False)[0]
@@ -272,6 +263,8 @@ def _lpips_panel(axes: Axes, found: Curves) -> None:
         values, intervals = found.lpips[kind], found.lpips_intervals(kind)
         drawing.curve(axes, found.shifts, values, colour, f"LPIPS, {name}", intervals, style, marker)
     drawing.dress(axes, "largest shift t, pixels", "LPIPS (lower is closer)")
+    axes.set_ylim(top=HEADROOM * axes.get_ylim()[1])
+    _shade(axes, found)
     known = found.published["raw"]
     beside = axes if found.comparable else axes.twinx()
     label = "published, raw: CelebA, AlexNet" + ("" if found.comparable else " (right axis)")
@@ -282,7 +275,15 @@ def _lpips_panel(axes: Axes, found: Curves) -> None:
         beside.tick_params(labelsize=7.5, colors=drawing.GREY)
         beside.spines["top"].set_visible(False)
         low, high = axes.get_ylim()
-        beside.set_ylim(known.max() * low / high * 1.05, known.max() * 1.05)  # both zeros at one height
+        top = HEADROOM * 1.05 * known.max()
+        beside.set_ylim(top * low / high, top)  # both zeros at one height
         more, texts = beside.get_legend_handles_labels()
         handles, labels = [*handles, *more], [*labels, *texts]
-    axes.legend(handles, labels, fontsize=7.5, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 0.06))
+    axes.legend(handles, labels, fontsize=7.5, frameon=False, loc="upper left")
+
+
+def _shade(axes: Axes, found: Curves) -> None:
+    """Mark the shifts that are not judged."""
+    if found.judged < len(found.shifts) - 1:
+        ends = (found.judged, len(found.shifts) - 1)
+        axes.axvspan(*ends, color=drawing.GREY, alpha=0.12, linewidth=0, label="beyond the paper's share of the side")

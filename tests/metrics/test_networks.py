@@ -50,11 +50,17 @@ def test_inception_equals_torch_fidelity(pinned_random_weights):
     network = create("features", "inception")
     network.load("cpu")
     path = pinned_random_weights.folder / weights.INCEPTION.file
-    reference = FeatureExtractorInceptionV3("reference", ["2048"], feature_extractor_weights_path=str(path))
+    reference = FeatureExtractorInceptionV3(
+        "reference", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
+    )
     grey = pixels(2, 1, 28, 28)
     embedding = network.embed(grey)
     assert embedding.features.shape == (2, 2048)
-    torch.testing.assert_close(embedding.features, reference(grey.repeat(1, 3, 1, 1))[0])
+    features, logits = reference(grey.repeat(1, 3, 1, 1))
+    torch.testing.assert_close(embedding.features, features)
+    torch.testing.assert_close(embedding.logits, logits)
+    assert logits.shape == (2, network.categories)
+    assert network.classes == 0  # its logits are no answer to a dataset's labels
 
 
 @pytest.mark.parametrize("content", [{"features.0.weight": torch.zeros(3)}, {"nothing.known": torch.zeros(3)}])

@@ -13,6 +13,7 @@ from bench.errors import WeightsError
 from bench.metrics import weights
 from bench.metrics.weights import weights_available, weights_identity
 from bench.options import create
+from bench.weights_files import torch_hub_checkpoints
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ def test_torch_hub_is_found_as_torch_finds_it(variables, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert str(weights.torch_hub_checkpoints()) == f"{torch.hub.get_dir()}/checkpoints"
+    assert str(torch_hub_checkpoints()) == f"{torch.hub.get_dir()}/checkpoints"
 
 
 @pytest.mark.parametrize("name", ["lpips@alex", "lpips", "lpips@vgg", "fid@inception", "fid", "fid@vgg"])
