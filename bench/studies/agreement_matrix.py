@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from bench.studies.metric_agreement import Cells
 
+MOST_NUMBERED = 20
+"""Metrics up to which the cells of the heat map have room for a number."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -162,25 +165,25 @@ def _pair(
 
 
 def draw(found: Agreement, where: str) -> Figure:
-    """Heat map with the value in each cell."""
+    """Heat map; a few metrics have their value in each cell, many have it in the table alone."""
     size = len(found.names)
     networks = {name.split("@")[1] for name in found.names if "@" in name}
     seen = f"\nnetwork of lpips, fid ...: {', '.join(sorted(networks))}" if networks else ""
-    inches = max(5.0, 2.6 + 0.36 * size)
+    roomy = size <= MOST_NUMBERED
+    inches = max(5.0, 2.6 + (0.36 if roomy else 0.2) * size)
     figure = drawing.canvas(inches, inches - 0.4, f"Agreement of metrics\n{where}{seen}")
     axes = figure.subplots()
     image = axes.imshow(found.rho, cmap="RdBu_r", vmin=-1, vmax=1)
-    small = 6.5 if size <= 16 else 5.5
     for i in range(size):
         for j in range(size):
             if np.isfinite(found.rho[i, j]):
-                doubt = found.low[i, j] <= 0 <= found.high[i, j]
-                text = f"{found.rho[i, j]:.2f}{'·' if doubt else ''}"
+                doubt = "·" if found.low[i, j] <= 0 <= found.high[i, j] else ""
+                text = f"{found.rho[i, j] + 0.0:.2f}{doubt}".replace("-0.00", "0.00") if roomy else doubt
                 colour = "white" if abs(found.rho[i, j]) > 0.6 else INK
-                axes.text(j, i, text, ha="center", va="center", fontsize=small, color=colour)
+                axes.text(j, i, text, ha="center", va="center", fontsize=6.5, color=colour)
     labels = [name.split("@")[0] if len(networks) == 1 else name for name in found.names]
-    axes.set_xticks(range(size), labels, rotation=90, fontsize=7.5, color=INK)
-    axes.set_yticks(range(size), labels, fontsize=7.5, color=INK)
+    axes.set_xticks(range(size), labels, rotation=90, fontsize=7.5 if roomy else 6, color=INK)
+    axes.set_yticks(range(size), labels, fontsize=7.5 if roomy else 6, color=INK)
     for spine in axes.spines.values():
         spine.set_visible(False)
     bar = figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02)
