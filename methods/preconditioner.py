@@ -1,0 +1,55 @@
+"""The mean metric of a latent space: how far, on average, a generator's images move with each direction of codes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bench.contracts import Gan
+from methods.reconstruction import Reconstruction
+
+SEED = 0
+"""Codes and signs are the same for every run, so that the metric belongs to the GAN."""
+BATCH = 128
+
+
+def mean_metric(gan: Gan, probes: int, sphere: bool = False, stretch: float = 0.0) -> Tensor:
+    """Estimate of E[J'J] over the prior, ``[d, d]`` float64 on the prior's device.
+
+    For a random sign pattern v, J'v is one backward pass and E[(J'v)(J'v)'] = J'J (Hutchinson 1990); each probe has
+    a code and a v of its own. Costs ``probes`` generator calls.
+
+    Args:
+        gan: whose generator is looked at.
+        probes: how many; a few times d.
+        sphere: see ``Reconstruction``.
+        stretch: see ``Reconstruction``.
+    """
+    device = next((t.device for t in gan.generator.state_dict().values()), torch.device("cpu"))
+    rng = torch.Generator(device).manual_seed(SEED)
+    total, used = torch.zeros(gan.code_dim, gan.code_dim, dtype=torch.float64, device=device), 0
+    for count in [BATCH] * (probes // BATCH) + [probes % BATCH]:
+        slopes = _probe(gan, count, rng, sphere, stretch).double()
+        total, used = total + slopes.T @ slopes, used + len(slopes)
+    return total / max(used, 1)
+
+
+def inverse_metric(metric: Tensor, damping: float) -> Tensor:
+    """(M + damping * mean eigenvalue * I)^-1, ``[d, d]``; the identity for a generator that ignores its codes."""
+    unit, mean = torch.eye(len(metric), dtype=metric.dtype, device=metric.device), metric.diagonal().mean()
+    if mean <= 0:
+        return unit
+    damped = metric + damping * mean * unit
+    return torch.cholesky_inverse(torch.linalg.cholesky(damped))
+
+
+def _probe(gan: Gan, count: int, rng: torch.Generator, sphere: bool, stretch: float) -> Tensor:
+    """J'v ``[n, d]`` of ``count`` codes but those where it is not a number."""
+    u = gan.prior.sample(count, rng)
+    problem = Reconstruction(gan, torch.zeros(count, *gan.image_shape, device=u.device), sphere, stretch)
+    with torch.enable_grad():
+        u = u.requires_grad_(True)
+        pixels = problem.pixels(u)
+        signs = torch.randint(0, 2, pixels.shape, generator=rng, device=u.device) * 2.0 - 1.0
+        (slopes,) = torch.autograd.grad((pixels * signs).sum(), u)
+    return slopes[pixels.isfinite().all(1) & slopes.isfinite().all(1)]
