@@ -2,7 +2,6 @@
 
 import time
 
-import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
@@ -11,6 +10,7 @@ from bench.contracts import Budget
 from bench.gans.dcgan import DCGAN
 from bench.loop import Run
 from bench.options import create
+from methods.support import draw_starts
 
 IMAGES, ALONE, STEPS = 64, 2, 6
 
@@ -47,8 +47,9 @@ def one_by_one(method, images):
 
 
 def with_scipy(gan, images):
-    """SciPy's L-BFGS, an image at a time, as many iterations."""
-    for image in images.split(1):
+    """SciPy's L-BFGS, an image at a time, as many iterations from the same codes."""
+    starts = draw_starts(images, gan.prior, 0, 1)[0].double().numpy()
+    for image, start in zip(images.split(1), starts, strict=True):
 
         def loss(code, image=image):
             z = torch.tensor(code, dtype=torch.float32)[None].requires_grad_(True)
@@ -56,7 +57,7 @@ def with_scipy(gan, images):
             (slope,) = torch.autograd.grad(error, z)
             return float(error.detach()), slope[0].double().numpy()
 
-        minimize(loss, np.zeros(gan.code_dim), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
+        minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
 
 
 def compare(benchmark, together, alone, images, what):

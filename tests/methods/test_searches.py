@@ -99,7 +99,7 @@ def test_opt_improves_the_codes_it_is_given(ready, trained, digits, error):
     better = ready("opt", trained, kind="refiner", budget={"refine_steps": 50}).refine(x, codes)
     assert torch.equal(codes, given)
     assert (error(trained, better, x) < error(trained, codes, x)).float().mean() > 0.9
-    assert error(trained, better, x).mean() < 0.85 * error(trained, codes, x).mean()
+    assert error(trained, better, x).mean() < 0.95 * error(trained, codes, x).mean()
 
 
 def test_opt_treats_each_image_on_its_own(ready, trained, digits):
