@@ -89,7 +89,8 @@ class Trainer:
     def look(self, step: int) -> None:
         """Show the watch the GAN as it would be if the training ended after this step."""
         generator = self.generator if self.average is None else self.average.module
-        shown = Gan(generator, self.discriminator, self.gan.prior, self.gan.image_shape, self.gan.provenance)
+        gan = self.gan
+        shown = Gan(generator, self.discriminator, gan.prior, gan.image_shape, gan.provenance, gan.encoder)
         self.watch.look(shown, self.images, self.run.seed, step + 1, self.run.budget.train_steps)
 
     def state(self) -> dict[str, Stateful]:

@@ -1,0 +1,174 @@
+"""ALI (also known as BiGAN) and ALICE: a discriminator of pairs teaches a generator and an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss, softplus
+
+from bench.contracts import Gan, Images, Shape
+from bench.gans.dcgan import make_trunk
+from bench.gans.joint import Joint
+from bench.gans.joint_networks import Encoder, PairDiscriminator, draw
+from bench.gans.optimisers import descend
+from bench.gans.training import Trainer
+from bench.gans.watch import Watch
+from bench.loop import Run, Stateful
+from bench.registry import gan
+
+
+@gan("ali")
+@dataclass
+class ALI(Joint):
+    """ALI (Dumoulin et al. 2017), the same as BiGAN (Donahue et al. 2017), on DCGAN's networks; 28 to 128 pixels.
+
+    The discriminator tells pairs (x, E(x)) from pairs (G(z), z). Optimiser and batch size are those of ALI's authors.
+
+    Attributes:
+        encoder: "gaussian" draws E(x) from a normal distribution (ALI), "deterministic" has one code (BiGAN). An
+            image's code is the mean.
+        pair_width: units of the discriminator's two layers that look at codes; its joint layers have twice as many.
+    """
+
+    learning_rate: float = 1e-4
+    batch: int = 100
+    encoder: Literal["gaussian", "deterministic"] = "gaussian"
+    pair_width: int = 1024
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pair_width < 1:
+            raise ValueError(f"pair_width = {self.pair_width} must be at least 1")
+
+    def make_encoder(self, image_shape: Shape, gaussian: bool = True) -> Encoder:
+        """See ``Joint.make_encoder``."""
+        return super().make_encoder(image_shape, gaussian and self.encoder == "gaussian")
+
+    def make_discriminator(self, image_shape: Shape) -> PairDiscriminator:
+        """DCGAN's trunk, and the layers that join a code to it."""
+        trunk = make_trunk(image_shape, self.width)
+        return PairDiscriminator(trunk, self.features(image_shape), self.code_dim, self.pair_width)
+
+    def cycle_weight(self) -> float:
+        """Weight of the reconstruction errors of images and codes: none."""
+        return 0.0
+
+    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+        """See ``Recipe.train``."""
+        PairTrainer(gan, self, images, run, watch).train()
+
+
+@gan("alice")
+@dataclass
+class ALICE(ALI):
+    """ALI whose generator and encoder also undo each other (Li et al. 2017), on DCGAN's networks; 28 to 128 pixels.
+
+    Their loss gains ``cycle`` (mean |x - G(E(x))| + mean |z - E(G(z))|). The authors' prior is "uniform" with
+    code_dim = 64, and on CelebA they take discriminator_steps = 2.
+
+    Attributes:
+        cycle: weight of the two errors.
+    """
+
+    batch: int = 64
+    cycle: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cycle < 0:
+            raise ValueError(f"cycle = {self.cycle} must be 0 or more")
+
+    def cycle_weight(self) -> float:
+        """See ``ALI.cycle_weight``."""
+        return self.cycle
+
+
+class Pairs(NamedTuple):
+    """Training images with codes inferred from them, and codes of the prior with images made of them."""
+
+    real: Tensor
+    inferred: Tensor
+    made: Tensor
+    codes: Tensor
+
+    def detached(self) -> Pairs:
+        """The same numbers without gradients."""
+        return Pairs(*(tensor.detach() for tensor in self))
+
+
+class PairTrainer(Trainer):
+    """Updates the discriminator, then generator and encoder together, on the same pairs."""
+
+    recipe: ALI
+
+    def __init__(self, gan: Gan, recipe: ALI, images: Images, run: Run, watch: Watch | None = None) -> None:
+        super().__init__(gan, recipe, images, run, watch)
+        assert isinstance(gan.encoder, Encoder)
+        self.encoder = gan.encoder.train()
+        self.generator_optimiser = recipe.optimiser(nn.ModuleList([self.generator, self.encoder]))
+        self.infer: Callable[[Tensor], tuple[Tensor, Tensor | None]] = self.encoder.distribution
+        if recipe.compiled:
+            self.infer = torch.compile(self.infer)
+
+    def state(self) -> dict[str, Stateful]:
+        """See ``Trainer.state``."""
+        return {**super().state(), "encoder": self.encoder}
+
+    def step(self, step: int) -> None:
+        """The updates of one step, the discriminator's first."""
+        updates = self.recipe.discriminator_updates(step)
+        for update in range(1, updates + 1):
+            pairs = self.draw_pairs(for_generator=update == updates)
+            discriminator_loss = self.update_judge(pairs.detached())
+        self.require_gradients(False)
+        for update in range(self.recipe.generator_steps):
+            generator_loss, cycle = self.update_makers(self.draw_pairs() if update else pairs)
+        self.require_gradients(True)
+        self.run.report(discriminator=discriminator_loss, generator=generator_loss, cycle=cycle)
+
+    def draw_pairs(self, for_generator: bool = True) -> Pairs:
+        """Fresh pairs of both kinds, with a graph if generator and encoder will learn from them."""
+        codes, real = self.draw_codes(), self.draw_real()
+        with torch.set_grad_enabled(for_generator), self.precision():
+            made = self.make(codes).float()
+            inferred = draw(*self.infer(real), self.run.rng)
+        return Pairs(real, inferred, made, codes)
+
+    def update_judge(self, pairs: Pairs) -> Tensor:
+        """One update of the discriminator; returns its loss."""
+        with self.precision():
+            inferred, made = self.critic(pairs.real, pairs.inferred), self.critic(pairs.made, pairs.codes)
+        loss = judge_loss(inferred, made)
+        descend(self.discriminator_optimiser, loss)
+        return loss.detach()
+
+    def update_makers(self, pairs: Pairs) -> tuple[Tensor, Tensor]:
+        """One update of generator and encoder; returns their adversarial loss and the error of their cycles."""
+        with self.precision():
+            inferred, made = self.critic(pairs.real, pairs.inferred), self.critic(pairs.made, pairs.codes)
+        loss = makers_loss(inferred, made)
+        weight = self.recipe.cycle_weight()
+        cycle = self.cycle_error(pairs) if weight else torch.zeros_like(loss)
+        descend(self.generator_optimiser, loss + weight * cycle)
+        return loss.detach(), cycle.detach()
+
+    def cycle_error(self, pairs: Pairs) -> Tensor:
+        """Mean |x - G(E(x))| + mean |z - E(G(z))|, both with drawn codes."""
+        with self.precision():
+            image = self.make(pairs.inferred).float()
+            code = draw(*self.infer(pairs.made), self.run.rng)
+        return l1_loss(image, pairs.real) + l1_loss(code, pairs.codes)
+
+
+def judge_loss(inferred: Tensor, made: Tensor) -> Tensor:
+    """-log D(x, E(x)) - log(1 - D(G(z), z)), averaged, from the logits of both kinds of pairs."""
+    return softplus(-inferred).mean() + softplus(made).mean()
+
+
+def makers_loss(inferred: Tensor, made: Tensor) -> Tensor:
+    """The same with the kinds exchanged, so that its gradient does not vanish."""
+    return judge_loss(made, inferred)

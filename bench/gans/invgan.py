@@ -1,0 +1,158 @@
+"""InvGAN: a GAN whose discriminator also infers codes, on the architectures of DCGAN, small BigGAN and StyleGAN."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from bench.contracts import Gan, Images, Shape
+from bench.gans import biggan, dcgan, stylegan
+from bench.gans.invgan_training import InvGANTrainer
+from bench.gans.joint import refuse_average
+from bench.gans.joint_networks import InvertibleDiscriminator, MappedGenerator, MappedStyleGenerator, make_mapping
+from bench.gans.networks import channels_last, check_shape, xavier
+from bench.gans.objectives.hinge import Hinge
+from bench.gans.priors import PriorName, make_prior
+from bench.gans.recipe import Recipe
+from bench.gans.regularisers.gradients import ZeroCentred
+from bench.gans.style_layers import EqualLinear
+from bench.gans.watch import Watch
+from bench.loop import Run
+from bench.registry import gan
+
+
+@gan("invgan")
+@dataclass
+class InvGAN(Recipe):
+    """InvGAN on DCGAN's architecture, for 28, 32, 64 and 128 pixels, grey or colour.
+
+    z goes through a mapping to w, which the generator starts from; the discriminator's second head says which w made
+    an image. Besides "z" there are codes "w", and those are what the method ``encoder`` (space = "w") gives. All
+    weights are 1 in the paper, of squared norms; here these are means over elements (ours), so that a term does not
+    grow with the number of features.
+
+    Attributes:
+        variant: "naive" learns to infer codes of generated images alone; "augmented" also generates from codes of
+            real images, replayed from the batch before; "full" has all terms of equation 3.
+        latent_weight: of the errors of inferred codes.
+        feature_weight: of the error of features of reconstructions.
+        mmd_weight: of the discrepancy between codes of the prior and of real images.
+        width: filters of the discriminator's first convolution; the others follow from it.
+    """
+
+    sides: ClassVar[Collection[int]] = dcgan.STAGES
+
+    prior: PriorName = "normal"
+    variant: Literal["naive", "augmented", "full"] = "full"
+    latent_weight: float = 1.0
+    feature_weight: float = 1.0
+    mmd_weight: float = 1.0
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse_average(self)
+        if self.width < 1:
+            raise ValueError(f"width = {self.width} must be at least 1")
+        weights = {n: getattr(self, n) for n in ("latent_weight", "feature_weight", "mmd_weight")}
+        if min(weights.values()) < 0:
+            raise ValueError(f"{' and '.join(f'{n} = {w}' for n, w in weights.items())} must be 0 or more")
+
+    def build(self, image_shape: Shape, device: str) -> Gan:
+        """Untrained networks; see ``Recipe.build``."""
+        check_shape(self.registered_name, image_shape, self.sides)
+        generator, discriminator = self.make_generator(image_shape), self.make_discriminator(image_shape)
+        prior = make_prior(self.prior, self.code_dim)
+        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+
+    def make_generator(self, image_shape: Shape) -> nn.Module:
+        """Mapping and synthesis, with their weights drawn."""
+        synthesis = dcgan.make_generator(image_shape, self.code_dim, self.width)
+        return xavier(MappedGenerator(make_mapping(self.code_dim), synthesis))
+
+    def make_discriminator(self, image_shape: Shape) -> InvertibleDiscriminator:
+        """A trunk and two heads, with their weights drawn."""
+        features = 16 * dcgan.last_filters(image_shape, self.width)
+        trunk = dcgan.make_trunk(image_shape, self.width)
+        return xavier(InvertibleDiscriminator(trunk, nn.Linear(features, 1), nn.Linear(features, self.code_dim)))
+
+    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+        """See ``Recipe.train``."""
+        InvGANTrainer(gan, self, images, run, watch).train()
+
+
+@gan("invgan-biggan")
+@dataclass
+class InvGANBigGAN(InvGAN):
+    """InvGAN on the small BigGAN, for 28 and 32 pixels, grey or colour; hinge loss.
+
+    Attributes:
+        width: filters of the discriminator; the generator has twice as many.
+    """
+
+    sides: ClassVar[Collection[int]] = biggan.SIDES
+
+    beta1: float = 0.0
+    batch: int = 64
+    width: int = 128
+
+    def make_generator(self, image_shape: Shape) -> nn.Module:
+        """See ``InvGAN.make_generator``."""
+        synthesis = biggan.make_generator(image_shape, self.code_dim, 2 * self.width)
+        return xavier(MappedGenerator(make_mapping(self.code_dim), synthesis))
+
+    def make_discriminator(self, image_shape: Shape) -> InvertibleDiscriminator:
+        """See ``InvGAN.make_discriminator``; the second head sums over pixels too, and is under spectral norm."""
+        judge = biggan.make_discriminator(image_shape, self.width)
+        code_head = nn.Sequential(biggan.SumPool(self.width), spectral_norm(nn.Linear(self.width, self.code_dim)))
+        return xavier(InvertibleDiscriminator(judge.trunk, judge.head, code_head))
+
+    def objective(self) -> Hinge:
+        """The hinge loss."""
+        return Hinge()
+
+
+@gan("invgan-stylegan")
+@dataclass
+class InvGANStyleGAN(InvGAN):
+    """InvGAN on StyleGAN, for 32, 64 and 128 pixels, grey or colour; logistic loss with R1, no moving average.
+
+    Besides "w" it has codes "w+", one style for each layer; the second head gives w.
+
+    Attributes:
+        width: channels of maps up to 32 pixels; half as many at 64, a quarter at 128.
+        gamma: weight of the gradient penalty on real images; half of it multiplies the squared norm.
+    """
+
+    sides: ClassVar[Collection[int]] = stylegan.SIDES
+
+    code_dim: int = 512
+    learning_rate: float = 1.5e-3
+    beta1: float = 0.0
+    beta2: float = 0.99
+    batch: int = 32
+    width: int = 512
+    gamma: float = 10.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width < 4:
+            raise ValueError(f"width = {self.width} must be at least 4 (a quarter of it is left at 128 pixels)")
+
+    def make_generator(self, image_shape: Shape) -> nn.Module:
+        """See ``InvGAN.make_generator``."""
+        return MappedStyleGenerator(image_shape, self.code_dim, self.width)
+
+    def make_discriminator(self, image_shape: Shape) -> InvertibleDiscriminator:
+        """See ``InvGAN.make_discriminator``; the second head is one FC on the 4 x 4 map."""
+        judge = stylegan.make_discriminator(image_shape, self.width)
+        code_head = EqualLinear(16 * stylegan.channels(4, self.width), self.code_dim, gain=1.0)
+        return InvertibleDiscriminator(judge.trunk, judge.head, code_head)
+
+    def regulariser(self) -> ZeroCentred:
+        """The penalty on real images, R1."""
+        return ZeroCentred(self.gamma)

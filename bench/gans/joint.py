@@ -1,0 +1,72 @@
+"""Recipes of models that train a generator and an encoder together, on DCGAN's architecture: what they share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bench.contracts import Gan, Shape
+from bench.gans.dcgan import STAGES, last_filters, make_generator, make_trunk
+from bench.gans.joint_networks import Encoder
+from bench.gans.networks import Discriminator, channels_last, check_shape, xavier
+from bench.gans.priors import PriorName, make_prior
+from bench.gans.recipe import Recipe
+
+
+@dataclass
+class Joint(Recipe):
+    """DCGAN's generator, and its discriminator's trunk as encoder; 28, 32, 64 and 128 pixels, grey or colour.
+
+    Generator and encoder are kept as they were trained, in step with each other: there is no moving average.
+
+    Attributes:
+        width: filters of the encoder's first convolution; the others follow from it.
+    """
+
+    sides: ClassVar[Collection[int]] = STAGES
+
+    prior: PriorName = "normal"
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width < 1:
+            raise ValueError(f"width = {self.width} must be at least 1")
+        refuse_average(self)
+
+    def build(self, image_shape: Shape, device: str) -> Gan:
+        """Untrained networks with Xavier-uniform weights; see ``Recipe.build``."""
+        check_shape(self.registered_name, image_shape, self.sides)
+        generator = xavier(make_generator(image_shape, self.code_dim, self.width))
+        encoder = xavier(self.make_encoder(image_shape))
+        discriminator = self.make_discriminator(image_shape)
+        if discriminator is not None:
+            xavier(discriminator)
+        prior = make_prior(self.prior, self.code_dim)
+        gan = Gan(generator, discriminator, prior, image_shape, self.provenance(), encoder)
+        return channels_last(gan.to(device))
+
+    def make_encoder(self, image_shape: Shape, gaussian: bool = True) -> Encoder:
+        """The encoder, before its weights are drawn."""
+        trunk = make_trunk(image_shape, self.width)
+        return Encoder(trunk, self.features(image_shape), self.code_dim, gaussian)
+
+    def features(self, image_shape: Shape) -> int:
+        """Numbers in the trunk's last map."""
+        return 16 * last_filters(image_shape, self.width)
+
+    @abstractmethod
+    def make_discriminator(self, image_shape: Shape) -> Discriminator | None:
+        """The discriminator, before its weights are drawn; None for a model without."""
+
+
+def refuse_average(recipe: Recipe) -> None:
+    """Make sure that no moving average of the generator is asked for.
+
+    Raises:
+        ValueError: it is; an averaged generator is not the one that the encoder was trained with.
+    """
+    if recipe.ema:
+        raise ValueError(f"ema = {recipe.ema} must be 0: the encoder belongs to the generator as it was trained")

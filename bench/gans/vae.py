@@ -1,0 +1,108 @@
+"""The variational autoencoder, as a baseline of GAN inversion: a decoder and the encoder that it was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bench.contracts import Gan, Images, Shape
+from bench.gans.joint import Joint
+from bench.gans.joint_networks import Encoder, draw
+from bench.gans.optimisers import descend
+from bench.gans.watch import Watch
+from bench.loop import Run, Stateful
+from bench.registry import gan
+
+
+@gan("vae")
+@dataclass
+class VAE(Joint):
+    """Variational autoencoder (Kingma and Welling 2014) with DCGAN's generator as decoder; 28 to 128 pixels.
+
+    The loss of an image is half its summed squared error plus the divergence of its codes from the prior. There is
+    no discriminator, so methods that need one do not apply. An image's code is the mean of its codes.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.prior != "normal":
+            raise ValueError(f"prior = '{self.prior}' must be 'normal': the divergence is from that")
+        if (self.discriminator_steps, self.generator_steps) != (1, 1):
+            raise ValueError("vae updates both networks at once; leave out discriminator_steps and generator_steps")
+
+    def make_discriminator(self, image_shape: Shape) -> None:
+        """None."""
+        return
+
+    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+        """See ``Recipe.train``."""
+        VAETrainer(gan, self, images, run, watch).train()
+
+
+class VAETrainer:
+    """Descends the evidence bound with both networks at once.
+
+    Args:
+        gan: untrained networks, on ``run.device``.
+        recipe: optimiser, batch size and precision.
+        images: training images, on ``run.device``.
+        run: steps (``budget.train_steps``), randomness and checkpoint.
+        watch: told of every step.
+    """
+
+    def __init__(self, gan: Gan, recipe: VAE, images: Images, run: Run, watch: Watch) -> None:
+        assert isinstance(gan.encoder, Encoder)
+        self.gan, self.recipe, self.images, self.run, self.watch = gan, recipe, images, run, watch
+        self.generator, self.encoder = gan.generator.train(), gan.encoder.train()
+        self.optimiser = recipe.optimiser(nn.ModuleList([self.generator, self.encoder]))
+        self.make: Callable[[Tensor], Tensor] = self.generator
+        self.infer: Callable[[Tensor], tuple[Tensor, Tensor | None]] = self.encoder.distribution
+        if recipe.compiled:
+            self.make, self.infer = torch.compile(self.make), torch.compile(self.infer)
+
+    def train(self) -> None:
+        """Run every step of the budget."""
+        steps = self.run.budget.train_steps
+        state: dict[str, Stateful] = {
+            "generator": self.generator,
+            "encoder": self.encoder,
+            "optimiser": self.optimiser,
+            "watch": self.watch,
+        }
+        for _ in self.run.loop("training", steps, state, self.look):
+            self.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        if steps == 0:
+            self.look(-1)
+
+    def look(self, step: int) -> None:
+        """Show the watch the networks after this step."""
+        self.watch.look(self.gan, self.images, self.run.seed, step + 1, self.run.budget.train_steps)
+
+    def step(self) -> None:
+        """One update of both networks."""
+        rows = self.images.draw(self.recipe.batch, self.run.rng)
+        x = self.images.floats(rows)
+        if self.recipe.flips:
+            mirrored = torch.rand((len(x), 1, 1, 1), generator=self.run.rng, device=x.device) < 0.5
+            x = torch.where(mirrored, x.flip(3), x)
+        with torch.autocast(self.run.device, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+            mean, log_variance = self.infer(x)
+            assert log_variance is not None
+            made = self.make(draw(mean, log_variance, self.run.rng)).float()
+        error, kl = half_squared_error(x, made).mean(), divergence(mean, log_variance).mean()
+        descend(self.optimiser, error + kl)
+        self.run.report(error=error.detach(), divergence=kl.detach())
+
+
+def half_squared_error(x: Tensor, made: Tensor) -> Tensor:
+    """½ Σ (x - x̂)² of each image ``[B]``: minus the log density under N(x̂, I), up to a constant."""
+    return 0.5 * (x - made).square().flatten(1).sum(1)
+
+
+def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Divergence ``[B]`` of N(μ, σ²) from N(0, I) in nats: ½ Σ (μ² + σ² - log σ² - 1) (appendix B of the paper)."""
+    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1)
