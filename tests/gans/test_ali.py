@@ -94,6 +94,34 @@ def test_each_update_moves_its_own_networks(recipe, images):
     assert not any(moved(trainer.discriminator, old_judge))
 
 
+@pytest.mark.parametrize("recipe", RECIPES[:2])
+def test_both_makers_learn_to_fool_the_judge(recipe, images, monkeypatch):
+    """The judge is held: pairs of its images with inferred codes come to look made, and the other way round."""
+
+    def change(detached):
+        trainer = trainer_of(dataclasses.replace(recipe, learning_rate=2e-3), images)
+        trainer.discriminator.eval()
+        if detached:
+            monkeypatch.setattr(
+                "bench.gans.ali.makers_loss", lambda inferred, made: judge_loss(made, inferred.detach())
+            )
+        trainer.require_gradients(False)
+        before = [trainer.critic(*pair).mean() for pair in halves(trainer.draw_pairs(for_generator=False))]
+        for _ in range(60):
+            trainer.update_makers(trainer.draw_pairs())
+        after = [trainer.critic(*pair).mean() for pair in halves(trainer.draw_pairs(for_generator=False))]
+        return [float(new - old) for new, old in zip(after, before, strict=True)]
+
+    inferred, made = change(detached=False)
+    assert inferred < -0.1
+    assert made > 0.1
+    assert change(detached=True)[0] > 0.5 * inferred, "without its loss, the encoder does not learn"
+
+
+def halves(pairs):
+    return (pairs.real, pairs.inferred), (pairs.made, pairs.codes)
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_inferred_codes_are_random_only_if_the_encoder_is_gaussian(recipe, images):
     trainer = trainer_of(recipe, images)
