@@ -114,11 +114,12 @@ def test_kept_features_change_nothing_but_the_time(steps, ready, trained, digits
     assert images_kept == (images_anew if steps == 3 else 1 + 1504)
 
 
-def test_features_of_a_batch_are_never_kept(ready, trained, digits, monkeypatch):
-    method = ready("dfi_image", trained, budget={"fit_steps": 60}, df_bn="batch", **SMALL)
-    monkeypatch.setattr(acyclic.View, "table", None)  # would raise if it were asked for
-    method.run.budget = dataclasses.replace(method.run.budget, fit_steps=2)
-    method.fit(digits)
+@pytest.mark.parametrize(("df_bn", "tables"), [("batch", 0), ("running", 1)])
+def test_features_of_a_batch_are_never_kept(df_bn, tables, ready, trained, digits, monkeypatch):
+    asked = []
+    monkeypatch.setattr(acyclic.View, "table", lambda *given: asked.append(given))
+    ready("dfi_image", trained, budget={"fit_steps": 2}, df_bn=df_bn, **SMALL).fit(digits)
+    assert len(asked) == tables
 
 
 def test_batch_statistics_are_for_fitting_alone(ready, trained, digits):
