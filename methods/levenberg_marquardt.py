@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from bench.loop import Run
 from methods.reconstruction import Reconstruction
-from methods.solver import check_time, show_progress
+from methods.solver import SearchState, check_time, show_progress
 from methods.support import Support
 
 ACCEPTED, REJECTED = 0.2, 4.0
@@ -24,32 +24,20 @@ MEMORY = 2**26
 
 
 @dataclass
-class State:
-    """Where each image of a search is; the first dimension of every tensor is the image's.
+class State(SearchState):
+    """Where each image of a search is; ``slope`` is J'r.
 
     Attributes:
-        rows: places ``[b]`` of the images in the batch.
-        u: free variables ``[b, d]``.
-        f: errors ``[b]``.
-        slope: gradients J'r ``[b, d]``.
         square: J'J ``[b, d, d]``.
         damping: times the mean of J'J's diagonal, added to that diagonal, ``[b]``.
         stale: images ``[b]`` that moved since their slope and square were computed.
         arrived: images ``[b]`` whose error falls no further.
     """
 
-    rows: Tensor
-    u: Tensor
-    f: Tensor
-    slope: Tensor
     square: Tensor
     damping: Tensor
     stale: Tensor
     arrived: Tensor
-
-    def keep(self, mask: Tensor) -> State:
-        """Some of the images."""
-        return State(*(getattr(self, part.name)[mask] for part in fields(self)))
 
 
 @dataclass

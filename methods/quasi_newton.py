@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from bench.loop import Run
 from methods.reconstruction import Reconstruction
-from methods.solver import check_time, show_progress
+from methods.solver import SearchState, check_time, show_progress
 from methods.support import Support
 
 ARMIJO = 1e-4
@@ -22,14 +22,10 @@ CURVATURE = 1e-10
 
 
 @dataclass
-class State:
-    """Where each image of a search is; the first dimension of every tensor but the memory's is the image's.
+class State(SearchState):
+    """Where each image of a search is, and what it remembers of its last steps.
 
     Attributes:
-        rows: places ``[b]`` of the images in the batch.
-        u: free variables ``[b, d]``.
-        f: errors ``[b]``.
-        slope: gradients ``[b, d]``.
         scale: of the first guess of the inverse Hessian, ``[b]``.
         steps: remembered steps ``[b, m, d]``; zero where there is none.
         changes: the changes of gradient that they brought, ``[b, m, d]``.
@@ -37,19 +33,11 @@ class State:
         fresh: whether an image remembers nothing, ``[b]``.
     """
 
-    rows: Tensor
-    u: Tensor
-    f: Tensor
-    slope: Tensor
     scale: Tensor
     steps: Tensor
     changes: Tensor
     weights: Tensor
     fresh: Tensor
-
-    def keep(self, mask: Tensor) -> State:
-        """Some of the images."""
-        return State(*(getattr(self, part.name)[mask] for part in fields(self)))
 
 
 @dataclass

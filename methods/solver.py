@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
@@ -16,6 +16,27 @@ from bench.gans.priors import Normal
 from bench.loop import Run
 from methods.reconstruction import Reconstruction
 from methods.support import Clipping, Support, draw_starts
+
+
+@dataclass
+class SearchState:
+    """Where each image of a search is; the first dimension of every tensor is the image's.
+
+    Attributes:
+        rows: places ``[b]`` of the images in the batch.
+        u: free variables ``[b, d]``.
+        f: errors ``[b]``.
+        slope: gradients ``[b, d]``.
+    """
+
+    rows: Tensor
+    u: Tensor
+    f: Tensor
+    slope: Tensor
+
+    def keep(self, mask: Tensor) -> Self:
+        """The same of some of the images."""
+        return type(self)(*(getattr(self, part.name)[mask] for part in fields(self)))
 
 
 class Solver(ABC):

@@ -18,7 +18,6 @@ from bench.gans.networks import channels_last, check_shape, xavier
 from bench.gans.objectives.hinge import Hinge
 from bench.gans.priors import PriorName, make_prior
 from bench.gans.recipe import Recipe
-from bench.gans.regularisers.gradients import ZeroCentred
 from bench.gans.style_layers import EqualLinear
 from bench.gans.watch import Watch
 from bench.loop import Run
@@ -118,30 +117,13 @@ class InvGANBigGAN(InvGAN):
 
 @gan("invgan-stylegan")
 @dataclass
-class InvGANStyleGAN(InvGAN):
+class InvGANStyleGAN(stylegan.StyleTraining, InvGAN):
     """InvGAN on StyleGAN, for 32, 64 and 128 pixels, grey or colour; logistic loss with R1, no moving average.
 
     Besides "w" it has codes "w+", one style for each layer; the second head gives w.
-
-    Attributes:
-        width: channels of maps up to 32 pixels; half as many at 64, a quarter at 128.
-        gamma: weight of the gradient penalty on real images; half of it multiplies the squared norm.
     """
 
     sides: ClassVar[Collection[int]] = stylegan.SIDES
-
-    code_dim: int = 512
-    learning_rate: float = 1.5e-3
-    beta1: float = 0.0
-    beta2: float = 0.99
-    batch: int = 32
-    width: int = 512
-    gamma: float = 10.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.width < 4:
-            raise ValueError(f"width = {self.width} must be at least 4 (a quarter of it is left at 128 pixels)")
 
     def make_generator(self, image_shape: Shape) -> nn.Module:
         """See ``InvGAN.make_generator``."""
@@ -152,7 +134,3 @@ class InvGANStyleGAN(InvGAN):
         judge = stylegan.make_discriminator(image_shape, self.width)
         code_head = EqualLinear(16 * stylegan.channels(4, self.width), self.code_dim, gain=1.0)
         return InvertibleDiscriminator(judge.trunk, judge.head, code_head)
-
-    def regulariser(self) -> ZeroCentred:
-        """The penalty on real images, R1."""
-        return ZeroCentred(self.gamma)

@@ -23,17 +23,9 @@ FITTED_CODES = 10_000
 """Mapped codes that the prior of w is fitted to."""
 
 
-@gan("stylegan")
 @dataclass
-class StyleGAN(Recipe):
-    """StyleGAN with logistic loss and R1, not grown progressively; 32, 64 and 128 pixels, grey or colour.
-
-    The paper's networks at one fixed resolution, with its blur, noise and minibatch deviation; without style mixing
-    and truncation. The output goes through tanh (ours), because images here are bounded. Besides "z" it has codes
-    "w", one style for all layers, and "w+", one for each (12 at 128 pixels); see ``Gan.view``.
-
-    The discriminator's layers are named by their side; "last" is its 4 x 4 map. The minibatch deviation and the
-    last 3x3 convolution come after it, so that the features of an image never depend on its batch mates.
+class StyleTraining(Recipe):
+    """What every recipe on StyleGAN's networks is trained with: R1, and Adam without a first moment.
 
     Attributes:
         width: channels of maps up to 32 pixels; half as many at 64, a quarter at 128.
@@ -41,12 +33,10 @@ class StyleGAN(Recipe):
     """
 
     code_dim: int = 512
-    prior: PriorName = "normal"
     learning_rate: float = 1.5e-3
     beta1: float = 0.0
     beta2: float = 0.99
     batch: int = 32
-    ema: float = 0.999
     width: int = 512
     gamma: float = 10.0
 
@@ -55,6 +45,27 @@ class StyleGAN(Recipe):
         if self.width < 4:
             raise ValueError(f"width = {self.width} must be at least 4 (a quarter of it is left at 128 pixels)")
 
+    def regulariser(self) -> ZeroCentred:
+        """The penalty on real images, R1."""
+        return ZeroCentred(self.gamma)
+
+
+@gan("stylegan")
+@dataclass
+class StyleGAN(StyleTraining):
+    """StyleGAN with logistic loss and R1, not grown progressively; 32, 64 and 128 pixels, grey or colour.
+
+    The paper's networks at one fixed resolution, with its blur, noise and minibatch deviation; without style mixing
+    and truncation. The output goes through tanh (ours), because images here are bounded. Besides "z" it has codes
+    "w", one style for all layers, and "w+", one for each (12 at 128 pixels); see ``Gan.view``.
+
+    The discriminator's layers are named by their side; "last" is its 4 x 4 map. The minibatch deviation and the
+    last 3x3 convolution come after it, so that the features of an image never depend on its batch mates.
+    """
+
+    prior: PriorName = "normal"
+    ema: float = 0.999
+
     def build(self, image_shape: Shape, device: str) -> Gan:
         """Untrained networks; see ``Recipe.build``."""
         check_shape(self.registered_name, image_shape, SIDES)
@@ -62,10 +73,6 @@ class StyleGAN(Recipe):
         discriminator = make_discriminator(image_shape, self.width)
         prior = make_prior(self.prior, self.code_dim)
         return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
-
-    def regulariser(self) -> ZeroCentred:
-        """The penalty on real images, R1."""
-        return ZeroCentred(self.gamma)
 
 
 class StyleGenerator(nn.Module):

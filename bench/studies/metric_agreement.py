@@ -48,6 +48,10 @@ class MetricAgreement(Study):
         if self.resamples < 100:
             raise ValueError(f"resamples = {self.resamples}: an interval needs 100 or more")
 
+    def options(self) -> dict[str, Any]:
+        """The options as JSON; which records were read, the protocol says by their keys, not by where they lie."""
+        return super().options() | {"records": "a folder" if self.records else "the store"}
+
     def run(self, request: Request) -> StudyResult:
         """Read, correlate, judge; runs no model."""
         from bench.publish import stored
