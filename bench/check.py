@@ -1,4 +1,4 @@
-"""Contract tests that ship with the suite and run over any registered or plug-in method.
+"""Contract tests that ship with the suite and run over any registered or plug-in method, with or without refiners.
 
 A tiny GAN is trained on the embedded digits; the method is fitted on it briefly and examined. No command line here:
 ``check_method`` answers with typed outcomes.
@@ -15,10 +15,10 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from bench.contracts import Budget, Capacity, Dataset, Gan, Inverter
+from bench.contracts import Budget, Capacity, Choice, Dataset, Gan
 from bench.datasets.guard import forbid_test_split
 from bench.errors import BenchError, NotApplicable
-from bench.inversion import checked_codes
+from bench.inversion import Method, checked_codes, make_method
 from bench.loop import Run
 from bench.options import create
 from bench.registry import add_plugin, find
@@ -42,7 +42,7 @@ def check_method(target: str) -> list[Outcome]:
     """Examine a method by name, or every method of a plug-in file.
 
     Args:
-        target: a registered name, or the path of a ``.py`` file.
+        target: a registered name, perhaps with refiners (``dfi+opt``), or the path of a ``.py`` file.
 
     Raises:
         BenchError: no such method or file.
@@ -50,7 +50,8 @@ def check_method(target: str) -> list[Outcome]:
     if target.endswith(".py"):
         names = [entry.name for entry in add_plugin(Path(target)) if entry.kind == "method"]
     else:
-        names = [find("method", target).name]
+        base, *refiners = target.split("+")
+        names = ["+".join([find("method", base).name, *(find("refiner", name).name for name in refiners)])]
     return [outcome for name in names for outcome in _check(name)]
 
 
@@ -91,32 +92,35 @@ class _Subject:
         self.method = self.fitted()
         self.codes = self.invert(self.method, self.x)
 
-    def fitted(self) -> Inverter:
+    def fitted(self) -> Method:
         method = self.built()
         with forbid_test_split("fit"):
-            method.fit(self.data.without_test())
+            method.base.fit(self.data.without_test())
         return method
 
-    def built(self) -> Inverter:
-        method: Inverter = create("method", self.name)
-        method.gan, method.run = self.gan, Run(BUDGET, seed=7)
-        method.run.reseed()
-        method.build()
+    def built(self) -> Method:
+        method = make_method(Choice(self.name))
+        run = Run(BUDGET, seed=7)
+        method.bind(self.gan, run)
+        run.reseed()
+        method.base.build()
         return method
 
-    def invert(self, method: Inverter, x: Tensor) -> Tensor:
-        method.run.reseed()
-        return checked_codes(method.invert(x), x, self.gan).detach()
+    def invert(self, method: Method, x: Tensor) -> Tensor:
+        method.base.run.reseed()
+        return checked_codes(method.invert(x), x, method.view).detach()
 
     def declares(self) -> str:
-        if self.method.capacity not in get_args(Capacity):
-            return f"capacity {self.method.capacity!r} should be one of {', '.join(get_args(Capacity))}"
-        if not find("method", self.name).summary:
+        for space in self.method.spaces:
+            if space not in get_args(Capacity):
+                return f"capacity {space!r} should be one of {', '.join(get_args(Capacity))}"
+        base, *refiners = self.name.split("+")
+        if not all(find(k, n).summary for k, n in [("method", base), *(("refiner", r) for r in refiners)]):
             return "the class has no docstring; its first line is what 'ganinv list' shows"
         return ""
 
     def codes_are_valid(self) -> str:
-        checked_codes(self.codes, self.x, self.gan)
+        checked_codes(self.codes, self.x, self.method.view)
         return ""
 
     def is_deterministic(self) -> str:
@@ -135,11 +139,11 @@ class _Subject:
 
     def restores(self) -> str:
         copy = self.built()
-        for network in copy.networks().values():
+        for network in copy.base.networks().values():
             for tensor in (*network.parameters(), *network.buffers()):
                 if tensor.is_floating_point():
                     tensor.data.add_(1.0)  # so that a state which is not loaded shows
-        copy.load_state({name: tensor.clone() for name, tensor in self.method.state().items()})
+        copy.base.load_state({name: tensor.clone() for name, tensor in self.method.base.state().items()})
         again = self.invert(copy, self.x)
         return "" if torch.equal(again, self.codes) else "codes differ after state() and load_state()"
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from bench.contracts import Cell, Gan, Inverter, Refiner
+from bench.contracts import Capacity, Cell, Choice, Gan, Inverter, Refiner
 from bench.errors import ContractError
+from bench.gans.weights_view import seen
 from bench.loop import Run
 from bench.options import create
 
@@ -26,17 +28,34 @@ class Method:
         """The inverter, then its refiners."""
         return [self.base, *self.refiners]
 
+    @property
+    def spaces(self) -> list[Capacity]:
+        """The spaces that codes are in along the way, the inverter's first."""
+        return [part.capacity for part in self.parts if part.capacity is not None]
+
     def bind(self, gan: Gan, run: Run) -> None:
-        """Hand the GAN and the run to every part."""
+        """Hand the GAN and the run to every part, each with the GAN seen through its own space.
+
+        Raises:
+            NotApplicable: the GAN has no such codes.
+        """
         for part in self.parts:
+            gan = gan if part.capacity is None else seen(gan, part.capacity)
             part.gan, part.run = gan, run
 
     def invert(self, x: Tensor) -> Tensor:
         """Codes ``[B, d]`` of images in [-1, 1]: the inverter's, refined in turn."""
+        before: Inverter | Refiner = self.base
         codes = self.base.invert(x)
         for refiner in self.refiners:
-            codes = refiner.refine(x, checked_codes(codes, x, self.base.gan))
+            codes = refiner.refine(x, checked_codes(codes, x, before.gan))
+            before = refiner
         return codes
+
+    @property
+    def view(self) -> Gan:
+        """The GAN in the space of the codes that ``invert`` returns."""
+        return self.parts[-1].gan
 
     @property
     def optimises(self) -> list[str]:
@@ -51,12 +70,24 @@ def open_method(cell: Cell) -> Method:
         UnknownName: method, refiner or option unknown.
         ContractError: a plug-in that cannot be imported.
     """
-    name, *refiners = cell.method.name.split("+")
-    options = {k: v for k, v in cell.method.options.items() if k not in refiners}
+    return make_method(cell.method)
+
+
+def view_of(gan: Gan, spaces: Sequence[str]) -> Gan:
+    """A GAN seen through the spaces that a method's codes went through, as ``Method.spaces`` names them."""
+    for space in spaces:
+        gan = seen(gan, space)
+    return gan
+
+
+def make_method(choice: Choice) -> Method:
+    """Build a method, ``name`` or ``name+refiner``, from its options; see ``open_method``."""
+    name, *refiners = choice.name.split("+")
+    options = {k: v for k, v in choice.options.items() if k not in refiners}
     base = create("method", name, options)
     if not isinstance(base, Inverter):
         raise ContractError(f"method '{name}' is not an Inverter (bench.contracts)")
-    return Method(base, [create("refiner", r, cell.method.options.get(r, {})) for r in refiners])
+    return Method(base, [create("refiner", r, choice.options.get(r, {})) for r in refiners])
 
 
 def checked_codes(codes: Any, x: Tensor, gan: Gan) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.contracts import Cell, Dataset, Gan, Images, Record, Track
 from bench.datasets.guard import forbid_test_split
 from bench.files import write_bytes
-from bench.inversion import Method, batch_size, check_untouched, checked_codes, open_method
+from bench.inversion import Method, batch_size, check_untouched, checked_codes, open_method, view_of
 from bench.keys import Keys, cell_facts
 from bench.loop import Run
 from bench.machine import environment, peak_memory, reset_peak_memory, synchronise, time_limit
@@ -37,7 +37,7 @@ def fit(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[Method, dict[st
     method = open_method(cell)
     with bench.store.lock("fit", keys.fit):
         run = open_run(bench, cell, keys.fit, "fit")  # its time starts here, not while another process holds the lock
-        method.bind(gan.view(method.base.capacity), run)
+        method.bind(gan, run)
         run.reseed()
         method.base.build()
         artefact = bench.store.artefact("fit", keys.fit)
@@ -110,7 +110,7 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
     run = open_run(bench, cell, keys.invert, "invert")
     run.reseed()
     run.checkpoint = None
-    method.bind(gan.view(method.base.capacity), run)
+    method.bind(gan, run)
     test = load_data(bench, cell).test.first(cell.budget.test_images)
     own, _ = own_images(bench, cell, gan)
     before, calls = gan.checksum(), gan.calls
@@ -131,7 +131,8 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
         "invert_ms_per_image": 1000 * seconds / count,
         "generator_calls_per_image": (gan.calls - calls) / count,
         "peak_memory_bytes": peak_memory(bench.device),
-        "capacity": method.base.capacity,
+        "capacity": method.spaces[-1],
+        "spaces": method.spaces,
         "trained_on": method.base.trained_on,
         "optimises": method.optimises,
         "control": method.base.control,
@@ -142,7 +143,7 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
 
 
 def _invert(bench: Bench, method: Method, images: Images, what: str) -> Tensor:
-    gan, found, done = method.base.gan, [], 0
+    gan, found, done = method.view, [], 0
     for _, x in images.batches(batch_size(gan)):
         batch = x.to(bench.device)
         found.append(checked_codes(method.invert(batch), batch, gan).detach())
@@ -184,7 +185,7 @@ def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
     gan, trained = train(bench, cell, keys)
     codes, facts = invert(bench, cell, keys, gan)
     started = time.monotonic()
-    view = gan.view(facts["capacity"])
+    view = view_of(gan, facts.get("spaces", [facts["capacity"]]))
     results = measure(bench, cell, keys, view, codes)
     metrics = open_metrics(cell.metrics)
     cost = (

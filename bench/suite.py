@@ -73,22 +73,26 @@ class Suite:
         """
         limit = self.budget(budget)
         datasets = [entry for entry in self.datasets if entry.takes_part(limit.name)]
-        chosen = [*self._methods(methods, limit.name), *(Choice(name) for name in extra)]
+        further = [Entrant(Choice(name)) for name in extra]
+        chosen = [*self._methods(methods, limit.name), *further]
         return [
-            Cell(dataset.at(limit.name), gan.at(limit.name), method, seed, limit, self.metrics)
+            Cell(dataset.at(limit.name), gan.at(limit.name), method.at(limit.name), seed, limit, self.metrics)
             for dataset in datasets
             for gan in self._gans(gans, limit.name)
             if gan.meets(dataset.title)
             for seed in (seeds or self.budget_seeds.get(limit.name) or self.seeds)
             for method in chosen
+            if method.meets(gan.title)
         ]
 
-    def _methods(self, names: Sequence[str] | None, budget: str) -> list[Choice]:
-        present = [m.at(budget) for m in self.methods if m.takes_part(budget)]
+    def _methods(self, names: Sequence[str] | None, budget: str) -> list[Entrant]:
+        present = [m for m in self.methods if m.takes_part(budget)]
         if not names:
             return present
-        mine = {m.title.lower(): m for m in present} | {m.name: m for m in present}
-        return [mine.get(n) or mine.get(n.lower()) or checked("method", Choice(n), "--methods") for n in names]
+        mine = {m.title.lower(): m for m in present} | {m.choice.name: m for m in present}
+        return [
+            mine.get(n) or mine.get(n.lower()) or Entrant(checked("method", Choice(n), "--methods")) for n in names
+        ]
 
     def _gans(self, names: Sequence[str] | None, budget: str) -> list[Entrant]:
         present = [gan for gan in self.gans if gan.takes_part(budget)]
@@ -164,7 +168,7 @@ def read_suite(path: Path) -> Suite:
         description=content.get("description", ""),
         datasets=datasets,
         gans=gans,
-        methods=reader.entrants("method", content["methods"], budgets),
+        methods=reader.entrants("method", content["methods"], budgets, [g.title for g in gans]),
         metrics=metrics,
         rank_by=content["rank_by"],
         seeds=reader.seeds(content.get("seeds", [0])),

@@ -15,6 +15,8 @@ from bench.registry import find
 
 BUDGETS = ("smoke", "cpu", "paper")
 _BUDGET_DEFAULTS = {"train_images": 0, "test_images": 0, "own_images": 256, "timeout": 3600.0, "looks": 0}
+PARTNERS = {"gan": "datasets", "method": "gans"}
+"""What an entrant may name to be crossed with these alone."""
 _NO_OPTIONS = {"name", "label", "budgets", *BUDGETS}
 
 
@@ -26,13 +28,13 @@ class Entrant:
         choice: name, label and the options that hold at every budget.
         changes: budget -> options that it changes.
         budgets: it takes part at these only; at all if empty.
-        datasets: titles of the datasets that a GAN is crossed with; all if empty.
+        partners: titles of the datasets that a GAN is crossed with, or of the GANs that a method is; all if empty.
     """
 
     choice: Choice
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     budgets: tuple[str, ...] = ()
-    datasets: tuple[str, ...] = ()
+    partners: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -43,9 +45,9 @@ class Entrant:
         """Whether the suite has it at this budget."""
         return not self.budgets or budget in self.budgets
 
-    def meets(self, dataset: str) -> bool:
-        """Whether it is crossed with the dataset of this title."""
-        return not self.datasets or dataset in self.datasets
+    def meets(self, partner: str) -> bool:
+        """Whether it is crossed with the dataset, or the GAN, of this title."""
+        return not self.partners or partner in self.partners
 
     def at(self, budget: str) -> Choice:
         """The choice with the options of a budget."""
@@ -107,7 +109,7 @@ class SuiteReader:
         return tuple(names)
 
     def entrants(
-        self, kind: str, value: Any, budgets: Collection[str], datasets: Collection[str] = ()
+        self, kind: str, value: Any, budgets: Collection[str], partners: Collection[str] = ()
     ) -> tuple[Entrant, ...]:
         """The datasets, GANs or methods.
 
@@ -115,11 +117,12 @@ class SuiteReader:
             kind: "dataset", "gan" or "method".
             value: a list of names, or of tables with a name.
             budgets: those of the suite.
-            datasets: titles of the suite's datasets; only GANs may name them.
+            partners: titles that one of these may name, to be crossed with them alone: datasets for a GAN, GANs for
+                a method.
         """
         if not isinstance(value, list) or not value:
             raise SuiteError(f"{self.at(kind)}: {kind}s should be a list of names or of tables with a name")
-        found = tuple(self._entrant(kind, v, budgets, datasets) for v in value)
+        found = tuple(self._entrant(kind, v, budgets, partners) for v in value)
         for budget in budgets:
             titles = [e.title for e in found if e.takes_part(budget)]
             if not titles:
@@ -129,15 +132,15 @@ class SuiteReader:
                     raise SuiteError(f"{self.at(title)}: {kind} '{title}' stands twice; give one of them a label")
         return found
 
-    def _entrant(self, kind: str, value: Any, budgets: Collection[str], datasets: Collection[str]) -> Entrant:
+    def _entrant(self, kind: str, value: Any, budgets: Collection[str], partners: Collection[str]) -> Entrant:
         if isinstance(value, str):
             return Entrant(checked(kind, Choice(value), self.at(value)))
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             raise SuiteError(
                 f"{self.at(kind)}: each of {kind}s should be a name or a table with a name, not {value!r}"
             )
-        crossed = {"datasets"} if kind == "gan" else set()
-        options = {k: v for k, v in value.items() if k not in _NO_OPTIONS | crossed}
+        crossed = PARTNERS.get(kind, "")
+        options = {k: v for k, v in value.items() if k not in _NO_OPTIONS | {crossed}}
         for budget in BUDGETS:
             if not isinstance(value.get(budget, {}), dict):
                 raise SuiteError(f"{self.at(budget)}: {budget} should be a table of options, not {value[budget]!r}")
@@ -145,7 +148,7 @@ class SuiteReader:
             checked(kind, Choice(value["name"], options, value.get("label", "")), self.at(value["name"])),
             {budget: value[budget] for budget in BUDGETS if budget in value},
             self.among("budgets", value["budgets"], budgets) if "budgets" in value else (),
-            self.among("datasets", value["datasets"], datasets) if crossed & value.keys() else (),
+            self.among(crossed, value[crossed], partners) if crossed in value else (),
         )
 
     def crossing(self, datasets: Sequence[Entrant], gans: Sequence[Entrant], budgets: Collection[str]) -> None:

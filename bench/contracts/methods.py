@@ -90,6 +90,9 @@ class Refiner(ABC):
     Subclasses are dataclasses like methods; the harness sets ``gan`` and ``run``.
     """
 
+    capacity: ClassVar[Capacity | None] = None
+    """What it changes per image beyond the codes that it is given; None for these codes alone. ``gan`` is the GAN
+    seen through this space, and the codes that ``refine`` returns are of it."""
     optimises: ClassVar[tuple[str, ...]] = ()
 
     gan: Gan

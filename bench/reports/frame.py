@@ -11,7 +11,7 @@ from bench.reports.gather import title_of
 if TYPE_CHECKING:
     import pandas as pd
 
-FACTS = ["capacity", "trained_on", "control", "trained_parameters"]
+FACTS = ["capacity", "code_dim", "trained_on", "control", "trained_parameters"]
 ABOUT = ["dataset", "gan", "budget", "method", "seed", "status"]
 
 

@@ -75,11 +75,18 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """One method. ``rank`` is within its capacity class; None for controls and for what cannot be ranked."""
+    """One method.
+
+    Attributes:
+        rank: within its capacity class; None for controls and for what cannot be ranked.
+        capacity: what it may change per image.
+        free_numbers: how many numbers that is.
+    """
 
     method: str
     rank: int | None
     capacity: str
+    free_numbers: int | None
     trained_on: str
     control: bool
     seeds: tuple[int, ...]
@@ -195,6 +202,7 @@ def _row(runs: Runs, rank: int | None, columns: Sequence[Column], best: Mapping[
         runs.title,
         rank,
         str(facts.get("capacity", "")),
+        facts.get("code_dim"),
         str(facts.get("trained_on", "")),
         runs.control,
         tuple(runs.by_seed),

@@ -10,7 +10,7 @@ from typing import Any
 from bench.reports.leaderboard import Leaderboard
 
 CONDITIONS = ("title", "dataset", "dataset_checksum", "gan", "budget", "device", "rank_by")
-ABOUT = ("method", "rank", "capacity", "trained_on", "control")
+ABOUT = ("method", "rank", "capacity", "free_numbers", "trained_on", "control")
 NUMBERS = ("track", "metric", "higher_is_better", "mean", "sd", "low", "high", "level")
 FIELDS = (*CONDITIONS, *ABOUT, *NUMBERS, "seeds", "best", "optimised", "status", "reason")
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.reports.leaderboard import Column, Heading, Leaderboard, Row
-from bench.reports.wording import ABSENT, HEADINGS, OPTIMISED, column_title, context_lines, legend, number
+from bench.reports.wording import (
+    ABSENT,
+    HEADINGS,
+    OPTIMISED,
+    column_title,
+    context_lines,
+    free_numbers,
+    legend,
+    number,
+)
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -49,12 +58,12 @@ def _board(board: Leaderboard) -> Iterator[str]:
 def _table(board: Leaderboard, heading: Heading, caption: str) -> Iterator[str]:
     columns = board.under(heading)
     full = heading == "test"
-    about = ["rank", "method", "capacity", "trained on"] if full else ["method"]
+    about = ["rank", "method", "capacity", "free numbers", "trained on"] if full else ["method"]
     yield r"\begin{table}"
     yield r"\centering"
     yield rf"\caption{{{escape(caption)}}}"
     yield r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
-    yield rf"\begin{{tabular}}{{{('rlll' if full else 'l') + 'r' * len(columns)}}}"
+    yield rf"\begin{{tabular}}{{{('rllrl' if full else 'l') + 'r' * len(columns)}}}"
     yield r"\toprule"
     yield " & ".join([*about, *(escape(column_title(c)) for c in columns)]) + r" \\"
     yield r"\midrule"
@@ -77,7 +86,9 @@ def _conditions(board: Leaderboard) -> str:
 
 def _about(row: Row, full: bool) -> list[str]:
     rank = escape(ABSENT) if row.rank is None else str(row.rank)
-    return [rank, escape(row.method), escape(row.capacity), escape(row.trained_on)] if full else [escape(row.method)]
+    if not full:
+        return [escape(row.method)]
+    return [rank, *map(escape, (row.method, row.capacity, free_numbers(row), row.trained_on))]
 
 
 def _cell(row: Row, column: Column) -> str:

@@ -11,6 +11,7 @@ from bench.reports.wording import (
     OPTIMISED,
     column_title,
     context_lines,
+    free_numbers,
     legend,
     number,
     settings,
@@ -26,7 +27,8 @@ def markdown(boards: Sequence[Leaderboard]) -> str:
 def summary(boards: Sequence[Leaderboard]) -> str:
     """The tables at a glance, to be shown elsewhere: rank, method, means on the test images, ms an image.
 
-    GANs of one dataset and budget share a table: a row a GAN, a column a method, means of the ranking metric.
+    The capacity class has a column if there are several. GANs of one dataset and budget share a table: a row a GAN, a
+    column a method, means of the ranking metric.
     """
     parts: dict[str, list[Leaderboard]] = {}
     for board in boards:
@@ -44,7 +46,7 @@ def _matrix(boards: Sequence[Leaderboard]) -> Iterator[str]:
     heading = next((column_title(c) for board in boards for c in board.columns if c.key == key), boards[0].rank_by)
     yield f"{escape(heading)}, {escape(context.dataset)}, budget {context.budget['name']},"
     yield f"{context.images.get('test', 0):,} test images, mean over seeds {', '.join(map(str, seeds))}."
-    yield "Bold: best method of its GAN, or tied with it."
+    yield "Bold: best method of its GAN and capacity class, or tied with it."
     yield ""
     yield from table(["GAN", *map(escape, methods)], (_across(board, methods, key) for board in boards))
     yield ""
@@ -63,9 +65,11 @@ def _summary(board: Leaderboard) -> Iterator[str]:
     yield f"{escape(board.title)}. {escape(context.dataset)}, {escape(context.gan)}, budget {context.budget['name']},"
     yield f"{context.images.get('test', 0):,} test images, mean over seeds {', '.join(map(str, context.seeds))}."
     yield ""
-    header = ["rank", "method", *(escape(column_title(c)) for c in columns)]
+    about = 3 if len({row.capacity for row in board.rows}) > 1 else 2
+    header = [*["rank", "method", "capacity"][:about], *(escape(column_title(c)) for c in columns)]
     rows = [
-        [*_about(row, True, board)[:2], *(_cell(row, column, brief=True) for column in columns)] for row in board.rows
+        [*_about(row, True, board)[:about], *(_cell(row, column, brief=True) for column in columns)]
+        for row in board.rows
     ]
     yield from table(header, rows)
     yield ""
@@ -111,7 +115,7 @@ def _board(board: Leaderboard) -> Iterator[str]:
 
 
 def _block(board: Leaderboard, columns: Sequence[Column], full: bool) -> list[str]:
-    about = ["rank", "method", "capacity", "trained on"] if full else ["method"]
+    about = ["rank", "method", "capacity", "free numbers", "trained on"] if full else ["method"]
     lines, controls = [], False
     for row in board.rows:
         if row.control and not controls:
@@ -127,7 +131,7 @@ def _about(row: Row, full: bool, board: Leaderboard) -> list[str]:
     if len(row.seeds) < len(board.context.seeds):
         method += f" ({len(row.seeds)} of {len(board.context.seeds)} seeds)"
     rank = ABSENT if row.rank is None else str(row.rank)
-    return [rank, method, row.capacity, escape(row.trained_on)] if full else [method]
+    return [rank, method, row.capacity, free_numbers(row), escape(row.trained_on)] if full else [method]
 
 
 def _cell(row: Row, column: Column, brief: bool = False) -> str:

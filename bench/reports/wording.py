@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.reports.context import Context
-from bench.reports.leaderboard import COSTS, Column, Heading, Leaderboard, Value
+from bench.reports.leaderboard import COSTS, Column, Heading, Leaderboard, Row, Value
 from bench.reports.statistics import LEVEL, RESAMPLES
 
 HEADINGS: dict[Heading, str] = {
@@ -43,6 +43,11 @@ def column_title(column: Column) -> str:
     if column.higher_is_better is None:
         return column.name
     return f"{column.name} {'↑' if column.higher_is_better else '↓'}"
+
+
+def free_numbers(row: Row) -> str:
+    """How many numbers a method may choose for each image; absent for records that do not say."""
+    return ABSENT if row.free_numbers is None else number(row.free_numbers, 0)
 
 
 def settings(values: Mapping[str, Any], prefix: str = "") -> str:
@@ -81,8 +86,8 @@ def legend(board: Leaderboard) -> Iterator[str]:
     if any(v.interval is not None for v in values):
         yield "Intervals and ties are about other images for these trained networks, not about other training seeds."
     yield (
-        f"Rank by {board.rank_by} within a capacity class (what a method may change per image); methods whose paired "
-        "difference to the leader of their rank has an interval containing 0 share that rank. "
+        f"Rank by {board.rank_by} within a capacity class (what a method may change per image, in how many numbers); "
+        "methods whose paired difference to the leader of their rank has an interval containing 0 share that rank. "
         "Bold: best of its class, or tied with the best. Controls are not ranked."
     )
     if any(v.optimised for v in values):

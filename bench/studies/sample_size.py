@@ -202,6 +202,7 @@ def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, dict[str, str
     """
     import torch
 
+    from bench.inversion import view_of
     from bench.keys import keys_of
     from bench.metrics.base import to_u8
     from bench.stages import invert
@@ -213,7 +214,7 @@ def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, dict[str, str
     bench = Bench(Store(), request.device, request.progress)
     gan, _ = train(bench, cell, keys)
     codes, facts = invert(bench, cell, keys, gan)
-    view = gan.view(facts["capacity"])
+    view = view_of(gan, facts.get("spaces", [facts["capacity"]]))
     with torch.no_grad():
         made = [to_u8(view.decode(part)).cpu() for part in codes["test"].split(250)]
     return torch.cat(made), {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")}

@@ -1,0 +1,87 @@
+"""Pivotal tuning: the generator itself is changed for one image, around the code that another method found."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.contracts import Capacity, Refiner
+from bench.errors import CellTimeout, ContractError
+from bench.gans.priors import image_noise
+from bench.gans.weights_view import VALUES, WeightsView
+from bench.registry import refiner
+from methods.search import pixel_error
+
+
+@refiner("pti")
+@dataclass
+class PivotalTuning(Refiner):
+    """Tunes the generator's weights for each image, around the method's code (Roich et al. 2022, section 3).
+
+    Adam on the pixel error, the pivot staying where it is, for ``budget.refine_steps`` steps (350 in the paper). The
+    paper adds LPIPS, which is a metric here and so is left to the judges. Its locality term holds the tuned generator
+    to the original one at a random code some way from the pivot (section 3.3). The generator's fully connected layers
+    stay as they are. Images are not made by the GAN that is measured, but by as many as there are images: the
+    capacity class "weights" keeps them out of every ranking of codes.
+
+    Attributes:
+        learning_rate: Adam's; the paper's.
+        locality: weight of the locality term; the paper's.
+        radius: of the locality term: how far from the pivot, as a share of the distance to a code of the prior. The
+            paper states 30 in the w of StyleGAN.
+    """
+
+    capacity: ClassVar[Capacity | None] = "weights"
+    optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")
+
+    learning_rate: float = 3e-4
+    locality: float = 0.1
+    radius: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0 or self.locality < 0 or not 0 <= self.radius <= 1:
+            raise ValueError(
+                f"learning_rate = {self.learning_rate} must be above 0, locality = {self.locality} at least 0, "
+                f"radius = {self.radius} in [0, 1]"
+            )
+
+    @torch.no_grad()
+    def refine(self, x: Tensor, codes: Tensor) -> Tensor:
+        """Codes ``[B, c + k]``: the method's, then what is added to the weights; some images at a time."""
+        if not isinstance(self.gan, WeightsView):
+            raise ContractError("pti needs the GAN seen through its weights (bench.gans.weights_view)")
+        group = max(1, VALUES // self.gan.code_dim)
+        parts = zip(x.split(group), codes.split(group), strict=True)
+        return torch.cat([self._tuned(self.gan, *part) for part in parts])
+
+    def _tuned(self, gan: WeightsView, x: Tensor, pivots: Tensor) -> Tensor:
+        steps = self.run.budget.refine_steps
+        start = gan.unchanged(pivots)
+        change = start[:, pivots.shape[1] :].clone().requires_grad_(True)
+        mover = torch.optim.Adam([change], lr=self.learning_rate)
+        for step in range(steps):
+            if time.monotonic() > self.run.deadline:
+                raise CellTimeout(f"pti: out of time at step {step} of {steps} (limit {self.run.budget.timeout:g} s)")
+            with torch.enable_grad():
+                errors = pixel_error(x, gan.decode(torch.cat([pivots, change], 1)))
+                loss = errors.sum()
+                if self.locality:
+                    loss = loss + self.locality * self._drift(gan, x, pivots, change, step).sum()
+                (change.grad,) = torch.autograd.grad(loss, change)
+            mover.step()
+            if step % 10 == 9 or step == steps - 1:
+                self.run.progress("pti", step + 1, steps, {"loss": float(errors.detach().mean())})
+        return torch.cat([pivots, change.detach()], 1)
+
+    def _drift(self, gan: WeightsView, x: Tensor, pivots: Tensor, change: Tensor, step: int) -> Tensor:
+        """How far tuned and original generator are apart ``[B]``, at a code that each image and step draws anew."""
+        source = gan.source
+        noise = image_noise(x, self.run.seed + 1 + step, source.prior.dim)
+        around = pivots + self.radius * (source.prior.from_uniform(noise).to(pivots.dtype) - pivots)
+        with torch.no_grad():
+            original = source.decode(around)
+        return pixel_error(original, gan.decode(torch.cat([around, change], 1)))

@@ -1,0 +1,110 @@
+"""Pivotal tuning: its steps, what it holds still, and what it gains."""
+
+import copy
+import time
+
+import pytest
+import torch
+
+from bench.check import check_method
+from bench.contracts import Budget, Choice
+from bench.errors import CellTimeout, ContractError
+from bench.gans.weights_view import tunable
+from bench.inversion import make_method
+from bench.loop import Run
+from bench.options import create
+
+STEPS = 40
+
+
+def budget(steps=STEPS):
+    return Budget("test", 0, 8, 8, train_steps=0, fit_steps=0, search_steps=10, refine_steps=steps, timeout=300.0)
+
+
+def bound(gan, options, steps=STEPS):
+    method = make_method(Choice("random_code+pti", {"pti": options}))
+    method.bind(gan, Run(budget(steps), seed=3))
+    method.base.build()
+    return method
+
+
+@pytest.fixture(scope="module")
+def gan():
+    torch.manual_seed(0)
+    return create("gan", "dcgan", {"width": 4, "code_dim": 6}).build((1, 28, 28), "cpu").freeze()
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.rand((5, 1, 28, 28), generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def errors(method, x, codes):
+    return (method.view.decode(codes) - x).square().flatten(1).mean(1)
+
+
+def test_its_codes_are_those_of_adam_on_a_copy_of_the_generator(gan, images):
+    method = bound(gan, {"locality": 0.0}, steps=5)
+    codes = method.invert(images[:1])
+    tuned = copy.deepcopy(gan.generator)
+    weights = [p for name, p in tuned.named_parameters() if name in tunable(gan.generator)]
+    for weight in weights:
+        weight.requires_grad_(True)
+    adam = torch.optim.Adam(weights, lr=3e-4)
+    for _ in range(5):
+        adam.zero_grad()
+        (tuned(codes[:, :6]) - images[:1]).square().mean().backward()
+        adam.step()
+    torch.testing.assert_close(method.view.decode(codes), tuned(codes[:, :6]).detach(), rtol=1e-3, atol=1e-4)
+
+
+def test_every_image_is_fitted_far_below_its_pivot_and_the_pivot_stays(gan, images):
+    method = bound(gan, {"learning_rate": 0.01})
+    codes = method.invert(images)
+    pivots = method.base.invert(images)
+    assert torch.equal(codes[:, :6], pivots)
+    before = (gan.decode(pivots) - images).square().flatten(1).mean(1)
+    assert (errors(method, images, codes) < before / 2).all()
+
+
+def test_without_steps_the_images_are_the_pivots(gan, images):
+    method = bound(gan, {}, steps=0)
+    codes = method.invert(images)
+    assert (codes[:, 6:] == 0).all()
+
+
+def test_locality_keeps_the_generator_elsewhere(gan, images):
+    drifts = {}
+    for weight in (0.0, 10.0):
+        method = bound(gan, {"learning_rate": 0.01, "locality": weight, "radius": 1.0})
+        codes = method.invert(images)
+        z = gan.prior.sample(5, torch.Generator().manual_seed(9))
+        elsewhere = method.view.decode(torch.cat([z, codes[:, 6:]], 1))
+        drifts[weight] = float((elsewhere - gan.decode(z)).square().mean())
+    assert drifts[10.0] < drifts[0.0] / 2
+
+
+def test_contract():
+    outcomes = check_method("random_code+pti")
+    assert not [o for o in outcomes if not o.passed]
+    assert len(outcomes) > 5
+
+
+def test_its_deadline_is_kept(gan, images):
+    with pytest.raises(CellTimeout, match="pti: out of time at step 0 of 40"):
+        method = bound(gan, {})
+        method.base.run.deadline = time.monotonic()
+        method.invert(images)
+
+
+def test_its_gan_must_be_seen_through_its_weights(gan, images):
+    method = create("refiner", "pti")
+    method.gan, method.run = gan, Run(budget(), seed=3)
+    with pytest.raises(ContractError, match="seen through its weights"):
+        method.refine(images, torch.zeros(5, 6))
+
+
+@pytest.mark.parametrize("options", [{"learning_rate": 0.0}, {"locality": -1.0}, {"radius": 1.5}])
+def test_options_out_of_range(options):
+    with pytest.raises(Exception, match=f"{next(iter(options))} = {next(iter(options.values()))}"):
+        create("refiner", "pti", options)
