@@ -179,6 +179,15 @@ def test_mistakes_about_who_takes_part_are_named(entrants, old, new, message):
         read_suite(changed(entrants, old, new))
 
 
+def test_a_method_meets_the_gans_that_it_names(entrants):
+    text = changed(entrants, '"random_code"', '{ name = "random_code", gans = ["large"] }')
+    suite = read_suite(text)
+    assert "random_code" not in {c.method.name for c in suite.cells("smoke")}
+    assert {c.gan.title for c in suite.cells("cpu") if c.method.name == "random_code"} == {"large"}
+    with pytest.raises(UnknownName, match="unknown gan 'larg'; did you mean 'large'"):
+        read_suite(changed(entrants, 'gans = ["large"]', 'gans = ["larg"]'))
+
+
 def test_gans_of_the_command_line_stand_in_for_the_suites(tiny_suite):
     suite = read_suite(tiny_suite)
     cells = suite.cells("smoke", gans=["dcgan", "lsgan?width=4&prior=normal&ema=0.5"])

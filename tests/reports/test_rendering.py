@@ -33,6 +33,16 @@ def test_markdown_shows_conditions_marks_and_gaps(boards):
     assert rows[0].count("**") >= 2
 
 
+def test_capacity_and_free_numbers_are_columns_where_classes_differ(suite, make):
+    suite.append(make("tuned", 0, facts={"capacity": "weights", "code_dim": 257_009}))
+    boards = leaderboards(suite, "psnr", "quick_start")
+    row = next(line for line in render(boards, "md").splitlines() if "| tuned" in line)
+    assert "| weights | 257,009 |" in row
+    assert "| weights |" in render_markdown.summary(boards)
+    assert "257,009" in render(boards, "tex")
+    assert "weights,257009," in render(boards, "csv")
+
+
 def test_markdown_rows_have_as_many_cells_as_their_header(boards):
     tables, width = 0, 0
     for line in render(boards, "md").replace(r"\|", "").splitlines():
