@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import warnings
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bench import console
+from bench.cli_data import data_app, new_app
 from bench.cli_options import AllowCode, BudgetName, Gans, Out, Plugins, Records, SuiteName
 from bench.cli_study import studies, study
 from bench.contracts import Record
@@ -24,8 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(help="Datasets: what is here, and how to get the rest.", no_args_is_help=True)
-new_app = typer.Typer(help="Write a new method.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 app.command()(study)
@@ -198,10 +196,12 @@ def compare(
 
 
 @app.command()
-def check(method: Annotated[str, typer.Argument(help="A registered method, or the path of a plug-in file.")]) -> None:
+def check(
+    method: Annotated[str, typer.Argument(help="A registered method, perhaps with refiners, or a plug-in file.")],
+) -> None:
     """Run the contract tests on a method: shapes, determinism, batch independence, state, no peeking.
 
-    Example:  ganinv check my_method.py
+    Examples:  ganinv check my_method.py    |    ganinv check dfi+opt
     """
     from bench.check import check_method
 
@@ -252,54 +252,6 @@ def train_classifier(
     with console.interruptible(), console.RunDisplay() as display:
         path, accuracy = train_domain_classifier(dataset, out, display.observer(), recipe)
     console.note(f"test accuracy {accuracy:.4f}; weights: {path}")
-
-
-@data_app.command("list")
-def data_list() -> None:
-    """Show which datasets are here, and which are not and why."""
-    from bench.datasets.catalogue import catalogue
-
-    rows = [(s.name, "here" if s.available else "not here", s.place) for s in catalogue()]
-    console.table("datasets", ("name", "", "where, or why not"), rows)
-
-
-@data_app.command("get")
-def data_get(name: str) -> None:
-    """Fetch a dataset into the data folder, if it is not here already.
-
-    Example:  ganinv data get fashion-mnist
-    """
-    from bench.datasets.catalogue import get
-
-    console.note(f"{name}: {get(name)}")
-
-
-@data_app.command("picture")
-def data_picture(
-    name: Annotated[str, typer.Argument(help="A dataset; options follow a '?'.")],
-    out: Annotated[Path, typer.Option("--out", help="The PNG to write.")],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-) -> None:
-    """Draw the first 64 images of a dataset.
-
-    Example:  ganinv data picture drawn-faces --out faces.png
-    """
-    from bench.publish import picture_dataset
-
-    console.note(f"wrote {picture_dataset(name, out, split)}")
-
-
-@new_app.command("method")
-def new_method(name: str, folder: Annotated[Path, typer.Option(help="Where to write.")] = Path()) -> None:
-    """Write a working method and its test, ready to change.
-
-    Example:  ganinv new method my_method
-    """
-    from bench.scaffold import new_method as write
-
-    method, test = write(name, folder)
-    console.note(f"wrote {method} and {test}")
-    console.note(f"next:  ganinv check {method}    then    ganinv run quickstart --plugin {method}")
 
 
 def _state(record: Record | None) -> tuple[str, str]:
