@@ -13,6 +13,7 @@ from bench import console
 from bench.cli_data import data_app, new_app
 from bench.cli_options import AllowCode, BudgetName, Gans, Out, Plugins, Records, SuiteName
 from bench.cli_study import studies, study
+from bench.cli_user_study import user_study
 from bench.contracts import Record
 from bench.errors import BenchError
 
@@ -28,6 +29,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 app.command()(study)
 app.command()(studies)
+app.command("user-study")(user_study)
 
 
 class Kind(StrEnum):

@@ -19,6 +19,7 @@ MAY_KNOW = {
     "bench/metrics": WEIGHTS | {"bench.metrics"},
     "methods": SUPPORT | {"bench.gans", "methods"},
     "bench/reports": {"bench.contracts", "bench.errors", "bench.files", "bench.reports"},
+    "bench/user_study": {"bench.contracts", "bench.errors", "bench.files", "bench.reports", "bench.user_study"},
     "bench/suite.py": SUPPORT | {"bench.suite_reader"},
     "bench/suite_reader.py": SUPPORT | {"bench.gans.shipped", "bench.reports.claims"},
 }
@@ -59,6 +60,7 @@ def test_the_harness_never_imports_a_method():
         ["list"],
         ["data", "list"],
         ["run", "--help"],
+        ["user-study", "--help"],
         ["status", "acyclic"],
         ["show", "quickstart"],
         ["doctor"],

@@ -8,11 +8,11 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.contracts import Record
 from bench.errors import BenchError, NotApplicable
 from bench.files import writing
+from bench.reports.gallery import Pixels, gallery
 from bench.reports.gather import Runs, only_group, per_image
 from bench.reports.leaderboard import Leaderboard, Row
 from bench.reports.wording import column_title
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Pixels = NDArray[np.uint8]
 
 DPI = 150
 TITLE_CHARACTERS = 90
@@ -48,7 +47,7 @@ def reconstructions(records: Sequence[Record], path: Path, metric: str = "psnr",
         StoreError: the file cannot be written.
     """
     group = only_group(records)
-    shown = [(runs, *gallery) for runs in group.runs if (gallery := _gallery(runs)) is not None]
+    shown = [(runs, *kept) for runs in group.runs if (kept := _kept(runs)) is not None]
     if not shown:
         raise NotApplicable(f"{group.title}: no record keeps pictures to draw")
     target = shown[0][1]
@@ -93,21 +92,9 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
     return save_figure(figure, path)
 
 
-def _gallery(runs: Runs) -> tuple[Pixels, Pixels] | None:
+def _kept(runs: Runs) -> tuple[Pixels, Pixels] | None:
     """Targets and outputs ``[k, C, H, W]`` of the lowest seed, or None if it keeps no pictures."""
-    record = next(iter(runs.by_seed.values()), None)
-    if record is None or record.folder is None:
-        return None
-    path = record.folder / f"{record.key}.npz"
-    if not path.is_file():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            target, output = stored["target"], stored["output"]
-    except (OSError, ValueError, KeyError) as error:
-        raise BenchError(f"cannot read gallery {path}: {error}") from error
-    pictures = target.ndim == 4 and target.shape[1] in {1, 3} and len(target) > 0 and target.shape == output.shape
-    return (target, output) if pictures else None
+    return next((gallery(record) for record in runs.by_seed.values()), None)
 
 
 def _captions(runs: Runs, metric: str, count: int) -> list[str]:

@@ -1,0 +1,29 @@
+"""The pictures that a record keeps: the first test images and what the method made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contracts import Record
+from bench.errors import BenchError
+
+Pixels = NDArray[np.uint8]
+
+
+def gallery(record: Record) -> tuple[Pixels, Pixels] | None:
+    """Targets and outputs of a record, uint8 ``[k, C, H, W]`` each, or None if it keeps no pictures.
+
+    Raises:
+        BenchError: the file cannot be read.
+    """
+    path = None if record.folder is None else record.folder / f"{record.key}.npz"
+    if path is None or not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            target, output = stored["target"], stored["output"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BenchError(f"cannot read gallery {path}: {error}") from error
+    pictures = target.ndim == 4 and target.shape[1] in {1, 3} and len(target) > 0 and target.shape == output.shape
+    return (target, output) if pictures else None
