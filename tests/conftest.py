@@ -1,11 +1,19 @@
-"""Shared by all tests: a home folder of their own, and a suite small enough to train in seconds."""
+"""Shared by all tests: a home folder of their own, and a suite small enough to train in seconds.
+
+Tests run in several processes, on one thread each; those marked ``alone`` wait until the others rest.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch and NumPy are loaded, here and in processes of tests
 
 from bench import cli, registry
 from bench.settings import data_folder
@@ -37,6 +45,49 @@ timeout = 120
 """
 
 
+@contextmanager
+def locked(path, how):
+    """Hold a lock on a file."""
+    with path.open("w") as file:
+        fcntl.flock(file, how)
+        yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Any tests run side by side, one that is marked ``alone`` by itself; who comes after it waits at the door."""
+    folder = item.config._tmp_path_factory.getbasetemp()
+    if hasattr(item.config, "workerinput"):  # the folder of all processes
+        folder = folder.parent
+    alone = item.get_closest_marker("alone") is not None
+    with ExitStack() as inside:
+        with locked(folder / "door", fcntl.LOCK_EX):
+            inside.enter_context(locked(folder / "room", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+        return (yield)
+
+
+def pytest_sessionstart(session):
+    """Benchmarks measure in these processes too, where pytest-benchmark would only call what it should time."""
+    if hasattr(session.config, "workerinput"):
+        benchmarks = session.config._benchmarksession
+        benchmarks.disabled = session.config.getoption("benchmark_disable")
+        benchmarks.xdist_warning = False
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What benchmarks measured, from all processes."""
+    for report in terminalreporter.stats.get("", ()):
+        for name, figures in report.user_properties:
+            if name == "measured":
+                terminalreporter.write_line(f"{report.nodeid}: {figures}")
+
+
+def forget_plugins():
+    """As if none had been added; without any there is nothing to do, and names need no second scan of the sources."""
+    if registry._plugins:
+        registry.remove_plugins()
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory, monkeypatch):
     """No test reads or writes the user's store, and none leaves a plug-in behind."""
@@ -48,7 +99,7 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("GANINV_HOME", str(home))
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
     yield home
-    registry.remove_plugins()
+    forget_plugins()
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +132,7 @@ def call(monkeypatch, capsys):
     """Run a command in this process, as if in a new one; gives its exit code, output and errors."""
 
     def ganinv(*words):
-        registry.remove_plugins()
+        forget_plugins()
         monkeypatch.setattr(sys, "argv", ["ganinv", *map(str, words)])
         monkeypatch.setattr(cli.console.out, "width", 200)
         monkeypatch.setattr(cli.console.err, "width", 200)

@@ -95,7 +95,10 @@ def test_a_third_party_package_is_found_through_its_entry_point(tmp_path, monkey
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[ganinv.methods]\nfar = elsewhere:Mine\n")
-    monkeypatch.syspath_prepend(str(package.parent))
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(str(package.parent))
+        registry.remove_plugins()  # names are looked up anew
+        assert registry.entries("method")["far"].origin == "package elsewhere"
+        assert registry.load("method", "far").__name__ == "Mine"
     registry.remove_plugins()
-    assert registry.entries("method")["far"].origin == "package elsewhere"
-    assert registry.load("method", "far").__name__ == "Mine"
+    assert "far" not in registry.entries("method")

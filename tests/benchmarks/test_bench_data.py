@@ -75,7 +75,7 @@ def test_batches_come_twenty_times_faster_than_from_an_image_folder(benchmark, o
     """
     images, rng = Images(pictures), torch.Generator().manual_seed(0)
     ours, theirs = [], []
-    for _ in range(6):
+    for _ in range(3):
         theirs.append(from_files(folder, workers) / max(workers, 1))
         ours.append(from_store(images, rng))
     benchmark.pedantic(images.sample, (BATCH, rng), rounds=20)

@@ -26,6 +26,7 @@ def stage_seconds(records):
     return total + sum(shared.values())
 
 
+@pytest.mark.alone
 def test_the_harness_takes_at_most_two_percent_of_a_cpu_run(benchmark, tiny_suite, tmp_path):
     real = [r for r in read_records(RECORDS) if r.status == "done"]
     run_suite(str(tiny_suite), store=Store(tmp_path / "warm"))  # loads torch, so that the clock below sees work alone
@@ -41,6 +42,7 @@ def test_the_harness_takes_at_most_two_percent_of_a_cpu_run(benchmark, tiny_suit
     assert overhead <= SHARE * stage_seconds(real)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("command", [["--help"], ["list"]])
 def test_commands_that_compute_nothing_start_faster_than_torch_loads(benchmark, command):
     def start():

@@ -22,13 +22,14 @@ def gradient():
 
 
 def seconds(invert, batches):
-    started = time.perf_counter()
+    started = time.process_time()
     for batch in batches:
         invert(batch)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
-def test_a_batch_is_inverted_ten_times_faster_than_its_images_one_by_one(benchmark, gradient):
+@pytest.mark.benchmark(timer=time.process_time)
+def test_a_batch_is_inverted_ten_times_faster_than_its_images_one_by_one(benchmark, one_thread, gradient):
     """At width 8, where calls dominate; a wide generator keeps two cores busy with a single image."""
     x = torch.rand(IMAGES, 1, 28, 28) * 2 - 1
     for size in (1, IMAGES):

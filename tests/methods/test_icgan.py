@@ -192,7 +192,7 @@ def test_it_keeps_the_contract_of_methods(name, monkeypatch, cgan):
     data = create("dataset", "digits").load()
     small = SMALL if name == "icgan" else SMALL_DFI
     monkeypatch.setattr(check, "_trained", lambda: (cgan, data))
-    monkeypatch.setattr(check, "create", lambda kind, name: create(kind, name, small))
+    monkeypatch.setattr("bench.inversion.create", lambda kind, name, options: create(kind, name, small | options))
     outcomes = check.check_method(name)
     assert len(outcomes) > 3
     assert [o for o in outcomes if not o.passed] == []
