@@ -1,0 +1,206 @@
+"""How SCGAN is trained: a GAN of windows, its connection network, then a GAN of whole images around windows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import l1_loss, mse_loss
+
+from bench.contracts import Gan, Images
+from bench.gans.networks import ConnectionNetwork
+from bench.gans.optimisers import descend
+from bench.gans.scgan_networks import Parts, centre_of, networks_of
+from bench.gans.training import Trainer
+from bench.gans.watch import VARIETY_IMAGES, Watch
+from bench.loop import Run
+
+if TYPE_CHECKING:
+    from bench.gans.recipe import Recipe
+    from bench.gans.scgan import SCGAN
+
+
+class Steps(NamedTuple):
+    """Training steps of each stage."""
+
+    centre: int
+    connection: int
+    full: int
+
+
+def train_stages(gan: Gan, recipe: SCGAN, images: Images, run: Run, watch: Watch) -> None:
+    """Train all networks in place, stage by stage; what a stage has trained is frozen in the next.
+
+    Args:
+        gan: untrained networks, on ``run.device``.
+        recipe: shares of the steps, weights and optimisers.
+        images: training images, on ``run.device``.
+        run: steps (``budget.train_steps``, of all stages together), randomness and checkpoint.
+        watch: told of every step of the last stage.
+    """
+    generator, discriminator = networks_of(gan)
+    steps = recipe.steps(run.budget.train_steps)
+    CentreTrainer(gan, recipe, images, run, steps.centre).train()
+    centre = centre_of(gan)
+    for network in (generator.centre, discriminator.trunk.local, discriminator.centre_head):
+        network.eval().requires_grad_(False)
+    train_connection(centre, discriminator.connection, recipe, run, steps.connection)
+    discriminator.connection.eval().requires_grad_(False)
+    FullTrainer(gan, recipe, images, run, steps.full, watch).train()
+
+
+class StageTrainer(Trainer):
+    """A trainer whose loop has a name and a number of steps of its own.
+
+    Args:
+        gan: see ``Trainer``.
+        recipe: see ``Trainer``; without a moving average.
+        images: see ``Trainer``.
+        run: see ``Trainer``.
+        name: of the loop, different in each stage.
+        steps: of the loop.
+        watch: told of every step.
+    """
+
+    def __init__(
+        self, gan: Gan, recipe: Recipe, images: Images, run: Run, name: str, steps: int, watch: Watch
+    ) -> None:
+        super().__init__(gan, recipe, images, run, watch)
+        self.name, self.steps = name, steps
+
+    def train(self) -> None:
+        """Run every step of the stage."""
+        for step in self.run.loop(self.name, self.steps, self.state(), self.look):
+            self.regulariser.begin(step / self.steps, self.run.rng)
+            self.step(step)
+        for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
+            optimiser.zero_grad(set_to_none=True)
+        if self.steps == 0:
+            self.look(-1)
+
+    def look(self, step: int) -> None:
+        """Show the watch the GAN after this step."""
+        self.watch.look(self.gan, self.images, self.run.seed, step + 1, self.steps)
+
+
+class CentreTrainer(StageTrainer):
+    """Trains the GAN of windows on the windows of training images, as any SNGAN.
+
+    Nobody scores it on the way: what a watch knows is whole images. Its variety is looked at.
+    """
+
+    def __init__(self, gan: Gan, recipe: SCGAN, images: Images, run: Run, steps: int) -> None:
+        self.window = networks_of(gan)[0].window
+        super().__init__(centre_of(gan), recipe.centre_recipe(), images, run, "windows", steps, Watch())
+        self.shown = Images(self.window.crop(images.data[:VARIETY_IMAGES]))
+
+    def draw_real(self) -> Tensor:
+        """Windows ``[B, C, side, side]`` of training images."""
+        return self.window.crop(super().draw_real()).contiguous(memory_format=torch.channels_last)
+
+    def look(self, step: int) -> None:
+        """See ``StageTrainer.look``; only the first windows are shown."""
+        self.watch.look(self.gan, self.shown, self.run.seed, step + 1, self.steps)
+
+
+def train_connection(centre: Gan, network: ConnectionNetwork, recipe: SCGAN, run: Run, steps: int) -> None:
+    """Train the connection network of a frozen GAN of windows by DFI: mean (z - CN(D(G(z))))² (dfi, section 3.1).
+
+    Args:
+        centre: frozen, in eval mode, whose encoder holds the network.
+        network: from features to z_center, untrained.
+        recipe: optimiser, batch size and precision.
+        run: randomness and checkpoint.
+        steps: of the loop.
+    """
+    network.train()
+    optimiser = recipe.optimiser(network)
+    for _ in run.loop("connection", steps, {"network": network, "optimiser": optimiser}):
+        codes = centre.prior.sample(recipe.batch, run.rng)
+        with torch.autocast(run.device, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            with torch.no_grad():
+                features = centre.features(centre.decode(codes))
+            inferred = network(features).float()
+        loss = mse_loss(inferred, codes)
+        descend(optimiser, loss)
+        run.report(connection=loss.detach())
+    optimiser.zero_grad(set_to_none=True)
+
+
+class Made(NamedTuple):
+    """Codes ẑ_center ⊕ z_edge ``[B, 2k]`` with y_full and y_glue ``[B, C, H, W]``."""
+
+    codes: Tensor
+    full: Tensor
+    glued: Tensor
+
+    @property
+    def images(self) -> Tensor:
+        """What the discriminator judges: both, ``[2B, C, H, W]``; a mean over them weighs each by one half."""
+        return torch.cat([self.full, self.glued])
+
+
+class FullTrainer(StageTrainer):
+    """Trains G_full and D_full around frozen windows (dfi, equations 7 and 8).
+
+    D_full: -log D(x) - ½ [log(1 - D(y_full)) + log(1 - D(y_glue))] + (γ/2) ‖∇D(x)‖². G_full: ½ of the adversarial
+    losses of y_full and y_glue, in the form whose gradient does not vanish, + α |ẑ_center - CN(D_center(y_crop))|.
+    All are means over images and over the places that D_full judges.
+    """
+
+    recipe: SCGAN
+
+    def __init__(self, gan: Gan, recipe: SCGAN, images: Images, run: Run, steps: int, watch: Watch) -> None:
+        super().__init__(gan, recipe, images, run, "training", steps, watch)
+        self.spatial, self.judges = networks_of(gan)
+        self.window = self.spatial.window
+        self.make, self.judge_places = self.spatial.full, self.judges.patches
+        if recipe.compiled:
+            self.make, self.judge_places = torch.compile(self.make), torch.compile(self.judge_places)
+
+    def step(self, step: int) -> None:
+        """The updates of one step, the discriminator's first."""
+        updates = self.recipe.discriminator_updates(step)
+        for update in range(1, updates + 1):
+            made = self.draw_made(for_generator=update == updates)
+            discriminator_loss = self.update_discriminator(made.images.detach())
+        self.require_gradients(False)
+        for update in range(self.recipe.generator_steps):
+            generator_loss, error = self.update_full(self.draw_made() if update else made)
+        self.require_gradients(True)
+        self.run.report(discriminator=discriminator_loss, generator=generator_loss, code=error)
+
+    def critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
+        """Logits ``[B, P]`` of every place of images; see ``Trainer.critic``."""
+        return self.judge_places(self.regulariser.view(images))
+
+    def draw_codes(self) -> Tensor:
+        """Codes ``[B, 2k]``: ẑ_center of windows of training images, and z_edge from its prior."""
+        with torch.no_grad(), self.precision():
+            inferred = self.judges.infer(self.window.crop(self.draw_real()))
+        edge = torch.randn(inferred.shape, generator=self.run.rng, device=inferred.device)
+        return torch.cat([inferred, edge], 1)
+
+    def draw_made(self, for_generator: bool = True) -> Made:
+        """Images of fresh codes, with a graph to G_full if it will learn from them."""
+        codes = self.draw_codes()
+        with torch.set_grad_enabled(for_generator), self.precision():
+            full = self.make(codes).float()
+        with torch.no_grad(), self.precision():
+            centre = self.spatial.centre(codes[:, : codes.shape[1] // 2]).float()
+        return Made(codes, full, self.spatial.glued(Parts(full, centre)))
+
+    def update_full(self, made: Made) -> tuple[Tensor, Tensor]:
+        """One update of G_full; returns its adversarial loss and the error of the code of its window."""
+        with self.precision():
+            loss = self.objective.generator_loss(self.critic, made.images)
+        error = self.code_error(made)
+        descend(self.generator_optimiser, loss + self.recipe.recon_weight * error)
+        return loss.detach(), error.detach()
+
+    def code_error(self, made: Made) -> Tensor:
+        """Mean |ẑ_center - CN(D_center(y_crop))| (dfi, L_recon of equation 7; a mean over its numbers is ours)."""
+        with self.precision():
+            inferred = self.judges.infer(self.window.crop(made.full))
+        return l1_loss(inferred, made.codes[:, : inferred.shape[1]])

@@ -1,0 +1,163 @@
+"""Whether SCGAN redraws the window that it was given as well as plain inversion does (dfi, sections 3.3 and 4.8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.contracts import Budget, Cell, Choice, Gan
+from bench.errors import NotApplicable
+from bench.registry import study
+from bench.studies.base import Request, Study, StudyResult, words_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.contracts import Shape
+    from bench.studies.eyes import Eyes
+
+
+@study("scgan-crop")
+@dataclass
+class ScganCrop(Study):
+    """LPIPS and FID of the window in SCGAN's images, against inversion of the window alone (C22).
+
+    Attributes:
+        gan: options follow a "?"; scgan's, or a file of one ("checkpoint:FILE").
+        train_steps: of all stages together, for a GAN that is a recipe.
+        edges: draws of z_edge that the figure shows for an image.
+        resize: side to which windows are resized for the network (bilinear, antialiased); 0 leaves them.
+    """
+
+    default_dataset = "drawn-faces"
+
+    gan: str = "scgan"
+    train_steps: int = 3000
+    edges: int = 3
+    resize: int = 0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.edges <= 8:
+            raise ValueError(f"edges = {self.edges}: expected 2 to 8")
+        if self.train_steps < 0 or self.resize < 0:
+            raise ValueError(f"train_steps = {self.train_steps} and resize = {self.resize} must be 0 or more")
+
+    def run(self, request: Request) -> StudyResult:
+        """Invert the windows of test images, draw around them, judge."""
+        from bench.gans.networks import check_shape
+        from bench.gans.scgan import SCGAN
+        from bench.gans.scgan_networks import networks_of
+        from bench.studies import eyes
+        from bench.studies.scgan_windows import Crops, draw, pictures, reconstruct
+
+        choice = request.dataset or Choice(self.default_dataset)
+        networks = eyes.choose_networks(request, ("lpips", "fid"), choice.name)
+        gan_choice = self._choice()
+        data = eyes.open_data(choice)
+        images = data.test.first(request.count(len(data.test), eyes.FEWEST_IMAGES, words_of(choice)))
+        check_shape("scgan", images.shape, SCGAN.sides)
+        looking = self._eyes(networks, images.shape, request.device)
+        gan, keys = self._open(choice, gan_choice, request)
+        window = networks_of(gan)[0].window
+        drawn = reconstruct(gan, images, request)
+        found = eyes.compare(
+            looking,
+            window.crop(images.data),
+            lambda batch, rows: (self._resized(part) for part in (batch, *drawn.at(rows))),
+            len(drawn.windows),
+            request.progress,
+        )
+        crops = Crops.of(found, drawn, looking.networks, request)
+        place = f"window of {window.side} pixels at row {window.top}, column {window.left}"
+        where = f"{words_of(choice)}, {len(images):,} test images, {words_of(gan_choice)}, {place}"
+        shown = pictures(gan, images, self.edges, request)
+        return StudyResult(
+            title="SCGAN's window",
+            dataset=words_of(choice),
+            network=looking.title,
+            asked=ASKED,
+            measured=(f"{where}; {looking.title}{self._enlarged(window.side)}.", *crops.words()),
+            tables={"The window": crops.frame(), "What z_edge changes": crops.variation()},
+            verdicts=(crops.verdict(),),
+            protocol={
+                "images": len(images),
+                "shape": list(images.shape),
+                "checksum": images.checksum,
+                "window": [window.top, window.left, window.side, window.side],
+                "gan": words_of(gan_choice),
+                "gan_checksum": gan.checksum(),
+                "gan_key": keys,
+                "networks": looking.protocol(),
+                "groups": eyes.GROUPS,
+            },
+            draw=lambda: draw(crops, shown, f"{where}, {looking.title}"),
+            caption=f"Input window, y_center and y_full with several z_edge, and y_glue with the last. {where}.",
+            advice="Other places: --option gan=scgan?window=top-left. A trained GAN: --option gan=checkpoint:FILE.",
+        )
+
+    def _choice(self) -> Choice:
+        """The GAN.
+
+        Raises:
+            UnknownName: no such GAN or option.
+            NotApplicable: a recipe of another kind; told before it is trained.
+        """
+        from bench.gans.scgan import SCGAN
+        from bench.gans.shipped import gan_file, without_pick
+        from bench.options import create
+        from bench.suite import parse_choice
+        from bench.suite_reader import checked
+
+        choice = checked("gan", parse_choice(self.gan, "--option gan ="), "--option gan")
+        if gan_file(choice.name) is None:
+            recipe = create("gan", without_pick(choice.name), choice.options, "--option gan")
+            if not isinstance(recipe, SCGAN):
+                raise NotApplicable(f"--option gan={self.gan}: has no window; scgan is the GAN that has one")
+        return choice
+
+    def _eyes(self, networks: dict[str, str], shape: Shape, device: str) -> Eyes:
+        """The networks that look at windows.
+
+        Raises:
+            NotApplicable: one cannot look at windows of this size; says how to enlarge them.
+        """
+        from bench.studies import eyes
+
+        side = self.resize or shape[1] // 2
+        try:
+            return eyes.Eyes(networks, (shape[0], side, side), device)
+        except NotApplicable as error:
+            raise NotApplicable(f"{error}; --option resize=SIDE enlarges windows for it") from error
+
+    def _open(self, dataset: Choice, gan: Choice, request: Request) -> tuple[Gan, str]:
+        """The GAN, from its file or by the stage that trains."""
+        from bench.keys import keys_of
+        from bench.store import Store
+        from bench.train_stage import train
+        from bench.workbench import Bench
+
+        budget = Budget("study", 0, 0, 1, self.train_steps, 0, 0, 0, timeout=86400.0)
+        cell = Cell(dataset, gan, Choice("random_code"), request.seed, budget, ())
+        keys = keys_of(cell)
+        opened, _ = train(Bench(Store(), request.device, request.progress), cell, keys)
+        return opened, keys.train
+
+    def _enlarged(self, side: int) -> str:
+        if self.resize in (0, side):
+            return ""
+        return f", which look at windows resized to {self.resize}x{self.resize} (bilinear, antialiased)"
+
+    def _resized(self, images: Tensor) -> Tensor:
+        from torch.nn import functional as F
+
+        if self.resize in (0, images.shape[-1]):
+            return images
+        size = (self.resize, self.resize)
+        resized = F.interpolate(images.float(), size, mode="bilinear", antialias=True, align_corners=False)
+        return resized.round().clamp(0, 255).to(images.dtype)
+
+
+ASKED = """\
+SCGAN draws a whole image around a given window: it infers the window's code by DFI, and generates from that code and
+from random numbers for the surroundings. The paper asks whether the window in the whole image (y_crop) is as close to
+the input as what plain DFI makes of the window (y_center), and finds LPIPS and FID that hardly differ."""
