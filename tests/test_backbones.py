@@ -22,11 +22,12 @@ TINY = {"width": 4, "code_dim": 4, "batch": 4}
 def supported(name: str) -> set[int]:
     """Sides for which the GAN builds networks, 1 for points."""
     more = {"conditions": 2} if name == "cgan" else {}
+    given = {"options": TINY} if name == "tiled" else TINY | more
     found = set()
     for side in (1, *SIDES):
         shape: Shape = (2, 1, 1) if side == 1 else (3, side, side)
         try:
-            create("gan", name, TINY | more).build(shape, "cpu")
+            create("gan", name, given).build(shape, "cpu")
         except NotApplicable:
             continue
         found.add(side)
