@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from bench.loop import Run
+from bench.loop import Run, silent
 from methods.reconstruction import Reconstruction
 from methods.solver import SearchState, check_time, show_progress
 from methods.support import Support
+from methods.whitened import Whitened, WhitenedQuasiNewton
 
 ACCEPTED, REJECTED = 0.2, 4.0
 """What the damping is multiplied by after a step that lowers the error, and after one that does not."""
@@ -50,6 +51,7 @@ class LevenbergMarquardt:
         damping: first damping of each image.
         tolerance: mean squared error at which an image is done.
         run: deadline and progress.
+        reuse: further steps that use a Jacobian; see ``_reuse``.
     """
 
     problem: Reconstruction
@@ -57,11 +59,13 @@ class LevenbergMarquardt:
     damping: float
     tolerance: float
     run: Run
+    reuse: int = 0
 
     def minimise(self, start: Tensor, steps: int) -> Tensor:
         """Free variables ``[B, d]`` after at most ``steps`` steps.
 
-        A step costs ``len(TRIALS)`` calls, and 1 + d more for the Jacobian of an image whose last step was accepted.
+        One step in 1 + ``reuse`` computes Jacobians: it costs ``len(TRIALS)`` calls, and 1 + d more for an image that
+        moved since its last Jacobian. The others cost a call and a backward pass each, and two calls together.
         An image is done at the tolerance, or when it no longer gets anywhere.
 
         Raises:
@@ -77,7 +81,7 @@ class LevenbergMarquardt:
         found, problem = start.clone(), self.problem.part(rows)
         state = self._begin(problem, start)
         errors, diverged = state.f.clone(), ~state.f.isfinite()
-        for step in range(steps):
+        for step in range(0, steps, 1 + self.reuse):
             state = state.keep(self._going(state))
             if not len(state.rows):
                 break
@@ -86,9 +90,14 @@ class LevenbergMarquardt:
             sound = state.slope.isfinite().all(1) & state.square.isfinite().flatten(1).all(1)
             diverged[state.rows[~sound]] = True
             state = state.keep(sound)
+            before, further = state.f.clone(), min(self.reuse, steps - step - 1)
             self._step(problem, state, step)
+            if further:
+                self._reuse(problem, state, further)
+            state.stale = state.f < before
+            state.arrived = state.stale & (before - state.f < STALLED * before)
             found[state.rows], errors[state.rows] = state.u, state.f
-            show_progress("lm", step + 1, steps, self.run, problem.mse(errors), diverged)
+            show_progress("lm", step + 1 + further, steps, self.run, problem.mse(errors), diverged)
         return found
 
     def _begin(self, problem: Reconstruction, start: Tensor) -> State:
@@ -126,9 +135,25 @@ class LevenbergMarquardt:
             better = f < best
             best, damping = torch.where(better, f, best), torch.where(better, damped, damping)
             place = torch.where(better[:, None], tried, place)
-        state.stale = best < state.f
-        state.arrived = state.stale & (state.f - best < STALLED * state.f)
         state.u, state.f, state.damping = place, best, damping
+
+    def _reuse(self, problem: Reconstruction, state: State, steps: int) -> None:
+        """Quasi-Newton steps whose first guess of the Hessian is J'J with the first damping; a lower error is kept.
+
+        A generator with ReLUs has kinks wherever a unit switches: a Jacobian holds close by alone, and what gradients
+        say as the search goes on mends its product for a small part of its cost.
+        """
+        part, inner = problem.part(state.rows), replace(self.run, progress=silent)
+        matrix = state.square + torch.diag_embed(_added(state.square, torch.full_like(state.f, self.damping)))
+        white = Whitened.around(part, state.u, matrix)
+        anywhere = Support(self.support.prior, "none", self.support.seed)
+        search = WhitenedQuasiNewton(white, anywhere, None, steps, self.tolerance, inner)
+        tried = white.free(search.minimise(torch.zeros_like(state.u), steps))
+        tried = self.support.place(tried, part.x, -1)
+        f = part.errors(tried)
+        better = f < state.f
+        state.u = torch.where(better[:, None], tried, state.u)
+        state.f = torch.where(better, f, state.f)
 
     def _free(self, state: State) -> tuple[Tensor, Tensor]:
         """J'J and slope of the coordinates that no bound holds; the others do not move."""
@@ -141,8 +166,12 @@ class LevenbergMarquardt:
 
 def _solve(square: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
     """Steps ``[b, d]`` of (J'J + damping * mean diag(J'J) * I) s = J'r; not a number where that is not definite."""
-    mean = square.diagonal(dim1=1, dim2=2).mean(1)
-    added = (damping * mean)[:, None].expand(-1, slope.shape[1])
-    factor, failed = torch.linalg.cholesky_ex(square + torch.diag_embed(added))
+    factor, failed = torch.linalg.cholesky_ex(square + torch.diag_embed(_added(square, damping)))
     step = torch.cholesky_solve(slope[:, :, None], factor).squeeze(2)
     return torch.where((failed == 0)[:, None], step, torch.nan)
+
+
+def _added(square: Tensor, damping: Tensor) -> Tensor:
+    """What dampings ``[b]`` add to the diagonals of J'J, ``[b, d]``."""
+    mean = square.diagonal(dim1=1, dim2=2).mean(1)
+    return (damping * mean)[:, None].expand(-1, square.shape[1])

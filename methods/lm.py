@@ -18,27 +18,32 @@ class LmSolver(LeastSquaresSolver):
 
     Attributes:
         damping: first damping, as a share of the mean of J'J's diagonal.
+        reuse: further steps that use each Jacobian, by quasi-Newton updates of its product J'J; 0 for the textbook's
+            search, which computes one in every step and finds less in the same time.
     """
 
     damping: float = 0.1
+    reuse: int = 39
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.damping <= 0:
             raise ValueError(f"damping = {self.damping} must be above 0")
+        if self.reuse < 0:
+            raise ValueError(f"reuse = {self.reuse} must be at least 0")
 
     def solve(self, x: Tensor, codes: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """See ``Solver.solve``; a step costs 4 calls, and 1 + d more where the step before was accepted."""
+        """See ``Solver.solve``; see ``LevenbergMarquardt.minimise`` for what a step costs."""
         problem, support = self.problem(x), self.support()
         start = support.place(codes, x, -1).to(problem.dtype)
-        search = LevenbergMarquardt(problem, support, self.damping, self.tolerance, self.run)
+        search = LevenbergMarquardt(problem, support, self.damping, self.tolerance, self.run, self.reuse)
         return self.finished(problem, search.minimise(start, steps), codes)
 
 
 @method("lm")
 @dataclass
 class Lm(LatentSearch, LmSolver):
-    """Levenberg-Marquardt from random codes: few steps, each as dear as 1 + d generator calls."""
+    """Levenberg-Marquardt from random codes: one step in 1 + ``reuse`` is as dear as 1 + d generator calls."""
 
     def build(self) -> None:
         """Refuse a generator without forward-mode derivatives before any image is inverted."""

@@ -1,0 +1,175 @@
+"""One point of a quality-time curve: a method after so many steps, its errors image by image and what they cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from bench.contracts import Cell
+from bench.errors import ContractError
+from bench.files import digest
+from bench.reports.statistics import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.contracts import Gan, Images
+    from bench.inversion import Method
+    from bench.workbench import Bench
+
+VERSION = 1
+"""Raise when what is stored of a point, or how it is measured, changes."""
+STAGE = "search-time"
+WARM_IMAGES = 2
+Track = Literal["test", "own"]
+TRACKS: tuple[Track, Track] = ("test", "own")
+COSTS = ("processor_ms", "wall_ms", "calls")
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one (method, steps) gave.
+
+    Attributes:
+        method: as tables print it.
+        steps: of the search, or of the refiners.
+        mse: track -> mean squared error of each image ``[N]``, unrounded pixels in [-1, 1].
+        cost: track -> processor and wall milliseconds, and generator calls, an image.
+        setup_seconds: processor seconds before the first image: what a method computes once for a GAN, and the
+            first calls of its kernels. Not part of the cost.
+        fit_seconds: wall seconds of its training; likewise not part of it.
+    """
+
+    method: str
+    steps: int
+    mse: Mapping[str, Floats]
+    cost: Mapping[str, Mapping[str, float]]
+    setup_seconds: float
+    fit_seconds: float
+
+    def psnr(self, track: Track) -> Floats:
+        """Peak signal-to-noise ratio ``[N]`` in dB: the peak-to-peak range is 2, so that its square is 4."""
+        return np.asarray(10 * np.log10(4 / np.maximum(self.mse[track], 1e-12)))
+
+    def rows(self) -> pd.DataFrame:
+        """Its images, one a row."""
+        import pandas as pd
+
+        columns = ({"track": t, "image": np.arange(len(self.mse[t])), "mse": self.mse[t]} for t in TRACKS)
+        return pd.concat([pd.DataFrame(c) for c in columns], ignore_index=True)
+
+
+def measured(bench: Bench, cell: Cell, steps: int, threads: int) -> Point:
+    """The point of a cell: from the store if it is there, else measured and stored.
+
+    The key holds what determines codes and the number of threads; never a time.
+
+    Raises:
+        NotApplicable: the method cannot serve this GAN.
+        ContractError: it returns something else than codes, or changes the GAN.
+    """
+    import pandas as pd
+
+    from bench.keys import keys_of
+
+    keys = keys_of(cell)
+    key = digest({"stage": [STAGE, VERSION], "invert": keys.invert, "threads": threads})
+    stored = bench.store.artefact(STAGE, key)
+    if stored is None:
+        with one_count_of_threads(threads):
+            point = _measure(bench, cell, key, steps)
+        facts = {"cost": point.cost, "setup_seconds": point.setup_seconds, "fit_seconds": point.fit_seconds}
+
+        def write(path: Path) -> None:
+            point.rows().to_parquet(path, compression="zstd", index=False)
+
+        stored = bench.store.put(STAGE, key, {"errors.parquet": write}, facts)
+    rows = pd.read_parquet(stored.file("errors.parquet"))
+    errors = {str(t): rows.loc[rows["track"] == t, "mse"].to_numpy(np.float64) for t in TRACKS}
+    meta = stored.meta
+    return Point(cell.method.title, steps, errors, meta["cost"], meta["setup_seconds"], meta["fit_seconds"])
+
+
+def _measure(bench: Bench, cell: Cell, key: str, steps: int) -> Point:
+    from bench.inversion import check_untouched
+    from bench.keys import keys_of
+    from bench.stages import fit, own_images
+    from bench.train_stage import train
+    from bench.workbench import load_data, open_run
+
+    keys = keys_of(cell)
+    gan, _ = train(bench, cell, keys)
+    method, fitted = fit(bench, cell, keys, gan)
+    test = load_data(bench, cell).test.first(cell.budget.test_images)
+    images = {"test": test, "own": own_images(bench, cell, gan)[0]}
+    before = gan.checksum()
+    setup = _warm_up(bench, cell, key, method, gan)
+    run = open_run(bench, cell, key, "invert")
+    run.reseed()
+    run.checkpoint = None
+    method.bind(gan, run)
+    errors, cost = {}, {}
+    for track, shown in images.items():
+        errors[track], cost[track] = _invert(bench, method, gan, shown)
+    check_untouched(gan, before, "invert")
+    return Point(cell.method.title, steps, errors, cost, setup, float(fitted["seconds"]))
+
+
+def _warm_up(bench: Bench, cell: Cell, key: str, method: Method, gan: Gan) -> float:
+    """Let a method do once what it does once for a GAN: one step on two images; processor seconds."""
+    from bench.workbench import load_data, open_run
+
+    short = replace(cell.budget, search_steps=1, refine_steps=1)
+    run = open_run(bench, replace(cell, budget=short), key, "invert")
+    run.checkpoint = None
+    method.bind(gan, run)
+    started = time.process_time()
+    for _, x in load_data(bench, cell).val.first(WARM_IMAGES).batches(WARM_IMAGES):
+        method.invert(x.to(bench.device))
+    return time.process_time() - started
+
+
+def _invert(bench: Bench, method: Method, gan: Gan, images: Images) -> tuple[Floats, dict[str, float]]:
+    """Errors ``[N]`` of images, and the cost of one; decoding and scoring are not part of it."""
+    import torch
+
+    from bench.inversion import batch_size, checked_codes
+    from bench.machine import synchronise
+
+    parts, spent = [], dict.fromkeys(COSTS, 0.0)
+    for _, x in images.batches(batch_size(gan)):
+        batch = x.to(bench.device)
+        synchronise(bench.device)
+        wall, processor, calls = time.perf_counter(), time.process_time(), gan.calls
+        codes = checked_codes(method.invert(batch), batch, method.view).detach()
+        synchronise(bench.device)
+        spent["wall_ms"] += 1000 * (time.perf_counter() - wall)
+        spent["processor_ms"] += 1000 * (time.process_time() - processor)
+        spent["calls"] += gan.calls - calls
+        with torch.no_grad():
+            parts.append((method.view.decode(codes).float() - batch).square().flatten(1).mean(1).cpu())
+    mse = torch.cat(parts).double().numpy()
+    if not np.isfinite(mse).all():
+        raise ContractError(
+            f"the generator makes images that are not numbers of {int((~np.isfinite(mse)).sum())} codes"
+        )
+    return mse, {name: value / len(images) for name, value in spent.items()}
+
+
+@contextmanager
+def one_count_of_threads(threads: int) -> Iterator[None]:
+    """Let torch use so many threads in the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,224 @@
+"""Quality against time of inversion methods, on test images and on images that the GAN made itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from bench.contracts import Budget, Cell, Choice
+from bench.errors import BenchError, NotApplicable
+from bench.registry import study
+from bench.studies.base import Request, Study, StudyResult, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from bench.studies.search_points import Point
+    from bench.workbench import Bench
+
+SHIPPED = "{dataset}/dcgan"
+FEWEST_IMAGES = 8
+MOST_IMAGES = 64
+"""Images of each kind unless told otherwise: a long search takes a second for each."""
+
+
+@dataclass(frozen=True)
+class SearchTimeResult(StudyResult):
+    """A result that keeps the errors of every image.
+
+    Attributes:
+        values: file name without its ending -> rows, to be kept as Parquet beside the report.
+    """
+
+    values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+@study("search-time")
+@dataclass
+class SearchTime(Study):
+    """Quality against time: every method after 10, 30, 100 ... steps, on test images and on the GAN's own.
+
+    Every point (method, steps) is stored when it has been measured, so that a run that was stopped goes on. The
+    ladder of a method ends where a point took more than ``most_ms``, or where more steps call the generator no more.
+
+    Attributes:
+        methods: each inverts the same images; options follow a "?", a refiner's are a table:
+            ``enc_image+lbfgs?lbfgs={stretch=0.9}``.
+        gan: options follow a "?"; "" takes the dataset's DCGAN that ships.
+        steps: the ladder: search steps of a method, refine steps of one with refiners.
+        most_ms: milliseconds an image after which no longer search is tried.
+        times: milliseconds an image at which methods are compared.
+        clock: "processor" counts what one process computes, whatever else the machine does; "wall" what passes.
+        threads: of torch, on the CPU.
+        recovered: mean squared error below which an image of the GAN counts as recovered.
+        fit_steps: of methods that are trained.
+        train_steps: for a GAN that is a recipe.
+    """
+
+    methods: tuple[str, ...] = (
+        "dfi?batch=64",
+        "enc_image?batch=64",
+        "lbfgs?stretch=0.9",
+        "lm?stretch=0.9",
+        "enc_image+lbfgs?batch=64&lbfgs={stretch=0.9}",
+        "enc_image+lm?batch=64&lm={stretch=0.9}",
+        "adam",
+        "gradient",
+        "cma?stretch=0.9",
+        "lm?stretch=0.9&starts=4",
+    )
+    gan: str = ""
+    steps: tuple[int, ...] = (10, 30, 100, 300, 1000)
+    most_ms: float = 1000.0
+    times: tuple[float, ...] = (10.0, 30.0, 100.0, 300.0, 1000.0)
+    clock: Literal["processor", "wall"] = "processor"
+    threads: int = 1
+    recovered: float = 1e-6
+    fit_steps: int = 1000
+    train_steps: int = 3000
+
+    def __post_init__(self) -> None:
+        if len(self.methods) < 2 or len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods = {list(self.methods)}: expected 2 or more different ones")
+        if not self.steps or list(self.steps) != sorted(set(self.steps)) or self.steps[0] < 1:
+            raise ValueError(f"steps = {list(self.steps)}: expected rising numbers from 1 up")
+        if not self.times or list(self.times) != sorted(set(self.times)) or self.times[0] <= 0:
+            raise ValueError(f"times = {list(self.times)}: expected rising milliseconds above 0")
+        if self.threads < 1 or self.most_ms <= 0 or self.recovered <= 0:
+            raise ValueError(
+                f"threads = {self.threads}, most_ms = {self.most_ms:g}, recovered = {self.recovered:g}: expected at "
+                "least 1, above 0 and above 0"
+            )
+
+    def run(self, request: Request) -> SearchTimeResult:
+        """Walk every method's ladder, then compare them at equal times."""
+        from bench.studies import eyes
+        from bench.studies.search_curves import Curves, draw
+
+        choice = request.dataset or Choice(self.default_dataset)
+        self._check_clock(request.device)
+        gan, methods = self._choices(choice)
+        data = eyes.open_data(choice)
+        count = replace(request, images=request.images or min(MOST_IMAGES, len(data.test))).count(
+            len(data.test), FEWEST_IMAGES, words_of(choice)
+        )
+        cells = {method.title: Cell(choice, gan, method, request.seed, self._budget(count), ()) for method in methods}
+        points, missing = self._points(cells, request)
+        curves = Curves.of(points, self.clock, self.recovered)
+        where = f"{words_of(gan)}, {count} test images and {count} of its own"
+        return SearchTimeResult(
+            title="Quality against time",
+            dataset=words_of(choice),
+            network="",
+            asked=ASKED,
+            measured=(f"{where}; {self._clock_words()}.", *MEASURED, f"Recovered: MSE below {self.recovered:g}."),
+            tables={**curves.tables(self.times), **({"Not measured": missing} if len(missing) else {})},
+            verdicts=(),
+            protocol={
+                "images": count,
+                "shape": list(data.shape),
+                "checksum": data.test.first(count).checksum,
+                "gan": words_of(gan),
+                "psnr": "10 log10(4 / MSE) of unrounded pixels in [-1, 1], mean over images",
+                "clock": self._clock_words(),
+            },
+            draw=lambda: draw(curves, where, self.clock),
+            caption=f"{where}. Bands: 95 % bootstrap intervals over images.\n\n{curves.discussion(self.times)}",
+            advice="Every point is stored: the same command with other methods, steps or times measures the new.",
+            values={"per-image": curves.per_image()},
+        )
+
+    def _check_clock(self, device: str) -> None:
+        if device != "cpu" and self.clock == "processor":
+            raise BenchError(f"clock = processor does not count what {device} does; give --option clock=wall")
+
+    def _clock_words(self) -> str:
+        threads = "one thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{self.clock} time, {threads}"
+
+    def _choices(self, dataset: Choice) -> tuple[Choice, list[Choice]]:
+        """GAN and methods.
+
+        Raises:
+            BenchError: a name that does not exist, or no GAN of the dataset's ships.
+        """
+        from bench.gans.shipped import shipped_gans
+        from bench.inversion import make_method
+        from bench.suite import parse_choice
+        from bench.suite_reader import checked
+
+        name = self.gan or SHIPPED.format(dataset=dataset.name)
+        if not self.gan and name not in shipped_gans():
+            raise BenchError(f"no GAN of {dataset.name} ships; name one: --option gan=dcgan, or gan=checkpoint:FILE")
+        gan = checked("gan", parse_choice(name, "--option gan ="), "--option gan")
+        methods = []
+        for text in self.methods:
+            method = checked("method", parse_choice(text, "--option methods ="), "--option methods")
+            make_method(method)  # an option that does not exist is told before anything is measured
+            methods.append(replace(method, label=text))
+        return gan, methods
+
+    def _budget(self, images: int) -> Budget:
+        first = self.steps[0]
+        return Budget("study", 0, images, images, self.train_steps, self.fit_steps, first, first, 86400.0)
+
+    def _points(self, cells: Mapping[str, Cell], request: Request) -> tuple[list[Point], pd.DataFrame]:
+        """All points, and the methods that have none with the reason."""
+        import pandas as pd
+
+        from bench.store import Store
+        from bench.workbench import Bench
+
+        bench = Bench(Store(), request.device, request.progress)
+        points: list[Point] = []
+        reasons = []
+        for number, (title, cell) in enumerate(cells.items()):
+            try:
+                for point in self._ladder(bench, cell):
+                    points.append(point)
+                    spent = point.cost["test"][f"{self.clock}_ms"]
+                    request.progress("methods", number, len(cells), {"steps": float(point.steps), "ms": spent})
+            except NotApplicable as error:
+                reasons.append({"method": title, "not applicable": str(error)})
+            request.progress("methods", number + 1, len(cells), {})
+        if not points:
+            raise NotApplicable("; ".join(f"{row['method']}: {row['not applicable']}" for row in reasons))
+        return points, pd.DataFrame(reasons)
+
+    def _ladder(self, bench: Bench, cell: Cell) -> Iterator[Point]:
+        """The points of one method, up to the first that says that no further one is wanted."""
+        from bench.studies.search_points import TRACKS, measured
+
+        calls = None
+        for steps in self.steps:
+            budget = (
+                replace(cell.budget, refine_steps=steps)
+                if "+" in cell.method.name
+                else replace(cell.budget, search_steps=steps)
+            )
+            point = measured(bench, replace(cell, budget=budget), steps, self.threads)
+            spent = [point.cost[track]["calls"] for track in TRACKS]
+            if spent == calls:
+                return
+            yield point
+            calls = spent
+            if not any(spent) or max(point.cost[t][f"{self.clock}_ms"] for t in TRACKS) > self.most_ms:
+                return
+
+
+ASKED = """\
+A search that may take its time finds better codes than one that may not, and a step of one method costs a hundred of
+another's. So methods are compared by what they have found after equal time: on test images, where the generator's
+limits show, and on images that it made itself, where a code with an error of 0 exists."""
+MEASURED = (
+    "A point is a run of its own with so many steps, from the first code on; methods whose step size depends on the "
+    "number of steps are not cut short.",
+    "All images of a kind are one batch. Decoding and scoring the result is not counted, nor what is done once for a "
+    "GAN (training an encoder; L-BFGS's mean metric): see setup_s and fit_s.",
+    "Between two points PSNR is interpolated in the logarithm of time, image by image; the share of recovered "
+    "images, which jumps, is that of the last point within the time. After its last point a method keeps the best "
+    "that it found; before its first there is none.",
+)

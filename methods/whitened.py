@@ -1,0 +1,61 @@
+"""A search problem in coordinates of each image's own, in which its damped Gauss-Newton matrix is the identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from methods.quasi_newton import QuasiNewton
+from methods.reconstruction import Reconstruction
+
+
+@dataclass
+class Whitened(Reconstruction):
+    """The least-squares problem as a function of v ``[B, d]``, where u = centre + back v.
+
+    With H = J'J + damping = LL' and back = L^-T, the gradient in v is L^-1 times that in u, and a step of -1 times it
+    is the damped Gauss-Newton step.
+
+    Attributes:
+        centre: free variables at v = 0, ``[B, d]``.
+        back: ``[B, d, d]``, upper triangular.
+    """
+
+    centre: Tensor = field(kw_only=True)
+    back: Tensor = field(kw_only=True)
+
+    @classmethod
+    def around(cls, problem: Reconstruction, centre: Tensor, matrix: Tensor) -> Whitened:
+        """A problem seen from free variables ``[B, d]`` through matrices ``[B, d, d]``.
+
+        An image whose matrix is not positive definite (its generator ignores its code) keeps its own coordinates.
+        """
+        unit = torch.eye(centre.shape[1], dtype=centre.dtype, device=centre.device)
+        factor, failed = torch.linalg.cholesky_ex(matrix)
+        factor = torch.where((failed == 0)[:, None, None], factor, unit)
+        back = torch.linalg.solve_triangular(factor, unit, upper=False).mT
+        options = problem.sphere, problem.stretch, problem.double, problem._generator
+        return cls(problem.gan, problem.x, *options, centre=centre, back=back)
+
+    def part(self, rows: Tensor) -> Whitened:
+        """The problem of some images, by number or by mask."""
+        options = self.sphere, self.stretch, self.double, self._generator
+        return Whitened(self.gan, self.x[rows], *options, centre=self.centre[rows], back=self.back[rows])
+
+    def free(self, v: Tensor) -> Tensor:
+        """Free variables u ``[B, d]`` of v."""
+        return self.centre + (self.back @ v[:, :, None]).squeeze(2)
+
+    def codes(self, u: Tensor) -> Tensor:
+        """Codes ``[B, d]`` of v, the free variables of this problem."""
+        return super().codes(self.free(u))
+
+
+@dataclass
+class WhitenedQuasiNewton(QuasiNewton):
+    """L-BFGS whose first step is the damped Gauss-Newton step: its first guess of the Hessian is the identity."""
+
+    def _first_scale(self, slope: Tensor) -> Tensor:
+        return torch.ones_like(slope[:, 0])
