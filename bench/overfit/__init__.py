@@ -1,0 +1,19 @@
+"""Did this GAN overfit? Recovery errors of training, unseen and own images; tests on them; a verdict in words.
+
+``statistics``, ``neighbours`` and ``verdict`` are functions of arrays and need no GAN:
+
+- ``statistics.error_statistics(train, test, own) -> ErrorStatistics``: recovery errors ``[n]`` of three groups of
+  images (``min_z mean |G(z) - x|^2``, pixels in [-1, 1]) give the signed ``gap`` with its interval, the
+  ``separation`` (KS, Mann-Whitney, Cliff's delta, AUC of membership, the share of training images in the lowest
+  errors), the ``gate`` (how many own images the search finds again) ``detectable`` (the smallest gap to show).
+- ``neighbours.set_statistics(own, train, test, seed) -> SetStatistics``: flat images or features ``[n, d]`` of
+  samples and of both real sets give AuthPct, C_T, 1-NN accuracy, precision and recall, the ``copying`` test,
+  ``variety``, and whether train and test are alike. No search is involved.
+- ``modes.mode_statistics(...) -> ModeStatistics``: kinds of images that samples lack and the search cannot reach.
+- ``verdict.judge(errors, sets, modes) -> Verdict``: ``outcome`` is one of ``verdict.OUTCOMES``, with its reasons.
+  Every argument may be None but ``errors``; what is not given is not judged.
+
+``recovery.Recovery(gan, search, store).recover(groups)`` measures the errors of a GAN, ``examination.examine_gan``
+does all of it for ``ganinv overfit``, ``page`` writes the report, ``ranking`` compares GANs and ``sweep`` follows a
+training.
+"""

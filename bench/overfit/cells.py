@@ -1,0 +1,80 @@
+"""C_T, and the k-means cells of training images that it and the look for missing modes are over."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.overfit.distances import Index, Nearest, Rows, as_floats, nearest
+
+CELLS = 10
+"""Cells of C_T and of the look for missing modes, where there are no labels."""
+FITTED_ON = 5_000
+"""Training images that cells are fitted on, at most."""
+FEWEST_IN_CELL = 20
+"""Generated images that a cell needs to count in C_T (Meehan et al. 2020, section 4)."""
+
+
+def c_t(
+    own: Rows, train: Rows, test: Rows, own_train: Nearest, test_train: Nearest, seed: int = 0, cells: int = CELLS
+) -> float:
+    """C_T of Meehan, Chaudhuri and Dasgupta (2020, section 3): far below 0, samples copy; far above, they miss.
+
+    In each k-means cell of the training images, Z = (U - (nm/2 - 1/2)) / sqrt(nm(n + m + 1) / 12), U the pairs of a
+    sample and an unseen image of which the sample is farther from its nearest training image. C_T is the mean of Z by
+    the share of unseen images, over cells with more than ``FEWEST_IN_CELL`` samples.
+
+    Returns:
+        NaN if no cell has so many.
+    """
+    from scipy.stats import mannwhitneyu
+
+    found = Cells(train, cells, seed)
+    of_own, of_test = found.of(own), found.of(test)
+    total = weight = 0.0
+    for cell in range(cells):
+        made, real = own_train.distance[of_own == cell], test_train.distance[of_test == cell]
+        n, m = len(real), len(made)
+        if m <= FEWEST_IN_CELL or not n:
+            continue
+        u = float(mannwhitneyu(made, real, method="asymptotic").statistic)
+        total += n * (u - (n * m / 2 - 0.5)) / math.sqrt(n * m * (n + m + 1) / 12)
+        weight += n
+    return total / weight if weight else math.nan
+
+
+def cells_of(train: Rows, cells: int = CELLS, seed: int = 0) -> Index:
+    """The k-means cell of every training image ``[n]``."""
+    return Cells(train, cells, seed).of(train)
+
+
+class Cells:
+    """K-means cells of training images.
+
+    Args:
+        train: rows ``[n, d]``; a part of them is fitted on.
+        cells: how many, at most as many as there are different rows.
+        seed: of the part and the fit.
+    """
+
+    def __init__(self, train: Rows, cells: int, seed: int) -> None:
+        from sklearn.cluster import KMeans
+
+        fitted = some(train, FITTED_ON, seed)
+        count = min(cells, len(np.unique(fitted, axis=0)))
+        means = KMeans(count, n_init=3, random_state=seed).fit(as_floats(fitted))
+        self.centres: NDArray[np.float32] = means.cluster_centers_.astype(np.float32)
+
+    def of(self, rows: Rows) -> Index:
+        """The cell of each row ``[n]``."""
+        return nearest(rows, self.centres).index
+
+
+def some(rows: Rows, count: int, seed: int) -> Rows:
+    """At most ``count`` of the rows, drawn with the seed, in their order."""
+    if len(rows) <= count:
+        return rows
+    chosen: Rows = rows[np.sort(np.random.default_rng(seed).choice(len(rows), count, replace=False))]
+    return chosen

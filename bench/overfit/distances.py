@@ -1,0 +1,84 @@
+"""Nearest neighbours among many images: exact, in blocks, so that memory does not grow with their number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import ContractError
+
+Rows = NDArray[Any]
+"""Flat images or features ``[n, d]``: uint8 pixels, which count as floats in [-1, 1], or floats as they are."""
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+BLOCK_VALUES = 2**22
+"""Numbers that are held at a time: 16 MB of float32."""
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The nearest row of a pool for each query: Euclidean ``distance`` ``[n]`` and its place ``index`` ``[n]``."""
+
+    distance: Floats
+    index: Index
+
+
+def flat(images: NDArray[Any]) -> Rows:
+    """Images ``[n, ...]`` as rows ``[n, d]``; a view where possible."""
+    rows: Rows = images.reshape(len(images), -1)
+    return rows
+
+
+def as_floats(rows: Rows) -> NDArray[np.float32]:
+    """Rows as float32; uint8 pixels in [-1, 1]."""
+    return rows.astype(np.float32) / 127.5 - 1 if rows.dtype == np.uint8 else rows.astype(np.float32)
+
+
+def nearest(queries: Rows, pool: Rows, skip: Index | None = None) -> Nearest:
+    """Find the nearest row of ``pool`` for every query; of several the first.
+
+    Candidates are found in float32 by products; the distance that is returned is computed from the difference, so
+    that a copy is at 0.
+
+    Args:
+        queries: ``[n, d]``.
+        pool: ``[m, d]``.
+        skip: for each query the row of the pool that does not count (itself), ``[n]``.
+
+    Raises:
+        ContractError: different d, or nothing to find.
+    """
+    if queries.shape[1] != pool.shape[1] or len(pool) < 1 + (skip is not None):
+        raise ContractError(f"no neighbours of rows {queries.shape} among {pool.shape}: expected [n, d] and [m, d]")
+    width = max(1, pool.shape[1])
+    distance, index = np.empty(len(queries)), np.empty(len(queries), np.int64)
+    step = max(1, min(1024, BLOCK_VALUES // width))
+    for start in range(0, len(queries), step):
+        part = slice(start, start + step)
+        rows = as_floats(queries[part])
+        index[part] = _nearest(rows, pool, None if skip is None else skip[part])
+        found = as_floats(pool[index[part]])
+        distance[part] = np.sqrt((rows.astype(np.float64) - found).__pow__(2).sum(1))
+    return Nearest(distance, index)
+
+
+def _nearest(rows: NDArray[np.float32], pool: Rows, skip: Index | None) -> Index:
+    best = np.full(len(rows), np.inf, np.float32)
+    index = np.zeros(len(rows), np.int64)
+    step = max(1, BLOCK_VALUES // max(pool.shape[1], len(rows)))
+    for start in range(0, len(pool), step):
+        block = as_floats(pool[start : start + step])
+        # |q - p|^2 up to |q|^2, which is the same for all p
+        gaps = (block * block).sum(1) - 2 * (rows @ block.T)
+        if skip is not None:
+            there = np.flatnonzero((skip >= start) & (skip < start + len(block)))
+            gaps[there, skip[there] - start] = np.inf
+        place = gaps.argmin(1)
+        found = gaps[np.arange(len(rows)), place]
+        better = found < best
+        best[better], index[better] = found[better], start + place[better]
+    return index

@@ -1,0 +1,275 @@
+"""One GAN examined: its errors with one search, the statistics of its samples, and the verdict. Draws nothing."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.contracts import Gan, Images
+from bench.errors import DataError
+from bench.inversion import batch_size
+from bench.loop import Progress, silent
+from bench.machine import synchronise
+from bench.metrics.base import to_u8
+from bench.overfit import neighbours
+from bench.overfit.cells import cells_of
+from bench.overfit.distances import Index, Rows, flat
+from bench.overfit.modes import ModeStatistics, mode_statistics
+from bench.overfit.power import check_enough
+from bench.overfit.recovery import Recovered, Recovery, Search
+from bench.overfit.sources import POOL, POOL_BYTES, OpenedGan, Real, check_overlap, check_own
+from bench.overfit.statistics import (
+    GATE,
+    RECOVERED,
+    ErrorStatistics,
+    Gap,
+    error_statistics,
+    signed_gap,
+)
+from bench.overfit.verdict import Verdict, judge
+from bench.store import Store
+
+GROUPS = ("train", "test", "own")
+SAMPLES = 2_000
+"""Samples, and unseen images, that the statistics without a search take, at most."""
+DRAWN = 64
+"""Codes that are drawn together: the first samples do not depend on how many follow."""
+CURVE_IMAGES = 60
+"""Images of each group along the curve of search budgets."""
+CURVE_PARTS = (16, 8, 4, 2, 1)
+SHOWN = 6
+"""Best and worst reconstructions of each group in the report."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a GAN is examined.
+
+    Attributes:
+        n: images of each group that are inverted.
+        search: with which search.
+        recovered_below: mean squared error under which an own image counts as found again.
+        gate: share of own images that has to be found.
+        curve: whether weaker budgets of the search are tried too.
+        seed: of samples and tests.
+    """
+
+    n: int = 500
+    search: Search = field(default_factory=Search)
+    recovered_below: float = RECOVERED
+    gate: float = GATE
+    curve: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Point:
+    """The gap at one budget of the search, over the first ``images`` of each group."""
+
+    steps: int
+    images: int
+    gap: Gap
+    recovered: float
+    train: float
+    test: float
+    """Median errors."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Best reconstructions, then the worst: images uint8 ``[k, C, H, W]``, their reconstructions and errors."""
+
+    target: NDArray[np.uint8]
+    output: NDArray[np.uint8]
+    errors: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Everything that a report says of one GAN."""
+
+    title: str
+    data: str
+    settings: Settings
+    errors: Mapping[str, Recovered]
+    statistics: ErrorStatistics
+    sets: neighbours.SetStatistics
+    modes: ModeStatistics
+    verdict: Verdict
+    curve: tuple[Point, ...]
+    galleries: Mapping[str, Gallery]
+    remarks: tuple[str, ...]
+    facts: Mapping[str, Any]
+    cost: Mapping[str, float]
+    """Seconds of searching in this run and generator calls an image; what the store held took none."""
+
+
+@torch.no_grad()
+def own_samples(gan: Gan, count: int, seed: int, device: str) -> Images:
+    """Images ``[count, C, H, W]`` float32 of codes drawn from the prior; the first ones do not depend on count."""
+    parts = []
+    for number, start in enumerate(range(0, count, DRAWN)):
+        rng = torch.Generator(device).manual_seed(seed * 1_000_003 + number)
+        codes = gan.prior.sample(DRAWN, rng)[: count - start]
+        parts += [gan.decode(part).float().cpu() for part in codes.split(batch_size(gan))]
+    return Images(torch.cat(parts))
+
+
+def examine_gan(
+    opened: OpenedGan,
+    real: Real,
+    settings: Settings | None = None,
+    *,
+    store: Store | None = None,
+    device: str = "cpu",
+    progress: Progress = silent,
+) -> Examination:
+    """Invert equal numbers of training, unseen and own images, compare samples, and judge.
+
+    Args:
+        opened: the GAN.
+        real: images in the generator's size.
+        settings: numbers and the search.
+        store: where finished chunks are kept.
+        device: where the GAN is.
+        progress: where finished images are reported.
+
+    Raises:
+        DataError: too few images; training images among the unseen ones.
+        ContractError: NaN or a wrong range.
+        BenchError: images of another size than the generator's; a search that has to be trained.
+    """
+    settings = settings or Settings()
+    _check(opened.gan, real, settings)
+    count = max(settings.n, SAMPLES)
+    samples = own_samples(opened.gan, count, settings.seed, device)
+    check_own(samples, real.test)
+    groups = {
+        "train": real.train.take(slice(0, settings.n)),
+        "test": real.test.take(slice(0, settings.n)),
+        "own": samples.take(slice(0, settings.n)),
+    }
+    recovery = Recovery(opened.gan, settings.search, store or Store(), device, progress)
+    calls, started = opened.gan.calls, time.monotonic()
+    errors = recovery.recover(groups)
+    synchronise(device)
+    cost = {
+        "search_seconds": time.monotonic() - started,
+        "calls_per_image": (opened.gan.calls - calls) / (3 * settings.n),
+    }
+    values = [errors[name].errors for name in GROUPS]
+    statistics = error_statistics(
+        *values, recovered_below=settings.recovered_below, needed=settings.gate, seed=settings.seed
+    )
+    curve = _curve(settings, groups, errors, recovery) if settings.curve else ()
+    progress("compare samples", 0, 1, {})
+    sets, modes, duplicates = _without_search(samples, real, errors["test"], settings)
+    progress("compare samples", 1, 1, {})
+    return Examination(
+        opened.title,
+        real.title,
+        settings,
+        errors,
+        statistics,
+        sets,
+        modes,
+        judge(statistics, sets, modes),
+        curve,
+        {name: _gallery(groups[name], errors[name], recovery) for name in GROUPS},
+        (*opened.remarks, *real.remarks, *duplicates),
+        _facts(opened.gan, real),
+        cost,
+    )
+
+
+def _check(gan: Gan, real: Real, settings: Settings) -> None:
+    check_enough(settings.n)
+    made, given = ("x".join(map(str, shape)) for shape in (gan.image_shape, real.test.shape))
+    if real.train.shape != gan.image_shape or real.test.shape != gan.image_shape:
+        raise DataError(f"the generator makes images of {made}, {real.title} has {given} (channels x height x width)")
+    for name, images in (("training", real.train), ("unseen", real.test)):
+        if len(images) < settings.n:
+            raise DataError(
+                f"--n {settings.n}: {real.title} has {len(images):,} {name} images; give more, or a smaller --n"
+            )
+    check_overlap(real.train, real.test, real.title)
+
+
+def _curve(
+    settings: Settings, groups: Mapping[str, Images], whole: Mapping[str, Recovered], last: Recovery
+) -> tuple[Point, ...]:
+    """Gap and recovery at parts of the steps, over a few images; the last point is taken from what is known."""
+    few = min(settings.n, last.chunk * max(1, CURVE_IMAGES // last.chunk))
+    points = []
+    for steps in sorted({max(1, settings.search.steps // part) for part in CURVE_PARTS}):
+        if steps == settings.search.steps:
+            found = {name: whole[name].errors[:few] for name in GROUPS}
+        else:
+            part = {name: groups[name].take(slice(0, few)) for name in GROUPS}
+            found = {name: each.errors for name, each in last.at(steps).recover(part).items()}
+        medians = {name: float(np.median(found[name])) for name in GROUPS}
+        gap = signed_gap(found["train"], found["test"], seed=settings.seed)
+        share = float((found["own"] < settings.recovered_below).mean())
+        points.append(Point(steps, few, gap, share, medians["train"], medians["test"]))
+    return tuple(points)
+
+
+def _without_search(
+    samples: Images, real: Real, found: Recovered, settings: Settings
+) -> tuple[neighbours.SetStatistics, ModeStatistics, tuple[str, ...]]:
+    """Statistics of samples and of kinds, and what is to be said of near-duplicates."""
+    own = flat(to_u8(samples.data).numpy())
+    most = max(settings.n, POOL_BYTES // own.shape[1])
+    train = flat(_pixels(real.train, min(POOL, most)))
+    test = flat(_pixels(real.test, min(max(SAMPLES, settings.n), most)))
+    own = own[: min(len(own), most)]
+    near = neighbours.find_neighbours(own, train, test)
+    sets = neighbours.set_statistics(own, train, test, settings.seed, near)
+    kind, names, basis = _kinds(real, train, settings.seed)
+    of_test = kind[near.test_train.index]
+    modes = mode_statistics(of_test, kind[near.own_train.index], of_test[: settings.n], found.errors, names, basis)
+    close = int((near.test_train.distance[: settings.n] <= neighbours.NEAR * own.shape[1] ** 0.5).sum())
+    if not close:
+        return sets, modes, ()
+    text = (
+        f"{close} of {settings.n} unseen images are near-duplicates of a training image (root mean squared "
+        f"difference up to {neighbours.NEAR} on [-1, 1]), which hides memorisation"
+    )
+    warnings.warn(f"{real.title}: {text}", stacklevel=4)
+    return sets, modes, (text,)
+
+
+def _kinds(real: Real, train: Rows, seed: int) -> tuple[Index, tuple[str, ...], str]:
+    """A kind for each training image; the others take that of their nearest one."""
+    if real.train.labels is not None and real.classes:
+        return real.train.labels[: len(train)].numpy(), real.classes, "classes"
+    kind = cells_of(train, seed=seed)
+    return kind, tuple(f"cell {k}" for k in range(int(kind.max()) + 1)), "k-means cells of the training images"
+
+
+def _pixels(images: Images, count: int) -> NDArray[Any]:
+    rows: NDArray[Any] = images.data[:count].numpy()
+    return rows
+
+
+def _gallery(images: Images, found: Recovered, recovery: Recovery) -> Gallery:
+    order = np.argsort(found.errors, kind="stable")
+    chosen = np.concatenate([order[:SHOWN], order[-SHOWN:]])
+    target = to_u8(images.floats(torch.from_numpy(chosen))).numpy()
+    output = to_u8(torch.from_numpy(recovery.decode(found.codes[chosen]))).numpy()
+    return Gallery(target, output, found.errors[chosen])
+
+
+def _facts(gan: Gan, real: Real) -> dict[str, Any]:
+    source = {k: v for k, v in gan.provenance.items() if k in {"file", "sha256", "factory", "recipe"}}
+    return {
+        "gan": {**source, "prior": gan.prior.name, "code_dim": gan.code_dim, "checksum": gan.checksum()},
+        "data": {**real.facts, "train": len(real.train), "test": len(real.test), "test_checksum": real.test.checksum},
+    }

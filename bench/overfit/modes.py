@@ -1,0 +1,106 @@
+"""Kinds of images that a generator lacks: samples do not show them, and the search cannot reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bench.overfit.power import ALPHA
+
+RARE = 0.25
+"""Below this part of its share of real images, a kind counts as rare among samples."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of images: a class, or a cell of similar ones.
+
+    Attributes:
+        name: of the class, or the cell's number.
+        images: unseen images of it that were inverted.
+        real_share: of all unseen images.
+        own_share: of samples.
+        share_p: one-sided Fisher test: samples have less of it.
+        median_error: recovery error of its unseen images; NaN without any.
+        error_p: one-sided Mann-Whitney test: they are recovered worse than the others.
+        missing: both tests hold at ``ALPHA`` over the number of kinds, and samples have less than ``RARE`` of its
+            share.
+    """
+
+    name: str
+    images: int
+    real_share: float
+    own_share: float
+    share_p: float
+    median_error: float
+    error_p: float
+    missing: bool
+
+
+@dataclass(frozen=True)
+class ModeStatistics:
+    """All kinds; ``basis`` says what they are ("classes", "k-means cells")."""
+
+    kinds: tuple[Kind, ...]
+    basis: str
+
+    @property
+    def missing(self) -> tuple[Kind, ...]:
+        """Those that the generator lacks, the largest first."""
+        return tuple(sorted((k for k in self.kinds if k.missing), key=lambda k: -k.real_share))
+
+
+def mode_statistics(
+    real: ArrayLike,
+    own: ArrayLike,
+    inverted: ArrayLike,
+    errors: ArrayLike,
+    names: Sequence[str],
+    basis: str = "classes",
+) -> ModeStatistics:
+    """Look for kinds that are rare among samples and recovered badly; either alone is no sign.
+
+    Kinds that are hard to draw have large errors in every GAN, and the density of a GAN is never quite right. A kind
+    that is missing has both faults. The kind of every image, real or not, has to be told in the same way.
+
+    Args:
+        real: kind ``[k]`` of each unseen image, as numbers below ``len(names)``.
+        own: kind ``[m]`` of each sample.
+        inverted: kind ``[n]`` of each unseen image that was inverted.
+        errors: its recovery error ``[n]``.
+        names: of the kinds.
+        basis: what kinds are.
+    """
+    of_real, of_own, of_inverted = (np.asarray(a, np.int64) for a in (real, own, inverted))
+    values, level = np.asarray(errors, np.float64), ALPHA / max(1, len(names))
+    kinds = []
+    for number, name in enumerate(names):
+        here, made, inside = of_real == number, of_own == number, of_inverted == number
+        share_p, error_p = _less_p(int(made.sum()), len(made), int(here.sum()), len(here)), _worse_p(values, inside)
+        rare = made.mean() < RARE * here.mean()
+        median = float(np.median(values[inside])) if inside.any() else float("nan")
+        missing = bool(rare and share_p < level and error_p < level)
+        kinds.append(
+            Kind(name, int(inside.sum()), float(here.mean()), float(made.mean()), share_p, median, error_p, missing)
+        )
+    return ModeStatistics(tuple(kinds), basis)
+
+
+def _less_p(made: int, samples: int, here: int, images: int) -> float:
+    from scipy.stats import fisher_exact
+
+    table = [[made, samples - made], [here, images - here]]
+    return float(fisher_exact(table, alternative="less").pvalue)
+
+
+def _worse_p(
+    errors: np.ndarray[tuple[int], np.dtype[np.float64]], inside: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> float:
+    from scipy.stats import mannwhitneyu
+
+    if inside.all() or not inside.any():
+        return 1.0
+    return float(mannwhitneyu(errors[inside], errors[~inside], alternative="greater").pvalue)

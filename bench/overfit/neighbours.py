@@ -1,0 +1,263 @@
+"""What samples say without any search: copies of training images, variety, and the two-sample statistics of others.
+
+Rows are flat images ``[n, d]`` (uint8, or floats in [-1, 1]) or features. Each statistic says what it can and cannot
+see in ``CAN_SEE``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import DataError
+from bench.overfit.cells import c_t, some
+from bench.overfit.distances import Index, Nearest, Rows, as_floats, nearest
+
+PERMUTATIONS = 4_999
+ALIKE_ALPHA = 0.001
+"""Below this p, training and unseen images count as different in kind."""
+NEAR = 0.03
+"""Root mean squared difference of pixels in [-1, 1] up to which two images are near-duplicates: 4 of 256 levels."""
+
+CAN_SEE = {
+    "copying": "Samples that lie nearer to training images than to unseen ones, whatever their quality. Not: "
+    "memorised images among so many others that samples hardly show them.",
+    "auth_pct": "Samples that are nearer to a training image than that is to its like. A bare copy rate: smooth "
+    "samples lower it too, as they are near everything.",
+    "c_t": "Samples that are nearer to training images than unseen images are (far below 0), or farther (far above). "
+    "Not: copies in few places; smooth samples lower it without any copy.",
+    "one_nn": "Any difference between samples and unseen images: 1 if they can be told apart, .5 if not, towards 0 "
+    "if samples are copies of them. Not: which difference.",
+    "precision": "Samples that are like no unseen image. Not: copies, which score 1.",
+    "recall": "Unseen images that no sample resembles: modes that are missing. Not: why.",
+    "variety": "Samples that are alike, against how alike unseen images are. Not: a few missing modes.",
+}
+
+
+@dataclass(frozen=True)
+class Copying:
+    """Whether samples lie nearer to training images than to unseen ones; see ``copying``.
+
+    Attributes:
+        share: of samples whose nearest real image is a training image.
+        expected: that share if membership did not matter: the share of training images among the real ones.
+        p: one-sided, by permutation of membership.
+    """
+
+    share: float
+    expected: float
+    p: float
+
+
+@dataclass(frozen=True)
+class OneNN:
+    """Leave-one-out accuracy of the nearest neighbour at telling two sets apart, and the part of each."""
+
+    accuracy: float
+    of_first: float
+    of_second: float
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Whether training and unseen images look like draws from one pool: 1-NN accuracy and its permutation p."""
+
+    accuracy: float
+    p: float
+
+    @property
+    def differ(self) -> bool:
+        """Whether they are too different for a gap between them to mean anything."""
+        return self.p < ALIKE_ALPHA
+
+
+@dataclass(frozen=True)
+class Variety:
+    """How different samples are from each other, against unseen images.
+
+    Attributes:
+        nearest: median distance of a sample to its nearest other sample, over that of unseen images, as many of each.
+        variance: total variance of samples over that of unseen images.
+    """
+
+    nearest: float
+    variance: float
+
+
+@dataclass(frozen=True)
+class SetStatistics:
+    """All of this module for one generator; counts are of samples, training and unseen images."""
+
+    counts: tuple[int, int, int]
+    copying: Copying
+    auth_pct: float
+    c_t: float
+    one_nn: OneNN
+    precision: float
+    recall: float
+    variety: Variety
+    alike: Alike
+    near_copies: int
+    """Samples within ``NEAR`` of a training image."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Nearest training image of each sample and of each unseen image, and nearest unseen image of each sample."""
+
+    own_train: Nearest
+    test_train: Nearest
+    own_test: Nearest
+
+
+def find_neighbours(own: Rows, train: Rows, test: Rows) -> Neighbours:
+    """The searches that the statistics share."""
+    return Neighbours(nearest(own, train), nearest(test, train), nearest(own, test))
+
+
+def set_statistics(
+    own: Rows, train: Rows, test: Rows, seed: int = 0, found: Neighbours | None = None
+) -> SetStatistics:
+    """Every statistic of this module.
+
+    Args:
+        own: samples of the generator ``[m, d]``.
+        train: training images ``[n, d]``; the more of them the better.
+        test: unseen images ``[k, d]``.
+        seed: of cells, subsets and permutations.
+        found: their neighbours, if they are known.
+
+    Raises:
+        DataError: fewer than 10 of a kind.
+        ContractError: different d, or values that are not finite.
+    """
+    if min(len(own), len(train), len(test)) < 10:
+        raise DataError(f"{len(own)} samples, {len(train)} and {len(test)} images: needs at least 10 of each")
+    found = found or find_neighbours(own, train, test)
+    few = min(len(own), len(test))
+    precision, recall = precision_recall(own[:few], test[:few])
+    few_real = min(len(train), len(test), 2000)
+    return SetStatistics(
+        (len(own), len(train), len(test)),
+        copying(found.own_train, found.own_test, len(train), len(test), seed),
+        auth_pct(train, found.own_train),
+        c_t(own, train, test, found.own_train, found.test_train, seed),
+        one_nn(own[:few], test[:few]),
+        precision,
+        recall,
+        variety(own[:few], test[:few]),
+        alike(some(train, few_real, seed), test[:few_real], seed),
+        int((found.own_train.distance <= NEAR * math.sqrt(train.shape[1])).sum()),
+    )
+
+
+def copying(to_train: Nearest, to_test: Nearest, train_count: int, test_count: int, seed: int = 0) -> Copying:
+    """Test whether the images that samples are nearest to are training images more often than chance has it.
+
+    If the generator knows nothing of which images it was trained on, their labels "training" and "unseen" may be
+    exchanged. p is the share of permutations of these labels that give at least the observed count (Monte Carlo,
+    the observed one counted in). An image that many samples are near counts with all of them, so that samples need
+    not be independent.
+
+    Args:
+        to_train: nearest training image of each sample.
+        to_test: nearest unseen image of each sample.
+        train_count: training images.
+        test_count: unseen images.
+        seed: of the permutations.
+    """
+    trained = to_train.distance < to_test.distance
+    places = np.where(trained, to_train.index, train_count + to_test.index)
+    hit, counts = np.unique(places, return_counts=True)
+    observed = counts[hit < train_count].sum()
+    at_least = _permuted(counts, int(observed), train_count, train_count + test_count, seed)
+    expected = train_count / (train_count + test_count)
+    return Copying(float(trained.mean()), expected, (at_least + 1) / (PERMUTATIONS + 1))
+
+
+def auth_pct(train: Rows, to_train: Nearest) -> float:
+    """Percentage of authentic samples (Alaa et al. 2022, section 4.2).
+
+    A sample is authentic if its nearest training image has another training image nearer than the sample.
+    """
+    hit, back = np.unique(to_train.index, return_inverse=True)
+    partner = nearest(train[hit], train, hit).distance[back]
+    return 100 * float((partner < to_train.distance).mean())
+
+
+def one_nn(first: Rows, second: Rows) -> OneNN:
+    """Leave-one-out 1-NN accuracy of two sets (Lopez-Paz and Oquab 2017); neutral at .5 with equal sizes."""
+    pool = np.concatenate([as_floats(first), as_floats(second)])
+    right = _right(pool, len(first))
+    return OneNN(float(right.mean()), float(right[: len(first)].mean()), float(right[len(first) :].mean()))
+
+
+def alike(train: Rows, test: Rows, seed: int = 0) -> Alike:
+    """Whether two sets of real images are draws from one pool: 1-NN accuracy against permuted labels, one-sided."""
+    pool = np.concatenate([as_floats(train), as_floats(test)])
+    to = nearest(pool, pool, np.arange(len(pool))).index
+    label = np.arange(len(pool)) < len(train)
+    observed = float((label == label[to]).mean())
+    rng, at_least = np.random.default_rng(seed), 0
+    for _ in range(PERMUTATIONS):
+        shuffled = rng.permutation(label)
+        at_least += float((shuffled == shuffled[to]).mean()) >= observed
+    return Alike(observed, (at_least + 1) / (PERMUTATIONS + 1))
+
+
+def precision_recall(own: Rows, test: Rows) -> tuple[float, float]:
+    """Precision and recall of samples against unseen images; see ``bench.metrics.manifold.prdc``."""
+    import torch
+
+    from bench.metrics.manifold import prdc
+
+    found = prdc(torch.from_numpy(as_floats(test)), torch.from_numpy(as_floats(own)))
+    return found.precision, found.recall
+
+
+def variety(own: Rows, test: Rows) -> Variety:
+    """How different samples are from each other; see ``Variety``. Sets of equal size."""
+    mine, real = (_own_distance(rows) for rows in (own, test))
+    spread = [float(as_floats(rows).astype(np.float64).var(0).sum()) for rows in (own, test)]
+    return Variety(_ratio(mine, real), _ratio(*spread))
+
+
+def near_duplicates(first: Rows, second: Rows, within: float = NEAR) -> tuple[int, Nearest]:
+    """How many rows of ``first`` have a near-duplicate in ``second``, and the nearest of each.
+
+    Args:
+        first: ``[n, d]``.
+        second: ``[m, d]``.
+        within: root mean squared difference up to which they count.
+    """
+    found = nearest(first, second)
+    return int((found.distance <= within * math.sqrt(first.shape[1])).sum()), found
+
+
+def _own_distance(rows: Rows) -> float:
+    return float(np.median(nearest(rows, rows, np.arange(len(rows))).distance))
+
+
+def _ratio(a: float, b: float) -> float:
+    return a / b if b else math.inf if a else 1.0
+
+
+def _right(pool: Rows, first: int) -> NDArray[np.bool_]:
+    label = np.arange(len(pool)) < first
+    right: NDArray[np.bool_] = label == label[nearest(pool, pool, np.arange(len(pool))).index]
+    return right
+
+
+def _permuted(counts: Index, observed: int, members: int, total: int, seed: int) -> int:
+    """How many permutations of membership give the images that were hit at least so many hits on members.
+
+    Only images that were hit matter: how many of them are members is hypergeometric, which ones is uniform.
+    """
+    rng, at_least = np.random.default_rng(seed), 0
+    drawn = rng.hypergeometric(members, total - members, len(counts), PERMUTATIONS)
+    for inside in drawn:
+        at_least += int(rng.permutation(counts)[:inside].sum()) >= observed
+    return at_least

@@ -1,0 +1,162 @@
+"""Several GANs on the same images, ranked by the error of unseen ones (creswell, Table I), with ties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.files import write_json, write_text
+from bench.overfit.examination import Examination
+from bench.overfit.verdict import gap_words
+from bench.overfit.words import span
+from bench.reports.figure import save_figure
+from bench.reports.render_markdown import escape, table
+from bench.reports.statistics import Interval, mean_interval, paired_interval, tie_groups
+from bench.studies.drawing import BLUE, ORANGE, canvas, dress
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = ("rank", "GAN", "unseen: mean error", "median", "more than the best", "gap", "own found again", "verdict")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One GAN among several.
+
+    Attributes:
+        rank: competition rank; those that cannot be told from the leader of their group share it.
+        title: of the GAN.
+        mean: of the errors of unseen images.
+        interval: bootstrap interval of it over images.
+        median: of them.
+        behind: interval of the mean difference to the first one, paired over images; None for itself.
+        passed: whether the search passes its gate on this GAN; without it the mean is an upper bound alone.
+        outcome: the verdict.
+    """
+
+    rank: int
+    title: str
+    mean: float
+    interval: Interval | None
+    median: float
+    behind: Interval | None
+    passed: bool
+    outcome: str
+
+
+def rank(examined: Sequence[Examination]) -> tuple[Place, ...]:
+    """Order GANs by the mean error of unseen images, the least first.
+
+    The first leads a group; each following one whose 95 % interval of the paired difference to it contains 0 shares
+    its rank; the first that is clearly worse leads the next group.
+
+    Raises:
+        BenchError: fewer than two; other images, numbers or searches, whose errors cannot be compared; one name
+        twice.
+    """
+    if len(examined) < 2:
+        raise BenchError("--compare needs two GANs or more")
+    first = examined[0]
+    for e in examined[1:]:
+        same = e.facts["data"]["test_checksum"] == first.facts["data"]["test_checksum"]
+        if not same or e.settings != first.settings:
+            raise BenchError(f"{e.title} and {first.title} were examined on other images or with other searches")
+    if len({e.title for e in examined}) < len(examined):
+        raise BenchError("--compare: a GAN is named twice")
+    order = sorted(examined, key=lambda e: float(e.errors["test"].errors.mean()))
+
+    def tied(leader: Examination, other: Examination) -> bool:
+        gap = paired_interval(other.errors["test"].errors, leader.errors["test"].errors)
+        return gap is None or gap.contains(0)
+
+    return tuple(_place(r, e, order[0]) for r, e in zip(tie_groups(order, tied), order, strict=True))
+
+
+def write_ranking(examined: Sequence[Examination], folder: Path, environment: Mapping[str, Any]) -> tuple[Place, ...]:
+    """Write README.md, ranking.json and figure.png of a comparison; the reports of the GANs lie beside them.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    places = rank(examined)
+    save_figure(draw(places, examined[0]), folder / "figure.png")
+    content = {"data": examined[0].data, "search": examined[0].settings.search.facts(), "n": examined[0].settings.n}
+    ranked = {"places": [asdict(p) for p in places], "environment": dict(environment), **content}
+    write_json(folder / "ranking.json", ranked)
+    write_text(folder / "README.md", markdown(places, examined))
+    return places
+
+
+def rows(places: Sequence[Place], examined: Sequence[Examination]) -> list[tuple[str, ...]]:
+    """The ranking as text, a row a GAN; columns ``COLUMNS``."""
+    known = {e.title: e for e in examined}
+    found: list[tuple[str, ...]] = []
+    for p in places:
+        s = known[p.title].statistics
+        mean = f"{p.mean:.4f} {span(p.interval)}" if p.interval else f"{p.mean:.4f}"
+        behind = span(p.behind) if p.behind else ""
+        gap = f"{s.gap.value:+.3f} {span(s.gap.interval)}"
+        gate = f"{s.gate.rate:.0%}{'' if p.passed else ' (below the gate)'}"
+        found.append((str(p.rank), p.title, mean, f"{p.median:.4f}", behind, gap, gate, p.outcome))
+    return found
+
+
+def markdown(places: Sequence[Place], examined: Sequence[Examination]) -> str:
+    """The ranking as Markdown."""
+    first = examined[0]
+    lines = [f"# GANs on {escape(first.data)} by the error of unseen images", "", *notes(places, first), ""]
+    lines += ["![figure](figure.png)", ""]
+    lines += table(COLUMNS, ([escape(c) for c in row] for row in rows(places, examined)))
+    lines += ["", *(f"- {escape(e.title)}: {escape(gap_words(e.statistics))}" for e in examined)]
+    return "\n".join(lines) + "\n"
+
+
+def notes(places: Sequence[Place], first: Examination) -> list[str]:
+    """What has to be known to read the table."""
+    texts = [
+        f"{first.settings.n} unseen images, the same for every GAN; {first.settings.search.method.name}, "
+        f"{first.settings.search.steps} steps. Intervals: 95 %, bootstrap over images, differences paired. Equal "
+        "ranks: the difference to the leader of the group may be 0.",
+    ]
+    below = [p.title for p in places if not p.passed]
+    if below:
+        texts.append(
+            f"Below the gate, so that the search may be what is bad: {', '.join(below)}. Their errors are upper "
+            "bounds."
+        )
+    return texts
+
+
+def draw(places: Sequence[Place], first: Examination) -> Figure:
+    """Mean errors with intervals; hollow where the search is below its gate."""
+    figure = canvas(6.5, 1.2 + 0.4 * len(places), f"{first.data}: error of {first.settings.n} unseen images")
+    axes = dress(figure.subplots(), "mean squared error, 95 % interval over images", "")
+    for line, p in enumerate(places):
+        colour = BLUE if p.passed else ORANGE
+        if p.interval:
+            axes.plot([p.interval.low, p.interval.high], [line, line], color=colour, linewidth=1.4)
+        axes.plot([p.mean], [line], "o", markerfacecolor=colour if p.passed else "white", markeredgecolor=colour)
+    axes.set_yticks(np.arange(len(places)), [f"{p.rank}  {p.title}" for p in places], fontsize=8)
+    axes.invert_yaxis()
+    return figure
+
+
+def _place(number: int, e: Examination, leader: Examination) -> Place:
+    errors, best = e.errors["test"].errors, leader.errors["test"].errors
+    behind = None if e is leader else paired_interval(errors, best)
+    return Place(
+        number,
+        e.title,
+        float(errors.mean()),
+        mean_interval(errors),
+        float(np.median(errors)),
+        behind,
+        e.statistics.gate.passed,
+        e.verdict.outcome,
+    )

@@ -1,0 +1,219 @@
+"""Recovery errors: invert images chunk by chunk with one search, and keep every chunk in the store.
+
+Training, unseen and own images get the same search, steps and seed. A chunk is known by its images, so that a run
+that was cut off, or one on more images of the same draw, goes on from what is there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from bench.contracts import Budget, Choice, Gan, Images
+from bench.errors import BenchError, ContractError
+from bench.files import digest, write_bytes
+from bench.inversion import Method, batch_size, check_untouched, checked_codes, make_method
+from bench.keys import fingerprint
+from bench.loop import Progress, Run, silent
+from bench.store import Store
+
+Floats = NDArray[np.float64]
+
+VERSION = 1
+"""Raise when what is measured changes."""
+CHUNK = 50
+"""Images that are searched, and stored, together; fewer of large images."""
+CODES = ("z", "w", "w+")
+"""Spaces of codes in which an error says something of the generator; with other freedoms any image is reached."""
+DEFAULT_SEARCH = Choice("lbfgs", {"stretch": 0.9})
+"""The search that finds most of a generator's own images here."""
+DEFAULT_STEPS = 400
+
+
+@dataclass(frozen=True)
+class Search:
+    """How images are inverted.
+
+    Attributes:
+        method: a method without training, with its options.
+        steps: of each start.
+        seed: of the starts; an image starts where it does whatever its group and batch.
+    """
+
+    method: Choice = DEFAULT_SEARCH
+    steps: int = DEFAULT_STEPS
+    seed: int = 0
+
+    def facts(self) -> dict[str, Any]:
+        """The search as JSON."""
+        options = dict(sorted(self.method.options.items()))
+        return {"method": self.method.name, "options": options, "steps": self.steps, "seed": self.seed}
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a search reached for each image of a group.
+
+    Attributes:
+        errors: mean squared errors ``[n]``, pixels in [-1, 1], targets and outputs as they are.
+        log_prob: log density of the found codes under the prior, in nats, ``[n]``.
+        codes: ``[n, d]`` float32.
+    """
+
+    errors: Floats
+    log_prob: Floats
+    codes: NDArray[np.float32]
+
+
+@dataclass
+class Recovery:
+    """A GAN and a search, ready to be asked for the errors of images.
+
+    Attributes:
+        gan: frozen, on the device.
+        search: how images are inverted.
+        store: where chunks are kept.
+        device: "cpu" or "cuda".
+        progress: where finished images are reported.
+    """
+
+    gan: Gan
+    search: Search
+    store: Store
+    device: str = "cpu"
+    progress: Progress = silent
+    _method: Method | None = field(default=None, repr=False)
+    _identity: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._identity = self._identify()
+        if self._method is None:
+            self._method = self._opened()
+
+    @property
+    def method(self) -> Method:
+        """The search, bound to the GAN."""
+        assert self._method is not None
+        return self._method
+
+    def at(self, steps: int) -> Recovery:
+        """The same search with another number of steps; what it learnt of the GAN is kept."""
+        search = Search(self.search.method, steps, self.search.seed)
+        return Recovery(self.gan, search, self.store, self.device, self.progress, self._method)
+
+    def _opened(self) -> Method:
+        method = open_search(self.search.method)
+        method.bind(self.gan, self._run())
+        beyond = [space for space in method.spaces if space not in CODES]
+        if beyond:
+            raise BenchError(
+                f"--search {self.search.method.name} changes {beyond[0]}, with which it reaches any image; "
+                "take a search of codes: lbfgs, lm, adam, cma, gradient"
+            )
+        method.base.build()
+        return method
+
+    def _identify(self) -> str:
+        base, *refiners = self.search.method.name.split("+")
+        parts = [fingerprint("method", base), *(fingerprint("refiner", name) for name in refiners)]
+        return digest([VERSION, self.gan.checksum(), self.search.facts(), parts, self.device])
+
+    @property
+    def chunk(self) -> int:
+        """Images that are searched together: a function of their size alone, so that results do not depend on n."""
+        return min(CHUNK, batch_size(self.gan))
+
+    def recover(self, groups: Mapping[str, Images]) -> dict[str, Recovered]:
+        """Invert the images of every group; what the store holds is read.
+
+        Raises:
+            ContractError: the generator gives NaN, or the search changes it or breaks its own contract.
+            BenchError: images of another shape than the generator's.
+            StoreError: the store cannot be written.
+        """
+        before, found = self.gan.checksum(), {}
+        total, done = sum(map(len, groups.values())), 0
+        for name, images in groups.items():
+            if images.shape != self.gan.image_shape:
+                raise BenchError(f"{name} images are {images.shape}, the generator makes {self.gan.image_shape}")
+            parts = []
+            for start in range(0, len(images), self.chunk):
+                part = images.take(slice(start, start + self.chunk))
+                parts.append(self._chunk(part, name))
+                done += len(part)
+                self.progress(f"invert ({self.search.steps} steps)", done, total, {})
+            found[name] = _joined(parts)
+        check_untouched(self.gan, before, "the search")
+        return found
+
+    def decode(self, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Images ``[n, C, H, W]`` of found codes."""
+        with torch.no_grad():
+            parts = torch.from_numpy(codes).to(self.device).split(batch_size(self.gan))
+            made: NDArray[np.float32] = torch.cat([self.method.view.decode(p).float().cpu() for p in parts]).numpy()
+        return made
+
+    def _chunk(self, images: Images, name: str) -> Recovered:
+        key = digest([self._identity, images.checksum])
+        with self.store.lock("overfit", key):
+            stored = self.store.artefact("overfit", key)
+            if stored is None:
+                content = self._invert(images, name)
+                writers = {"found.safetensors": lambda path: write_bytes(path, save(content))}
+                stored = self.store.put("overfit", key, writers, {"search": self.search.facts(), "n": len(images)})
+        return _joined([_read(load_file(stored.file("found.safetensors")))])
+
+    def _invert(self, images: Images, name: str) -> dict[str, Tensor]:
+        x, view = images.floats(slice(None)).to(self.device), self.method.view
+        self.method.bind(self.gan, self._run())
+        codes = checked_codes(self.method.invert(x), x, view).detach()
+        with torch.no_grad():
+            made = view.decode(codes)
+            bad = int((~made.isfinite()).flatten(1).any(1).sum())
+            if bad:
+                raise ContractError(
+                    f"the generator gives NaN or infinite pixels for the codes of {bad} {name} images"
+                )
+            errors = (made.double() - x.double()).square().flatten(1).mean(1)
+            log_prob = view.prior.log_prob(codes).double()
+        return {"codes": codes.cpu(), "errors": errors.cpu(), "log_prob": log_prob.cpu()}
+
+    def _run(self) -> Run:
+        steps = self.search.steps
+        return Run(Budget("overfit", 0, 0, 0, 0, 0, steps, steps, math.inf), self.search.seed, self.device)
+
+
+def open_search(choice: Choice) -> Method:
+    """Build a search by name.
+
+    Raises:
+        UnknownName: no such method or option.
+        BenchError: the method has to be trained: its errors would also say how well that went.
+    """
+    method = make_method(choice)
+    if method.base.trained_on != "nothing":
+        raise BenchError(
+            f"--search {choice.name} is trained on {method.base.trained_on}, so that its errors could not be told "
+            "from what it learnt; take a search without training: lbfgs, lm, adam, cma, gradient"
+        )
+    return method
+
+
+def _read(content: Mapping[str, Tensor]) -> Recovered:
+    return Recovered(content["errors"].numpy(), content["log_prob"].numpy(), content["codes"].numpy())
+
+
+def _joined(parts: list[Recovered]) -> Recovered:
+    return Recovered(
+        np.concatenate([p.errors for p in parts]),
+        np.concatenate([p.log_prob for p in parts]),
+        np.concatenate([p.codes for p in parts]),
+    )

@@ -1,0 +1,211 @@
+"""From what was typed to a report: ``ganinv overfit`` calls these functions."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from bench.contracts import Choice, Shape
+from bench.errors import BenchError, DataError, unknown
+from bench.machine import check_device, environment
+from bench.registry import add_plugin
+from bench.settings import allowing_code, device, home
+from bench.store import Store
+from bench.suite import parse_choice
+
+if TYPE_CHECKING:
+    from bench.loop import Progress
+    from bench.overfit.examination import Examination, Settings
+    from bench.overfit.sources import OpenedGan, Real
+
+Mode = Literal["one", "compare", "sweep"]
+PriorName = Literal["normal", "uniform"]
+
+
+class Size(NamedTuple):
+    """Images of each group, and steps and starts of the search."""
+
+    n: int
+    steps: int
+    starts: int
+
+
+BUDGETS = {"smoke": Size(40, 40, 1), "cpu": Size(500, 400, 1), "paper": Size(2000, 400, 4)}
+FULL_STEPS = {"lbfgs": 400, "lm": 40, "adam": 1000, "gradient": 1000}
+"""Steps at ``cpu`` and ``paper`` of searches whose steps do another amount of work."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed; see ``bench.cli_overfit``. Numbers of 0 and empty words take the defaults."""
+
+    gans: tuple[str, ...]
+    mode: Mode = "one"
+    dataset: str = ""
+    train: Path | None = None
+    test: Path | None = None
+    resize: bool = False
+    n: int = 0
+    search: str = ""
+    steps: int = 0
+    budget: str = "cpu"
+    prior: str = ""
+    code_dim: int = 0
+    recovered_below: float = 0.0
+    gate: float = 0.0
+    curve: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Reports that were written: a line for each GAN, a table over all of them if there are several, the page."""
+
+    lines: tuple[str, ...]
+    reasons: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    page: Path
+
+
+def overfit(
+    asked: Asked,
+    *,
+    plugins: Sequence[Path] = (),
+    out: Path | None = None,
+    progress: Progress | None = None,
+    allow_code: bool = False,
+    store: Store | None = None,
+) -> Answer:
+    """Examine one GAN or several, and write the reports.
+
+    Args:
+        asked: what was typed.
+        plugins: files with further methods or datasets.
+        out: folder of the reports; one in the cache folder if None.
+        progress: where finished images are reported.
+        allow_code: run the code behind GANs that are a factory or an archive of code.
+        store: where finished chunks are kept; the user's if None.
+
+    Raises:
+        BenchError: something is wrong with names, options, data or the GAN; nothing is written then.
+    """
+    from bench.loop import silent
+    from bench.overfit.examination import examine_gan
+    from bench.overfit.sources import open_gan
+
+    for path in plugins:
+        add_plugin(path)
+    settings = settings_of(asked)
+    check_device(device())
+    dataset = parse_choice(asked.dataset, "--dataset") if asked.dataset else None
+    with allowing_code(allow_code):
+        opened = [
+            open_gan(parse_choice(name, "GAN"), device(), asked.prior, asked.code_dim, dataset, store)
+            for name in asked.gans
+        ]
+    real = _real(asked, opened, settings.n)
+    examined = [
+        examine_gan(each, real, settings, store=store, device=device(), progress=progress or silent)
+        for each in opened
+    ]
+    return _write(asked, opened, examined, out or _folder(asked, examined))
+
+
+def settings_of(asked: Asked) -> Settings:
+    """Numbers and the search, defaults filled in.
+
+    Raises:
+        UnknownName: no such budget or search.
+        BenchError: a number out of range; a mode with too few or too many GANs.
+    """
+    from bench.overfit.examination import Settings
+    from bench.overfit.recovery import DEFAULT_SEARCH, Search, open_search
+    from bench.overfit.statistics import GATE, RECOVERED
+
+    if asked.budget not in BUDGETS:
+        raise unknown("budget", asked.budget, BUDGETS, "--budget")
+    _check(asked)
+    size = BUDGETS[asked.budget]
+    method = parse_choice(asked.search, "--search") if asked.search else DEFAULT_SEARCH
+    if method == Choice(DEFAULT_SEARCH.name):
+        method = DEFAULT_SEARCH
+    if size.starts > 1 and "starts" not in method.options and hasattr(open_search(method).base, "starts"):
+        method = dataclasses.replace(method, options={**method.options, "starts": size.starts})
+    open_search(method)
+    full = size.steps if asked.budget == "smoke" else FULL_STEPS.get(method.name, size.steps)
+    search = Search(method, asked.steps or full, asked.seed)
+    return Settings(
+        asked.n or size.n, search, asked.recovered_below or RECOVERED, asked.gate or GATE, asked.curve, asked.seed
+    )
+
+
+def _check(asked: Asked) -> None:
+    many = len(asked.gans) > 1
+    if asked.mode == "one" and many:
+        raise BenchError(f"{len(asked.gans)} GANs: add --compare to rank them, or --sweep if they are one training's")
+    if asked.mode != "one" and not many:
+        raise BenchError(f"--{asked.mode} needs two GANs or more, got {len(asked.gans)}")
+    if asked.prior and asked.prior not in get_args(PriorName):
+        raise unknown("prior", asked.prior, get_args(PriorName), "--prior")
+    folders = [asked.train, asked.test]
+    if bool(asked.dataset) == any(folders) or any(folders) != all(folders):
+        raise BenchError("say which images: --dataset NAME, or --train DIR and --test DIR")
+    if asked.resize and asked.dataset:
+        raise BenchError("--resize is for --train and --test; options of a dataset follow its name: celeba?size=64")
+    if min(asked.n, asked.steps, asked.code_dim, asked.seed) < 0:
+        raise BenchError("--n, --steps, --code-dim and --seed must be 0 or more")
+    if asked.recovered_below < 0 or not 0 <= asked.gate <= 1:
+        raise BenchError(f"--recovered {asked.recovered_below:g} --gate {asked.gate:g}: expected above 0, and 0 to 1")
+
+
+def _real(asked: Asked, opened: Sequence[OpenedGan], n: int) -> Real:
+    from bench.overfit.sources import from_dataset, from_folders
+
+    limits = {each.trained_on for each in opened}
+    if len(limits) > 1:
+        raise BenchError(
+            f"these GANs were trained on different numbers of images ({', '.join(map(str, sorted(limits)))}; 0 is "
+            "all); examine them one by one"
+        )
+    if asked.dataset:
+        return from_dataset(parse_choice(asked.dataset, "--dataset"), limits.pop(), asked.seed, n)
+    assert asked.train is not None
+    assert asked.test is not None
+    return from_folders(asked.train, asked.test, _shape(opened), asked.seed, n, asked.resize)
+
+
+def _shape(opened: Sequence[OpenedGan]) -> Shape:
+    shapes = {each.gan.image_shape for each in opened}
+    if len(shapes) > 1:
+        raise DataError(f"these GANs make images of different sizes: {', '.join(map(str, sorted(shapes)))}")
+    return shapes.pop()
+
+
+def _folder(asked: Asked, examined: Sequence[Examination]) -> Path:
+    names = [examined[0].title if asked.mode == "one" else asked.mode, examined[0].data]
+    return home() / "reports" / f"overfit-{re.sub(r'[^a-z0-9]+', '-', '-'.join(names).lower()).strip('-')}"
+
+
+def _write(asked: Asked, opened: Sequence[OpenedGan], examined: Sequence[Examination], folder: Path) -> Answer:
+    from bench.overfit import ranking, sweep
+    from bench.overfit.page import write_page
+    from bench.overfit.words import headline
+
+    facts, lines = environment(device()), tuple(headline(e) for e in examined)
+    if asked.mode == "one":
+        page = write_page(examined[0], folder, facts)
+        return Answer(lines, (*examined[0].verdict.reasons, *examined[0].verdict.advice), (), (), page)
+    if asked.mode == "compare":
+        places = ranking.write_ranking(examined, folder, facts)
+        columns, rows, reasons = ranking.COLUMNS, ranking.rows(places, examined), ranking.notes(places, examined[0])
+    else:
+        found = sweep.write_sweep(examined, sweep.steps_of(opened), folder, facts)
+        columns, rows, reasons = sweep.COLUMNS, sweep.rows(found), [sweep.answer(found)]
+    for e in examined:
+        write_page(e, folder / re.sub(r"[^a-z0-9]+", "-", e.title.lower()).strip("-"), facts)
+    return Answer(lines, tuple(reasons), columns, tuple(rows), folder / "README.md")

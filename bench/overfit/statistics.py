@@ -1,0 +1,270 @@
+"""Statistics of recovery errors: is there a gap between training and unseen images, and could one have been seen?
+
+Recovery error of an image: e = min_z mean |G(z) - x|^2, pixels in [-1, 1] (Webster et al. 2019, section 3). Every
+test here has the same null hypothesis: which images were trained on says nothing of their errors. It holds of a
+generator that did not memorise, however good or bad, if both sets are draws from one pool. The tests use ranks, so
+that the floor of a search (errors of 1e-12 or 1e-10 mean the same) and long tails do not decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bench.errors import ContractError, DataError
+from bench.overfit.power import ALPHA as ALPHA  # noqa: PLC0414 - the level of the tests below, offered here too
+from bench.overfit.power import Detectable, detectable
+from bench.reports.statistics import LEVEL, RESAMPLES, Interval
+
+Floats = NDArray[np.float64]
+
+RECOVERED = 1e-6
+"""Mean squared error under which an image counts as found again, as in metric ``recovery_error``."""
+GATE = 0.9
+"""Share of own images that a search has to find again before its silence says anything."""
+TAIL = 0.05
+"""Share of all errors, the lowest, whose membership is counted."""
+FLOOR = 1e-12
+"""Errors below differ by rounding alone; ratios are taken of nothing smaller."""
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What errors of one group are like: ``quantiles`` at ``QUANTILES``."""
+
+    n: int
+    mean: float
+    median: float
+    quantiles: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How much lower training errors are than unseen ones; see ``signed_gap``.
+
+    Attributes:
+        value: in [-1, 1]; above 0: training images are recovered better.
+        interval: bootstrap interval of it.
+        log_ratio: ln(median unseen / median training), from which ``value`` follows.
+    """
+
+    value: float
+    interval: Interval
+    log_ratio: float
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Tests of training errors against unseen ones; ``*_p`` are p values.
+
+    Attributes:
+        ks: two-sample Kolmogorov-Smirnov statistic.
+        ks_p: two-sided (Webster et al. 2019).
+        mann_whitney_p: two-sided.
+        better_p: Mann-Whitney, one-sided: training errors are lower.
+        cliffs_delta: P(training lower) - P(training higher), in [-1, 1].
+        auc: of "was it trained on?" by low error: (1 + delta) / 2.
+        tail_share: share of training images in the lowest ``TAIL`` of all errors; without memorisation that of
+            training images in all.
+        tail_p: one-sided, hypergeometric: more of them than chance. Sees a few memorised images, which move no
+            median.
+    """
+
+    ks: float
+    ks_p: float
+    mann_whitney_p: float
+    better_p: float
+    cliffs_delta: float
+    auc: float
+    tail_share: float
+    tail_p: float
+
+    @property
+    def p(self) -> float:
+        """Of both one-sided tests together (Bonferroni)."""
+        return min(1.0, 2 * min(self.better_p, self.tail_p))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a search finds images that the generator can certainly make.
+
+    Attributes:
+        rate: share of own images with an error below ``recovered_below``.
+        interval: Clopper-Pearson interval of it.
+        recovered_below: mean squared error.
+        needed: least rate that passes.
+    """
+
+    rate: float
+    interval: Interval
+    recovered_below: float
+    needed: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether silence of this search says anything."""
+        return self.rate >= self.needed
+
+
+@dataclass(frozen=True)
+class ErrorStatistics:
+    """All that recovery errors say of one GAN, search and budget."""
+
+    train: Spread
+    test: Spread
+    own: Spread
+    gap: Gap
+    separation: Separation
+    gate: Gate
+    detectable: Detectable
+
+
+def error_statistics(
+    train: ArrayLike,
+    test: ArrayLike,
+    own: ArrayLike,
+    *,
+    recovered_below: float = RECOVERED,
+    needed: float = GATE,
+    seed: int = 0,
+) -> ErrorStatistics:
+    """Everything in this module, of errors ``[n]``, ``[m]`` and ``[k]``.
+
+    Raises:
+        ContractError: errors that are not one row of finite numbers from 0 upwards.
+        DataError: fewer than two of a kind.
+    """
+    train, test, own = (checked(name, e) for name, e in (("train", train), ("test", test), ("own", own)))
+    return ErrorStatistics(
+        spread(train),
+        spread(test),
+        spread(own),
+        signed_gap(train, test, seed=seed),
+        separation(train, test),
+        gate(own, recovered_below, needed),
+        detectable(test, len(train)),
+    )
+
+
+def checked(name: str, errors: ArrayLike) -> Floats:
+    """Errors as float64.
+
+    Raises:
+        ContractError: not one row of finite numbers from 0 upwards.
+        DataError: fewer than two.
+    """
+    array = np.asarray(errors, np.float64)
+    if array.ndim != 1 or not np.isfinite(array).all() or (array < 0).any():
+        raise ContractError(f"{name} errors must be a row of finite numbers from 0 upwards, got shape {array.shape}")
+    if len(array) < 2:
+        raise DataError(f"{len(array)} {name} errors: statistics need at least 2")
+    return array
+
+
+def spread(errors: ArrayLike) -> Spread:
+    """Mean, median and quantiles of errors ``[n]``."""
+    array = np.asarray(errors, np.float64)
+    quantiles = tuple(float(q) for q in np.quantile(array, QUANTILES))
+    return Spread(len(array), float(array.mean()), float(np.median(array)), quantiles)
+
+
+def signed_gap(
+    train: ArrayLike, test: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
+) -> Gap:
+    """The gap of median recovery errors with a bootstrap interval; both groups are resampled, independently.
+
+    value = (M_test - M_train) / max(M_test, M_train), M a median. Where training errors are lower this is the gap of
+    Webster et al. (2019, eq. 3); swapping the groups changes its sign and nothing else. Medians, because errors have
+    long right tails in which a few images would decide a mean. Bounded, because a plain log-ratio of a generator that
+    knows its training set measures how long the search polished errors near 0.
+
+    Args:
+        train: errors ``[n]``.
+        test: errors ``[m]``.
+        level: confidence level.
+        resamples: bootstrap samples.
+        seed: of the resampling.
+    """
+    first, second = np.sort(np.asarray(train, np.float64)), np.sort(np.asarray(test, np.float64))
+    rng = np.random.default_rng(seed)
+    ratios = _log(_resampled_medians(second, resamples, rng)) - _log(_resampled_medians(first, resamples, rng))
+    low, high = np.quantile(_bounded(ratios), [(1 - level) / 2, (1 + level) / 2])
+    ratio = float(_log(np.median(second)) - _log(np.median(first)))
+    return Gap(float(_bounded(ratio)), Interval(float(low), float(high), level), ratio)
+
+
+def separation(train: ArrayLike, test: ArrayLike) -> Separation:
+    """All tests of training errors ``[n]`` against unseen ones ``[m]``; ties count half."""
+    from scipy import stats
+
+    first, second = np.asarray(train, np.float64), np.asarray(test, np.float64)
+    n, m = len(first), len(second)
+    ks = stats.ks_2samp(first, second)
+    higher = stats.mannwhitneyu(first, second, alternative="two-sided")
+    lower_p = float(stats.mannwhitneyu(first, second, alternative="less").pvalue)
+    auc = 1 - float(higher.statistic) / (n * m)
+    tail_share, tail_p = _tail(first, second)
+    return Separation(
+        float(ks.statistic),
+        float(ks.pvalue),
+        float(higher.pvalue),
+        lower_p,
+        2 * auc - 1,
+        auc,
+        tail_share,
+        tail_p,
+    )
+
+
+def gate(own: ArrayLike, recovered_below: float = RECOVERED, needed: float = GATE) -> Gate:
+    """How many own images ``[k]`` a search finds again, with the interval of Clopper and Pearson (1934)."""
+    from scipy.stats import binomtest
+
+    errors = np.asarray(own, np.float64)
+    found = int((errors < recovered_below).sum())
+    ends = binomtest(found, len(errors)).proportion_ci(LEVEL, "exact")
+    return Gate(found / len(errors), Interval(float(ends.low), float(ends.high)), recovered_below, needed)
+
+
+def _tail(train: Floats, test: Floats) -> tuple[float, float]:
+    """Share of training images in the lowest errors, and its p; ties at the border are all taken in."""
+    from scipy.stats import hypergeom
+
+    pooled = np.concatenate([train, test])
+    border = np.partition(pooled, k := max(1, round(TAIL * len(pooled))) - 1)[k]
+    drawn, members = int((pooled <= border).sum()), int((train <= border).sum())
+    return members / drawn, float(hypergeom.sf(members - 1, len(pooled), len(train), drawn))
+
+
+def _resampled_medians(ordered: Floats, resamples: int, rng: np.random.Generator) -> Floats:
+    """Medians ``[R]`` of bootstrap samples: order statistics whose ranks are drawn, so that nothing is sorted.
+
+    The k-th smallest of n draws from n values is value floor(n b), b ~ Beta(k, n + 1 - k).
+    """
+    n = len(ordered)
+    if n % 2:
+        return _at(ordered, rng.beta((n + 1) / 2, (n + 1) / 2, resamples))
+    low = rng.beta(n / 2, n / 2 + 1, resamples)
+    high = low + (1 - low) * rng.beta(1, n / 2, resamples)  # the next one, given this one
+    middle: Floats = (_at(ordered, low) + _at(ordered, high)) / 2
+    return middle
+
+
+def _at(ordered: Floats, share: Floats) -> Floats:
+    places = np.minimum((share * len(ordered)).astype(int), len(ordered) - 1)
+    chosen: Floats = ordered[places]
+    return chosen
+
+
+def _log(values: Any) -> Any:
+    return np.log(np.maximum(values, FLOOR))
+
+
+def _bounded(ratio: Any) -> Any:
+    """The gap of a log-ratio: 1 - exp(-|r|), with the sign of r."""
+    return -np.sign(ratio) * np.expm1(-np.abs(ratio))

@@ -1,0 +1,150 @@
+"""Checkpoints of one training: where the error falls, and where the gap opens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import BenchError
+from bench.files import write_json, write_text
+from bench.overfit.examination import Examination
+from bench.overfit.power import ALPHA
+from bench.overfit.sources import OpenedGan
+from bench.overfit.statistics import Gap
+from bench.overfit.words import span
+from bench.reports.figure import save_figure
+from bench.reports.render_markdown import escape, table
+from bench.studies.drawing import BLUE, GREEN, GREY, ORANGE, canvas, curve, dress, legend
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = ("checkpoint", "step", "median training", "median unseen", "gap", "p", "own found again", "verdict")
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One checkpoint: its step (its place if unknown) and what was found there."""
+
+    title: str
+    step: float
+    train: float
+    test: float
+    gap: Gap
+    p: float
+    recovered: float
+    passed: bool
+    outcome: str
+
+
+def steps_of(opened: Sequence[OpenedGan]) -> list[float]:
+    """The step of each checkpoint: as its file says, else the last number in its name, else its place.
+
+    One rule serves all, so that steps and places never mix.
+
+    Raises:
+        BenchError: fewer than two checkpoints.
+    """
+    if len(opened) < 2:
+        raise BenchError("--sweep needs two checkpoints or more")
+    named = [re.findall(r"\d+", Path(o.title).stem) for o in opened]
+    for steps in ([o.step for o in opened], [int(found[-1]) if found else None for found in named]):
+        known = [float(step) for step in steps if step is not None]
+        if len(set(known)) == len(opened):
+            return known
+    return [float(place) for place in range(1, len(opened) + 1)]
+
+
+def stops(examined: Sequence[Examination], steps: Sequence[float]) -> tuple[Stop, ...]:
+    """What was found at each checkpoint, by step."""
+    found = (
+        Stop(
+            e.title,
+            step,
+            e.statistics.train.median,
+            e.statistics.test.median,
+            e.statistics.gap,
+            e.statistics.separation.p,
+            e.statistics.gate.rate,
+            e.statistics.gate.passed,
+            e.verdict.outcome,
+        )
+        for e, step in zip(examined, steps, strict=True)
+    )
+    return tuple(sorted(found, key=lambda stop: stop.step))
+
+
+def starts_at(found: Sequence[Stop]) -> Stop | None:
+    """The first checkpoint from which on every one that passes its gate memorises; None if the last one does not."""
+    first = None
+    for stop in reversed([s for s in found if s.passed]):
+        if stop.outcome != "memorises":
+            break
+        first = stop
+    return first
+
+
+def write_sweep(
+    examined: Sequence[Examination], steps: Sequence[float], folder: Path, environment: Mapping[str, Any]
+) -> tuple[Stop, ...]:
+    """Write README.md, sweep.json and figure.png.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    found = stops(examined, steps)
+    save_figure(draw(found, examined[0].data), folder / "figure.png")
+    write_json(folder / "sweep.json", {"stops": [asdict(s) for s in found], "environment": dict(environment)})
+    lines = [f"# Along a training: {escape(examined[0].data)}", "", answer(found), "", "![figure](figure.png)", ""]
+    lines += table(COLUMNS, ([escape(c) for c in row] for row in rows(found)))
+    write_text(folder / "README.md", "\n".join(lines) + "\n")
+    return found
+
+
+def answer(found: Sequence[Stop]) -> str:
+    """Where it started to memorise, in a sentence."""
+    if not any(s.passed for s in found):
+        return "Cannot tell: the search passes its gate at no checkpoint."
+    first = starts_at(found)
+    if first is None:
+        return f"No checkpoint from which on it memorises (p < {ALPHA:g}) was found."
+    return f"It memorises from step {first.step:g} on: gap {first.gap.value:+.3f}, p = {first.p:.2g}."
+
+
+def rows(found: Sequence[Stop]) -> list[tuple[str, ...]]:
+    """A row a checkpoint; columns ``COLUMNS``."""
+    return [
+        (
+            s.title,
+            f"{s.step:g}",
+            f"{s.train:.4g}",
+            f"{s.test:.4g}",
+            f"{s.gap.value:+.3f} {span(s.gap.interval)}",
+            f"{s.p:.2g}",
+            f"{s.recovered:.0%}{'' if s.passed else ' (below the gate)'}",
+            s.outcome,
+        )
+        for s in found
+    ]
+
+
+def draw(found: Sequence[Stop], data: str) -> Figure:
+    """Errors at the left, gap and share of own images found at the right, along the training."""
+    figure = canvas(9.0, 3.4, f"Along a training: {data}")
+    left, right = figure.subplots(1, 2)
+    steps = [s.step for s in found]
+    dress(left, "step", "median recovery error", "Errors")
+    curve(left, steps, [s.train for s in found], ORANGE, "training images")
+    curve(left, steps, [s.test for s in found], BLUE, "unseen images")
+    left.set_yscale("log")
+    legend(left)
+    dress(right, "step", "gap; share found again", "Gap")
+    right.axhline(0, color=GREY, linewidth=0.8)
+    curve(right, steps, [s.gap.value for s in found], ORANGE, "gap", [s.gap.interval for s in found])
+    curve(right, steps, [s.recovered for s in found], GREEN, "own images found again", style="--", marker="s")
+    right.set_ylim(-1.05, 1.05)
+    legend(right, "lower left")
+    return figure

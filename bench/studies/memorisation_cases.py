@@ -1,0 +1,275 @@
+"""The cases of the test bench: which suspects there are, and what the examination says of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from bench.contracts import Choice
+from bench.errors import DataError, Diverged
+from bench.files import digest, write_json
+from bench.studies.base import Request
+from bench.studies.memorisation_values import Row, baselines, error_values, set_values
+
+if TYPE_CHECKING:
+    from bench.contracts import Dataset, Gan
+    from bench.overfit.examination import Settings
+    from bench.overfit.recovery import Search
+    from bench.overfit.sources import Real
+    from bench.overfit.suspects import Suspect
+    from bench.overfit.suspects_pool import Pool
+    from bench.store import Store
+
+VERSION = 1
+"""Raise when a row changes its meaning."""
+CODE = tuple(
+    f"bench.overfit.{module}"
+    for module in (
+        "cells",
+        "distances",
+        "examination",
+        "modes",
+        "neighbours",
+        "power",
+        "statistics",
+        "suspects",
+        "verdict",
+    )
+)
+"""Modules whose code makes a row of what was recovered."""
+STAGE = "memorisation"
+MOST = 4_096
+"""Real images of a kind that samples are compared with."""
+Size = Literal["smoke", "cpu", "large"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large the test bench is.
+
+    Attributes:
+        sizes: training images of the suspects; 0 for all.
+        steps: of training.
+        early: of training, for the honest ones.
+        search_steps: budgets of the search, rising; the verdict is taken at the last.
+        n: images of each group that are inverted.
+        trainings: honest generators, each with a random partition of the images of its own.
+        draws: from each honest generator, of images that no other of its draws has.
+        unseen: images that nothing is trained on.
+        width: of the networks.
+        code_dim: numbers in a code.
+        batch: images in a step of training.
+    """
+
+    sizes: tuple[int, ...]
+    steps: int
+    early: int
+    search_steps: tuple[int, ...]
+    n: int
+    trainings: int
+    draws: int
+    unseen: int
+    width: int = 8
+    code_dim: int = 16
+    batch: int = 64
+
+    def __post_init__(self) -> None:
+        if list(self.search_steps) != sorted(set(self.search_steps)) or not self.search_steps:
+            raise ValueError(f"search_steps = {list(self.search_steps)}: expected rising numbers, at least one")
+        if min(self.search_steps[0], self.steps, self.trainings, self.draws) < 1:
+            raise ValueError("search_steps, steps, trainings and draws must be at least 1")
+
+
+PLANS: Mapping[Size, Plan] = {
+    "smoke": Plan((40, 0), 4, 2, (1, 2), 40, 1, 2, 100, width=4, code_dim=4, batch=16),
+    "cpu": Plan((64, 256, 1024, 4096, 0), 1000, 800, (5, 25, 200), 100, 5, 4, 10_000),
+    "large": Plan((64, 256, 1024, 4096, 0), 6000, 1600, (10, 40, 400), 250, 10, 4, 10_000, 16, 32),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A suspect, and which of its images are looked at.
+
+    Attributes:
+        suspect: what is examined.
+        honest: whether it was stopped early, trained on everything.
+        partition: seed of the partition into training and unseen images.
+        draw: which images of it.
+        draws: how many draws its images are cut into.
+    """
+
+    suspect: Suspect
+    honest: bool = False
+    partition: int = 0
+    draw: int = 0
+    draws: int = 1
+
+
+def list_cases(plan: Plan, sizes: Sequence[int], without: tuple[int, ...], seed: int) -> list[Case]:
+    """Every case: memorisers and GANs on each number of images, collapsed, dropping and honest ones."""
+    from bench.overfit.suspects import Network, Suspect
+
+    network = Network(plan.width, plan.code_dim, plan.batch)
+    common: dict[str, Any] = {"network": network, "seed": seed}
+    guilty = [Suspect(f, n, plan.steps, **common) for f in ("glo", "copier", "gan") for n in sizes]
+    guilty += [Suspect("collapsed", 0, plan.early, kept=k, **common) for k in (1, 5)]
+    if without:
+        guilty.append(Suspect("dropping", 0, plan.early, without=without, **common))
+    cases = [Case(suspect, partition=seed) for suspect in guilty]
+    for training in range(plan.trainings):
+        number = seed + training
+        suspect = Suspect("gan", 0, plan.early, number, network=network)
+        cases += [Case(suspect, True, number, draw, plan.draws) for draw in range(plan.draws)]
+    return cases
+
+
+@dataclass
+class Examiner:
+    """Goes through cases; what the store holds is not done again.
+
+    Attributes:
+        data: all splits of the dataset.
+        plan: sizes.
+        method: searches codes.
+        store: where generators, recovered chunks and finished cases are kept.
+        request: device and progress.
+    """
+
+    data: Dataset
+    plan: Plan
+    method: Choice
+    store: Store
+    request: Request
+    _pool: tuple[int, Pool] | None = dataclasses.field(default=None, init=False)
+    _code: list[str] = dataclasses.field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        from bench.overfit.suspects import fingerprints
+
+        self._code = fingerprints(CODE)
+
+    def pool(self, partition: int) -> Pool:
+        """The images in the order of a partition; the latest one is kept."""
+        from bench.overfit.suspects_pool import split_pool
+
+        if self._pool is None or self._pool[0] != partition:
+            parts = (self.data.train, self.data.val, self.data.test)
+            self._pool = partition, split_pool(parts, self.plan.unseen, partition)
+        return self._pool[1]
+
+    def rows(self, cases: Sequence[Case]) -> Iterator[Row]:
+        """A row for each case and budget of the search; a case whose training failed gives one with the reason."""
+        spent, made = 0.0, 0
+        for number, case in enumerate(cases):
+            started = time.monotonic()
+            rows, new = self._stored(case)
+            yield from rows
+            if new:
+                spent, made = spent + time.monotonic() - started, made + 1
+            left = spent / max(1, made) * (len(cases) - number - 1) / 60
+            self.request.progress("suspects", number + 1, len(cases), {"minutes_left": left})
+
+    def _stored(self, case: Case) -> tuple[list[Row], bool]:
+        import json
+
+        from bench.overfit.suspects import make_suspect
+
+        pool = self.pool(case.partition)
+        try:
+            gan = make_suspect(case.suspect, pool.train, self.store, self.request.device, self.request.progress)
+        except Diverged as error:
+            return [_facts(case) | {"failed": str(error)}], False
+        real = real_images(case, pool, self.data)
+        facts = [VERSION, _identity(case), gan.checksum(), real.train.checksum, real.test.checksum]
+        search = [self.method.name, dict(self.method.options), self.plan.search_steps, self.plan.n]
+        key = digest([facts, search, self._code, self.request.device])
+        stored = self.store.artefact(STAGE, key)
+        if stored is not None:
+            return list(json.loads(stored.file("rows.json").read_text())), False
+        rows = self._examine(case, gan, real)
+        self.store.put(STAGE, key, {"rows.json": lambda path: write_json(path, rows)}, {"case": _identity(case)})
+        return rows, True
+
+    def _examine(self, case: Case, gan: Gan, real: Real) -> list[Row]:
+        from bench.overfit.examination import examine_gan
+        from bench.overfit.recovery import Search
+        from bench.overfit.sources import OpenedGan
+
+        searches = [Search(self.method, steps) for steps in self.plan.search_steps]
+        device, progress = self.request.device, self.request.progress
+        settings = self._settings(real, searches[-1], case)
+        found = examine_gan(
+            OpenedGan(gan, case.suspect.name), real, settings, store=self.store, device=device, progress=progress
+        )
+        sets = {**set_values(found.sets), **baselines(real, gan, case.draw, device)}
+        missing = [kind.name for kind in found.modes.missing]
+        rows = [self._weaker(gan, real, settings, search, case) for search in searches[:-1]]
+        rows.append(error_values(found.statistics) | {"outcome": found.verdict.outcome, "missing": missing})
+        return [_facts(case) | {"steps": s.steps} | sets | row for s, row in zip(searches, rows, strict=True)]
+
+    def _settings(self, real: Real, search: Search, case: Case) -> Settings:
+        from bench.overfit.examination import Settings
+
+        return Settings(min(self.plan.n, len(real.train), len(real.test)), search, curve=False, seed=case.draw)
+
+    def _weaker(self, gan: Gan, real: Real, settings: Settings, search: Search, case: Case) -> Row:
+        """Errors of the same images by a weaker search."""
+        from bench.overfit.examination import own_samples
+        from bench.overfit.recovery import Recovery
+        from bench.overfit.statistics import error_statistics
+
+        groups = {
+            "train": real.train.take(slice(0, settings.n)),
+            "test": real.test.take(slice(0, settings.n)),
+            "own": own_samples(gan, settings.n, settings.seed, self.request.device),
+        }
+        recovery = Recovery(gan, search, self.store, self.request.device, self.request.progress)
+        errors = {name: each.errors for name, each in recovery.recover(groups).items()}
+        return error_values(error_statistics(errors["train"], errors["test"], errors["own"], seed=case.draw))
+
+
+def real_images(case: Case, pool: Pool, data: Dataset) -> Real:
+    """What the examination is given: training images, and unseen ones, of this draw.
+
+    A suspect that never saw some classes is shown them all the same: its user would not know.
+
+    Raises:
+        DataError: too few images for so many draws.
+    """
+    from bench.overfit.sources import Real
+
+    train = pool.train.first(case.suspect.images)
+    parts = [len(images) // case.draws for images in (train, pool.unseen)]
+    if min(parts) < 1:
+        raise DataError(
+            f"{len(train):,} training and {len(pool.unseen):,} unseen images: too few for {case.draws} draws"
+        )
+    shown = [
+        images.take(slice(case.draw * part, case.draw * part + min(part, MOST)))
+        for images, part in zip((train, pool.unseen), parts, strict=True)
+    ]
+    return Real(shown[0], shown[1], data.name, data.classes)
+
+
+def _identity(case: Case) -> Row:
+    return {
+        **asdict(case.suspect),
+        "honest": case.honest,
+        "partition": case.partition,
+        "draw": [case.draw, case.draws],
+    }
+
+
+def _facts(case: Case) -> Row:
+    """What a row says of its case."""
+    suspect = case.suspect
+    return {
+        "suspect": f"honest-{case.partition}" if case.honest else suspect.name,
+        "family": "honest" if case.honest else suspect.family,
+        "images": suspect.images,
+        "draw": case.draw,
+    }

@@ -1,0 +1,244 @@
+"""When each statistic counts as having found memorisation; detections by size, false alarms, verdicts. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.overfit.statistics import ALPHA
+from bench.reports.statistics import LEVEL, Interval
+from bench.reports.verdicts import Evidence, Outcome, Verdict
+from bench.studies.judging import claim, judge
+from bench.studies.memorisation_values import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLED = ("glo", "copier", "gan")
+"""Families that are trained on several numbers of images."""
+ALLOWED = 0.05
+"""Share of honest generators that may be accused."""
+FEW = 256
+"""Up to so many images, a memoriser has to be found."""
+NOT_NEGLIGIBLE = 0.147
+"""Cliff's delta (Romano et al. 2006)."""
+NORMAL = 2.326
+"""One-sided point of the normal distribution at ``ALPHA``."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One statistic with its threshold.
+
+    Attributes:
+        name: with the threshold, as tables print it.
+        searched: whether it is of recovery errors, so that it moves with the search.
+        found: whether a row shows memorisation; ``honest`` are the rows that it may be calibrated on.
+    """
+
+    name: str
+    searched: bool
+    found: Callable[[Row, Sequence[Row]], bool]
+
+
+def _lower(p: str) -> Callable[[Row, Sequence[Row]], bool]:
+    return lambda row, honest: row[p] < ALPHA and row["cliffs_delta"] > 0
+
+
+def less_authentic(row: Row) -> bool:
+    """Whether samples are authentic less often than unseen images are: one-sided test of two proportions."""
+    shares = np.array([row["auth_pct"], row["auth_unseen"]]) / 100
+    counts = np.array(row["auth_counts"], float)
+    pooled = float((shares * counts).sum() / counts.sum())
+    spread = math.sqrt(pooled * (1 - pooled) * float((1 / counts).sum()))
+    return bool(spread > 0 and (shares[0] - shares[1]) / spread < -NORMAL)
+
+
+def nearer_than_chance(row: Row) -> bool:
+    """Whether 1-NN accuracy on samples and training images lies below one half: one-sided binomial test."""
+    from scipy.stats import binomtest
+
+    count = row["one_nn_count"]
+    return bool(binomtest(round(row["one_nn_train"] * count), count, alternative="less").pvalue < ALPHA)
+
+
+def beyond(name: str, sign: int) -> Callable[[Row, Sequence[Row]], bool]:
+    """Whether a value is farther out than those of honest generators: their mean and 2.326 standard deviations.
+
+    The row itself does not count among them. Never, with fewer than three.
+    """
+
+    def found(row: Row, honest: Sequence[Row]) -> bool:
+        values = [other[name] for other in honest if other is not row]
+        if len(values) < 3:
+            return False
+        return bool(sign * (row[name] - np.mean(values)) > NORMAL * np.std(values, ddof=1))
+
+    return found
+
+
+RULES = (
+    Rule("KS, p < .01", True, _lower("ks_p")),
+    Rule("Mann-Whitney, p < .01", True, _lower("mann_whitney_p")),
+    Rule("gap, 95 % interval above 0", True, lambda row, honest: row["gap_low"] > 0),
+    Rule("Cliff's delta ≥ .147 (AUC ≥ .574)", True, lambda row, honest: row["cliffs_delta"] >= NOT_NEGLIGIBLE),
+    Rule("rank and tail test, p < .01", True, lambda row, honest: row["p"] < ALPHA),
+    Rule("the same behind the gate", True, lambda row, honest: row["passed"] and row["p"] < ALPHA),
+    Rule("copying, p < .01", False, lambda row, honest: row["copying_p"] < ALPHA),
+    Rule("AuthPct below unseen images', p < .01", False, lambda row, honest: less_authentic(row)),
+    Rule("C_T < -2.33", False, lambda row, honest: row["c_t"] < -NORMAL),
+    Rule("1-NN with train below .5, p < .01", False, lambda row, honest: nearer_than_chance(row)),
+    Rule("precision above honest ones'", False, beyond("precision", 1)),
+    Rule("recall below honest ones'", False, beyond("recall", -1)),
+)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What each rule says of all rows.
+
+    Attributes:
+        rows: of the cases that were examined.
+        budgets: steps of the search, rising.
+        sizes: training images, rising; 0 for all, last.
+    """
+
+    rows: Sequence[Row]
+    budgets: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    def at(self, steps: int, **wanted: Any) -> list[Row]:
+        """Rows at one budget of the search that have these values."""
+        return [r for r in self.rows if r["steps"] == steps and all(r[k] == v for k, v in wanted.items())]
+
+    def lines(self) -> list[tuple[Rule, int]]:
+        """Rules with each budget that they depend on; those without a search at the last."""
+        return [(rule, steps) for rule in RULES for steps in (self.budgets if rule.searched else self.budgets[-1:])]
+
+    def share(self, rule: Rule, steps: int, **wanted: Any) -> float:
+        """Share of the rows with these values in which a rule finds memorisation; NaN without any."""
+        rows, honest = self.at(steps, **wanted), self.at(steps, family="honest")
+        return float(np.mean([rule.found(row, honest) for row in rows])) if rows else math.nan
+
+    def false_alarms(self, rule: Rule, steps: int) -> tuple[int, int]:
+        """How many honest draws a rule accuses, and of how many."""
+        honest = self.at(steps, family="honest")
+        return sum(rule.found(row, honest) for row in honest), len(honest)
+
+    def table(self) -> pd.DataFrame:
+        """A row a statistic and search: at which sizes it finds each family, and its false alarms."""
+        import pandas as pd
+
+        found = []
+        for rule, steps in self.lines():
+            line: Row = {"statistic": rule.name, "steps": str(steps) if rule.searched else "none"}
+            for family in TABLED:
+                hits = [n for n in self.sizes if self.share(rule, steps, family=family, images=n) > 0.5]
+                line[family] = ", ".join(f"{n:,}" if n else "all" for n in hits) or "-"
+            accused, draws = self.false_alarms(rule, steps)
+            interval = rate_interval(accused, draws)
+            line |= {"false alarms": f"{accused} of {draws}", "rate": accused / draws if draws else math.nan}
+            found.append(line | {"rate_low": interval.low, "rate_high": interval.high})
+        return pd.DataFrame(found)
+
+    def cases(self) -> pd.DataFrame:
+        """A row a case: what the examination says of it with the longest search."""
+        import pandas as pd
+
+        found = []
+        for row in self.at(self.budgets[-1]):
+            numbers = {k: row[k] for k in SHOWN}
+            missing = ", ".join(row["missing"]) or "-"
+            found.append(
+                {
+                    "suspect": row["suspect"],
+                    "draw": row["draw"],
+                    "verdict": row["outcome"],
+                    **numbers,
+                    "missing": missing,
+                }
+            )
+        return pd.DataFrame(found)
+
+    def strengths(self) -> pd.DataFrame:
+        """A row a case and budget: what the search recovers, and the gap that it sees."""
+        import pandas as pd
+
+        return pd.DataFrame([{k: row[k] for k in ("suspect", "draw", "steps", *MOVED)} for row in self.rows])
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """On what the examination has to do."""
+        return (
+            judge(FOUND, self._memorisers()),
+            judge(SPARED, [self._spared()]),
+            judge(TOLD, self._others()),
+            judge(SEARCH, [self._search()]),
+        )
+
+    def _memorisers(self) -> list[Evidence]:
+        rows = [r for r in self.at(self.budgets[-1]) if r["family"] in ("glo", "copier") and 0 < r["images"] <= FEW]
+        return [_said(row, row["outcome"] == "memorises") for row in rows] or [_unmeasured("no memoriser")]
+
+    def _spared(self) -> Evidence:
+        honest = self.at(self.budgets[-1], family="honest")
+        accused = [row for row in honest if row["outcome"] == "memorises"]
+        interval = rate_interval(len(accused), len(honest))
+        outcome: Outcome = "fails" if interval.low > ALLOWED else "cannot tell"
+        if honest and len(honest) >= 1 / ALLOWED and len(accused) <= ALLOWED * len(honest):
+            outcome = "holds"
+        detail = f"{len(accused)} of {len(honest)} draws; 95 % interval [{interval.low:.3f}, {interval.high:.3f}]"
+        return Evidence(f"at most {ALLOWED:.0%} of at least {1 / ALLOWED:.0f} are called memorising", outcome, detail)
+
+    def _others(self) -> list[Evidence]:
+        last = self.budgets[-1]
+        found = [_said(row, row["outcome"] == "collapsed") for row in self.at(last, family="collapsed")]
+        for row in self.at(last, family="dropping"):
+            right = row["outcome"] == "drops modes" and set(row["without"]) <= set(row["missing"])
+            found.append(_said(row, right, f"; missing: {', '.join(row['missing']) or 'none'}"))
+        return found or [_unmeasured("no collapsed or dropping one")]
+
+    def _search(self) -> Evidence:
+        question = f"{self.budgets[-1]} steps find more than {self.budgets[0]}"
+        if len(self.budgets) < 2:
+            return _unmeasured(question)
+        rule = RULES[4]
+        least, most = (
+            sum(rule.found(r, ()) for r in self.at(steps) if r["family"] in TABLED)
+            for steps in (self.budgets[0], self.budgets[-1])
+        )
+        outcome: Outcome = "holds" if most > least else "fails" if most < least else "cannot tell"
+        return Evidence(question, outcome, f"{rule.name} finds {most} against {least} of the suspects")
+
+
+SHOWN = ("gate", "gap", "cliffs_delta", "p", "copying_p", "auth_pct", "c_t", "one_nn_train", "precision", "recall",
+         "nearest", "variance")  # fmt: skip
+MOVED = ("gate", "own_median", "train_median", "unseen_median", "gap", "gap_low", "gap_high", "cliffs_delta", "ks_p",
+         "mann_whitney_p", "p")  # fmt: skip
+OURS = "this test bench"
+FOUND = claim("M1", OURS, f"Generators that know at most {FEW} images by heart are called memorising.")
+SPARED = claim("M2", OURS, "Generators that were stopped early on many images are not called memorising.")
+TOLD = claim("M3", OURS, "A collapsed generator, and one that lacks classes, are called that.")
+SEARCH = claim("M4", OURS, "A stronger search finds more memorisation.")
+
+
+def rate_interval(found: int, count: int) -> Interval:
+    """Exact interval of a rate (Clopper and Pearson 1934); [0, 1] of nothing."""
+    from scipy.stats import binomtest
+
+    if not count:
+        return Interval(0.0, 1.0)
+    ends = binomtest(found, count).proportion_ci(LEVEL, "exact")
+    return Interval(float(ends.low), float(ends.high))
+
+
+def _said(row: Row, right: bool, more: str = "") -> Evidence:
+    outcome: Outcome = "holds" if right else "cannot tell" if row["outcome"] == "cannot tell" else "fails"
+    return Evidence(row["suspect"], outcome, f"{row['outcome']}{more}")
+
+
+def _unmeasured(question: str) -> Evidence:
+    return Evidence(question, "not measured", "not among the cases")

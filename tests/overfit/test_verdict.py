@@ -1,0 +1,117 @@
+"""Each verdict from numbers that are planted."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from bench.overfit import neighbours as nb
+from bench.overfit.modes import mode_statistics
+from bench.overfit.statistics import error_statistics
+from bench.overfit.verdict import OUTCOMES, judge
+
+RNG = np.random.default_rng(0)
+PLAIN = RNG.lognormal(-3, 0.8, 300)
+FOUND, LOST = np.full(300, 1e-9), np.full(300, 1e-3)
+
+
+def shuffled():
+    return np.random.default_rng(1).lognormal(-3, 0.8, 300)
+
+
+@pytest.fixture(scope="module")
+def sets():
+    rows = [np.random.default_rng(seed).normal(size=(200, 5)).astype(np.float32) for seed in range(3)]
+    return nb.set_statistics(*rows)
+
+
+def with_variety(sets, nearest, variance):
+    return dataclasses.replace(sets, variety=nb.Variety(nearest, variance))
+
+
+def test_memorises_when_training_errors_are_lower(sets):
+    found = judge(error_statistics(shuffled() / 3, PLAIN, FOUND), sets)
+    assert found.outcome == "memorises"
+    assert "recovered better" in found.reasons[0]
+
+
+def test_memorises_when_a_few_are_known_by_heart():
+    train = shuffled()
+    train[:25] = 1e-9
+    found = judge(error_statistics(train, PLAIN, FOUND))
+    assert found.outcome == "memorises"
+    assert "known by heart" in found.reasons[0]
+
+
+def test_below_the_gate_it_cannot_tell_whatever_the_gap(sets):
+    for train, text in ((shuffled(), "finds 0.0%"), (shuffled() / 3, "stronger search may confirm")):
+        found = judge(error_statistics(train, PLAIN, LOST), sets)
+        assert found.outcome == "cannot tell"
+        assert text in " ".join(found.reasons)
+        assert "--steps" in found.advice[0]
+
+
+def test_copies_need_no_search(sets):
+    copied = dataclasses.replace(sets, copying=nb.Copying(0.9, 0.5, 2e-4))
+    assert judge(error_statistics(shuffled(), PLAIN, LOST), copied).outcome == "memorises"
+
+
+def test_no_sign_says_what_would_have_shown(sets):
+    found = judge(error_statistics(shuffled(), PLAIN, FOUND), sets)
+    assert found.outcome == "no sign found at this power"
+    assert "300 training and 300 unseen images show a Cliff's delta of 0.1" in found.reasons[1]
+    assert "--n " in found.advice[0]
+
+
+@pytest.mark.parametrize(("nearest", "variance"), [(0.05, 1.0), (1.0, 0.1)])
+def test_collapsed_when_samples_are_alike(sets, nearest, variance):
+    assert (
+        judge(error_statistics(shuffled(), PLAIN, FOUND), with_variety(sets, nearest, variance)).outcome
+        == "collapsed"
+    )
+
+
+def test_two_kinds_of_real_images_cannot_be_compared(sets):
+    differ = dataclasses.replace(sets, alike=nb.Alike(0.7, 2e-4))
+    found = judge(error_statistics(shuffled() / 3, PLAIN, FOUND), differ)
+    assert found.outcome == "cannot tell"
+    assert "draw both from one pool" in found.reasons[0]
+
+
+def test_training_images_recovered_worse_are_no_memorisation():
+    found = judge(error_statistics(PLAIN * 3, shuffled(), FOUND))
+    assert found.outcome == "cannot tell"
+    assert "gap -" in found.reasons[0]
+
+
+def test_few_images_cannot_show_even_a_large_effect():
+    found = judge(error_statistics(shuffled()[:15], PLAIN[:15], FOUND))
+    assert found.outcome == "cannot tell"
+    assert "needed for a large effect" in found.reasons[0]
+
+
+def kinds(own, worse):
+    real = np.repeat(np.arange(5), 60)
+    errors = np.where(real == 4, worse, 1.0) * shuffled()
+    return mode_statistics(real, own, real, errors, list("abcde"))
+
+
+def test_a_kind_is_missing_if_it_is_rare_and_out_of_reach(sets):
+    whole, lacking = np.repeat(np.arange(5), 100), np.repeat(np.arange(4), 125)
+    errors = error_statistics(shuffled(), PLAIN, FOUND)
+    found = judge(errors, sets, kinds(lacking, 6.0))
+    assert found.outcome == "drops modes"
+    assert found.reasons[0].startswith("e: 0.0% of samples, 20.0% of unseen images")
+    for own, worse in ((lacking, 1.0), (whole, 6.0)):
+        assert judge(errors, sets, kinds(own, worse)).outcome == "no sign found at this power"
+    lost = error_statistics(shuffled(), PLAIN, LOST)
+    assert judge(lost, sets, kinds(lacking, 6.0)).outcome == "cannot tell"
+
+
+def test_faults_are_told_apart_and_all_named(sets):
+    both = judge(error_statistics(shuffled() / 3, PLAIN, FOUND), with_variety(sets, 0.1, 0.5))
+    assert both.outcome == "memorises"
+    assert [f.state for f in both.findings] == ["found", "found", "not looked for"]
+    assert {both.outcome} <= set(OUTCOMES)
