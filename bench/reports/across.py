@@ -12,9 +12,9 @@ from bench.errors import UnknownName
 from bench.files import digest
 from bench.reports import statistics
 from bench.reports.gather import Group, groups, title_of
-from bench.reports.printed import PrintedTable, Published, Role
-from bench.reports.published import order_of, plain
-from bench.reports.verdicts import answers
+from bench.reports.printed import PrintedTable, Published, Role, plain
+from bench.reports.published import order_of
+from bench.reports.readings import answers
 
 FEWEST = 3
 """GANs that make an order worth a correlation."""

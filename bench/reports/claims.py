@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, suggest, unknown
+from bench.reports.claim_tests import Level, Test, level_of, read_test
 from bench.reports.printed import PrintedTable, Published, Role, check_keys, read_roles, read_tables, texts
 
 PAPERS = Path(__file__).parents[1] / "papers"
@@ -16,49 +17,62 @@ FILE = "claims.toml"
 
 
 @dataclass(frozen=True)
-class Order:
-    """Every method in ``better`` beats every method in ``worse`` on every metric."""
-
-    metrics: tuple[str, ...]
-    better: tuple[str, ...]
-    worse: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """Two metrics order the methods alike: Spearman's rho, both oriented, is at least the threshold."""
-
-    metrics: tuple[str, str]
-    methods: tuple[str, ...]
-    at_least: float
-
-
-Test = Order | Correlation
-
-
-@dataclass(frozen=True)
 class Claim:
-    """One claim; it holds when all of its tests do."""
+    """One claim; it holds when all of its tests do.
+
+    Attributes:
+        records: tables of the paper whose records answer it.
+        stated: whether the paper's own numbers agree, where the file says so; None where they are asked instead, or
+            where the paper prints none.
+    """
 
     id: str
     source: str
     text: str
     tests: tuple[Test, ...]
+    records: tuple[str, ...] = ()
+    stated: bool | None = None
+
+    @property
+    def level(self) -> Level:
+        """What its tests span."""
+        return level_of(self.tests)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Datasets that answer for one of the paper's: the same ones, or stand-ins."""
+
+    answered_by: tuple[str, ...]
+    stand_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Claims:
-    """A paper's roles, claims and printed tables."""
+    """A paper's roles, claims and printed tables; ``datasets`` says which of ours stand for the paper's."""
 
     paper: str
     roles: Mapping[str, Role]
     claims: tuple[Claim, ...]
     tables: tuple[PrintedTable, ...]
+    datasets: Mapping[str, Stand] = field(default_factory=dict)
+    gans: Mapping[str, str] = field(default_factory=dict)
+    """GANs that the paper lists twice, by the name under which they are run once."""
 
     @property
     def published(self) -> tuple[Published, ...]:
-        """The printed numbers that claims are about: those of tables that compare methods."""
+        """The printed numbers of the tables that compare methods on one GAN."""
         return tuple(row for table in self.tables if table.across == "methods" for row in table.rows)
+
+    @property
+    def of_methods(self) -> tuple[Claim, ...]:
+        """The claims that the methods of one GAN can answer: those about tables that compare methods."""
+        named = {table.name for table in self.tables if table.across == "methods"}
+        return tuple(c for c in self.claims if c.level == "gan" and (not c.records or named & set(c.records)))
+
+    def table(self, name: str) -> PrintedTable | None:
+        """The printed table of this name, None if the paper prints no numbers there."""
+        return next((table for table in self.tables if table.name == name), None)
 
 
 def read_claims(path: Path) -> Claims:
@@ -68,12 +82,13 @@ def read_claims(path: Path) -> Claims:
         BenchError: a file that cannot be read, an unknown key or operator, a missing field, a value of the wrong
             type, an undefined metric, an id used twice; names file and claim or table.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(f"{path}: cannot be read: {error}") from error
-    check_keys(raw, str(path), {"paper": str, "roles": dict, "claim": list}, {"tables": dict})
+    raw = read_toml(path)
+    optional = {"tables": dict, "datasets": dict, "gans": dict}
+    check_keys(raw, str(path), {"paper": str, "roles": dict, "claim": list}, optional)
     roles = read_roles(raw["roles"], path)
+    datasets = {name: _stand(entry, f"{path}: dataset '{name}'") for name, entry in raw.get("datasets", {}).items()}
+    gans = raw.get("gans", {})
+    check_keys(gans, f"{path}: gans", {}, dict.fromkeys(gans, str))
     claims: dict[str, Claim] = {}
     for position, entry in enumerate(raw["claim"], 1):
         named = entry.get("id", f"number {position}") if isinstance(entry, dict) else f"number {position}"
@@ -82,7 +97,19 @@ def read_claims(path: Path) -> Claims:
             raise BenchError(f"{path}: claim {claim.id} stands there twice")
         claims[claim.id] = claim
     tables = read_tables(raw["paper"], raw.get("tables", {}), path, roles)
-    return Claims(raw["paper"], roles, tuple(claims.values()), tuple(tables))
+    return Claims(raw["paper"], roles, tuple(claims.values()), tuple(tables), datasets, gans)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        BenchError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BenchError(f"{path}: cannot be read: {error}") from error
 
 
 def printed_table(name: str, where: str = "") -> PrintedTable:
@@ -108,38 +135,24 @@ def printed_table(name: str, where: str = "") -> PrintedTable:
     return tables[table]
 
 
+def _stand(entry: Any, place: str) -> Stand:
+    check_keys(entry, place, {"answered_by": list}, {"stand_in": list})
+    return Stand(*(texts(entry.get(key, []), key, place) for key in ("answered_by", "stand_in")))
+
+
 def _claim(entry: Any, roles: Mapping[str, Role], place: str) -> Claim:
-    check_keys(entry, place, {"id": str, "source": str, "text": str, "test": list})
+    needed = {"id": str, "source": str, "text": str, "test": list}
+    check_keys(entry, place, needed, {"records": list, "published": bool})
     if not entry["test"]:
         raise BenchError(f"{place}: test is empty; a claim needs at least one")
     tests = tuple(_test(atom, roles, f"{place}, test {i}") for i, atom in enumerate(entry["test"], 1))
-    return Claim(entry["id"], entry["source"], entry["text"], tests)
+    records = texts(entry.get("records", []), "records", place)
+    return Claim(entry["id"], entry["source"], entry["text"], tests, records, entry.get("published"))
 
 
 def _test(atom: Any, roles: Mapping[str, Role], place: str) -> Test:
-    operator = atom.get("op") if isinstance(atom, dict) else None
-    if not isinstance(operator, str) or operator not in OPERATORS:
-        raise BenchError(f"{place}: unknown operator {operator!r}; known: {', '.join(OPERATORS)}")
-    test = OPERATORS[operator](atom, place)
+    test = read_test(atom, place)
     for metric in test.metrics:
         if metric not in roles:
             raise BenchError(f"{place}: metric '{metric}' has no role{suggest(metric, roles)}")
     return test
-
-
-def _order(atom: Mapping[str, Any], place: str) -> Order:
-    some = (str, list)
-    check_keys(atom, place, {"op": str, "metric": some, "better": some, "worse": some})
-    return Order(*(texts(atom[key], key, place, 1) for key in ("metric", "better", "worse")))
-
-
-def _correlation(atom: Mapping[str, Any], place: str) -> Correlation:
-    check_keys(atom, place, {"op": str, "metrics": list, "methods": list, "at_least": (int, float)})
-    metrics = texts(atom["metrics"], "metrics", place, 2)
-    if len(metrics) != 2:
-        raise BenchError(f"{place}: metrics should be two names, got {len(metrics)}")
-    methods = texts(atom["methods"], "methods", place, 3)
-    return Correlation((metrics[0], metrics[1]), methods, float(atom["at_least"]))
-
-
-OPERATORS: dict[str, Callable[[Mapping[str, Any], str], Test]] = {"order": _order, "correlation": _correlation}

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from bench.errors import BenchError, suggest
 
-Across = Literal["methods", "gans", "distortions"]
+Across = Literal["methods", "gans", "variants", "distortions"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class PrintedTable:
     """One table or figure of a paper.
 
     Attributes:
-        across: what its rows compare: methods on one GAN, GANs under one method, or distortions of real images.
+        across: what its rows compare: methods on one GAN, GANs under one method, variants of one method (or of one
+            kind of training) in records of their own, or distortions of real images.
         test_images: on which the paper measured; 0 if it does not say.
     """
 
@@ -135,6 +136,11 @@ def _rows(path: Path, roles: Mapping[str, Role]) -> list[Published]:
             except (KeyError, TypeError, ValueError) as error:
                 raise BenchError(f"{path}: row {len(rows) + 2} cannot be read: {error!r}") from error
     return rows
+
+
+def plain(name: str) -> str:
+    """A name in lower case, letters and digits only: by it papers' names find ours."""
+    return "".join(c for c in name.lower() if c.isalnum())
 
 
 def check_keys(

@@ -12,9 +12,9 @@ from bench.contracts import Record
 from bench.errors import UnknownName
 from bench.reports.claims import Claims
 from bench.reports.gather import Group, only_group, title_of
-from bench.reports.printed import Published, Role
+from bench.reports.printed import Published, Role, plain
+from bench.reports.readings import answers
 from bench.reports.statistics import mean_and_sd
-from bench.reports.verdicts import answers
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,3 @@ def _comparable(group: Group, printed: Published, role: Role, metric: str) -> bo
     same = plain(title_of(group.dataset)) == plain(printed.dataset)
     same = same and plain(title_of(group.gan)) == plain(printed.backbone)
     return same and group.budget["name"] == "paper" and metric in role.same_as
-
-
-def plain(name: str) -> str:
-    """A name in lower case, letters and digits only: by it papers' names find ours."""
-    return "".join(c for c in name.lower() if c.isalnum())

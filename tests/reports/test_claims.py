@@ -75,12 +75,13 @@ def verdicts_of(records, path=DFI):
 
 def test_every_dfi_claim_agrees_with_the_printed_numbers(as_printed):
     verdicts = verdicts_of(as_printed)
-    assert list(verdicts) == [f"C{i:02}" for i in range(1, 11)]
-    assert all(v.published for v in verdicts.values())
+    assert list(verdicts) == [*(f"C{i:02}" for i in range(1, 11)), "C30"]
+    assert all(verdicts[f"C{i:02}"].published for i in range(1, 11))
 
 
 def test_records_like_the_printed_numbers_uphold_the_claims(as_printed):
     outcomes = {id_: v.outcome for id_, v in verdicts_of(as_printed).items()}
+    assert outcomes.pop("C30") == "cannot tell"  # these made-up methods all train as many parameters
     assert set(outcomes.values()) == {"holds"}
 
 

@@ -1,0 +1,70 @@
+"""Whether an inferred code asks for the right condition: how well E_y sees an image (icgan, section 4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.contracts import Images, Metric, Pairs
+from bench.errors import NotApplicable
+from bench.metrics.base import mean_summary
+from bench.registry import metric
+
+NO_CONDITIONS = "the GAN has no conditions, so its codes ask for none"
+
+
+@metric("condition_accuracy")
+@dataclass
+class ConditionAccuracy(Metric):
+    """Share of attributes, or of classes, that a conditional GAN's inferred codes have right (icgan, section 4.1)."""
+
+    name = "condition_accuracy"
+    higher_is_better = True
+    per_image = True
+    tracks = ("test",)
+
+    def protocol(self) -> dict[str, Any]:
+        """Name, version, what counts as right and aggregation."""
+        return {
+            "metric": self.name,
+            "version": 1,
+            "right": "an attribute that is asked for (above 0.5) where it is annotated and not asked for where it is "
+            "not; the class that is asked for most",
+            "aggregation": "share of attributes, or 1 for the right class, then mean over images",
+        }
+
+    def applies(self, images: Images) -> str | None:
+        """Images without labels and attributes give a reason."""
+        lacking = images.labels is None and images.attributes is None
+        return "the images have neither labels nor attributes" if lacking else None
+
+    def prepare(self, device: str) -> None:
+        """Forget what an earlier GAN lacked."""
+        self._lacking = ""
+
+    def update(self, pairs: Pairs) -> Tensor:
+        """One value an image; 0 where the codes say nothing, which ``compute`` refuses."""
+        asked = pairs.prior.conditions_of(pairs.codes)
+        if asked is None:
+            self._lacking = NO_CONDITIONS
+            return torch.zeros(len(pairs.codes), device=pairs.codes.device)
+        if pairs.attributes is not None and asked.shape[1] == pairs.attributes.shape[1]:
+            return (asked > 0.5).eq(pairs.attributes.bool()).double().mean(1)
+        if pairs.labels is not None and int(pairs.labels.max()) < asked.shape[1]:
+            return asked.argmax(1).eq(pairs.labels).double()
+        self._lacking = f"codes ask for {asked.shape[1]} conditions, which these images do not tell"
+        return torch.zeros(len(pairs.codes), device=pairs.codes.device)
+
+    def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
+        """Mean over images.
+
+        Raises:
+            NotApplicable: a GAN without conditions, or with others than these images have.
+        """
+        if self._lacking:
+            raise NotApplicable(self._lacking)
+        return mean_summary(values)

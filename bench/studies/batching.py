@@ -1,0 +1,186 @@
+"""Whether an image's code depends on the images that are inverted with it (creswell, section II-A)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.contracts import Budget, Cell, Choice
+from bench.registry import study
+from bench.reports.statistics import Floats
+from bench.reports.verdicts import Evidence
+from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.studies.judging import claim, judge
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+C54 = claim(
+    "C54", "creswell §II-A", "Images inverted in a batch get the codes that they get one by one, from equal starts."
+)
+IMAGES = 48
+WHOLE, PAIRS, ALONE = "all at once", "two at a time", "one by one"
+
+
+@study("batching")
+@dataclass
+class Batching(Study):
+    """Codes of images inverted all at once, two at a time and one by one, from equal starts (C54).
+
+    Attributes:
+        method: that searches; options follow a "?".
+        gan: options follow a "?"; a recipe is trained, on the dataset of the study.
+        search_steps: of the method.
+        train_steps: for a GAN that is a recipe.
+        tolerance: largest difference of a code's coordinate, as a share of the codes' standard deviation, that counts
+            as equal (ours). Sums of floats have another order in another batch, and a search carries that on.
+    """
+
+    method: str = "gradient?rec=mse"
+    gan: str = "fashion-mnist/gan-noise"
+    search_steps: int = 200
+    train_steps: int = 1000
+    tolerance: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.search_steps < 1 or self.tolerance <= 0:
+            raise ValueError(f"search_steps = {self.search_steps}, tolerance = {self.tolerance}: above 0, please")
+
+    def run(self, request: Request) -> StudyResult:
+        """Invert the same images in three ways and compare their codes."""
+        from bench.studies.eyes import open_data
+        from bench.suite import parse_choice
+        from bench.suite_reader import checked
+
+        choice = request.dataset or Choice(self.default_dataset)
+        data = open_data(choice)
+        count = request.images or min(IMAGES, len(data.test))
+        gan = checked("gan", parse_choice(self.gan, "--option gan ="), "--option gan")
+        method = checked("method", parse_choice(self.method, "--option method ="), "--option method")
+        budget = Budget("study", 0, count, 4, self.train_steps, 0, self.search_steps, 0, 86400.0)
+        cell = Cell(choice, gan, method, request.seed, budget, ())
+        codes = inverted(cell, data.test.first(count).floats(slice(0, count)), request)
+        found = Found(codes, self.tolerance)
+        where = f"{words_of(choice)}, {count} test images, {words_of(method)} on {words_of(gan)}"
+        return StudyResult(
+            title="Batches",
+            dataset=words_of(choice),
+            network="",
+            asked=ASKED,
+            measured=(f"{where}; {self.search_steps} steps.", *found.words()),
+            tables={"Difference of codes from those found one by one": found.frame()},
+            verdicts=(judge(C54, found.evidence()),),
+            protocol={
+                "images": count,
+                "checksum": data.test.first(count).checksum,
+                "gan": words_of(gan),
+                "method": words_of(method),
+                "search_steps": self.search_steps,
+                "tolerance": self.tolerance,
+            },
+            draw=lambda: found.draw(where),
+            caption=f"Largest difference of a coordinate, image by image, in units of the codes' spread. {where}.",
+            advice="ganinv check METHOD asks the same of any method, on a tiny GAN.",
+        )
+
+
+ASKED = """\
+creswell inverts batches: the loss of a batch is the sum of the losses of its images, so each image's gradient is its
+own. An optimiser may couple images all the same, and floating-point sums may differ."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Codes ``[N, d]`` of the same images by how they were inverted."""
+
+    codes: Mapping[str, Floats]
+    tolerance: float
+
+    @property
+    def apart(self) -> dict[str, Floats]:
+        """Largest difference of a coordinate from the code found alone, in units of the codes' spread, ``[N]``."""
+        alone = self.codes[ALONE]
+        spread = float(alone.std()) or 1.0
+        return {way: np.abs(codes - alone).max(1) / spread for way, codes in self.codes.items() if way != ALONE}
+
+    def frame(self) -> Any:
+        """A row a way: median, largest, and the share of images within the tolerance."""
+        import pandas as pd
+
+        rows = [
+            {
+                "inverted": way,
+                "median": float(np.median(gaps)),
+                "largest": float(gaps.max()),
+                "within_tolerance": float((gaps <= self.tolerance).mean()),
+                "identical": float((gaps == 0).mean()),
+            }
+            for way, gaps in self.apart.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def evidence(self) -> list[Evidence]:
+        """One test a way: equal within the tolerance for every image."""
+        return [
+            Evidence(
+                f"codes {way} equal those one by one within {self.tolerance:g} of their spread",
+                "holds" if gaps.max() <= self.tolerance else "fails",
+                f"largest difference {gaps.max():.2g}, {(gaps <= self.tolerance).mean():.0%} of images within",
+            )
+            for way, gaps in self.apart.items()
+        ]
+
+    def words(self) -> tuple[str, ...]:
+        """What the numbers are."""
+        return (
+            "Every image starts from a code that its own pixels decide, whatever is inverted with it.",
+            "A difference is the largest over a code's coordinates, divided by the standard deviation of all codes.",
+            "Nothing is sampled, so there is no interval: a test holds when every image keeps within the tolerance.",
+        )
+
+    def draw(self, title: str) -> Figure:
+        """Differences, sorted, one curve a way."""
+        from bench.studies import drawing
+
+        figure = drawing.canvas(5.5, 3.4, title)
+        axes = drawing.dress(figure.subplots(), "image, sorted", "largest difference / spread of codes")
+        for (way, gaps), colour in zip(self.apart.items(), (drawing.BLUE, drawing.ORANGE), strict=True):
+            shown = np.maximum(np.sort(gaps), 1e-9)
+            drawing.curve(axes, np.arange(1, len(gaps) + 1), shown, colour, way, marker="")
+        axes.axhline(self.tolerance, color=drawing.GREY, linestyle=":", label="tolerance")
+        axes.set_yscale("log")
+        drawing.legend(axes)
+        return figure
+
+
+def inverted(cell: Cell, x: Tensor, request: Request) -> dict[str, Floats]:
+    """Codes of images ``[N, C, H, W]``, inverted in three ways by the cell's method.
+
+    Raises:
+        BenchError: the GAN cannot be had, or the method cannot serve it.
+    """
+    import torch
+
+    from bench.keys import keys_of
+    from bench.stages import fit
+    from bench.store import Store
+    from bench.train_stage import train
+    from bench.workbench import Bench
+
+    keys = keys_of(cell)
+    bench = Bench(Store(), request.device, request.progress)
+    gan, _ = train(bench, cell, keys)
+    method, _ = fit(bench, cell, keys, gan)
+    found: dict[str, Floats] = {}
+    for way, size in ((WHOLE, len(x)), (PAIRS, 2), (ALONE, 1)):
+        parts = []
+        for start in range(0, len(x), size):
+            method.base.run.reseed()
+            parts.append(method.invert(x[start : start + size].to(request.device)).detach())
+            request.progress(f"invert {way}", min(start + size, len(x)), len(x), {})
+        found[way] = torch.cat(parts).double().cpu().numpy()
+    return found

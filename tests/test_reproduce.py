@@ -1,0 +1,130 @@
+"""Tables of papers are run, resumed, compared and judged; what is missing is said before anything is trained."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from bench import cli_papers
+from bench.errors import BenchError, UnknownName
+from bench.paper import open_paper, open_tables
+from bench.reproduce import obstacle, reproduce
+from bench.stored_claims import all_rulings
+from bench.studies.batching import ALONE, PAIRS, WHOLE, Found
+
+app = typer.Typer()
+for command in (cli_papers.papers, cli_papers.reproduce, cli_papers.claims):
+    app.command()(command)
+
+
+@pytest.fixture
+def ganinv(monkeypatch):
+    """Run one of the commands; gives its output, or raises what it raises."""
+    monkeypatch.setattr(cli_papers.console.out, "width", 240)
+
+    def run(*words):
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return run
+
+
+def test_a_table_is_run_then_resumed_and_its_folder_answers_claims(own_home, ganinv):
+    few = "drawn-faces?train=40&val=8&test=12"
+    words = ("reproduce", "creswell/prior", "--budget", "smoke", "--dataset", few)
+    text = ganinv(*words)
+    assert "smoke decides nothing" in text
+    folder = own_home / "reports" / "papers" / "creswell" / "prior-smoke-drawn-faces"
+    assert f"On {few} in place of the paper's data" in (folder / "reproduction.md").read_text()
+    about = {"paper": "creswell", "table": "Prior", "budget": "smoke", "dataset": few}
+    assert json.loads((folder / "table.json").read_text()) == about
+    assert len(list((folder / "records").glob("*.json"))) == 2
+    records = own_home / "store" / "records"
+    stamps = {path: path.stat().st_mtime_ns for path in records.iterdir()}
+    assert "2 cells: 2 stored, 0 to run" in ganinv(*words)
+    assert {path: path.stat().st_mtime_ns for path in records.iterdir()} == stamps
+    for path in (folder / "records").glob("*.json"):  # as if they had been measured at cpu
+        path.write_text(path.read_text().replace('"name": "smoke"', '"name": "cpu"'))
+    found = {r.claim.id: r for r in all_rulings([])["creswell"]}
+    assert found["C53"].verdict.outcome in {"holds", "fails", "cannot tell"}
+    assert found["C53"].setting == "drawn-faces · gan-noise · cpu"
+    assert "4 claims" in ganinv("claims", "--paper", "creswell", "--records", own_home / "reports")
+
+
+def test_a_study_answers_its_table_and_is_not_run_twice(own_home, ganinv):
+    text = ganinv("reproduce", "creswell/batches", "--budget", "smoke")
+    assert "C54" in text
+    folder = own_home / "reports" / "papers" / "creswell" / "batches-smoke"
+    stamp = (folder / "study.json").stat().st_mtime_ns
+    ganinv("reproduce", "creswell/batches", "--budget", "smoke")
+    assert (folder / "study.json").stat().st_mtime_ns == stamp
+
+
+def test_an_application_draws_its_figure(own_home, ganinv):
+    ganinv("reproduce", "dfi/fig15", "--budget", "smoke")
+    folder = own_home / "reports" / "papers" / "dfi" / "fig15-smoke"
+    assert (folder / "interpolate" / "picture.png").is_file()
+    assert "![interpolate](interpolate/picture.png)" in (folder / "reproduction.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "budget", "dataset", "message"),
+    [
+        ("dfi/fig8", "paper", None, "dataset celeba is not here.*mmlab.ie.cuhk.edu.hk"),
+        ("dfi/fig8", "cpu", "cifar10", "dataset cifar10 is not here.*ganinv data get cifar10"),
+        ("dfi/fig8", "cpu", "digits", "metric .*@trained:digits.*ganinv train-classifier digits"),
+        ("dfi/fig8", "gpu", None, "unknown budget 'gpu'; did you mean 'cpu'"),
+        ("invgan/table2", "cpu", None, "nothing runs for it: Published numbers alone"),
+        ("recycling/agreement", "smoke", None, "study metric-agreement runs at cpu alone"),
+        ("dfi/sec4.8", "paper", None, "dataset celeba is not here"),
+        ("dfi/fig15", "cpu", "drawn-faces", "fashion-mnist/dcgan, which knows its own dataset"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_runs(own_home, name, budget, dataset, message):
+    paper, (table,) = open_tables(name)
+    with pytest.raises(BenchError, match=message):
+        reproduce(paper, table, budget, dataset=dataset)
+    assert not (own_home / "store").exists()
+
+
+def test_imagenet_weights_are_named_where_a_method_needs_them(own_home, monkeypatch):
+    monkeypatch.setattr("bench.weights_files.torch_hub_checkpoints", lambda: own_home / "nowhere")
+    table = open_paper("dfi").table("fig18")
+    assert "weights resnet101-63fe2227.pth not found" in obstacle(table, "cpu", "drawn-faces?train=40&val=8&test=12")
+    assert obstacle(table, "smoke") == ""
+
+
+def test_the_list_of_papers_says_what_is_here(ganinv):
+    text = " ".join(ganinv("papers", "creswell", "--budget", "paper").split())
+    assert "Inverting the Generator" in text
+    assert "no: dataset celeba is not here" in text
+    with pytest.raises(UnknownName, match="did you mean 'creswell'"):
+        ganinv("papers", "cresswell")
+
+
+def test_a_paper_without_a_table_that_can_run_is_refused(ganinv):
+    with pytest.raises(BenchError, match="no table of icgan can be run at budget paper"):
+        ganinv("reproduce", "icgan", "--budget", "paper")
+
+
+def test_a_folder_that_is_not_there_is_refused(ganinv, tmp_path):
+    with pytest.raises(BenchError, match="nowhere: no such folder"):
+        ganinv("claims", "--records", tmp_path / "nowhere")
+    (tmp_path / "study.json").write_text("{}")
+    with pytest.raises(BenchError, match="it lacks study, dataset"):
+        ganinv("claims", "--records", tmp_path)
+
+
+def test_codes_that_move_with_their_batch_fail():
+    import numpy as np
+
+    alone = np.random.default_rng(0).normal(size=(6, 4))
+    found = Found({WHOLE: alone, PAIRS: alone + 0.5, ALONE: alone}, tolerance=0.01)
+    assert [e.outcome for e in found.evidence()] == ["holds", "fails"]
+    assert found.apart[PAIRS] == pytest.approx(0.5 / alone.std())
