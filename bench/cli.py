@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench import console
+from bench.cli_apply import apply_app
 from bench.cli_data import data_app, new_app
 from bench.cli_options import AllowCode, BudgetName, Gans, Out, Plugins, Records, SuiteName
+from bench.cli_overfit import overfit
+from bench.cli_papers import claims, papers, reproduce
 from bench.cli_study import studies, study
 from bench.cli_user_study import user_study
 from bench.contracts import Record
 from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.check import Outcome
+    from bench.paper_check import Finding
 
 app = typer.Typer(
     help="Measure GAN inversion: run suites, compare methods, read leaderboards.\n\n"
@@ -25,11 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(data_app, name="data")
-app.add_typer(new_app, name="new")
-app.command()(study)
-app.command()(studies)
-app.command("user-study")(user_study)
 
 
 class Kind(StrEnum):
@@ -41,6 +44,7 @@ class Kind(StrEnum):
     metrics = "metrics"
     features = "features"
     studies = "studies"
+    applications = "applications"
     suites = "suites"
 
 
@@ -200,14 +204,15 @@ def compare(
 @app.command()
 def check(
     method: Annotated[str, typer.Argument(help="A registered method, perhaps with refiners, or a plug-in file.")],
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="After 'paper': the paper.")] = None,
 ) -> None:
     """Run the contract tests on a method: shapes, determinism, batch independence, state, no peeking.
 
-    Examples:  ganinv check my_method.py    |    ganinv check dfi+opt
-    """
-    from bench.check import check_method
+    'check paper NAME' instead examines a paper's folder: names exist, numbers parse, claims refer to records.
 
-    outcomes = check_method(method)
+    Examples:  ganinv check my_method.py    |    ganinv check dfi+opt    |    ganinv check paper dfi
+    """
+    outcomes = _checked(method, name)
     for outcome in outcomes:
         mark = "ok  " if outcome.passed else "FAIL"
         console.note(f"{mark} {outcome.name}{': ' + outcome.message if outcome.message else ''}".replace("[", "\\["))
@@ -254,6 +259,25 @@ def train_classifier(
     with console.interruptible(), console.RunDisplay() as display:
         path, accuracy = train_domain_classifier(dataset, out, display.observer(), recipe)
     console.note(f"test accuracy {accuracy:.4f}; weights: {path}")
+
+
+for command in (papers, reproduce, claims, overfit, study, studies, user_study):
+    app.command()(command)
+app.add_typer(apply_app, name="apply")
+app.add_typer(data_app, name="data")
+app.add_typer(new_app, name="new")
+
+
+def _checked(what: str, name: str | None) -> Sequence[Outcome | Finding]:
+    if name is None:
+        from bench.check import check_method
+
+        return check_method(what)
+    from bench.paper_check import check_paper
+
+    if what != "paper":
+        raise BenchError(f"ganinv check {what} {name}: one name is expected, or 'paper' and the name of a paper")
+    return check_paper(name)
 
 
 def _state(record: Record | None) -> tuple[str, str]:

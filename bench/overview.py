@@ -29,6 +29,7 @@ _KINDS = {
     "datasets": ("dataset",),
     "metrics": ("metric",),
     "studies": ("study",),
+    "applications": ("application",),
 }
 
 

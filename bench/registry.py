@@ -1,4 +1,4 @@
-"""Name -> thing, for datasets, GANs, metrics, feature networks, methods, refiners and studies.
+"""Name -> thing, for datasets, GANs, metrics, feature networks, methods, refiners, studies and applications.
 
 A class becomes known by one decorator (``@method("dfi")``). Rooms are scanned by reading their source, not by
 importing it, so that listing names costs no torch; a class is imported when first used. Third-party packages add
@@ -32,6 +32,7 @@ ROOMS = {
     "method": "methods",
     "refiner": "methods",
     "study": "bench.studies",
+    "application": "bench.applications",
 }
 ENTRY_POINT_GROUP = "ganinv.{kind}s"
 STUDY_GROUP = "ganinv.studies"
@@ -77,6 +78,7 @@ features = _marker("features")
 method = _marker("method")
 refiner = _marker("refiner")
 study = _marker("study")
+application = _marker("application")
 
 _plugins: dict[Path, None] = {}
 
@@ -166,7 +168,8 @@ def load(kind: str, name: str) -> type[Any]:
 
 
 @cache
-def _table() -> tuple[Entry, ...]:
+def _built_in() -> tuple[Entry, ...]:
+    """The suite's own, whose sources do not change while a process runs."""
     found: list[Entry] = []
     for room in sorted(set(ROOMS.values())):
         folder = _room_folder(room)
@@ -174,6 +177,12 @@ def _table() -> tuple[Entry, ...]:
             parts = path.relative_to(folder).with_suffix("").parts
             module = ".".join((room, *(p for p in parts if p != "__init__")))
             found += _scan_file(path, module, "built in")
+    return tuple(found)
+
+
+@cache
+def _table() -> tuple[Entry, ...]:
+    found = list(_built_in())
     for kind in ROOMS:
         group = STUDY_GROUP if kind == "study" else ENTRY_POINT_GROUP.format(kind=kind)
         for point in entry_points(group=group):

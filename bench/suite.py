@@ -89,10 +89,10 @@ class Suite:
         present = [m for m in self.methods if m.takes_part(budget)]
         if not names:
             return present
-        mine = {m.title.lower(): m for m in present} | {m.choice.name: m for m in present}
-        return [
-            mine.get(n) or mine.get(n.lower()) or Entrant(checked("method", Choice(n), "--methods")) for n in names
-        ]
+        mine = {m.choice.name: m for m in reversed(present)}  # the first of several; a title goes before a name
+        mine |= {m.title.lower(): m for m in present} | {m.title: m for m in present}
+        known = [(name, mine.get(name) or mine.get(name.lower())) for name in names]
+        return [entry or Entrant(checked("method", Choice(name), "--methods")) for name, entry in known]
 
     def _gans(self, names: Sequence[str] | None, budget: str) -> list[Entrant]:
         present = [gan for gan in self.gans if gan.takes_part(budget)]
@@ -112,7 +112,7 @@ def suite_files() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in FOLDERS:
         for path in sorted(here.glob(f"{folder}/*.toml")):
-            if path.stem == "claims":
+            if path.stem in {"claims", "paper"}:
                 continue
             if path.stem in found:
                 raise SuiteError(f"suite '{path.stem}' stands twice: {found[path.stem]} and {path}")

@@ -82,7 +82,7 @@ def test_printed_tables_are_looked_up_when_the_suite_is_read(tiny_suite):
     ("value", "message"),
     [
         ('["dfy/table2"]', r"tiny.toml, line 5: unknown paper 'dfy'; did you mean 'dfi'"),
-        ('["dfi/table3"]', r"line 5: unknown table across GANs of dfi 'table3'; did you mean 'table2'"),
+        ('["dfi/tabel2"]', r"line 5: unknown table across GANs of dfi 'tabel2'; did you mean 'table2'"),
         ('["table2"]', r"line 5: published names 'table2'; expected paper/table"),
         ('"dfi/table2"', r"line 5: published should be a list of names"),
     ],
@@ -177,6 +177,15 @@ def test_one_name_may_stand_once_at_each_budget(entrants):
 def test_mistakes_about_who_takes_part_are_named(entrants, old, new, message):
     with pytest.raises(BenchError, match=message):
         read_suite(changed(entrants, old, new))
+
+
+def test_a_title_goes_before_a_name_and_the_first_of_a_name_before_others(tiny_suite):
+    several = '{ name = "dfi", label = "deep", depth = 3 }, "dfi", { name = "dfi", label = "flat", depth = 0 }'
+    suite = read_suite(changed(tiny_suite, '"dfi"', several))
+    for chosen, depth in (("dfi", None), ("deep", 3), ("Flat", 0)):
+        assert [c.method.options.get("depth") for c in suite.cells("smoke", methods=[chosen])] == [depth]
+    unlabelled = read_suite(changed(tiny_suite, ', "dfi", {', ", {"))
+    assert [c.method.title for c in unlabelled.cells("smoke", methods=["dfi"])] == ["deep"]
 
 
 def test_a_method_meets_the_gans_that_it_names(entrants):

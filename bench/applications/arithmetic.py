@@ -1,0 +1,217 @@
+"""Adding the vector of an attribute to codes (dfi, equation 9 and Fig. 16; recycling, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from bench.applications.base import Application, ApplicationResult
+from bench.errors import DataError
+from bench.registry import application
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from bench.applications.measures import Judge
+    from bench.applications.subject import Subject
+
+DRAWN = 8
+
+
+@dataclass(frozen=True)
+class Vector:
+    """The direction of an attribute.
+
+    Attributes:
+        name: the attribute, or several joined by " + ".
+        change: ``[1, d]``, what is added to a code.
+        strata: in words, the groups whose differences were averaged.
+    """
+
+    name: str
+    change: Tensor
+    strata: str
+
+
+@application("arithmetic")
+@dataclass
+class Arithmetic(Application):
+    """Add an attribute's vector: the mean code of images that have it, less that of images that have it not.
+
+    The difference is taken apart for images with and without a further attribute, and averaged (dfi, equation 9:
+    glasses of men and of women); a half that has too few images is left out, and that is said. Means are of training
+    images, by the method's codes. Classes of a dataset with labels serve as attributes.
+
+    Attributes:
+        attributes: whose vectors are added, each by itself and, unless they are classes, all together.
+        strata: the further attribute; "none" for a plain difference of means.
+        per_mean: images of a mean.
+        strength: what vectors are multiplied by.
+    """
+
+    tiled: ClassVar[bool] = False
+
+    attributes: tuple[str, ...] = ()
+    strata: str = "none"
+    per_mean: int = 20
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.attributes:
+            raise ValueError("attributes is missing: one or more, with commas between them (Eyeglasses,Mustache)")
+        if len(set(self.attributes)) < len(self.attributes) or self.strata in self.attributes:
+            raise ValueError(f"attributes = {list(self.attributes)}, strata = {self.strata}: each once")
+        if self.per_mean < 1:
+            raise ValueError(f"per_mean = {self.per_mean} must be at least 1")
+
+    def run(self, subject: Subject) -> ApplicationResult:
+        """See ``Application.run``."""
+        from bench.applications.figure import strip
+        from bench.applications.measures import open_judge
+
+        vectors = self.vectors(subject)
+        chosen, source = self.lacking(subject)
+        judge = open_judge(subject)
+        x = subject.x[chosen]
+        codes = subject.invert(x)
+        plain = subject.decode(codes)
+        edited = {v.name: subject.decode(codes + self.strength * v.change) for v in vectors}
+        shown = {"image": x, "inverted": plain, **{f"+ {name}": images for name, images in edited.items()}}
+        tables = {"Attributes": flips(judge, self.attributes, plain, edited)} if judge else {}
+        return ApplicationResult(
+            "Attribute vectors",
+            tuple(strip(name, images[:DRAWN]) for name, images in shown.items()),
+            (
+                f"{len(x)} {source}; vectors from {subject.data.name}'s training images, {self.per_mean} inverted "
+                f"for each mean, times {self.strength:g}.",
+                *(f"{v.name}: {v.strata}." for v in vectors if v.strata),
+                *how_judged(judge),
+            ),
+            tables,
+            {"network": judge.name if judge else None},
+        )
+
+    def vectors(self, subject: Subject) -> list[Vector]:
+        """One for each attribute, and their sum if there are several.
+
+        Raises:
+            UnknownName: an attribute that the dataset lacks.
+            DataError: too few images for the means.
+        """
+        import torch
+
+        from bench.applications.measures import column_of, facts_of
+
+        names, facts = facts_of(subject.data.train, subject.data.classes)
+        columns = {a: column_of(a, names, "--attributes", subject.data.name) for a in self.attributes}
+        halves = {"all": torch.ones(len(facts), dtype=torch.bool)}
+        if self.strata != "none":
+            split = facts[:, column_of(self.strata, names, "--strata", subject.data.name)]
+            halves = {f"with {self.strata}": split, f"without {self.strata}": ~split}
+        found = [self.vector(subject, name, facts[:, column], halves) for name, column in columns.items()]
+        if len(found) > 1 and subject.data.train.attributes is not None:  # an image has one class alone
+            found.append(Vector(" + ".join(self.attributes), torch.stack([v.change for v in found]).sum(0), ""))
+        return found
+
+    def vector(self, subject: Subject, name: str, has: Tensor, halves: dict[str, Tensor]) -> Vector:
+        """The direction of one attribute.
+
+        Args:
+            subject: inverts the images of the means.
+            name: the attribute.
+            has: which training images have it, ``[N]``.
+            halves: which images each half of the strata holds.
+        """
+        import torch
+
+        used: dict[str, Tensor] = {}
+        left_out = []
+        for half, inside in halves.items():
+            groups = [(inside & side).nonzero()[: self.per_mean, 0] for side in (has, ~has)]
+            if min(len(group) for group in groups) < self.per_mean:
+                left_out.append(half)
+                continue
+            means = [self.mean_code(subject, rows) for rows in groups]
+            used[half] = means[0] - means[1]
+        if not used:
+            raise DataError(
+                f"--attributes {name}: {subject.data.name} has {int(has.sum())} training images with it and "
+                f"{int((~has).sum())} without; a mean takes {self.per_mean} (--per-mean)"
+            )
+        missing = f"; too few images {' and '.join(left_out)}" if left_out else ""
+        return Vector(
+            name, torch.stack(list(used.values())).mean(0), f"difference of means of {_joined(used)}{missing}"
+        )
+
+    @staticmethod
+    def mean_code(subject: Subject, rows: Tensor) -> Tensor:
+        """Mean code ``[1, d]`` of training images."""
+        images = subject.data.train.floats(rows.to(subject.data.train.data.device)).to(subject.bench.device)
+        return subject.invert(images, "invert images of the means").mean(0, keepdim=True)
+
+    def lacking(self, subject: Subject) -> tuple[Tensor, str]:
+        """Which of the images have none of the attributes, where that is known, and what they are in words.
+
+        Raises:
+            DataError: each has one of them.
+        """
+        import torch
+
+        images = subject.images
+        if images.attributes is None and images.labels is None:
+            return torch.arange(len(images)), subject.source
+        from bench.applications.measures import column_of, facts_of
+
+        names, facts = facts_of(images, subject.data.classes)
+        columns = [column_of(a, names, "--attributes", subject.source) for a in self.attributes]
+        rows = (~facts[:, columns].any(1)).nonzero()[:, 0]
+        if not len(rows):
+            raise DataError(f"--count {len(images)}: each of these images has {' or '.join(self.attributes)}")
+        return rows, f"{subject.source} without {' or '.join(self.attributes)}"
+
+
+def flips(judge: Judge, attributes: Sequence[str], plain: Tensor, edited: dict[str, Tensor]) -> pd.DataFrame:
+    """How many edited images show the attribute, by a classifier; a row a vector.
+
+    Args:
+        judge: the classifier.
+        attributes: those that are added.
+        plain: reconstructions, before the edit.
+        edited: name of the vector, attributes joined by " + " -> edited images.
+    """
+    import pandas as pd
+
+    before = judge.sees(plain)
+    rows = []
+    for name, images in edited.items():
+        wanted = [judge.column(a) for a in attributes if a in name.split(" + ")]
+        others = [k for k in range(len(judge.names)) if k not in wanted]
+        after, absent = judge.sees(images), ~before[:, wanted].all(1)
+        flipped = after[:, wanted].all(1)
+        same = before[:, others].eq(after[:, others]).double()
+        rows.append(
+            {
+                "added": name,
+                "images": len(plain),
+                "seen before": float((~absent).double().mean()),
+                "flipped": float(flipped[absent].double().mean()) if absent.any() else float("nan"),
+                "others kept": float(same.mean()) if judge.network.attributes else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def how_judged(judge: Judge | None) -> tuple[str, ...]:
+    """What the columns of a table of attributes mean, or why there is none."""
+    if judge is None:
+        return ("No table: the dataset has no classifier of its own that looks at such images (--network NAME).",)
+    return (
+        f"Seen: by {judge.name}. seen before: share of the reconstructions. flipped: share that shows the attribute "
+        "among those that did not. others kept: share of the other attributes that the classifier sees as before.",
+    )
+
+
+def _joined(halves: dict[str, Tensor]) -> str:
+    return " and of ".join(f"images {half}" if half != "all" else "all images" for half in halves)

@@ -1,0 +1,90 @@
+"""What an application is: options in a dataclass, images that it changes by their codes, what it draws. No torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench.errors import DataError, NotApplicable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from bench.applications.subject import Subject
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A row of the picture.
+
+    Attributes:
+        name: what stands at its left.
+        images: ``[k, C, H, W]`` uint8.
+        captions: one above each image, or none.
+    """
+
+    name: str
+    images: NDArray[np.uint8]
+    captions: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ApplicationResult:
+    """What an application made.
+
+    Attributes:
+        title: of picture and report.
+        strips: the picture, row by row.
+        measured: how it was made and measured, a sentence or two a point.
+        tables: title -> rows; may be empty.
+        protocol: what else has to be equal for two tables to be comparable, JSON-able.
+    """
+
+    title: str
+    strips: tuple[Strip, ...]
+    measured: tuple[str, ...]
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Application(ABC):
+    """Base of every application. Subclasses are dataclasses; their fields are its options on the command line.
+
+    Register one with ``@application("name")`` from ``bench.registry``. Its module is imported to show these options,
+    so it imports torch inside of functions.
+    """
+
+    registered_name: ClassVar[str]
+    fewest: ClassVar[int] = 1
+    """Images that it needs at least."""
+    tiled: ClassVar[bool] = True
+    """Whether images larger than the GAN's will do, cut into tiles."""
+
+    @abstractmethod
+    def run(self, subject: Subject) -> ApplicationResult:
+        """Change the images, measure, and say what is drawn; writes nothing.
+
+        Raises:
+            NotApplicable: this GAN or method cannot serve it; says why.
+            DataError: the images lack what it needs.
+        """
+
+    def check(self, images: int, tiles: int) -> None:
+        """Refuse too few images, and tiles where they make no sense.
+
+        Raises:
+            DataError: fewer images than ``fewest``.
+            NotApplicable: the images are larger than the GAN's.
+        """
+        if images < self.fewest:
+            raise DataError(f"{self.registered_name} needs at least {self.fewest} images, found {images}")
+        if tiles > 1 and not self.tiled:
+            raise NotApplicable(f"{self.registered_name} takes images of the GAN's own size alone, not tiles of it")
+
+    def options(self) -> dict[str, Any]:
+        """The options as JSON."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}

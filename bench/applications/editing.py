@@ -1,0 +1,235 @@
+"""Changing the condition of a conditional GAN's code and keeping the noise (icgan, sections 4 and 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from bench.applications.base import Application, ApplicationResult
+from bench.errors import NotApplicable
+from bench.registry import application
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from bench.applications.measures import Judge
+    from bench.applications.subject import Subject
+
+DRAWN = 8
+PAIRS_DRAWN = 4
+
+
+@application("edit")
+@dataclass
+class Edit(Application):
+    """Invert an image to noise z and condition y, change y, and draw it again (icgan, Fig. 5).
+
+    Of attributes, each that is named is turned to its opposite, by itself. Of classes, each that is named is put in
+    the place of the image's own.
+
+    Attributes:
+        attributes: attributes or classes, all if none is named.
+    """
+
+    tiled: ClassVar[bool] = False
+
+    attributes: tuple[str, ...] = ()
+
+    def run(self, subject: Subject) -> ApplicationResult:
+        """See ``Application.run``."""
+        from bench.applications.figure import strip
+        from bench.applications.measures import column_of, open_judge
+
+        x, codes = subject.x, subject.invert(subject.x)
+        conditions = Conditions.of(subject, codes)
+        chosen = self.attributes or conditions.names
+        columns = {name: column_of(name, conditions.names, "--attributes", subject.data.name) for name in chosen}
+        plain = subject.decode(codes)
+        targets = {name: conditions.changed(column) for name, column in columns.items()}
+        edited = {name: subject.decode(conditions.code(y)) for name, y in targets.items()}
+        judge = open_judge(subject)
+        sign = "=" if conditions.classes else "±"
+        shown = {"image": x, "inverted": plain, **{f"{sign} {name}": images for name, images in edited.items()}}
+        wanted = {name: y[:, columns[name]] > 0.5 for name, y in targets.items()}
+        return ApplicationResult(
+            "Editing of conditions",
+            tuple(strip(name, images[:DRAWN]) for name, images in shown.items()),
+            (
+                f"{len(x)} images; z as inferred, y changed: "
+                + ("one class in place of another." if conditions.classes else "one attribute turned over."),
+                *how_followed(judge),
+            ),
+            {"Edits": followed(judge, plain, edited, wanted)} if judge else {},
+            {"network": judge.name if judge else None},
+        )
+
+
+@application("swap")
+@dataclass
+class Swap(Application):
+    """Give each image of a pair the condition of the other, and keep its noise (icgan, Fig. 6b)."""
+
+    fewest: ClassVar[int] = 2
+    tiled: ClassVar[bool] = False
+
+    def run(self, subject: Subject) -> ApplicationResult:
+        """See ``Application.run``."""
+        from bench.applications.figure import strip
+        from bench.applications.measures import open_judge
+
+        x = subject.x[: len(subject.images) // 2 * 2]
+        codes = subject.invert(x)
+        conditions = Conditions.of(subject, codes)
+        donors = conditions.y.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
+        plain, swapped = subject.decode(codes), subject.decode(conditions.code(donors))
+        judge = open_judge(subject)
+        captions = [f"{pair + 1}{side}" for pair in range(PAIRS_DRAWN) for side in "ab"][: len(x)]
+        shown = {"image": x, "inverted": plain, "swapped": swapped}
+        drawn = 2 * PAIRS_DRAWN
+        return ApplicationResult(
+            "Swapping of conditions",
+            tuple(strip(n, each[:drawn], captions if n == "image" else ()) for n, each in shown.items()),
+            (
+                f"{len(x) // 2} pairs of images; z as inferred, y of the other image of the pair.",
+                "as donor: share of the facts in which the two conditions differ that the classifier sees as the "
+                "donor has them; kept: share of those in which they agree that it sees as in the reconstruction. "
+                f"Seen by {judge.name}."
+                if judge
+                else how_followed(None)[0],
+            ),
+            {"Swaps": swaps(judge, conditions, donors, plain, swapped)} if judge else {},
+            {"network": judge.name if judge else None},
+        )
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What codes ask a conditional generator for.
+
+    Attributes:
+        z: noise ``[B, z]``.
+        y: conditions ``[B, K]``.
+        names: of the K columns.
+        classes: whether y is one class, not attributes.
+    """
+
+    z: Tensor
+    y: Tensor
+    names: tuple[str, ...]
+    classes: bool
+
+    @classmethod
+    def of(cls, subject: Subject, codes: Tensor) -> Conditions:
+        """Split codes.
+
+        Raises:
+            NotApplicable: the GAN has no conditions, or they are not the dataset's facts.
+        """
+        from bench.applications.measures import facts_of
+
+        prior = subject.view.prior
+        z, y = prior.noise_of(codes), prior.conditions_of(codes)
+        if y is None:
+            raise NotApplicable("this GAN has no conditions to change: take a cgan, or use ganinv apply arithmetic")
+        if z.shape[1] + y.shape[1] != codes.shape[1]:
+            raise NotApplicable("codes of this method hold more than noise and condition")
+        train = subject.data.train
+        names, _ = facts_of(train, subject.data.classes)
+        classes = train.attributes is None or y.shape[1] != len(names)
+        if classes and train.labels is not None:
+            known = subject.data.classes or tuple(map(str, range(int(train.labels.max()) + 1)))
+            names = (*known, *map(str, range(len(known), y.shape[1])))
+        if y.shape[1] != len(names):
+            raise NotApplicable(f"the GAN's {y.shape[1]} conditions are not the {len(names)} of {subject.data.name}")
+        return cls(z, y, names, classes)
+
+    def changed(self, column: int) -> Tensor:
+        """Conditions ``[B, K]`` with one attribute turned over, or with one class."""
+        import torch
+
+        if self.classes:
+            return torch.eye(self.y.shape[1], device=self.y.device)[column].expand(len(self.y), -1)
+        y = self.y.clone()
+        y[:, column] = (y[:, column] <= 0.5).to(y.dtype)
+        return y
+
+    def code(self, y: Tensor) -> Tensor:
+        """Codes ``[B, z + K]`` of the same noise and other conditions."""
+        import torch
+
+        return torch.cat([self.z, y], 1)
+
+
+def followed(judge: Judge, plain: Tensor, edited: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> pd.DataFrame:
+    """How many edited images show what was asked for, a row an edit.
+
+    Args:
+        judge: the classifier.
+        plain: reconstructions ``[B, C, H, W]``.
+        edited: attribute -> edited images.
+        wanted: attribute -> whether it was asked for, ``[B]``.
+    """
+    import pandas as pd
+
+    before, rows = judge.sees(plain), []
+    for name, images in edited.items():
+        column, target = judge.column(name), wanted[name].cpu()
+        after = judge.sees(images)
+        others = [k for k in range(len(judge.names)) if k != column]
+        open_ = before[:, column] != target
+        done = (after[:, column] == target)[open_].double()
+        kept = before[:, others].eq(after[:, others]).double()
+        rows.append(
+            {
+                "attribute": name,
+                "images": len(plain),
+                "so before": float((~open_).double().mean()),
+                "flipped": float(done.mean()) if len(done) else float("nan"),
+                "others kept": float(kept.mean()) if judge.network.attributes else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def swaps(judge: Judge, conditions: Conditions, donors: Tensor, plain: Tensor, swapped: Tensor) -> pd.DataFrame:
+    """Whether images take over the facts of the donor, before and after the swap.
+
+    Raises:
+        NotApplicable: the classifier tells other facts than the conditions.
+    """
+    import pandas as pd
+
+    columns = _columns(judge.names, conditions.names)
+    own, other = (y[:, [k for _, k in columns]].cpu() > 0.5 for y in (conditions.y, donors))
+    before, after = (judge.sees(images)[:, [j for j, _ in columns]] for images in (plain, swapped))
+    differs = own != other
+    rows = [
+        {
+            "images": name,
+            "as donor": float((seen == other)[differs].double().mean()) if differs.any() else float("nan"),
+            "kept": float((seen == before)[~differs].double().mean()) if (~differs).any() else float("nan"),
+        }
+        for name, seen in (("inverted", before), ("swapped", after))
+    ]
+    return pd.DataFrame(rows)
+
+
+def how_followed(judge: Judge | None) -> tuple[str, ...]:
+    """What the columns of an edit's table mean, or why there is none."""
+    if judge is None:
+        return ("No table: the dataset has no classifier of its own that looks at such images (--network NAME).",)
+    return (
+        f"Seen: by {judge.name}. so before: share of the reconstructions that show what is asked for already. "
+        "flipped: share of the others that show it after the edit. others kept: share of the other attributes that "
+        "the classifier sees as before.",
+    )
+
+
+def _columns(judged: Sequence[str], named: Sequence[str]) -> list[tuple[int, int]]:
+    """Places of the names that both lists have: in the first, and in the second."""
+    shared = [(judged.index(name), named.index(name)) for name in named if name in judged]
+    if not shared:
+        raise NotApplicable("the classifier tells none of the GAN's conditions")
+    return shared

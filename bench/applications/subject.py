@@ -1,0 +1,180 @@
+"""The images that an application changes, with the GAN and the fitted method that turn them into codes and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bench.applications.base import Application
+from bench.applications.masked import MaskedGan
+from bench.applications.pictures import read_folder
+from bench.applications.request import Request
+from bench.contracts import Cell, Dataset, Gan, Images
+from bench.datasets.catalogue import open_dataset
+from bench.errors import DataError, NotApplicable
+from bench.gans.tiling import Tiling
+from bench.inversion import Method, batch_size, check_untouched, checked_codes
+from bench.keys import Keys, keys_of
+from bench.registry import entries
+from bench.stages import fit
+from bench.store import Store
+from bench.suite import parse_choice
+from bench.train_stage import train
+from bench.workbench import Bench, load_data, open_run
+
+USUAL = 32
+"""Images unless told otherwise."""
+
+
+@dataclass
+class Subject:
+    """Images ``[N, C, H, W]`` and what inverts them. Images larger than the GAN's are inverted tile by tile.
+
+    Attributes:
+        request: what was asked for.
+        bench: store and device.
+        cell: dataset, GAN, method, seed and budget.
+        keys: of the cell.
+        data: what the GAN and the method were trained on.
+        gan: the generator, frozen.
+        method: fitted.
+        images: those that are changed.
+        source: where they come from, in words.
+        tiling: the grid of tiles, 1 x 1 if they have the GAN's size.
+    """
+
+    request: Request
+    bench: Bench
+    cell: Cell
+    keys: Keys
+    data: Dataset
+    gan: Gan
+    method: Method
+    images: Images
+    source: str
+    tiling: Tiling
+
+    @property
+    def x(self) -> Tensor:
+        """The images as floats in [-1, 1], on the device."""
+        return self.images.floats(slice(None)).to(self.bench.device)
+
+    @property
+    def from_folder(self) -> bool:
+        """Whether the images are files of the user, in the order of their names."""
+        return bool(self.request.images) and Path(self.request.images).expanduser().is_dir()
+
+    @property
+    def view(self) -> Gan:
+        """The GAN in the space of the method's codes."""
+        return self.method.view
+
+    def invert(self, x: Tensor, what: str = "invert images") -> Tensor:
+        """Codes ``[B, T·d]`` of images ``[B, C, H, W]``, those of their tiles one after the other."""
+        return self._codes(self.tiling.cut(x), what).view(len(x), -1)
+
+    def invert_visible(self, x: Tensor, visible: Tensor, fill: float) -> Tensor:
+        """Codes ``[B, T·d]`` of images of which some pixels are hidden.
+
+        A search does not see hidden pixels, see ``MaskedGan``; an encoder sees them filled (invgan, section 4.2).
+
+        Args:
+            x: images ``[B, C, H, W]``, their hidden pixels filled.
+            visible: bool ``[1, H, W]``.
+            fill: value of hidden pixels.
+        """
+        tiles = self.tiling.cut(x).unflatten(0, (len(x), self.tiling.count))
+        masks = self.tiling.cut(visible[None])
+        try:
+            codes = []
+            for number, mask in enumerate(masks):
+                self._bind(MaskedGan(self.gan, mask, fill))
+                codes.append(self._codes(tiles[:, number].contiguous(), "invert visible pixels"))
+        finally:
+            self._bind(self.gan)
+        return torch.stack(codes, 1).flatten(1)
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images ``[B, C, H, W]`` of codes ``[B, T·d]``."""
+        tiles = codes.reshape(len(codes) * self.tiling.count, -1)
+        parts = [self.view.decode(part).float() for part in tiles.split(batch_size(self.gan))]
+        return self.tiling.join(torch.cat(parts))
+
+    def _codes(self, tiles: Tensor, what: str) -> Tensor:
+        before, found = self.gan.checksum(), []
+        self.method.base.run.reseed()
+        for part, batch in Images(tiles).batches(batch_size(self.gan)):
+            found.append(checked_codes(self.method.invert(batch), batch, self.view).detach())
+            self.bench.progress(what, part.stop, len(tiles), {})
+        check_untouched(self.gan, before, "invert")
+        return torch.cat(found)
+
+    def _bind(self, gan: Gan) -> None:
+        run = open_run(self.bench, self.cell, self.keys.invert, "invert")
+        run.checkpoint = None
+        self.method.bind(gan, run)
+
+
+def open_subject(request: Request, application: Application, store: Store | None = None) -> Subject:
+    """Train or read the GAN, fit or restore the method, and read the images.
+
+    Raises:
+        NotApplicable: the method cannot serve this GAN, or the application the images.
+        DataError: data that are not here, images of the wrong size, or too few.
+        BenchError: names and options that are wrong.
+    """
+    bench = Bench(store or Store(), request.device, request.progress)
+    cell = request.cell()
+    _check_here(cell)
+    keys, data = keys_of(cell), load_data(bench, cell)
+    if not data.test.is_picture:
+        raise NotApplicable(f"dataset {cell.dataset.title}: these are points; an application takes pictures")
+    gan, _ = train(bench, cell, keys)
+    images, source = _pictures(request, data, gan)
+    tiling = Tiling.fitting(gan.image_shape, images.shape)
+    application.check(len(images), tiling.count)
+    method, _ = fit(bench, cell, keys, gan)
+    subject = Subject(request, bench, cell, keys, data, gan, method, images, source, tiling)
+    subject._bind(gan)
+    return subject
+
+
+def _check_here(cell: Cell) -> None:
+    here, where = open_dataset(cell.dataset.name, cell.dataset.options, "--dataset").availability()
+    if not here:
+        raise DataError(f"dataset {cell.dataset.name} is not here: {where}")
+
+
+def _pictures(request: Request, data: Dataset, gan: Gan) -> tuple[Images, str]:
+    channels, height, width = gan.image_shape
+    folder = Path(request.images).expanduser()
+    if request.images and folder.is_dir():
+        side = (request.side, request.side) if request.side else (height, width)
+        images, _ = read_folder(folder, (channels, *side), request.count, USUAL)
+        return images, f"images of {folder.name}"
+    if request.side:
+        raise DataError("--side scales images of a folder; add --images FOLDER")
+    if request.images:
+        data = _other(request.images)
+    return data.test.first(_count(request, len(data.test), data.name)), f"test images of {data.name}"
+
+
+def _count(request: Request, available: int, name: str) -> int:
+    if request.count > available:
+        raise DataError(f"--count {request.count}: the test split of {name} has {available:,} images")
+    return request.count or min(USUAL, available)
+
+
+def _other(text: str) -> Dataset:
+    choice = parse_choice(text, "--images")
+    if choice.name.split(":")[0] not in entries("dataset"):
+        raise DataError(f"--images {text}: neither a folder nor a dataset")
+    source = open_dataset(choice.name, choice.options, "--images")
+    here, where = source.availability()
+    if not here:
+        raise DataError(f"--images {text} is not here: {where}")
+    return source.load()
