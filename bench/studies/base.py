@@ -93,6 +93,8 @@ class StudyResult:
     advice: str = ""
     folder_name: str = field(default="")
     """How the dataset is called in the name of a folder."""
+    values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """File name without its ending -> rows of every image, kept as Parquet beside the report."""
 
 
 class Study(ABC):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, ContractError
-from bench.files import write_json, write_text
+from bench.files import write_json, write_text, writing
 from bench.machine import check_device, environment
 from bench.options import create
 from bench.registry import add_plugin
@@ -113,13 +113,18 @@ def write_study(study: Study, request: Request, result: StudyResult, folder: Pat
         write_text(folder / name, rows.to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n"))
     write_json(folder / "study.json", _content(study, request, result, facts))
     write_text(folder / "README.md", markdown(study, result, facts))
+    for name, values in result.values.items():
+        with writing(folder / f"{name}.parquet") as path:
+            values.to_parquet(path, compression="zstd", index=False)
 
 
 def markdown(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> str:
     """The report as people read it."""
     heading = f"{result.title}: {result.dataset}{f', {result.network}' if result.network else ''}"
     lines = [f"# {escape(heading)}", "", result.asked.strip(), ""]
-    lines += ["![figure](figure.png)", "", result.caption, "", "## Verdicts", "", *_verdict_lines(result)]
+    lines += ["![figure](figure.png)", "", result.caption]
+    if result.verdicts:
+        lines += ["", "## Verdicts", "", *_verdict_lines(result)]
     lines += ["", "## How it was measured", "", *(f"- {line}" for line in result.measured), ""]
     for title, rows in result.tables.items():
         shown = _with_intervals(rows)
@@ -142,6 +147,8 @@ def terminal(result: StudyResult) -> Iterator[Table]:
     for cells in _cells(rows):
         shown.add_row(*map(plain, cells))
     yield shown
+    if not result.verdicts:
+        return
     judged = Table(title="Verdicts", pad_edge=False)
     for column in ("claim", "verdict", "because"):
         judged.add_column(column, overflow="fold")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from bench.contracts import Budget, Cell, Choice
@@ -23,17 +23,6 @@ SHIPPED = "{dataset}/dcgan"
 FEWEST_IMAGES = 8
 MOST_IMAGES = 64
 """Images of each kind unless told otherwise: a long search takes a second for each."""
-
-
-@dataclass(frozen=True)
-class SearchTimeResult(StudyResult):
-    """A result that keeps the errors of every image.
-
-    Attributes:
-        values: file name without its ending -> rows, to be kept as Parquet beside the report.
-    """
-
-    values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @study("search-time")
@@ -93,7 +82,7 @@ class SearchTime(Study):
                 "least 1, above 0 and above 0"
             )
 
-    def run(self, request: Request) -> SearchTimeResult:
+    def run(self, request: Request) -> StudyResult:
         """Walk every method's ladder, then compare them at equal times."""
         from bench.studies import eyes
         from bench.studies.search_curves import Curves, draw
@@ -109,7 +98,7 @@ class SearchTime(Study):
         points, missing = self._points(cells, request)
         curves = Curves.of(points, self.clock, self.recovered)
         where = f"{words_of(gan)}, {count} test images and {count} of its own"
-        return SearchTimeResult(
+        return StudyResult(
             title="Quality against time",
             dataset=words_of(choice),
             network="",

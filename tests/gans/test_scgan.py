@@ -45,7 +45,7 @@ def settle(generator, dim) -> None:
     rng = torch.Generator().manual_seed(4)
     with torch.no_grad():
         for _ in range(20):
-            generator(torch.randn((64, dim), generator=rng))
+            generator(torch.randn((16, dim), generator=rng))
     generator.eval()
 
 
@@ -256,7 +256,7 @@ def test_the_window_learns_its_code_through_the_reconstruction_loss_alone(images
     trainer = trainer_of(images, recipe)
     trainer.generator.train()
     trainer.require_gradients(False)
-    for _ in range(50):
+    for _ in range(40):
         trainer.update_full(trainer.draw_made())
     share = window_error(trainer.gan.freeze(), images)
     assert share < 0.4 if learns else share > 0.6
