@@ -82,7 +82,8 @@ def _command(name: str) -> Callable[..., None]:
     parameters = [*own, *(p.replace(kind=kind) for p in common)]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
-    command.__doc__ = re.split(r"\n\s*Attributes:", inspect.getdoc(cls) or "")[0].strip()
+    about = re.split(r"\n\s*Attributes:", inspect.getdoc(cls) or "")[0].strip()
+    command.__doc__ = f"{about}\n\nExample:  ganinv apply {name} {cls.example}"
     return command
 
 

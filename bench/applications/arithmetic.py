@@ -51,6 +51,8 @@ class Arithmetic(Application):
         strength: what vectors are multiplied by.
     """
 
+    example: ClassVar[str] = "--attributes Bag,Pullover --gan fashion-mnist/dcgan"
+
     tiled: ClassVar[bool] = False
 
     attributes: tuple[str, ...] = ()

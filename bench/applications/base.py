@@ -58,6 +58,9 @@ class Application(ABC):
     so it imports torch inside of functions.
     """
 
+    example: ClassVar[str] = "--gan fashion-mnist/dcgan --method dfi+opt"
+    """What may follow the command's name, as its help shows it."""
+
     registered_name: ClassVar[str]
     fewest: ClassVar[int] = 1
     """Images that it needs at least."""

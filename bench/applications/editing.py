@@ -33,6 +33,10 @@ class Edit(Application):
         attributes: attributes or classes, all if none is named.
     """
 
+    example: ClassVar[str] = (
+        "--gan 'cgan?condition=attributes' --dataset drawn-faces --method icgan --attributes Male"
+    )
+
     tiled: ClassVar[bool] = False
 
     attributes: tuple[str, ...] = ()
@@ -70,6 +74,8 @@ class Edit(Application):
 @dataclass
 class Swap(Application):
     """Give each image of a pair the condition of the other, and keep its noise (icgan, Fig. 6b)."""
+
+    example: ClassVar[str] = "--gan 'cgan?condition=attributes' --dataset drawn-faces --method icgan"
 
     fewest: ClassVar[int] = 2
     tiled: ClassVar[bool] = False

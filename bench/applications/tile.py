@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bench.applications.base import Application, ApplicationResult
 from bench.registry import application
@@ -29,6 +29,8 @@ class Tile(Application):
     Attributes:
         mosaic: images of the GAN's own size that are laid side by side, in each direction.
     """
+
+    example: ClassVar[str] = "--images my_photos --side 112 --gan fashion-mnist/dcgan"
 
     mosaic: int = 2
 
