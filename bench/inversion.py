@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,9 +73,14 @@ def open_method(cell: Cell) -> Method:
     return make_method(cell.method)
 
 
-def view_of(gan: Gan, spaces: Sequence[str]) -> Gan:
-    """A GAN seen through the spaces that a method's codes went through, as ``Method.spaces`` names them."""
-    for space in spaces:
+def view_of(gan: Gan, facts: Mapping[str, Any]) -> Gan:
+    """A GAN in the space of codes that were found before, by what is stored with them.
+
+    Args:
+        gan: itself.
+        facts: of the inversion: ``spaces`` as in ``Method``; older ones have the one ``capacity``.
+    """
+    for space in facts.get("spaces", [facts["capacity"]]):
         gan = seen(gan, space)
     return gan
 

@@ -185,7 +185,7 @@ def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
     gan, trained = train(bench, cell, keys)
     codes, facts = invert(bench, cell, keys, gan)
     started = time.monotonic()
-    view = view_of(gan, facts.get("spaces", [facts["capacity"]]))
+    view = view_of(gan, facts)
     results = measure(bench, cell, keys, view, codes)
     metrics = open_metrics(cell.metrics)
     cost = (

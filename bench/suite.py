@@ -70,20 +70,29 @@ class Suite:
             methods: run these only. Names or labels of the suite, or any registered method.
             gans: in place of the suite's. Names or labels of the suite, or as ``parse_choice`` takes them.
             extra: further methods, by name (those of plug-ins).
+
+        Methods meet the GANs that they name among the suite's; a GAN from elsewhere meets all methods.
+
+        Raises:
+            SuiteError: none of the chosen methods meets any of the chosen GANs.
         """
         limit = self.budget(budget)
         datasets = [entry for entry in self.datasets if entry.takes_part(limit.name)]
         further = [Entrant(Choice(name)) for name in extra]
         chosen = [*self._methods(methods, limit.name), *further]
-        return [
+        own = {gan.title for gan in self.gans}
+        cells = [
             Cell(dataset.at(limit.name), gan.at(limit.name), method.at(limit.name), seed, limit, self.metrics)
             for dataset in datasets
             for gan in self._gans(gans, limit.name)
             if gan.meets(dataset.title)
             for seed in (seeds or self.budget_seeds.get(limit.name) or self.seeds)
             for method in chosen
-            if method.meets(gan.title)
+            if method.meets(gan.title) or gan.title not in own
         ]
+        if not cells:
+            raise SuiteError(f"suite {self.name}: nothing to run: none of these methods meets any of these GANs")
+        return cells
 
     def _methods(self, names: Sequence[str] | None, budget: str) -> list[Entrant]:
         present = [m for m in self.methods if m.takes_part(budget)]
@@ -160,7 +169,9 @@ def read_suite(path: Path) -> Suite:
         )
     datasets = reader.entrants("dataset", content["datasets"], budgets)
     gans = reader.entrants("gan", content["gans"], budgets, [d.title for d in datasets])
-    reader.crossing(datasets, gans, budgets)
+    methods = reader.entrants("method", content["methods"], budgets, [g.title for g in gans])
+    reader.crossing("gan", gans, "dataset", datasets, budgets)
+    reader.crossing("method", methods, "gan", gans, budgets)
     return Suite(
         name=path.stem,
         path=path,
@@ -168,7 +179,7 @@ def read_suite(path: Path) -> Suite:
         description=content.get("description", ""),
         datasets=datasets,
         gans=gans,
-        methods=reader.entrants("method", content["methods"], budgets, [g.title for g in gans]),
+        methods=methods,
         metrics=metrics,
         rank_by=content["rank_by"],
         seeds=reader.seeds(content.get("seeds", [0])),

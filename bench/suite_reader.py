@@ -151,13 +151,25 @@ class SuiteReader:
             self.among(crossed, value[crossed], partners) if crossed in value else (),
         )
 
-    def crossing(self, datasets: Sequence[Entrant], gans: Sequence[Entrant], budgets: Collection[str]) -> None:
-        """Refuse a GAN that takes part at a budget and meets no dataset there."""
+    def crossing(
+        self, kind: str, entrants: Sequence[Entrant], met: str, partners: Sequence[Entrant], budgets: Collection[str]
+    ) -> None:
+        """Refuse a GAN that takes part at a budget and meets no dataset there, or a method that meets no GAN.
+
+        Args:
+            kind: of the entrants, for errors.
+            entrants: GANs or methods.
+            met: kind of the partners.
+            partners: datasets or GANs.
+            budgets: those of the suite.
+        """
         for budget in budgets:
-            present = [d.title for d in datasets if d.takes_part(budget)]
-            for gan in gans:
-                if gan.takes_part(budget) and not any(gan.meets(title) for title in present):
-                    raise SuiteError(f"{self.at(gan.title)}: gan '{gan.title}' meets no dataset at budget '{budget}'")
+            present = [partner.title for partner in partners if partner.takes_part(budget)]
+            for each in entrants:
+                if each.takes_part(budget) and not any(each.meets(title) for title in present):
+                    raise SuiteError(
+                        f"{self.at(each.title)}: {kind} '{each.title}' meets no {met} at budget '{budget}'"
+                    )
 
     def budgets(self, value: Any) -> tuple[dict[str, Budget], dict[str, tuple[int, ...]]]:
         """The budgets, and the seeds of those that state their own."""

@@ -189,12 +189,21 @@ def test_a_title_goes_before_a_name_and_the_first_of_a_name_before_others(tiny_s
 
 
 def test_a_method_meets_the_gans_that_it_names(entrants):
-    text = changed(entrants, '"random_code"', '{ name = "random_code", gans = ["large"] }')
+    text = changed(entrants, '"random_code"', '{ name = "random_code", budgets = ["cpu"], gans = ["large"] }')
     suite = read_suite(text)
     assert "random_code" not in {c.method.name for c in suite.cells("smoke")}
     assert {c.gan.title for c in suite.cells("cpu") if c.method.name == "random_code"} == {"large"}
+    assert {c.gan.name for c in suite.cells("cpu", methods=["random_code"], gans=["lsgan"])} == {"lsgan"}
+    with pytest.raises(SuiteError, match="suite methods: nothing to run: none of these methods meets any of these"):
+        open_suite("methods").cells("smoke", methods=["encoder"], gans=["dcgan"])
     with pytest.raises(UnknownName, match="unknown gan 'larg'; did you mean 'large'"):
         read_suite(changed(entrants, 'gans = ["large"]', 'gans = ["larg"]'))
+
+
+def test_a_method_that_meets_no_gan_at_a_budget_is_refused(entrants):
+    named = '{ name = "random_code", budgets = ["smoke"], gans = ["large"] }'
+    with pytest.raises(SuiteError, match="method 'random_code' meets no gan at budget 'smoke'"):
+        read_suite(changed(entrants, '"random_code"', named))
 
 
 def test_gans_of_the_command_line_stand_in_for_the_suites(tiny_suite):

@@ -214,7 +214,7 @@ def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, dict[str, str
     bench = Bench(Store(), request.device, request.progress)
     gan, _ = train(bench, cell, keys)
     codes, facts = invert(bench, cell, keys, gan)
-    view = view_of(gan, facts.get("spaces", [facts["capacity"]]))
+    view = view_of(gan, facts)
     with torch.no_grad():
         made = [to_u8(view.decode(part)).cpu() for part in codes["test"].split(250)]
     return torch.cat(made), {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")}
