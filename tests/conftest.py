@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -125,6 +126,12 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def listening():
+    """For ``preexec_fn``: hear Ctrl-C, as a command in a terminal does; shells start background jobs deaf to it."""
+    return lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -144,12 +144,7 @@ def test_an_unwritable_output_folder_is_one_line(call, tiny_suite, tmp_path):
     assert re.search(r"error: cannot write .*out", errors)
 
 
-def listening():
-    """Hear Ctrl-C, as a command in a terminal does; a shell starts background jobs deaf to it, tests included."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def test_control_c_ends_with_a_clear_line_and_130(tiny_suite, own_home):
+def test_control_c_ends_with_a_clear_line_and_130(tiny_suite, own_home, listening):
     slow = tiny_suite.read_text().replace("train_steps = 12", "train_steps = 100000")
     tiny_suite.write_text(slow)
     process = subprocess.Popen(

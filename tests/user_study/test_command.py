@@ -1,5 +1,6 @@
 """``ganinv user-study`` from the command line: asking, Ctrl-C, going on, counting."""
 
+import inspect
 import re
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from bench.cli_user_study import user_study
 from bench.errors import BenchError
+from bench.user_study.questions import QUESTIONS, REPEATS
 
 app = typer.Typer()
 app.command()(user_study)
@@ -21,9 +23,9 @@ ALONE = (
 )
 
 
-def started(*words):
+def started(listening, *words):
     command = [sys.executable, "-u", "-c", ALONE, *map(str, words)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listening)
 
 
 def run(*words):
@@ -40,10 +42,12 @@ def address(process):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is a signal of Unix")
-def test_ctrl_c_ends_with_a_summary_and_the_study_goes_on(tiny_suite, records_folder, tmp_path, monkeypatch):
+def test_ctrl_c_ends_with_a_summary_and_the_study_goes_on(
+    tiny_suite, records_folder, tmp_path, monkeypatch, listening
+):
     out = tmp_path / "votes.jsonl"
     words = (tiny_suite, "--records", records_folder, "--questions", 4, "--repeats", 1, "--port", 0, "--out", out)
-    process = started(*words)
+    process = started(listening, *words)
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     link = address(process)
     assert b"1 of 5" in opener.open(link + "begin", b"").read()
@@ -74,6 +78,12 @@ def test_mistakes_are_one_clear_line(tiny_suite, records_folder, tmp_path):
         assert isinstance(result.exception, BenchError), words
         assert message in str(result.exception)
     assert not (tmp_path / "votes.jsonl").exists()
+    assert CliRunner().invoke(app, [str(tiny_suite), "--invite", "-1"]).exit_code == 2
+
+
+def test_the_command_asks_as_many_questions_as_the_paper_did():
+    asked = inspect.signature(user_study).parameters
+    assert (asked["questions"].default, asked["repeats"].default) == (QUESTIONS, REPEATS)
 
 
 def test_another_host_is_warned_of(tiny_suite, records_folder, tmp_path, monkeypatch):
