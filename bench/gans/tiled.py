@@ -17,6 +17,7 @@ from bench.gans.invgan import InvGAN, InvGANBigGAN, InvGANStyleGAN
 from bench.gans.recipe import Recipe
 from bench.gans.tiling import Tiling
 from bench.gans.vae import VAE
+from bench.gans.views import View
 from bench.gans.watch import Watch
 from bench.loop import Run
 from bench.options import build as build_options
@@ -57,7 +58,7 @@ class TiledGan(Gan):
         return self.patches.checksum()
 
 
-class TiledView(TiledGan):
+class TiledView(View):
     """A tiled GAN in another space of its tiles' codes.
 
     Args:
@@ -66,17 +67,9 @@ class TiledView(TiledGan):
     """
 
     def __init__(self, source: TiledGan, patches: Gan) -> None:
-        super().__init__(patches, source.tiling)
-        self.source = source
-
-    def decode(self, codes: Tensor) -> Tensor:
-        """See ``Gan.decode``; the calls count for the source too."""
-        self.source.calls += len(codes)
-        return super().decode(codes)
-
-    def view(self, space: str) -> Gan:
-        """The source through this space."""
-        return self.source.view(space)
+        self.patches, self.tiling = patches, source.tiling
+        prior = TiledPrior(patches.prior, self.tiling.count)
+        super().__init__(source, TiledGenerator(patches.generator, self.tiling), prior)
 
     def translate(self, z: Tensor) -> Tensor:
         """Codes ``[B, T·d]`` that make the images which the source makes of codes ``z``."""
