@@ -81,9 +81,15 @@ def _quality(gan: Gan, cell: Cell, meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Everything that a safetensors file says of itself, without its numbers or torch."""
+    """Everything that a safetensors file says of itself, without its numbers or torch.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no whole safetensors file.
+    """
     with path.open("rb") as handle:
-        header: dict[str, Any] = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
+        length = int.from_bytes(handle.read(8), "little")
+        header: dict[str, Any] = json.loads(handle.read(min(length, path.stat().st_size)))
     return header
 
 
