@@ -30,7 +30,9 @@ def user_study(
     questions: Annotated[int, typer.Option(help="Pictures that each participant judges.")] = 25,
     repeats: Annotated[int, typer.Option(help="How many of these are asked again, for consistency.")] = 3,
     seed: Annotated[int, typer.Option(help="Of every shuffle.")] = 0,
-    invite: Annotated[int, typer.Option(help="Print so many personal links; then nobody else takes part.")] = 0,
+    invite: Annotated[
+        int, typer.Option(min=0, help="Print so many personal links; then nobody else takes part.")
+    ] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8000,
     out: Annotated[Path, typer.Option("--out", help="The file of votes (JSON lines); gone on with.")] = Path(

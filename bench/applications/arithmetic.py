@@ -184,31 +184,26 @@ def flips(judge: Judge, attributes: Sequence[str], plain: Tensor, edited: dict[s
         edited: name of the vector, attributes joined by " + " -> edited images.
     """
     import pandas as pd
+    import torch
 
-    before = judge.sees(plain)
-    rows = []
+    from bench.applications.measures import flipped
+
+    seen, rows = judge.sees(plain), []
     for name, images in edited.items():
-        wanted = [judge.column(a) for a in attributes if a in name.split(" + ")]
-        others = [k for k in range(len(judge.names)) if k not in wanted]
-        after, absent = judge.sees(images), ~before[:, wanted].all(1)
-        flipped = after[:, wanted].all(1)
-        same = before[:, others].eq(after[:, others]).double()
+        wanted = {a: torch.ones(len(plain), dtype=torch.bool) for a in attributes if a in name.split(" + ")}
+        already, done, kept = flipped(judge, seen, images, wanted)
         rows.append(
-            {
-                "added": name,
-                "images": len(plain),
-                "seen before": float((~absent).double().mean()),
-                "flipped": float(flipped[absent].double().mean()) if absent.any() else float("nan"),
-                "others kept": float(same.mean()) if judge.network.attributes else float("nan"),
-            }
+            {"added": name, "images": len(plain), "seen before": already, "flipped": done, "others kept": kept}
         )
     return pd.DataFrame(rows)
 
 
 def how_judged(judge: Judge | None) -> tuple[str, ...]:
     """What the columns of a table of attributes mean, or why there is none."""
+    from bench.applications.measures import NO_JUDGE
+
     if judge is None:
-        return ("No table: the dataset has no classifier of its own that looks at such images (--network NAME).",)
+        return (NO_JUDGE,)
     return (
         f"Seen: by {judge.name}. seen before: share of the reconstructions. flipped: share that shows the attribute "
         "among those that did not. others kept: share of the other attributes that the classifier sees as before.",

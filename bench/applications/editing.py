@@ -83,7 +83,7 @@ class Swap(Application):
     def run(self, subject: Subject) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import strip
-        from bench.applications.measures import open_judge
+        from bench.applications.measures import NO_JUDGE, open_judge
 
         x = subject.x[: len(subject.images) // 2 * 2]
         codes = subject.invert(x)
@@ -103,7 +103,7 @@ class Swap(Application):
                 "donor has them; kept: share of those in which they agree that it sees as in the reconstruction. "
                 f"Seen by {judge.name}."
                 if judge
-                else how_followed(None)[0],
+                else NO_JUDGE,
             ),
             {"Swaps": swaps(judge, conditions, donors, plain, swapped)} if judge else {},
             {"network": judge.name if judge else None},
@@ -179,22 +179,13 @@ def followed(judge: Judge, plain: Tensor, edited: Mapping[str, Tensor], wanted: 
     """
     import pandas as pd
 
-    before, rows = judge.sees(plain), []
+    from bench.applications.measures import flipped
+
+    seen, rows = judge.sees(plain), []
     for name, images in edited.items():
-        column, target = judge.column(name), wanted[name].cpu()
-        after = judge.sees(images)
-        others = [k for k in range(len(judge.names)) if k != column]
-        open_ = before[:, column] != target
-        done = (after[:, column] == target)[open_].double()
-        kept = before[:, others].eq(after[:, others]).double()
+        already, done, kept = flipped(judge, seen, images, {name: wanted[name]})
         rows.append(
-            {
-                "attribute": name,
-                "images": len(plain),
-                "so before": float((~open_).double().mean()),
-                "flipped": float(done.mean()) if len(done) else float("nan"),
-                "others kept": float(kept.mean()) if judge.network.attributes else float("nan"),
-            }
+            {"attribute": name, "images": len(plain), "so before": already, "flipped": done, "others kept": kept}
         )
     return pd.DataFrame(rows)
 
@@ -224,8 +215,10 @@ def swaps(judge: Judge, conditions: Conditions, donors: Tensor, plain: Tensor, s
 
 def how_followed(judge: Judge | None) -> tuple[str, ...]:
     """What the columns of an edit's table mean, or why there is none."""
+    from bench.applications.measures import NO_JUDGE
+
     if judge is None:
-        return ("No table: the dataset has no classifier of its own that looks at such images (--network NAME).",)
+        return (NO_JUDGE,)
     return (
         f"Seen: by {judge.name}. so before: share of the reconstructions that show what is asked for already. "
         "flipped: share of the others that show it after the edit. others kept: share of the other attributes that "

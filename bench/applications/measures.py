@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +57,9 @@ def steps_across(images: Tensor, places: Sequence[int], axis: int) -> float:
     return float(steps.index_select(axis, chosen).mean())
 
 
+NO_JUDGE = "No table: the dataset has no classifier of its own that looks at such images (--network NAME)."
+
+
 @dataclass
 class Judge:
     """A classifier that says which attributes, or which class, it sees.
@@ -89,6 +92,36 @@ class Judge:
         if self.network.attributes:
             return (logits > 0).cpu()
         return torch.nn.functional.one_hot(logits.argmax(1), logits.shape[1]).bool().cpu()
+
+
+def flipped(judge: Judge, before: Tensor, edited: Tensor, wanted: Mapping[str, Tensor]) -> tuple[float, float, float]:
+    """What an edit did, by a classifier.
+
+    Args:
+        judge: the classifier.
+        before: what it sees in the reconstructions, ``[B, K]`` bool.
+        edited: images ``[B, C, H, W]`` after the edit.
+        wanted: attribute or class -> whether it was asked for, ``[B]``.
+
+    Returns:
+        Shares of images: of the reconstructions, those that show all that was asked for already; of the others, those
+        that do after the edit (NaN if there are none). Share of the judge's other attributes that it sees as before
+        (NaN for classes, of which an image has one).
+
+    Raises:
+        NotApplicable: the classifier does not tell one of them.
+    """
+    columns = [judge.column(name) for name in wanted]
+    target = torch.stack([each.cpu() for each in wanted.values()], 1)
+    after = judge.sees(edited)
+    already, done = ((seen[:, columns] == target).all(1) for seen in (before, after))
+    others = [k for k in range(len(judge.names)) if k not in columns]
+    kept = before[:, others].eq(after[:, others]).double()
+    return (
+        float(already.double().mean()),
+        float(done[~already].double().mean()),  # NaN of none
+        float(kept.mean()) if judge.network.attributes else float("nan"),
+    )
 
 
 def own_network(subject: Subject, shape: Shape, wanted: str) -> str:

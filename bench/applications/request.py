@@ -1,4 +1,4 @@
-"""From what a user types to one cell of the harness: dataset, GAN, method, seed and budget. No torch."""
+"""From what a user types to one cell of the harness: dataset, GAN, method, seed and budget."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.contracts import Budget, Cell, Choice
-from bench.errors import BenchError
+from bench.errors import BenchError, WeightsError
 from bench.export import read_header
 from bench.gans.shipped import gan_file, runs_code
 from bench.loop import Progress, silent
@@ -58,6 +58,8 @@ class Request:
     progress: Progress = silent
 
     def __post_init__(self) -> None:
+        if self.budget and not self.suite:
+            raise BenchError(f"--budget {self.budget}: is that of a suite, add --suite NAME")
         for name in ("side", "count", "seed"):
             if getattr(self, name) < 0:
                 raise BenchError(f"--{name} {getattr(self, name)}: expected 0 or more")
@@ -96,11 +98,8 @@ class Request:
         for what in ("dataset", "gan"):
             self._only_one(what, [getattr(c, what) for c in cells])
         cell = cells[0]
-        return dataclasses.replace(cell, budget=self._more_or_less(cell.budget), metrics=())
-
-    def _more_or_less(self, budget: Budget) -> Budget:
         changes: dict[str, Any] = dict(self.steps)
-        return dataclasses.replace(budget, **changes)
+        return dataclasses.replace(cell, budget=dataclasses.replace(cell.budget, **changes), metrics=())
 
     def _only_one(self, what: str, found: Sequence[Choice]) -> None:
         titles = list(dict.fromkeys(choice.title for choice in found))
@@ -112,7 +111,11 @@ class Request:
 
 
 def dataset_of(gan: Choice) -> str:
-    """What a GAN that is a file of this suite was trained on, as its header says; "" if it does not."""
+    """What a GAN that is a file of this suite was trained on, as its header says; "" if it does not.
+
+    Raises:
+        WeightsError: no such file, or no safetensors file.
+    """
     path = gan_file(gan.name)
     if path is None or runs_code(gan.name):
         return ""
@@ -122,6 +125,6 @@ def dataset_of(gan: Choice) -> str:
 def _told(path: Path) -> str:
     try:
         header = json.loads(read_header(path).get("__metadata__", {}).get("ganinv", "{}"))
-    except (OSError, ValueError):
-        return ""  # no whole file; opening it says so
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: not a whole safetensors file: {error}") from error
     return str(header.get("metadata", {}).get("dataset", ""))

@@ -12,7 +12,7 @@ from bench.applications.base import Application
 from bench.applications.masked import MaskedGan
 from bench.applications.pictures import read_folder
 from bench.applications.request import Request
-from bench.contracts import Cell, Dataset, Gan, Images
+from bench.contracts import Cell, Choice, Dataset, DatasetSource, Gan, Images
 from bench.datasets.catalogue import open_dataset
 from bench.errors import DataError, NotApplicable
 from bench.gans.tiling import Tiling
@@ -129,7 +129,7 @@ def open_subject(request: Request, application: Application, store: Store | None
     """
     bench = Bench(store or Store(), request.device, request.progress)
     cell = request.cell()
-    _check_here(cell)
+    _here(cell.dataset, "--dataset")
     keys, data = keys_of(cell), load_data(bench, cell)
     if not data.test.is_picture:
         raise NotApplicable(f"dataset {cell.dataset.title}: these are points; an application takes pictures")
@@ -143,10 +143,13 @@ def open_subject(request: Request, application: Application, store: Store | None
     return subject
 
 
-def _check_here(cell: Cell) -> None:
-    here, where = open_dataset(cell.dataset.name, cell.dataset.options, "--dataset").availability()
+def _here(choice: Choice, option: str) -> DatasetSource:
+    """A dataset's source, whose data are here."""
+    source = open_dataset(choice.name, choice.options, option)
+    here, where = source.availability()
     if not here:
-        raise DataError(f"dataset {cell.dataset.name} is not here: {where}")
+        raise DataError(f"{option}: dataset {choice.name} is not here: {where}")
+    return source
 
 
 def _pictures(request: Request, data: Dataset, gan: Gan) -> tuple[Images, str]:
@@ -173,8 +176,4 @@ def _other(text: str) -> Dataset:
     choice = parse_choice(text, "--images")
     if choice.name.split(":")[0] not in entries("dataset"):
         raise DataError(f"--images {text}: neither a folder nor a dataset")
-    source = open_dataset(choice.name, choice.options, "--images")
-    here, where = source.availability()
-    if not here:
-        raise DataError(f"--images {text} is not here: {where}")
-    return source.load()
+    return _here(choice, "--images").load()

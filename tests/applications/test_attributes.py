@@ -1,6 +1,7 @@
 """Attribute vectors, edits and swaps on generators whose answers are known."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 
 from bench.applications.arithmetic import Arithmetic, flips
 from bench.applications.editing import Conditions, Edit, Swap, followed, swaps
-from bench.applications.measures import Judge
+from bench.applications.measures import Judge, flipped
 from bench.contracts import Embedding, FeatureNetwork, Gan, Images, Inverter
 from bench.errors import DataError, NotApplicable, UnknownName
 from bench.gans.condition_prior import ConditionPrior
@@ -63,6 +64,8 @@ def test_only_images_without_the_attribute_are_changed(subject, faces):
     assert not result.tables
     assert "No table" in result.measured[-1]
     assert (result.strips[1].images == result.strips[2].images).all(), "no strength, no change"
+    rows, _ = Arithmetic(attributes=("Eyeglasses", "Male")).lacking(subject(images))
+    assert rows.tolist() == [i for i, (glasses, male, _) in enumerate(images.attributes) if not glasses and not male]
 
 
 def test_classes_serve_as_attributes(subject, pictures):
@@ -182,6 +185,20 @@ def test_the_table_of_vectors_counts_flips(conditional):
         Judge("lit", Lit(), NAMES), ("Eyeglasses",), plain, {"Eyeglasses": made.decode(torch.cat([z, on], 1))}
     )
     assert row.loc[0, ["seen before", "flipped", "others kept"]].tolist() == [0.0, 0.75, 7 / 8]
+
+
+def test_images_that_show_all_that_is_asked_for_already_are_no_flips(conditional):
+    made, _ = conditional
+    before, after = torch.zeros(4, 3), torch.zeros(4, 3)
+    before[0, :2] = before[1, 0] = 1  # both, one, none, none of the first two
+    after[:3, :2] = 1
+    judge = Judge("lit", Lit(), NAMES)
+    plain, edited = (made.decode(torch.cat([torch.zeros(4, 1), y], 1)) for y in (before, after))
+    both = dict.fromkeys(NAMES[:2], torch.ones(4, dtype=torch.bool))
+    assert flipped(judge, judge.sees(plain), edited, both) == (0.25, pytest.approx(2 / 3), 1.0)
+    already, done, _ = flipped(judge, judge.sees(edited[:1]), edited[:1], {name: both[name][:1] for name in both})
+    assert already == 1
+    assert math.isnan(done), "none was left to flip"
 
 
 def test_a_swap_gives_each_the_attributes_of_the_other(conditional):

@@ -14,6 +14,7 @@ from bench.applications.interpolate import Interpolate
 from bench.applications.measures import mean_psnr, steps_across
 from bench.applications.merge import Merge, put_together
 from bench.applications.tile import Tile
+from bench.contracts import Inverter
 from bench.errors import DataError
 from bench.options import create
 
@@ -109,12 +110,25 @@ def test_low_resolution_keeps_flat_images_and_needs_a_divisor(pictures):
 
 def test_tiles_of_a_large_image_come_back_whole(subject, pictures):
     large = pictures(2, side=36)
-    rows = table(Tile().run(subject(large)))
+    result = Tile().run(subject(large))
+    assert result.strips[2].name == "difference"
+    assert not result.strips[2].images.any(), "no difference is black"
+    rows = table(result)
     assert rows.loc["tiled", "psnr"] == float("inf")
     assert rows.loc["tiled", "numbers"] == 36 * 36
     assert rows.loc["shrunk", "numbers"] == 12 * 12
     assert rows.loc["shrunk", "psnr"] < 60
     assert rows.loc["tiled", "step at borders"] == pytest.approx(rows.loc["image", "step at borders"])
+
+
+def test_random_numbers_begin_anew_with_every_inversion(subject):
+    @dataclasses.dataclass
+    class Drawn(Inverter):
+        def invert(self, x):
+            return torch.randn(len(x), self.gan.code_dim, generator=self.run.rng)
+
+    made = subject(method=Drawn())
+    assert torch.equal(made.invert(made.x), made.invert(made.x))
 
 
 def test_small_images_are_laid_side_by_side(subject, pictures):
@@ -149,6 +163,9 @@ def test_frames_of_a_steady_change_are_found_exactly(subject, pictures):
     result = Frames(motion="frames").run(subject(clip))
     rows = table(result)
     assert result.protocol["frames"] == 5
+    frames, codes, _ = (strip.images for strip in result.strips)
+    assert (codes[::2] == frames[::2]).all(), "frames that are kept are drawn from their own codes"
+    assert (codes[1::2] != frames[1::2]).any()
     assert rows.loc["codes, linear", "psnr"] > 55
     assert rows.loc["codes, linear", "psnr"] == rows.loc["pixels, linear", "psnr"]
     assert rows.loc["frame itself inverted", "psnr"] == float("inf")
@@ -175,6 +192,8 @@ def test_a_clip_moves_to_the_right_or_turns(pictures):
         ("merge", {"share": 1.0}, "share = 1.0"),
         ("merge", {"seam": "diagonal"}, "one of 'vertical', 'horizontal'"),
         ("deblur", {"strengths": []}, "above 0"),
+        ("deblur", {"strengths": [1.0, np.nan]}, "strengths = .1.0, nan. should be"),
+        ("deblur", {"sigma": np.inf}, "sigma = inf should be"),
         ("tile", {"mosaic": 1}, "at least 2"),
         ("frames", {"every": 9}, "longer"),
         ("inpaint", {"sqare": 4}, "did you mean 'square'"),

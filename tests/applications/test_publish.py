@@ -1,6 +1,7 @@
 """Applications through the harness and the command line: what is written, what is reused, mistakes in one line."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from bench.applications.publish import run_application
+from bench.applications.request import STEPS as DEFAULT_STEPS
 from bench.applications.request import Request
 from bench.cli_apply import apply_app
 from bench.errors import BenchError, DataError
@@ -127,10 +129,27 @@ def test_mistakes_are_one_line(asked, says):
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_negative_numbers_are_refused():
+def test_numbers_below_zero_and_a_budget_of_no_suite_are_refused():
     for asked in ({"seed": -1}, {"steps": (("fit_steps", -3),)}):
         with pytest.raises(BenchError, match="expected 0 or more"):
             request(**asked)
+    with pytest.raises(BenchError, match=r"--budget smoke: .* add --suite"):
+        request(budget="smoke")
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG and no header", b"\xff" * 40, b"\x10" + b"\0" * 7 + b"{"])
+def test_a_file_that_is_no_gan_is_one_line(tmp_path, content):
+    path = tmp_path / "torn.safetensors"
+    path.write_bytes(content)
+    for dataset in ("", "digits"):
+        with pytest.raises(BenchError, match=r"torn\.safetensors: not a whole safetensors file"):
+            run_application("merge", request(gan=f"checkpoint:{path}", dataset=dataset))
+
+
+def test_a_suite_with_several_asks_which():
+    for budget, what in (("smoke", "dataset"), ("cpu", "gan")):
+        with pytest.raises(BenchError, match=f"has several {what}s: add --{what}, one of"):
+            Request(suite="backbones", budget=budget, method="dfi").cell()
 
 
 def test_a_shipped_gan_knows_its_dataset():
@@ -169,6 +188,8 @@ def test_help_leaves_torch_alone_and_tells_of_every_option():
     assert done.returncode == 0, done.stderr
     assert "--sigma" in done.stdout
     assert "Of the window" in done.stdout
+    for step, number in DEFAULT_STEPS.items():
+        assert re.search(rf"--{step.replace('_', '-')} .*; {number}\.", done.stdout), step
 
 
 def test_the_store_may_be_given(tmp_path):

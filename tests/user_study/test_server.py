@@ -16,6 +16,7 @@ from PIL import Image
 from bench.errors import BenchError, StoreError
 from bench.store import read_records
 from bench.user_study.ballots import read_ballots
+from bench.user_study.page import SHARP, frame
 from bench.user_study.questions import choose_table, open_study
 from bench.user_study.server import LARGEST_BODY, StudyServer
 
@@ -127,6 +128,11 @@ def test_colours_are_shown_as_stored(tmp_path, serve, store_record):
         browser.ask("POST", "/begin", "", FORM)
         target, *_ = Page(browser.get()[1]).pictures
     assert any(np.array_equal(target, t.transpose(1, 2, 0)) for t in asked[1].targets[0])
+
+
+def test_only_small_pictures_are_enlarged_pixel_by_pixel():
+    for side, rendering in ((SHARP - 1, "pixelated"), (SHARP, "auto")):
+        assert f"image-rendering: {rendering}" in frame("", "", np.zeros((3, side, side), np.uint8))
 
 
 def test_a_page_names_no_method_and_loads_nothing(browser, asked):
