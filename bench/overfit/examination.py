@@ -20,7 +20,7 @@ from bench.machine import synchronise
 from bench.metrics.base import to_u8
 from bench.overfit import neighbours
 from bench.overfit.cells import cells_of
-from bench.overfit.distances import Index, Rows, flat
+from bench.overfit.distances import Index, Nearest, Rows, flat
 from bench.overfit.modes import ModeStatistics, mode_statistics
 from bench.overfit.power import check_enough
 from bench.overfit.recovery import Recovered, Recovery, Search
@@ -235,7 +235,8 @@ def _without_search(
     kind, names, basis = _kinds(real, train, settings.seed)
     of_test = kind[near.test_train.index]
     modes = mode_statistics(of_test, kind[near.own_train.index], of_test[: settings.n], found.errors, names, basis)
-    close = int((near.test_train.distance[: settings.n] <= neighbours.NEAR * own.shape[1] ** 0.5).sum())
+    inverted = Nearest(near.test_train.distance[: settings.n], near.test_train.index[: settings.n])
+    close = neighbours.near_duplicates(inverted, own.shape[1])
     if not close:
         return sets, modes, ()
     text = (

@@ -150,7 +150,7 @@ def set_statistics(
         recall,
         variety(own[:few], test[:few]),
         alike(some(train, few_real, seed), test[:few_real], seed),
-        int((found.own_train.distance <= NEAR * math.sqrt(train.shape[1])).sum()),
+        near_duplicates(found.own_train, train.shape[1]),
     )
 
 
@@ -191,15 +191,15 @@ def auth_pct(train: Rows, to_train: Nearest) -> float:
 def one_nn(first: Rows, second: Rows) -> OneNN:
     """Leave-one-out 1-NN accuracy of two sets (Lopez-Paz and Oquab 2017); neutral at .5 with equal sizes."""
     pool = np.concatenate([as_floats(first), as_floats(second)])
-    right = _right(pool, len(first))
+    label, to = _labelled(pool, len(first))
+    right = label == label[to]
     return OneNN(float(right.mean()), float(right[: len(first)].mean()), float(right[len(first) :].mean()))
 
 
 def alike(train: Rows, test: Rows, seed: int = 0) -> Alike:
     """Whether two sets of real images are draws from one pool: 1-NN accuracy against permuted labels, one-sided."""
     pool = np.concatenate([as_floats(train), as_floats(test)])
-    to = nearest(pool, pool, np.arange(len(pool))).index
-    label = np.arange(len(pool)) < len(train)
+    label, to = _labelled(pool, len(train))
     observed = float((label == label[to]).mean())
     rng, at_least = np.random.default_rng(seed), 0
     for _ in range(PERMUTATIONS):
@@ -225,16 +225,9 @@ def variety(own: Rows, test: Rows) -> Variety:
     return Variety(_ratio(mine, real), _ratio(*spread))
 
 
-def near_duplicates(first: Rows, second: Rows, within: float = NEAR) -> tuple[int, Nearest]:
-    """How many rows of ``first`` have a near-duplicate in ``second``, and the nearest of each.
-
-    Args:
-        first: ``[n, d]``.
-        second: ``[m, d]``.
-        within: root mean squared difference up to which they count.
-    """
-    found = nearest(first, second)
-    return int((found.distance <= within * math.sqrt(first.shape[1])).sum()), found
+def near_duplicates(found: Nearest, dim: int) -> int:
+    """How many rows of ``dim`` numbers lie within ``NEAR`` (root mean square) of their nearest one."""
+    return int((found.distance <= NEAR * math.sqrt(dim)).sum())
 
 
 def _own_distance(rows: Rows) -> float:
@@ -245,10 +238,9 @@ def _ratio(a: float, b: float) -> float:
     return a / b if b else math.inf if a else 1.0
 
 
-def _right(pool: Rows, first: int) -> NDArray[np.bool_]:
-    label = np.arange(len(pool)) < first
-    right: NDArray[np.bool_] = label == label[nearest(pool, pool, np.arange(len(pool))).index]
-    return right
+def _labelled(pool: Rows, first: int) -> tuple[NDArray[np.bool_], Index]:
+    """Whether each row is one of the first, and its nearest other row."""
+    return np.arange(len(pool)) < first, nearest(pool, pool, np.arange(len(pool))).index
 
 
 def _permuted(counts: Index, observed: int, members: int, total: int, seed: int) -> int:

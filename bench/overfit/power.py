@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 ALPHA = 0.01
 """Level of every test of a verdict."""
 POWER = 0.8
-LARGE_EFFECT = 0.474
-"""Cliff's delta that counts as large (Romano et al. 2006); .147 is the least that is not negligible, .33 medium."""
+NEGLIGIBLE_EFFECT, LARGE_EFFECT = 0.147, 0.474
+"""Cliff's delta below which an effect is negligible, and from which on it is large (Romano et al. 2006)."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from bench.overfit.modes import ModeStatistics
 from bench.overfit.neighbours import SetStatistics
-from bench.overfit.power import ALPHA, LARGE_EFFECT, Detectable, images_needed
+from bench.overfit.power import ALPHA, LARGE_EFFECT, NEGLIGIBLE_EFFECT, Detectable, images_needed
 from bench.overfit.statistics import ErrorStatistics, Gate
 
 Outcome = Literal["memorises", "collapsed", "drops modes", "no sign found at this power", "cannot tell"]
@@ -122,7 +122,7 @@ def _memorisation(errors: ErrorStatistics, sets: SetStatistics | None) -> Findin
         return Finding("memorisation", "cannot tell", (text,))
     reasons = _copies(sets)
     if gate.passed and tests.p < ALPHA:
-        few = tests.better_p > tests.tail_p and tests.cliffs_delta < 0.147
+        few = tests.better_p > tests.tail_p and tests.cliffs_delta < NEGLIGIBLE_EFFECT
         what = (
             f"{tests.tail_share:.0%} of the lowest errors are of training images: a few of them are known by heart"
             if few

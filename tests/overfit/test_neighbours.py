@@ -131,4 +131,4 @@ def test_variety_of_few_images_is_low():
 def test_near_duplicates_are_counted():
     first = rows(20, 0)
     second = np.concatenate([rows(30, 1), first[:3] + 0.01])
-    assert nb.near_duplicates(first, second)[0] == 3
+    assert nb.near_duplicates(distances.nearest(first, second), first.shape[1]) == 3
