@@ -25,7 +25,8 @@ def papers(
 
     for title, about, rows in papers_rows(name, budget):
         console.table(title, ("table", "shows", "answered by", "minutes", "here?"), rows)
-        console.note(f"{about}\n".replace("[", "\\["))
+        for line in (*about, ""):
+            console.note(line.replace("[", "\\["))
 
 
 def reproduce(

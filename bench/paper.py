@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, UnknownName, unknown
+from bench.errors import BenchError, unknown
 from bench.reports.claims import FILE, PAPERS, Claims, read_claims, read_toml
 from bench.reports.printed import check_keys, texts
 from bench.suite import Suite, open_suite
@@ -20,7 +20,6 @@ from bench.suite_reader import BUDGETS
 
 ABOUT = "paper.toml"
 TEXTS = ("name", "title", "authors", "venue", "summary")
-
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "study": {"dataset": str, "network": str, "images": int, "options": list},
@@ -76,7 +75,7 @@ class Table:
     @property
     def slug(self) -> str:
         """Its name in commands and folders."""
-        return re.sub(r"[^a-z0-9.]+", "-", self.name.lower())
+        return _slug(self.name)
 
     @property
     def title(self) -> str:
@@ -118,15 +117,19 @@ class Paper:
     claims: Claims
 
     def table(self, name: str) -> Table:
-        """A table by its name, in any case.
+        """A table by its name, or as a command takes it.
 
         Raises:
             UnknownName: there is none of that name.
         """
         known = {table.slug: table for table in self.tables}
-        if name.lower() not in known:
+        if _slug(name) not in known:
             raise unknown(f"table of {self.name}", name, known)
-        return known[name.lower()]
+        return known[_slug(name)]
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower())
 
 
 def paper_names() -> list[str]:
@@ -141,9 +144,18 @@ def open_paper(name: str) -> Paper:
         UnknownName: no such paper.
         BenchError: a file that cannot be read, an unknown or missing key; names the file.
     """
+    return read_paper(paper_folder(name))
+
+
+def paper_folder(name: str) -> Path:
+    """Where a paper lies.
+
+    Raises:
+        UnknownName: no such paper.
+    """
     if name.lower() not in paper_names():
         raise unknown("paper", name, paper_names())
-    return read_paper(PAPERS / name.lower())
+    return PAPERS / name.lower()
 
 
 def open_tables(name: str) -> tuple[Paper, tuple[Table, ...]]:
@@ -212,4 +224,4 @@ def _check(tables: tuple[Table, ...], claims: Claims, path: Path) -> None:
     for claim in claims.claims:
         for name in claim.records:
             if name not in names:
-                raise UnknownName(str(unknown("table", name, names, f"{path.with_name(FILE)}: claim {claim.id}")))
+                raise unknown("table", name, names, f"{path.with_name(FILE)}: claim {claim.id}")

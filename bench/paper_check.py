@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.contracts import Cell
 from bench.errors import BenchError, suggest, unknown
-from bench.paper import ABOUT, Paper, PartRun, Table, open_paper, read_paper
+from bench.paper import ABOUT, Paper, PartRun, Table, paper_folder, read_paper
 from bench.registry import find
 from bench.reports.claim_tests import FromStudy, Subject
 from bench.reports.claims import Claim
@@ -34,24 +34,14 @@ def check_paper(target: str) -> list[Finding]:
     Raises:
         UnknownName: no such paper.
     """
-    folder = Path(target)
-    whole = partial(read_paper, folder) if (folder / ABOUT).is_file() else partial(open_paper, target)
-    if not (folder / ABOUT).is_file():
-        _known(target)
+    folder = Path(target) if (Path(target) / ABOUT).is_file() else paper_folder(target)
     try:
-        paper = whole()
+        paper = read_paper(folder)
     except BenchError as error:
         return [Finding("its files are read", False, str(error))]
     numbers = sum(len(table.rows) for table in paper.claims.tables)
     read = f"{len(paper.tables)} tables, {numbers} printed numbers, {len(paper.claims.claims)} claims"
     return [Finding("its files are read", True, read), *_findings(paper)]
-
-
-def _known(name: str) -> None:
-    from bench.paper import paper_names
-
-    if name.lower() not in paper_names():
-        raise unknown("paper", name, paper_names())
 
 
 def _findings(paper: Paper) -> Iterator[Finding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from textwrap import shorten
 
 from bench.errors import BenchError
 from bench.paper import Paper, Table, open_paper, open_tables, paper_names
@@ -12,25 +11,30 @@ from bench.reports.render_reproduction import HEADER, part_rows, scale
 from bench.reports.reproduction import beside
 from bench.reports.rulings import Ruling, Source, counted, rule
 from bench.reports.wording import ABSENT
-from bench.reproduce import DEFAULT_BUDGET, Reproduction, obstacle
+from bench.reproduce import Reproduction, budget_of, obstacle
 from bench.stored_claims import advice
 from bench.table_suites import answered_by
 
 Rows = list[tuple[str, ...]]
-LONGEST = 160
-"""Characters of a reason that the terminal shows."""
 
 
-def papers_rows(name: str | None, budget: str | None) -> Iterator[tuple[str, str, Rows]]:
-    """For each paper a heading, what it is, and a row a table.
+def papers_rows(name: str | None, budget: str | None) -> Iterator[tuple[str, list[str], Rows]]:
+    """For each paper a heading, what it is, and a row a table; what stands in the way is said once, with its tables.
 
     Raises:
-        UnknownName: no such paper.
+        UnknownName: no such paper or budget.
     """
-    chosen = budget or DEFAULT_BUDGET
+    chosen = budget_of(budget)
     for paper in [open_paper(name)] if name else [open_paper(each) for each in paper_names()]:
-        rows: Rows = [(t.slug, t.shows, answered_by(t), _minutes(t, chosen), _here(t, chosen)) for t in paper.tables]
-        about = f"{paper.authors}: {paper.venue}. Budget {chosen}; minutes on {_machine(chosen)}, estimated."
+        reasons = {table.slug: obstacle(table, chosen) for table in paper.tables}
+        rows: Rows = [
+            (t.slug, t.shows, answered_by(t), _minutes(t, chosen), "no" if reasons[t.slug] else "yes")
+            for t in paper.tables
+        ]
+        about = [f"{paper.authors}: {paper.venue}. Budget {chosen}; minutes on {_machine(chosen)}, estimated."]
+        for reason in dict.fromkeys(filter(None, reasons.values())):
+            stopped = ", ".join(slug for slug, why in reasons.items() if why == reason)
+            about.append(f"{stopped}: {reason}")
         yield f"{paper.name}: {paper.title}", about, rows
 
 
@@ -40,15 +44,16 @@ def to_run(
     """The paper and the tables to run; of a whole paper those that can be run, the others are said with their reason.
 
     Raises:
-        UnknownName: no such paper or table.
+        UnknownName: no such paper, table or budget.
         BenchError: none of the tables can be run.
     """
+    chosen = budget_of(budget)
     paper, tables = open_tables(name)
     if "/" in name:
         return paper, list(tables)
     able, reasons = [], []
     for table in tables:
-        reason = obstacle(table, budget or DEFAULT_BUDGET, dataset)
+        reason = obstacle(table, chosen, dataset)
         if reason:
             reasons.append(f"{table.title} is left out: {reason}")
         else:
@@ -56,7 +61,7 @@ def to_run(
     for line in reasons:
         say(line.replace("[", "\\["))
     if not able:
-        raise BenchError(f"no table of {paper.name} can be run at budget {budget or DEFAULT_BUDGET}")
+        raise BenchError(f"no table of {paper.name} can be run at budget {chosen}")
     return paper, able
 
 
@@ -85,15 +90,9 @@ def claims_rows(paper: Paper, made: Reproduction) -> Rows:
 
 
 def ruling_rows(rulings: Sequence[Ruling]) -> Rows:
-    """A row a claim, the reason in short."""
+    """A row a claim."""
     return [
-        (
-            r.claim.id,
-            PUBLISHED[r.verdict.published],
-            r.verdict.outcome,
-            r.setting or ABSENT,
-            shorten(r.verdict.reason.removeprefix(": "), LONGEST, placeholder=" ..."),
-        )
+        (r.claim.id, PUBLISHED[r.verdict.published], r.verdict.outcome, r.setting or ABSENT, r.verdict.reason)
         for r in rulings
     ]
 
@@ -112,8 +111,3 @@ def _minutes(table: Table, budget: str) -> str:
 
 def _machine(budget: str) -> str:
     return "one GPU" if budget == "paper" else "two cores"
-
-
-def _here(table: Table, budget: str) -> str:
-    reason = obstacle(table, budget)
-    return "yes" if not reason else f"no: {shorten(reason, LONGEST, placeholder=' ...')}"

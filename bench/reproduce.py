@@ -51,6 +51,17 @@ class Reproduction:
         return [record for record in self.records if record.status == "failed"]
 
 
+def budget_of(name: str | None) -> str:
+    """The budget that was asked for, cpu if none was.
+
+    Raises:
+        UnknownName: no such budget.
+    """
+    if name is not None and name not in BUDGETS:
+        raise unknown("budget", name, BUDGETS, "--budget")
+    return name or DEFAULT_BUDGET
+
+
 def obstacle(table: Table, budget: str, dataset: str | None = None) -> str:
     """Why a table cannot be run at a budget on this machine, "" if it can; trains nothing."""
     from bench.runner import plan
@@ -89,10 +100,11 @@ def reproduce(
         retry_failed: run failed cells again.
 
     Raises:
+        UnknownName: no such budget.
         BenchError: the table has nothing to run, or not at this budget; data or weights are missing, which is said
             before anything is trained.
     """
-    chosen = budget or DEFAULT_BUDGET
+    chosen = budget_of(budget)
     reason = obstacle(table, chosen, dataset)
     if reason:
         raise BenchError(f"{table.title}, budget {chosen}: {reason}")
@@ -132,8 +144,6 @@ def reports_folder(table: Table, budget: str, dataset: str | None = None) -> Pat
 
 
 def _check_budget(table: Table, budget: str) -> None:
-    if budget not in BUDGETS:
-        raise unknown("budget", budget, BUDGETS, "--budget")
     if not table.runs:
         raise BenchError(f"nothing runs for it: {table.note or answered_by(table)}")
     if budget not in table.budgets:

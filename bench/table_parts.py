@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BenchError, DataError, NotApplicable
+from bench.errors import BenchError, DataError, NotApplicable, StoreError
 from bench.files import write_json
 from bench.paper import PartRun, Table
 from bench.table_suites import network_of
@@ -29,6 +29,7 @@ def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
         DataError: a dataset is not here.
         WeightsError: the weights of a network are not here.
         NotApplicable: another dataset was asked for where GANs or options go with the table's own.
+        BenchError: a study reads what is stored, and nothing is.
     """
     from bench.applications.publish import open_application
     from bench.metrics.weights import weights_available
@@ -41,6 +42,7 @@ def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
         _check_dataset(asked.get("dataset") or study.default_dataset)
         if asked.get("network") and (reason := weights_available(f"fid@{asked['network']}")):
             raise BenchError(f"network {asked['network']}: {reason}")
+        study.check_stored()
     for run in _at(table.applications, budget):
         asked = _asked(run, budget, dataset)
         open_application(run.name, parse_options(asked.get("options", ()), f"application {run.name}"))
@@ -106,10 +108,17 @@ def _check_dataset(text: str) -> None:
 def _once(folder: Path, result: str, asked: dict[str, Any], run: Any) -> None:
     """Run something that leaves ``result`` in a folder, unless it did so for the same arguments."""
     path = folder / ASKED
-    if (folder / result).is_file() and path.is_file() and json.loads(path.read_text(encoding="utf-8")) == asked:
+    if (folder / result).is_file() and path.is_file() and _stored(path) == asked:
         return
     run(asked, folder)
     write_json(path, asked)
+
+
+def _stored(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error!r}; without it the report is made again") from error
 
 
 def _study(run: PartRun, asked: Mapping[str, Any], folder: Path, progress: Progress) -> None:

@@ -136,6 +136,15 @@ def test_a_sixth_paper_is_a_folder(folder):
     assert (paper.table("t1").suite, paper.claims.claims[0].records) == ("quickstart", ("T1",))
 
 
+def test_a_table_s_name_may_have_a_space(folder):
+    place = folder("", "", 'records = ["Table 1"]')
+    for name in ("paper.toml", "claims.toml", "published.csv"):
+        text = (place / name).read_text()
+        (place / name).write_text(text.replace('"T1"', '"Table 1"').replace(",T1,", ",Table 1,"))
+    assert [f.message for f in check_paper(str(place)) if not f.passed] == []
+    assert read_paper(place).table("Table 1") == read_paper(place).table("table-1")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

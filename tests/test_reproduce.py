@@ -64,6 +64,14 @@ def test_a_study_answers_its_table_and_is_not_run_twice(own_home, ganinv):
     stamp = (folder / "study.json").stat().st_mtime_ns
     ganinv("reproduce", "creswell/batches", "--budget", "smoke")
     assert (folder / "study.json").stat().st_mtime_ns == stamp
+    asked = json.loads((folder / "asked.json").read_text())
+    (folder / "asked.json").write_text(json.dumps(asked | {"images": 2}))  # as if for other arguments
+    ganinv("reproduce", "creswell/batches", "--budget", "smoke")
+    assert (folder / "study.json").stat().st_mtime_ns > stamp
+    assert json.loads((folder / "asked.json").read_text()) == asked
+    (folder / "asked.json").write_text('{"images"')
+    with pytest.raises(BenchError, match=r"asked\.json cannot be read"):
+        ganinv("reproduce", "creswell/batches", "--budget", "smoke")
 
 
 def test_an_application_draws_its_figure(own_home, ganinv):
@@ -82,6 +90,7 @@ def test_an_application_draws_its_figure(own_home, ganinv):
         ("dfi/fig8", "gpu", None, "unknown budget 'gpu'; did you mean 'cpu'"),
         ("invgan/table2", "cpu", None, "nothing runs for it: Published numbers alone"),
         ("recycling/agreement", "smoke", None, "study metric-agreement runs at cpu alone"),
+        ("recycling/agreement", "cpu", None, "nothing is stored; ganinv run agreement"),
         ("dfi/sec4.8", "paper", None, "dataset celeba is not here"),
         ("dfi/fig15", "cpu", "drawn-faces", "fashion-mnist/dcgan, which knows its own dataset"),
     ],
@@ -103,9 +112,17 @@ def test_imagenet_weights_are_named_where_a_method_needs_them(own_home, monkeypa
 def test_the_list_of_papers_says_what_is_here(ganinv):
     text = " ".join(ganinv("papers", "creswell", "--budget", "paper").split())
     assert "Inverting the Generator" in text
-    assert "no: dataset celeba is not here" in text
+    assert text.count("dataset celeba is not here") == 1
+    assert "tablei, fig4, fig6, prior: dataset celeba is not here: celeba: img_align_celeba/" in text
+    assert "https://vision.cs.utexas.edu/projects/finegrained/utzap50k/ and unpack into" in text
     with pytest.raises(UnknownName, match="did you mean 'creswell'"):
         ganinv("papers", "cresswell")
+
+
+def test_a_budget_that_there_is_not_is_said_once(ganinv):
+    for words in (("papers",), ("reproduce", "dfi")):
+        with pytest.raises(UnknownName, match=r"^--budget: unknown budget 'gpu'; did you mean 'cpu'\?"):
+            ganinv(*words, "--budget", "gpu")
 
 
 def test_a_paper_without_a_table_that_can_run_is_refused(ganinv):
@@ -118,6 +135,10 @@ def test_a_folder_that_is_not_there_is_refused(ganinv, tmp_path):
         ganinv("claims", "--records", tmp_path / "nowhere")
     (tmp_path / "study.json").write_text("{}")
     with pytest.raises(BenchError, match="it lacks study, dataset"):
+        ganinv("claims", "--records", tmp_path)
+    other = {"study": "s", "dataset": "d", "network": "", "protocol": {}, "verdicts": [{"claim": "C54"}]}
+    (tmp_path / "study.json").write_text(json.dumps(other))
+    with pytest.raises(BenchError, match=r"study\.json is not a study: KeyError"):
         ganinv("claims", "--records", tmp_path)
 
 

@@ -155,7 +155,7 @@ def _rows(rulings: Sequence[Ruling]) -> Iterator[list[str]]:
     for r in rulings:
         claim = r.claim
         about = [claim.id, f"{claim.text} ({claim.source})", PUBLISHED[r.verdict.published]]
-        yield [*about, r.verdict.outcome, r.setting or ABSENT, r.verdict.reason.removeprefix(": ")]
+        yield [*about, r.verdict.outcome, r.setting or ABSENT, r.verdict.reason]
 
 
 def evidence_lines(rulings: Sequence[Ruling]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import StoreError
 from bench.reports.claims import Claim
-from bench.reports.verdicts import Evidence, Verdict
+from bench.reports.verdicts import Evidence, Outcome, Verdict
 
 NEEDED = ("study", "dataset", "network", "verdicts", "protocol")
 
@@ -23,20 +23,26 @@ def read_study(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         missing = [key for key in NEEDED if key not in content]
-    except (OSError, ValueError, TypeError) as error:
+        if missing:
+            raise StoreError(f"{path} is not a study: it lacks {', '.join(missing)}")
+        for found in content["verdicts"]:
+            _verdict(found)
+        int(content["protocol"].get("images", 0))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(f"{path} is not a study: {error!r}") from error
-    if missing:
-        raise StoreError(f"{path} is not a study: it lacks {', '.join(missing)}")
     return dict(content)
+
+
+def _verdict(found: Mapping[str, Any]) -> tuple[str, Outcome, tuple[Evidence, ...], bool | None]:
+    evidence = tuple(Evidence(**each) for each in found["evidence"])
+    return found["claim"], found["outcome"], evidence, found["published"]
 
 
 def verdict_of(study: Mapping[str, Any], claim: Claim) -> Verdict | None:
     """A study's verdict on a claim, None if it has none; the paper's own numbers as the study or the file says."""
-    for found in study["verdicts"]:
-        if found["claim"] == claim.id:
-            evidence = tuple(Evidence(**each) for each in found["evidence"])
-            published = found["published"] if claim.stated is None else claim.stated
-            return Verdict(claim, found["outcome"], evidence, published)
+    for about, outcome, evidence, published in map(_verdict, study["verdicts"]):
+        if about == claim.id:
+            return Verdict(claim, outcome, evidence, published if claim.stated is None else claim.stated)
     return None
 
 

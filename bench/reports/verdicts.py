@@ -40,7 +40,7 @@ class Verdict:
             count = len(self.evidence)
             text = f"{count} of {count} tests hold" if count > 1 else decisive[0].detail
         else:
-            shown = "; ".join(f"{e.question}: {e.detail}" for e in decisive[:3])
+            shown = "; ".join(": ".join(filter(None, (e.question, e.detail))) for e in decisive[:3])
             more = len(decisive) - 3
             text = shown + (f"; and {more} more" if more > 0 else "")
         stand_ins = dict.fromkeys(e.stand_in for e in self.evidence if e.stand_in)

@@ -114,6 +114,14 @@ class Study(ABC):
             BenchError: data, weights or options with which the question cannot be answered; says what would do.
         """
 
+    def check_stored(self) -> None:
+        """Make sure that what the study reads of earlier runs is there; most read nothing.
+
+        Raises:
+            BenchError: it is not; says what to run.
+        """
+        return
+
     def options(self) -> dict[str, Any]:
         """The options as JSON."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items() if name[0] != "_"}

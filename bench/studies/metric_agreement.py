@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.contracts import Choice, Record
+from bench.contracts import Cell, Choice, Record
 from bench.errors import BenchError, unknown
 from bench.files import digest
 from bench.registry import study
 from bench.reports.gather import Group, groups, title_of
 from bench.reports.statistics import Floats
 from bench.studies.base import Request, Study, StudyResult
+from bench.suite import Suite
 
 FEWEST_CELLS = 6
 """Cells that a correlation needs."""
@@ -52,16 +53,23 @@ class MetricAgreement(Study):
         """The options as JSON; which records were read, the protocol says by their keys, not by where they lie."""
         return super().options() | {"records": "a folder" if self.records else "the store"}
 
+    def check_stored(self) -> None:
+        """Make sure that the suite has records."""
+        self._stored()
+
+    def _stored(self) -> tuple[Suite, list[Record], list[Cell]]:
+        from bench.publish import stored
+
+        return stored(self.suite, self.budget or None, Path(self.records) if self.records else None)
+
     def run(self, request: Request) -> StudyResult:
         """Read, correlate, judge; runs no model."""
-        from bench.publish import stored
         from bench.studies.agreement_claims import top_two, verdicts
         from bench.studies.agreement_matrix import Agreement, draw
 
         if request.network or request.images:
             raise BenchError("metric-agreement reads stored records: leave out --network and --images")
-        folder = Path(self.records) if self.records else None
-        opened, found, missing = stored(self.suite, self.budget or None, folder)
+        opened, found, missing = self._stored()
         family = one_family(groups(found), request.dataset)
         cells = Cells.of(family, self.tracks)
         everything = Agreement.of(cells, self.resamples, request)
