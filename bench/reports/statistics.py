@@ -110,6 +110,12 @@ def percentile_interval(replicates: ArrayLike, level: float = LEVEL) -> Interval
     return Interval(float(low), float(high), level)
 
 
+def percentile_intervals(replicates: Floats, level: float = LEVEL) -> list[Interval]:
+    """The interval of each column of replicates ``[R, K]``; those with none are left out."""
+    found = (percentile_interval(column, level) for column in replicates.T)
+    return [each for each in found if each is not None]
+
+
 def mean_interval(
     values: ArrayLike, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Interval | None:

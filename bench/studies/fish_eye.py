@@ -10,7 +10,14 @@ import numpy as np
 
 from bench.contracts import Choice
 from bench.registry import study
-from bench.reports.statistics import RESAMPLES, Floats, Interval, bootstrap_means, percentile_interval
+from bench.reports.statistics import (
+    RESAMPLES,
+    Floats,
+    Interval,
+    bootstrap_means,
+    percentile_interval,
+    percentile_intervals,
+)
 from bench.reports.verdicts import Evidence, Verdict
 from bench.studies import drawing
 from bench.studies.base import Request, Study, StudyResult, words_of
@@ -132,8 +139,7 @@ class Curves:
     @property
     def lpips_intervals(self) -> list[Interval]:
         """Bootstrap intervals over images."""
-        found = (percentile_interval(self.lpips_replicates[:, i]) for i in range(len(self.lpips)))
-        return [each for each in found if each is not None]
+        return percentile_intervals(self.lpips_replicates)
 
     @property
     def fid_intervals(self) -> list[Interval]:

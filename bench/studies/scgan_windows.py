@@ -15,7 +15,14 @@ from bench.gans.scgan_networks import Window, networks_of
 from bench.inversion import batch_size
 from bench.metrics.base import to_u8
 from bench.reports.claims import FILE, PAPERS, read_claims
-from bench.reports.statistics import RESAMPLES, Floats, Interval, bootstrap_means, percentile_interval
+from bench.reports.statistics import (
+    RESAMPLES,
+    Floats,
+    Interval,
+    bootstrap_means,
+    percentile_interval,
+    percentile_intervals,
+)
 from bench.reports.verdicts import Evidence, Verdict
 from bench.studies import drawing
 from bench.studies.base import Request
@@ -141,8 +148,7 @@ class Crops:
     @property
     def lpips_intervals(self) -> list[Interval]:
         """Bootstrap intervals over images."""
-        found = (percentile_interval(self.lpips_replicates[:, i]) for i in range(len(self.lpips)))
-        return [each for each in found if each is not None]
+        return percentile_intervals(self.lpips_replicates)
 
     @property
     def fid_intervals(self) -> list[Interval]:

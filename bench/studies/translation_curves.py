@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.reports.claims import FILE, PAPERS, read_claims
-from bench.reports.statistics import RESAMPLES, Floats, Interval, bootstrap_means, percentile_interval
+from bench.reports.statistics import (
+    RESAMPLES,
+    Floats,
+    Interval,
+    bootstrap_means,
+    percentile_interval,
+    percentile_intervals,
+)
 from bench.reports.verdicts import Evidence, Verdict
 from bench.studies import drawing
 from bench.studies.base import Request
@@ -94,8 +101,7 @@ class Curves:
 
     def lpips_intervals(self, kind: str) -> list[Interval]:
         """Bootstrap intervals over images."""
-        found = (percentile_interval(self.lpips_replicates[kind][:, t]) for t in self.shifts)
-        return [each for each in found if each is not None]
+        return percentile_intervals(self.lpips_replicates[kind])
 
     def fid_intervals(self, kind: str) -> list[Interval]:
         """Jackknife intervals."""
