@@ -1,6 +1,7 @@
 """Pivotal tuning: its steps, what it holds still, and what it gains."""
 
 import copy
+import itertools
 import time
 
 import pytest
@@ -82,6 +83,34 @@ def test_locality_keeps_the_generator_elsewhere(gan, images):
         elsewhere = method.view.decode(torch.cat([z, codes[:, 6:]], 1))
         drifts[weight] = float((elsewhere - gan.decode(z)).square().mean())
     assert drifts[10.0] < drifts[0.0] / 2
+
+
+def test_locality_looks_somewhere_else_in_each_step_and_so_far_from_the_pivot(gan, images):
+    seen, decode = [], gan.decode
+    method = bound(gan, {"radius": 0.25}, steps=3)
+    pivots = method.base.invert(images)
+    gan.decode = lambda codes: seen.append(codes) or decode(codes)
+    try:
+        method.refiners[0].refine(images, pivots)
+    finally:
+        del gan.decode
+    goals = [pivots + (codes - pivots) / 0.25 for codes in seen]  # codes of the prior, a quarter of the way to them
+    assert len(goals) == 3
+    for first, second in itertools.pairwise(goals):
+        assert not torch.isclose(first, second).any()
+    for goal in goals:
+        assert not torch.isclose(goal, pivots).any()
+        assert torch.allclose(gan.prior.project(goal), goal, atol=1e-5)
+
+
+def test_a_search_may_follow_in_the_space_of_the_weights(gan, images):
+    found = {}
+    for name in ("random_code+pti", "random_code+pti+opt"):
+        method = make_method(Choice(name))
+        method.bind(gan, Run(budget(5), seed=3))
+        method.base.build()
+        found[name] = errors(method, images, method.invert(images))
+    assert (found["random_code+pti+opt"] < found["random_code+pti"]).all()
 
 
 def test_contract():
