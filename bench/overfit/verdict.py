@@ -22,8 +22,8 @@ State = Literal["found", "not found", "cannot tell", "not looked for"]
 
 COLLAPSED = 0.25
 """Samples this much nearer to each other than unseen images are, or of this share of their variance, are alike."""
-REVERSED_ALPHA = 0.001
-"""Below this p, training images that are recovered worse say that the two sets are of different kinds."""
+STRICT_ALPHA = 0.001
+"""Level of what a reader would not expect: training images that are recovered worse, or better by a weak search."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,10 @@ class Verdict:
 def judge(errors: ErrorStatistics, sets: SetStatistics | None = None, modes: ModeStatistics | None = None) -> Verdict:
     """Decide.
 
-    - *memorises*: the search passes its gate and training images are recovered better at p < ``ALPHA``; or samples
-      are copies at p < ``ALPHA``, for which no search is needed.
+    - *memorises*: training images are recovered better at p < ``ALPHA`` by a search that passes its gate, or at
+      p < ``STRICT_ALPHA`` by one that does not; or samples are copies at p < ``ALPHA``, for which no search is
+      needed. The gate guards silence, not findings: whether an image was trained on says nothing of its error if
+      nothing was memorised, and this holds of a weak search too.
     - *collapsed*: samples are alike.
     - *drops modes*: the search passes its gate, and a kind of images is missing.
     - *no sign found at this power*: nothing of this, by a search that passes its gate, on sets that are alike and
@@ -111,7 +113,7 @@ def power_words(found: Detectable, counts: tuple[int, int]) -> str:
 
 def _memorisation(errors: ErrorStatistics, sets: SetStatistics | None) -> Finding:
     tests, gate = errors.separation, errors.gate
-    reversed_order = tests.cliffs_delta < 0 and tests.mann_whitney_p < REVERSED_ALPHA
+    reversed_order = tests.cliffs_delta < 0 and tests.mann_whitney_p < STRICT_ALPHA
     if sets is not None and sets.alike.differ:
         return Finding("memorisation", "cannot tell", (_differ(sets),))
     if reversed_order:
@@ -120,15 +122,7 @@ def _memorisation(errors: ErrorStatistics, sets: SetStatistics | None) -> Findin
             "different kinds, or stand in each other's place"
         )
         return Finding("memorisation", "cannot tell", (text,))
-    reasons = _copies(sets)
-    if gate.passed and tests.p < ALPHA:
-        few = tests.better_p > tests.tail_p and tests.cliffs_delta < NEGLIGIBLE_EFFECT
-        what = (
-            f"{tests.tail_share:.0%} of the lowest errors are of training images: a few of them are known by heart"
-            if few
-            else "training images are recovered better than unseen ones"
-        )
-        reasons = (f"{what}: {gap_words(errors)}", *reasons)
+    reasons = (*_better(errors), *_copies(sets))
     if reasons:
         return Finding("memorisation", "found", reasons)
     if not gate.passed:
@@ -138,6 +132,27 @@ def _memorisation(errors: ErrorStatistics, sets: SetStatistics | None) -> Findin
     power = power_words(errors.detectable, (errors.train.n, errors.test.n))
     nothing = f"training images are recovered no better than unseen ones: {gap_words(errors)}"
     return Finding("memorisation", "not found", (nothing, power))
+
+
+def _better(errors: ErrorStatistics) -> tuple[str, ...]:
+    """How training images are recovered better, if that is not chance."""
+    tests, gate = errors.separation, errors.gate
+    if tests.p >= (ALPHA if gate.passed else STRICT_ALPHA):
+        return ()
+    few = tests.better_p > tests.tail_p and tests.cliffs_delta < NEGLIGIBLE_EFFECT
+    what = (
+        f"{tests.tail_share:.0%} of the lowest errors are of training images: a few of them are known by heart"
+        if few
+        else "training images are recovered better than unseen ones"
+    )
+    found = f"{what}: {gap_words(errors)}"
+    if gate.passed:
+        return (found,)
+    return (
+        found,
+        f"the search finds only {gate.rate:.1%} of the generator's own images again, so that the gap may be larger "
+        "than it shows; that there is one does not hang on it",
+    )
 
 
 def _copies(sets: SetStatistics | None) -> tuple[str, ...]:
@@ -182,7 +197,7 @@ def _below_gate(errors: ErrorStatistics) -> tuple[str, ...]:
     text = (
         f"the search finds {gate.rate:.1%} [{gate.interval.low:.1%}, {gate.interval.high:.1%}] of the generator's "
         f"own images again (error below {gate.recovered_below:g}); {gate.needed:.0%} are needed before its errors "
-        "say anything"
+        "say that nothing was memorised"
     )
     if tests.p >= ALPHA:
         return (text,)

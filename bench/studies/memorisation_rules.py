@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.overfit.statistics import ALPHA
+from bench.overfit.verdict import STRICT_ALPHA
 from bench.reports.statistics import LEVEL, Interval
 from bench.reports.verdicts import Evidence, Outcome, Verdict
 from bench.studies.judging import claim, judge
@@ -43,6 +44,11 @@ class Rule:
     name: str
     searched: bool
     found: Callable[[Row, Sequence[Row]], bool]
+
+
+def level_of(row: Row) -> float:
+    """The level at which the verdict counts a gap: a stricter one below the gate."""
+    return ALPHA if row["passed"] else STRICT_ALPHA
 
 
 def _lower(p: str) -> Callable[[Row, Sequence[Row]], bool]:
@@ -87,7 +93,7 @@ RULES = (
     Rule("gap, 95 % interval above 0", True, lambda row, honest: row["gap_low"] > 0),
     Rule("Cliff's delta ≥ .147 (AUC ≥ .574)", True, lambda row, honest: row["cliffs_delta"] >= NOT_NEGLIGIBLE),
     Rule("rank and tail test, p < .01", True, lambda row, honest: row["p"] < ALPHA),
-    Rule("the same behind the gate", True, lambda row, honest: row["passed"] and row["p"] < ALPHA),
+    Rule("the same, p < .001 below the gate", True, lambda row, honest: row["p"] < level_of(row)),
     Rule("copying, p < .01", False, lambda row, honest: row["copying_p"] < ALPHA),
     Rule("AuthPct below unseen images', p < .01", False, lambda row, honest: less_authentic(row)),
     Rule("C_T < -2.33", False, lambda row, honest: row["c_t"] < -NORMAL),

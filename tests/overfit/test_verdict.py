@@ -45,12 +45,25 @@ def test_memorises_when_a_few_are_known_by_heart():
     assert "known by heart" in found.reasons[0]
 
 
-def test_below_the_gate_it_cannot_tell_whatever_the_gap(sets):
-    for train, text in ((shuffled(), "finds 0.0%"), (shuffled() / 3, "stronger search may confirm")):
-        found = judge(error_statistics(train, PLAIN, LOST), sets)
-        assert found.outcome == "cannot tell"
-        assert text in " ".join(found.reasons)
-        assert "--steps" in found.advice[0]
+def test_below_the_gate_silence_says_nothing(sets):
+    found = judge(error_statistics(shuffled(), PLAIN, LOST), sets)
+    assert found.outcome == "cannot tell"
+    assert "finds 0.0%" in found.reasons[0]
+    assert "--steps" in found.advice[0]
+
+
+def test_below_the_gate_a_gap_has_to_be_clearer(sets):
+    outcomes = {}
+    for factor in (1.15, 1.3):
+        errors = error_statistics(shuffled() / factor, PLAIN, LOST)
+        outcomes[factor] = judge(errors, sets), errors.separation.p
+    weak, clear = outcomes[1.15], outcomes[1.3]
+    assert 0.001 < weak[1] < 0.01
+    assert weak[0].outcome == "cannot tell"
+    assert "stronger search may confirm" in weak[0].reasons[1]
+    assert clear[1] < 0.001
+    assert clear[0].outcome == "memorises"
+    assert "only 0.0% of the generator's own images" in clear[0].reasons[1]
 
 
 def test_copies_need_no_search(sets):

@@ -84,9 +84,10 @@ def test_training_errors_that_are_higher_are_no_memorisation():
         assert not rule.found(high, ())
 
 
-def test_the_gate_silences_the_test_behind_it():
-    found = row("a", "gan", 0, p=1e-9, delta=0.5, passed=False)
-    assert [rule.found(found, ()) for rule in RULES[4:6]] == [True, False]
+@pytest.mark.parametrize(("p", "passed", "expected"), [(5e-3, True, True), (5e-3, False, False), (1e-4, False, True)])
+def test_below_the_gate_the_level_is_stricter(p, passed, expected):
+    found = row("a", "gan", 0, p=p, delta=0.5, passed=passed)
+    assert [rule.found(found, ()) for rule in RULES[4:6]] == [True, expected]
 
 
 def test_calibrated_statistics_leave_the_judged_draw_out():
