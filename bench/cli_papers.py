@@ -9,6 +9,7 @@ import typer
 
 from bench import console
 from bench.cli_options import BudgetName, Out
+from bench.errors import BenchError
 
 PaperTable = Annotated[str, typer.Argument(metavar="PAPER[/TABLE]", help="dfi, or one of its tables: dfi/table4.")]
 
@@ -76,6 +77,9 @@ def claims(
     ] = None,
     paper: Annotated[str | None, typer.Option(help="One paper alone.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the page with all evidence to this file.")] = None,
+    discussion: Annotated[
+        Path | None, typer.Option(help="A Markdown file that goes into the page of --out, before the claims.")
+    ] = None,
 ) -> None:
     """Show the verdict on every claim of every paper, from what is stored; runs no model.
 
@@ -84,10 +88,12 @@ def claims(
     from bench.paper_lists import counts_line, ruling_rows
     from bench.stored_claims import all_rulings, write_rulings
 
+    if discussion and not out:
+        raise BenchError("--discussion is for the page of --out: give both")
     found = all_rulings(records or [], paper)
     for name, rulings in found.items():
         console.table(name, ("claim", "pub", "measured", "on", "because"), ruling_rows(rulings))
         console.note("")
     console.note(counts_line(found))
     if out:
-        console.note(f"wrote {write_rulings(found, out)}")
+        console.note(f"wrote {write_rulings(found, out, discussion)}")

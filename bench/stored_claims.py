@@ -97,13 +97,17 @@ def advice(table: Table) -> str:
     return f"nothing is stored for {table.name}: ganinv reproduce {table.title}"
 
 
-def write_rulings(found: Mapping[str, Sequence[Ruling]], path: Path) -> Path:
-    """Write the page of all claims.
+def write_rulings(found: Mapping[str, Sequence[Ruling]], path: Path, discussion: Path | None = None) -> Path:
+    """Write the page of all claims, with the text of a Markdown file between the counts and the claims.
 
     Raises:
-        StoreError: it cannot be written.
+        StoreError: it cannot be written, or the text cannot be read.
     """
-    write_text(path, claims_page(found))
+    try:
+        text = discussion.read_text(encoding="utf-8") if discussion else ""
+    except (OSError, ValueError) as error:
+        raise StoreError(f"--discussion {discussion} cannot be read: {error}") from error
+    write_text(path, claims_page(found, text))
     return path
 
 

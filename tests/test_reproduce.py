@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import typer
@@ -140,6 +141,26 @@ def test_a_folder_that_is_not_there_is_refused(ganinv, tmp_path):
     (tmp_path / "study.json").write_text(json.dumps(other))
     with pytest.raises(BenchError, match=r"study\.json is not a study: KeyError"):
         ganinv("claims", "--records", tmp_path)
+
+
+def test_the_committed_page_of_claims_follows_from_the_committed_records(tmp_path, ganinv):
+    results = Path(__file__).parent.parent / "results"
+    written = tmp_path / "page.md"
+    ganinv("claims", "--records", results, "--discussion", results / "papers" / "discussion.md", "--out", written)
+    assert written.read_text() == (results / "papers" / "README.md").read_text()
+
+
+def test_a_discussion_goes_before_the_claims(tmp_path, ganinv):
+    records = Path(__file__).parent.parent / "results" / "papers" / "creswell" / "batches-cpu"
+    said, page = tmp_path / "said.md", tmp_path / "page.md"
+    said.write_text("## Why\n\nBecause.\n")
+    words = ("claims", "--records", records, "--paper", "creswell")
+    ganinv(*words, "--discussion", said, "--out", page)
+    assert [line for line in page.read_text().splitlines() if line.startswith("#")][1:] == ["## Why", "## creswell"]
+    with pytest.raises(BenchError, match="give both"):
+        ganinv(*words, "--discussion", said)
+    with pytest.raises(BenchError, match=r"nowhere\.md cannot be read"):
+        ganinv(*words, "--discussion", tmp_path / "nowhere.md", "--out", page)
 
 
 def test_codes_that_move_with_their_batch_fail():

@@ -171,12 +171,18 @@ def evidence_lines(rulings: Sequence[Ruling]) -> Iterator[str]:
         yield from ("", "</details>", "")
 
 
-def claims_page(papers: Mapping[str, Sequence[Ruling]]) -> str:
-    """One page: how many claims hold, fail, cannot be told, were not measured; then each claim."""
+def claims_page(papers: Mapping[str, Sequence[Ruling]], discussion: str = "") -> str:
+    """One page: how many claims hold, fail, cannot be told, were not measured; what we make of it; each claim.
+
+    Args:
+        papers: rulings by paper.
+        discussion: Markdown whose headings are of the second level or below.
+    """
     every = [ruling for rulings in papers.values() for ruling in rulings]
     rows = [[name, *(str(n) for n in counted(rulings).values())] for name, rulings in papers.items()]
     rows.append(["**all**", *(f"**{n}**" for n in counted(every).values())])
     lines = ["# Claims of the papers", "", *table(["paper", *counted(every)], rows), "", RULE, ""]
+    lines += [discussion.strip(), ""] if discussion.strip() else []
     for name, rulings in papers.items():
         lines += [f"## {name}", "", *rulings_table(rulings), *evidence_lines(rulings)]
     return "\n".join(lines).rstrip() + "\n"
