@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ ACCEPTED, REJECTED = 0.2, 4.0
 """What the damping is multiplied by after a step that lowers the error, and after one that does not."""
 TRIALS = (ACCEPTED**2, ACCEPTED, 1.0, REJECTED)
 """Dampings tried on one Jacobian, times the image's own; the best counts. A Jacobian costs d calls, a trial one."""
+DRAWS = len(TRIALS) + 1
+"""Draws of a step that "stochastic" clipping may need: one a trial, and one where a Jacobian was used again."""
 LEAST, MOST = 1e-8, 1e6
 STALLED = 1e-6
 """Relative decrease of the error by one Jacobian below which a search has arrived."""
@@ -93,7 +96,7 @@ class LevenbergMarquardt:
             before, further = state.f.clone(), min(self.reuse, steps - step - 1)
             self._step(problem, state, step)
             if further:
-                self._reuse(problem, state, further)
+                self._reuse(problem, state, further, step)
             state.stale = state.f < before
             state.arrived = state.stale & (before - state.f < STALLED * before)
             found[state.rows], errors[state.rows] = state.u, state.f
@@ -130,26 +133,27 @@ class LevenbergMarquardt:
         for trial, factor in enumerate(TRIALS):
             damped = (state.damping * factor).clamp_min(LEAST)
             tried = state.u - _solve(square, slope, damped)
-            tried = self.support.place(tried, part.x, step * len(TRIALS) + trial)
+            tried = self.support.place(tried, part.x, step * DRAWS + trial)
             f = part.errors(tried)
             better = f < best
             best, damping = torch.where(better, f, best), torch.where(better, damped, damping)
             place = torch.where(better[:, None], tried, place)
         state.u, state.f, state.damping = place, best, damping
 
-    def _reuse(self, problem: Reconstruction, state: State, steps: int) -> None:
+    def _reuse(self, problem: Reconstruction, state: State, steps: int, step: int) -> None:
         """Quasi-Newton steps whose first guess of the Hessian is J'J with the first damping; a lower error is kept.
 
         A generator with ReLUs has kinks wherever a unit switches: a Jacobian holds close by alone, and what gradients
         say as the search goes on mends its product for a small part of its cost.
         """
-        part, inner = problem.part(state.rows), replace(self.run, progress=silent)
+        part, inner = problem.part(state.rows), copy(self.run)
+        inner.progress = silent
         matrix = state.square + torch.diag_embed(_added(state.square, torch.full_like(state.f, self.damping)))
         white = Whitened.around(part, state.u, matrix)
         anywhere = Support(self.support.prior, "none", self.support.seed)
         search = WhitenedQuasiNewton(white, anywhere, None, steps, self.tolerance, inner)
         tried = white.free(search.minimise(torch.zeros_like(state.u), steps))
-        tried = self.support.place(tried, part.x, -1)
+        tried = self.support.place(tried, part.x, step * DRAWS + len(TRIALS))
         f = part.errors(tried)
         better = f < state.f
         state.u = torch.where(better[:, None], tried, state.u)

@@ -55,7 +55,7 @@ class Whitened(Reconstruction):
 
 @dataclass
 class WhitenedQuasiNewton(QuasiNewton):
-    """L-BFGS whose first step is the damped Gauss-Newton step: its first guess of the Hessian is the identity."""
+    """L-BFGS that begins with the damped Gauss-Newton step, if that is at most sqrt(d) long: its Hessian is 1."""
 
     def _first_scale(self, slope: Tensor) -> Tensor:
         return torch.ones_like(slope[:, 0])

@@ -127,6 +127,8 @@ class ScganCrop(Study):
         try:
             return eyes.Eyes(networks, (shape[0], side, side), device)
         except NotApplicable as error:
+            if self.resize:
+                raise
             raise NotApplicable(f"{error}; --option resize=SIDE enlarges windows for it") from error
 
     def _open(self, dataset: Choice, gan: Choice, request: Request) -> tuple[Gan, str]:

@@ -12,7 +12,7 @@ from bench.errors import BenchError, NotApplicable
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.scgan import SCGAN
 from bench.gans.scgan_networks import Window, centre_of, networks_of
-from bench.gans.scgan_training import FullTrainer, StageTrainer, train_connection
+from bench.gans.scgan_training import CentreTrainer, FullTrainer, StageTrainer, train_connection
 from bench.gans.spectral import SNGAN
 from bench.gans.training import train_gan
 from bench.gans.watch import Watch
@@ -140,6 +140,15 @@ def test_windows_are_learnt_as_sngan_without_a_penalty():
     expected = SNGAN(code_dim=3, width=2, batch=4, flips=True, learning_rate=1e-3)
     assert recipe == expected
     assert type(recipe.regulariser()) is type(SNGAN().regulariser())
+
+
+def test_windows_are_learnt_from_where_they_lie(images):
+    recipe, run = dataclasses.replace(RECIPE, window="bottom-right"), Run(budget(1), 0)
+    trainer = CentreTrainer(recipe.build(images.shape, "cpu"), recipe, images, run, 1)
+    rng = torch.Generator().set_state(run.rng.get_state())
+    drawn = trainer.draw_real()
+    assert torch.equal(drawn, images.floats(images.draw(RECIPE.batch, rng))[:, :, 32:, 32:])
+    assert torch.equal(trainer.shown.data, images.data[:, :, 32:, 32:])
 
 
 def test_every_stage_moves_its_own_networks_and_nothing_else(images, monkeypatch):

@@ -5,7 +5,7 @@ from scipy.optimize import lsq_linear
 from bench.gans.priors import Uniform
 from methods.levenberg_marquardt import MEMORY, TRIALS, LevenbergMarquardt
 from methods.reconstruction import Reconstruction
-from methods.support import Support
+from methods.support import Support, draw_starts
 
 
 @pytest.fixture
@@ -75,3 +75,13 @@ def test_an_empty_batch_has_no_codes(ready, linear):
     problem = Reconstruction(linear, torch.zeros(0, 1, 4, 4))
     search = LevenbergMarquardt(problem, Support(linear.prior, "none", 0), 0.1, 0.0, run)
     assert search.minimise(torch.zeros(0, 3), 3).shape == (0, 3)
+
+
+def test_reused_jacobians_draw_anew_and_leave_the_global_seed_alone(ready, linear, targets):
+    linear.prior = Uniform(3, -0.1, 0.1)
+    method = ready("lm", linear, budget={"search_steps": 14}, clipping="stochastic", reuse=6)
+    start = draw_starts(targets, linear.prior, method.run.seed, 1)[0]
+    torch.manual_seed(99)
+    codes = method.invert(targets)
+    assert not (codes == start).any()
+    assert torch.initial_seed() == 99

@@ -6,7 +6,8 @@ from scipy.optimize import approx_fprime
 from bench.errors import BenchError
 from methods.levenberg_marquardt import TRIALS
 from methods.reconstruction import Reconstruction
-from methods.whitened import Whitened
+from methods.support import Support
+from methods.whitened import Whitened, WhitenedQuasiNewton
 
 
 @pytest.fixture
@@ -31,6 +32,16 @@ def test_a_step_down_the_gradient_is_the_damped_gauss_newton_step(linear, target
     _, plain = Reconstruction(linear, targets, double=True).gradient(centre)
     for step, h, g in zip(moved, matrix, plain, strict=True):
         torch.testing.assert_close(step, -torch.tensor(solve(h.numpy(), g.numpy())), atol=1e-10, rtol=1e-8)
+
+
+def test_the_first_step_of_the_search_is_the_gauss_newton_step(ready, linear, targets):
+    """Undamped, and from close by, one step solves a linear generator."""
+    problem, solution = Reconstruction(linear, targets), linear.generator.solve(targets)
+    centre = solution + 0.1 * torch.randn(5, 3, generator=torch.Generator().manual_seed(4))
+    white = Whitened.around(problem, centre, problem.normal_equations(centre)[2])
+    search = WhitenedQuasiNewton(white, Support(linear.prior, "none", 0), None, 1, 0.0, ready("lm", linear).run)
+    found = white.free(search.minimise(torch.zeros_like(centre), 1))
+    torch.testing.assert_close(found, solution, atol=1e-5, rtol=0)
 
 
 def test_its_gradient_is_that_of_its_error(linear, targets):

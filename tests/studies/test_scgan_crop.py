@@ -12,7 +12,7 @@ from bench.gans.scgan_networks import networks_of
 from bench.metrics.base import to_u8
 from bench.studies.base import Request
 from bench.studies.eyes import GROUPS
-from bench.studies.scgan_windows import BASELINE, CROP, MEANING, Crops, Drawn, pictures, printed, reconstruct
+from bench.studies.scgan_windows import BASELINE, CROP, MEANING, OTHER, Crops, Drawn, pictures, printed, reconstruct
 
 OF_PAPER = {"lpips": "alex", "fid": "inception"}
 
@@ -55,9 +55,14 @@ def test_c22_asks_for_both_gaps_to_be_within_the_tolerance(gap, fid_gap, spread,
     assert verdict.published is True
 
 
-def test_another_network_is_named_as_a_stand_in():
-    verdict = crops(0.0, 0.0, networks={"lpips": "alex", "fid": "drawn-faces-cnn"}).verdict()
-    assert [e.stand_in for e in verdict.evidence] == ["", "drawn-faces-cnn stands in for inception"]
+def test_through_another_network_the_tolerance_is_the_same_share_of_the_baseline():
+    theirs = np.mean([values["y_center"] for (_, metric), values in printed().items() if metric == "fid"])
+    networks = {"lpips": "alex", "fid": "drawn-faces-cnn"}
+    for share, expected in ((0.9, "holds"), (1.1, "fails")):
+        verdict = crops(0.0, share * 30.0 / theirs, 1e-6, networks).verdict()
+        assert [e.outcome for e in verdict.evidence] == ["holds", expected]
+        assert verdict.evidence[0].stand_in == ""
+        assert verdict.evidence[1].stand_in.startswith("drawn-faces-cnn stands in for inception")
 
 
 def test_printed_values_are_those_of_section_4_8():
@@ -76,8 +81,8 @@ def test_windows_are_inverted_and_drawn_again(gan, images):
     generator, judge = networks_of(gan)
     z = judge.infer(images.floats(slice(None))[:, :, 16:48, :32])
     edge = torch.randn((1, 10, 3), generator=torch.Generator().manual_seed(3))[0]
-    crop = generator.full(torch.cat([z, edge], 1))[:, :, 16:48, :32]
-    expected = {BASELINE: generator.centre(z), CROP: crop}
+    crop, other = (generator.full(torch.cat([c, edge], 1))[:, :, 16:48, :32] for c in (z, z.roll(-1, 0)))
+    expected = {BASELINE: generator.centre(z), CROP: crop, OTHER: other}
     for name, windows in expected.items():
         assert int((drawn.windows[name].int() - to_u8(windows).int()).abs().max()) <= 1, name
         error = (judge.infer(windows) - z).abs().mean(1)
