@@ -75,6 +75,8 @@ def write_reports(
     for family, name in zip(families, figures, strict=True):
         written += _drawn(folder / name, partial(measured_against_published, family))
     for group, board in zip(tables, boards, strict=True):
+        if not group.records:
+            continue  # all of its cells are still to run
         end = f"-{_slug(group.title)}" if len(tables) > 1 else ""
         pictures, costs = folder / f"reconstructions{end}.png", folder / f"quality-vs-cost{end}.png"
         written += _drawn(pictures, partial(reconstructions, group.records))

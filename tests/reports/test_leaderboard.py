@@ -8,6 +8,7 @@ import pytest
 from bench.contracts import Budget, Cell, Choice
 from bench.errors import BenchError, UnknownName
 from bench.reports.leaderboard import leaderboards
+from bench.reports.write import write_reports
 
 
 def board_of(records, rank_by="psnr", **more):
@@ -203,3 +204,12 @@ def test_context_says_what_the_numbers_share(suite):
     assert context.commits == ("abc1234",)
     assert not context.dirty
     assert "timeout" not in context.budget
+
+
+def test_a_run_that_was_cut_off_before_a_gan_is_reported_all_the_same(make, tmp_path):
+    good = make("good", images={"psnr": np.arange(10.0)})
+    budget = Budget(**good.cell["budget"])
+    cell = Cell(Choice("digits", label="Digits"), Choice("later"), Choice("good"), 0, budget, ("psnr",))
+    written = write_reports([good], tmp_path, title="Suite", rank_by="psnr", missing=[cell])
+    assert {path.suffix for path in written} >= {".md", ".csv", ".json"}
+    assert "no record" in (tmp_path / "leaderboard.md").read_text()
