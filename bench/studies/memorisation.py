@@ -53,6 +53,8 @@ class Memorisation(Study):
     def __post_init__(self) -> None:
         if self.size not in PLANS:
             raise unknown("size", self.size, get_args(Size))
+        if self.early < 0:
+            raise ValueError(f"early = {self.early}: expected at least 1, or 0 for that of the size")
         self.plan()
 
     def plan(self) -> Plan:
@@ -64,6 +66,7 @@ class Memorisation(Study):
     def run(self, request: Request) -> StudyResult:
         """Train, examine, judge."""
         from bench.options import create
+        from bench.overfit.power import check_enough
         from bench.overfit.suspects_pool import sizes_of
         from bench.store import Store
         from bench.studies.memorisation_cases import Examiner, list_cases
@@ -81,7 +84,8 @@ class Memorisation(Study):
         plan = self.plan()
         plan = dataclasses.replace(plan, unseen=min(plan.unseen, total // 3))
         sizes = sizes_of(plan.sizes, total - plan.unseen)
-        if self.without and (data.train.labels is None or max(self.without) >= len(data.classes)):
+        check_enough(min(plan.n, plan.unseen // plan.draws, *filter(None, sizes)))
+        if self.without and (data.train.labels is None or not set(self.without) <= set(range(len(data.classes)))):
             raise DataError(
                 f"{choice.name}: no such classes to leave out {list(self.without)}; --option without=[] leaves none"
             )
@@ -136,9 +140,11 @@ def _how(plan: Plan, total: int, failed: list[Row]) -> tuple[str, ...]:
         f"{plan.unseen:,} are unseen, suspects are trained on the first of the others. Both groups are draws from "
         "one pool, so that an honest generator cannot tell them apart.",
         f"Networks: DCGAN's of width {plan.width}, {plan.code_dim} numbers in a code, {plan.steps:,} steps of "
-        f"{plan.batch} images.",
+        f"{plan.batch} images whatever their number, so that each of more images is seen less often: "
+        f"{_seen(plan, plan.steps, total)} times if they are all. That GLO and the copier know theirs by heart is "
+        "given for few alone.",
         f"Honest: {plan.trainings} GANs, trained for {plan.early:,} steps on all {total - plan.unseen:,} images that "
-        f"are not unseen, each seen {plan.early * plan.batch / (total - plan.unseen):.1f} times. Partition, "
+        f"are not unseen, each seen {_seen(plan, plan.early, total)} times. Partition, "
         f"weights and batches of each are its own. From each {plan.draws} draws of training, unseen and own images. "
         "Draws of one GAN share no real image; draws of different GANs may, in other roles. So draws are independent "
         "as far as chance in the images goes; the training itself varies only as often as there are GANs.",
@@ -148,11 +154,17 @@ def _how(plan: Plan, total: int, failed: list[Row]) -> tuple[str, ...]:
         "errors are the lower ones. AUC is (1 + Cliff's delta) / 2, so that one threshold stands for both.",
         "AuthPct, precision and recall come without a threshold. AuthPct is tested against that of unseen images, as "
         "if a perfect GAN had made them; precision and recall against the mean and 2.33 standard deviations of the "
-        "honest draws, which a user does not have.",
+        "draws of other honest GANs, which a user does not have. Both depend on the number of unseen images: where "
+        "draws hold fewer of them than the other suspects are compared with, these are not judged: '-'.",
         "Statistics without a search see up to 2,000 samples, 4,096 training and 2,000 unseen images; of the honest "
         "ones, as many real images as a draw holds.",
     )
     return (*lines, *(f"Failed: {row['suspect']}: {row['failed']}." for row in failed))
+
+
+def _seen(plan: Plan, steps: int, total: int) -> str:
+    """How often each of all images that are not unseen is trained on, on average."""
+    return f"{steps * plan.batch / (total - plan.unseen):,.1f}"
 
 
 def _named(row: dict[str, Any], without: tuple[int, ...], classes: tuple[str, ...]) -> Row:

@@ -75,11 +75,13 @@ def nearer_than_chance(row: Row) -> bool:
 def beyond(name: str, sign: int) -> Callable[[Row, Sequence[Row]], bool]:
     """Whether a value is farther out than those of honest generators: their mean and 2.326 standard deviations.
 
-    The row itself does not count among them. Never, with fewer than three.
+    Draws of the row's own generator do not count among them: they are nearly the same value. Nor do draws of another
+    number of unseen images, on which these values depend. Never, with fewer than three.
     """
 
     def found(row: Row, honest: Sequence[Row]) -> bool:
-        values = [other[name] for other in honest if other is not row]
+        others = [other for other in honest if other["suspect"] != row["suspect"]]
+        values = [other[name] for other in others if other["auth_counts"] == row["auth_counts"]]
         if len(values) < 3:
             return False
         return bool(sign * (row[name] - np.mean(values)) > NORMAL * np.std(values, ddof=1))

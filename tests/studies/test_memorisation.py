@@ -90,13 +90,16 @@ def test_below_the_gate_the_level_is_stricter(p, passed, expected):
     assert [rule.found(found, ()) for rule in RULES[4:6]] == [True, expected]
 
 
-def test_calibrated_statistics_leave_the_judged_draw_out():
+def test_calibrated_statistics_leave_the_judged_generator_out():
     recall = next(rule for rule in RULES if rule.name.startswith("recall"))
     values = [0.50, 0.52, 0.51, 0.49, 0.10]
-    honest = [row("h", "honest", 0, recall=v) for v in values]
+    honest = [row(f"h-{k}", "honest", 0, recall=v) for k, v in enumerate(values)]
     assert [recall.found(r, honest) for r in honest] == [False, False, False, False, True]
     assert recall.found(row("g", "glo", 64, recall=0.1), honest[:4])
     assert not recall.found(row("g", "glo", 64, recall=0.1), honest[:2])
+    twin = row("h-4", "honest", 0, draw=1, recall=0.11)
+    assert [recall.found(r, [*honest, twin]) for r in (honest[4], twin)] == [True, True]
+    assert not recall.found(row("g", "glo", 64, recall=0.1, auth_counts=[2000, 599]), honest[:4])
 
 
 def test_the_table_names_sizes_and_counts_false_alarms():
@@ -166,6 +169,7 @@ def test_cases_cover_every_family_and_twenty_honest_draws():
         ({"size": "huge"}, UnknownName, "smoke"),
         ({"search_steps": (9, 3)}, ValueError, "rising"),
         ({"trainings": -1}, ValueError, "at least 1"),
+        ({"early": -1}, ValueError, "early = -1"),
     ],
 )
 def test_options_that_make_no_plan(options, error, words):
@@ -178,6 +182,11 @@ def test_requests_that_cannot_be_met():
         Memorisation().run(Request(network="lpips"))
     with pytest.raises(DataError, match="no such classes"):
         Memorisation("smoke", without=(11,)).run(Request())
+    with pytest.raises(DataError, match="no such classes"):
+        Memorisation("smoke", without=(-1,)).run(Request())
+    for few in ({"n": 20}, {"sizes": (20, 0)}, {"unseen": 40}):
+        with pytest.raises(DataError, match="20 images of each kind are too few"):
+            Memorisation("smoke", **few).run(Request())
 
 
 def test_a_run_is_repeated_from_what_is_stored(call, boxes, tmp_path, monkeypatch, csv):
