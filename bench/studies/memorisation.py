@@ -156,6 +156,8 @@ def _how(plan: Plan, total: int, failed: list[Row]) -> tuple[str, ...]:
         "if a perfect GAN had made them; precision and recall against the mean and 2.33 standard deviations of the "
         "draws of other honest GANs, which a user does not have. Both depend on the number of unseen images: where "
         "draws hold fewer of them than the other suspects are compared with, these are not judged: '-'.",
+        "Honest ones are GANs alone, and statistics without a search but copying also move with smooth samples: what "
+        "they find in GLO and the copier of many images, where no other statistic does, need not be memorisation.",
         "Statistics without a search see up to 2,000 samples, 4,096 training and 2,000 unseen images; of the honest "
         "ones, as many real images as a draw holds.",
     )

@@ -4,13 +4,17 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import binom, chi2_contingency, norm
 
+from bench.contracts import Dataset, Images
 from bench.errors import BenchError, DataError, UnknownName
 from bench.overfit.statistics import ALPHA
+from bench.overfit.suspects import Suspect
+from bench.overfit.suspects_pool import split_pool
 from bench.studies.base import Request
 from bench.studies.memorisation import Memorisation
-from bench.studies.memorisation_cases import PLANS, list_cases
+from bench.studies.memorisation_cases import PLANS, Case, list_cases, real_images
 from bench.studies.memorisation_figure import draw
 from bench.studies.memorisation_rules import (
     NORMAL,
@@ -152,6 +156,17 @@ def test_the_figure_shows_every_statistic_and_fills_what_was_found():
     assert [label.get_text() for label in upper.axes[0].get_xticklabels()] == ["64", "all"]
 
 
+def test_the_figure_is_hollow_where_the_search_fails_its_gate():
+    found = bench()
+    for each in found.at(4, family="glo", images=64):
+        each["passed"] = False
+    points = [line for line in draw(found, "boxes").subfigs[0].axes[0].lines if line.get_marker() == "o"]
+    hollow = [(x, y) for line in points if line.get_markerfacecolor() == "white" for x, y in line.get_xydata()]
+    full = [(x, y) for line in points if line.get_markerfacecolor() != "white" for x, y in line.get_xydata()]
+    assert hollow == [(0, IDLE["delta"])]
+    assert sorted(full) == [(0, KNOWN["delta"]), (1, 0.02), (1, 0.02)]
+
+
 def test_cases_cover_every_family_and_twenty_honest_draws():
     cases = list_cases(PLANS["cpu"], (64, 0), (1, 8), seed=3)
     names = {case.suspect.name for case in cases}
@@ -161,6 +176,21 @@ def test_cases_cover_every_family_and_twenty_honest_draws():
     assert len({case.partition for case in honest}) == 5
     assert len({(case.partition, case.draw) for case in honest}) == len(honest)
     assert not [c for c in list_cases(PLANS["cpu"], (64,), (), 0) if c.suspect.family == "dropping"]
+
+
+def test_draws_share_no_image_and_keep_their_roles():
+    shapes = np.arange(1, 61, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 4, 4), np.uint8)
+    images = Images(torch.from_numpy(shapes))
+    pool, data = split_pool([images], 20, seed=0), Dataset("numbers", images, images, (), test=images)
+    whole, few = Suspect("gan"), Suspect("glo", 12)
+    shown = [real_images(Case(whole, True, 0, draw, 4), pool, data) for draw in range(4)]
+    for found, known in (([r.train for r in shown], pool.train), ([r.test for r in shown], pool.unseen)):
+        assert torch.equal(torch.cat([part.data for part in found]), known.data)
+    alone = real_images(Case(few), pool, data)
+    assert torch.equal(alone.train.data, pool.train.data[:12])
+    assert torch.equal(alone.test.data, pool.unseen.data)
+    with pytest.raises(DataError, match="too few for 21 draws"):
+        real_images(Case(whole, True, 0, 0, 21), pool, data)
 
 
 @pytest.mark.parametrize(

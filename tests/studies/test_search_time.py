@@ -145,6 +145,7 @@ def test_points_are_stored_and_the_second_run_measures_none(boxes, tmp_path, mon
     measured = result.tables["Measured points"]
     assert measured["method"].tolist() == ["adam"] * 2 + ["random_code"] + ["dfi+opt?width=128&batch=8"] * 2
     assert (measured["test processor_ms"] > 0).all()
+    assert np.diff(measured["test calls"][:2]) == np.diff(measured["own calls"][:2]) == 1  # a step more, of one image
     assert result.tables["Not measured"]["method"].tolist() == ["icgan"]
     assert "icgan" in (folder / "README.md").read_text()
     assert csv(folder)["1e+06 ms"].notna().all()
