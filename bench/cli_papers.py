@@ -83,7 +83,7 @@ def claims(
 ) -> None:
     """Show the verdict on every claim of every paper, from what is stored; runs no model.
 
-    Examples:  ganinv claims    |    ganinv claims --records results --out results/papers/claims.md
+    Examples:  ganinv claims    |    ganinv claims --records results --out results/papers/README.md
     """
     from bench.paper_lists import counts_line, ruling_rows
     from bench.stored_claims import all_rulings, write_rulings

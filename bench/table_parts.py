@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.runner import Observer
 
 ASKED = "asked.json"
-"""Arguments of the study or application whose report lies beside it."""
+"""Arguments of the study or application whose report lies beside it, and its code."""
 STEPS = ("train_steps", "fit_steps", "search_steps", "refine_steps")
 
 
@@ -58,6 +58,7 @@ def run_parts(
     Returns:
         ``study.json`` of each study.
     """
+    from bench.keys import fingerprint
     from bench.loop import silent
     from bench.reports.study_results import read_study
 
@@ -65,13 +66,13 @@ def run_parts(
     found: list[Mapping[str, Any]] = []
     for run in _at(table.studies, budget):
         place = folder / run.name if len(table.studies) > 1 else folder
-        _once(
-            place, "study.json", _asked(run, budget, dataset), lambda asked, p, r=run: _study(r, asked, p, progress)
-        )
+        asked, code = _asked(run, budget, dataset), fingerprint("study", run.name)
+        _once(place, "study.json", asked, code, lambda asked, p, r=run: _study(r, asked, p, progress))
         found.append(read_study(place / "study.json"))
     for run in _at(table.applications, budget):
         place, asked = folder / run.name, _asked(run, budget, dataset)
-        _once(place, "application.json", asked, lambda asked, p, r=run: _application(r, asked, p, progress))
+        code = fingerprint("application", run.name)
+        _once(place, "application.json", asked, code, lambda asked, p, r=run: _application(r, asked, p, progress))
     return found
 
 
@@ -105,13 +106,13 @@ def _check_dataset(text: str) -> None:
         raise DataError(f"dataset {choice.name} is not here: {where}")
 
 
-def _once(folder: Path, result: str, asked: dict[str, Any], run: Any) -> None:
-    """Run something that leaves ``result`` in a folder, unless it did so for the same arguments."""
-    path = folder / ASKED
-    if (folder / result).is_file() and path.is_file() and _stored(path) == asked:
+def _once(folder: Path, result: str, asked: dict[str, Any], code: str, run: Any) -> None:
+    """Run something that leaves ``result`` in a folder, unless the same code did so for the same arguments."""
+    path, stands = folder / ASKED, asked | {"code": code}
+    if (folder / result).is_file() and path.is_file() and _stored(path) == stands:
         return
     run(asked, folder)
-    write_json(path, asked)
+    write_json(path, stands)
 
 
 def _stored(path: Path) -> Any:

@@ -122,9 +122,8 @@ class Recovery:
         return method
 
     def _identify(self) -> str:
-        base, *refiners = self.search.method.name.split("+")
-        parts = [fingerprint("method", base), *(fingerprint("refiner", name) for name in refiners)]
-        return digest([VERSION, self.gan.checksum(), self.search.facts(), parts, self.device])
+        code = search_code(self.search.method.name)
+        return digest([VERSION, self.gan.checksum(), self.search.facts(), code, self.device])
 
     @property
     def chunk(self) -> int:
@@ -205,6 +204,12 @@ def open_search(choice: Choice) -> Method:
             "from what it learnt; take a search without training: lbfgs, lm, adam, cma, gradient"
         )
     return method
+
+
+def search_code(name: str) -> list[str]:
+    """Hashes of the code of a method and of its refiners; ``name`` may be "METHOD+REFINER"."""
+    base, *refiners = name.split("+")
+    return [fingerprint("method", base), *(fingerprint("refiner", each) for each in refiners)]
 
 
 def _read(content: Mapping[str, Tensor]) -> Recovered:

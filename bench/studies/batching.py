@@ -37,11 +37,11 @@ class Batching(Study):
     """Codes of images inverted all at once, two at a time and one by one, from equal starts (C54).
 
     Once with a generator that computes in double precision, which decides: there, sums in another order differ by
-    1e-16, and what is left comes from the batch. Once in single precision, as everywhere else, to show how far
-    rounding carries a search away.
+    1e-16, and what is left comes from the batch, or from sums of the search's own. Once in single precision, as
+    everywhere else, to show how far rounding carries a search away.
 
     Attributes:
-        method: that searches the generator's own codes; options follow a "?".
+        method: that searches; options follow a "?".
         gan: options follow a "?"; a recipe is trained, on the dataset of the study.
         search_steps: of the method.
         train_steps: for a GAN that is a recipe.
@@ -150,8 +150,8 @@ class Found:
         return (
             "Every image starts from a code that its own pixels decide, whatever is inverted with it.",
             "A difference is the largest over a code's coordinates, divided by the standard deviation of all codes.",
-            "Double precision decides: the generator's weights and sums are float64, codes and the state of the "
-            "search stay float32. Single precision is what every other number here is measured in.",
+            "Double precision decides: the generator's weights and sums are float64; codes, images and the state of "
+            "the search stay float32. Single precision is what every other number here is measured in.",
             "Nothing is sampled, so there is no interval: a test holds when every image keeps within the tolerance.",
         )
 
@@ -199,6 +199,7 @@ def inverted(cell: Cell, x: Tensor, request: Request) -> dict[Precision, dict[st
     found: dict[Precision, dict[str, Floats]] = {"single": _three_ways(method, x, request)}
     gan.generator.double()
     gan.generator.register_forward_pre_hook(lambda module, args: tuple(each.double() for each in args))
+    gan.generator.register_forward_hook(lambda module, args, made: made.float())
     return found | {"double": _three_ways(method, x, request)}
 
 

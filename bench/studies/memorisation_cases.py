@@ -34,12 +34,13 @@ CODE = tuple(
         "modes",
         "neighbours",
         "power",
+        "recovery",
         "statistics",
         "suspects",
         "verdict",
     )
 )
-"""Modules whose code makes a row of what was recovered."""
+"""Modules whose code makes a row, beside that of the search."""
 STAGE = "memorisation"
 MOST = 4_096
 """Real images of a kind that samples are compared with."""
@@ -148,9 +149,10 @@ class Examiner:
     _code: list[str] = dataclasses.field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        from bench.overfit.recovery import search_code
         from bench.overfit.suspects import fingerprints
 
-        self._code = fingerprints(CODE)
+        self._code = [*fingerprints(CODE), *search_code(self.method.name)]
 
     def pool(self, partition: int) -> Pool:
         """The images in the order of a partition; the latest one is kept."""

@@ -205,9 +205,9 @@ limits show, and on images that it made itself, where a code with an error of 0 
 MEASURED = (
     "A point is a run of its own with so many steps, from the first code on; methods whose step size depends on the "
     "number of steps are not cut short.",
-    "All images of a kind are one batch, several where they are many or large: up to 500 of 28x28, 97 of 64x64. "
-    "Decoding and scoring the result is not counted, nor what is done once for a "
-    "GAN (training an encoder; L-BFGS's mean metric): see setup_s and fit_s.",
+    "All images of a kind are one batch, or several where they are too many or too large for one. Decoding and "
+    "scoring the result is not counted, nor what is done once for a GAN (training an encoder; L-BFGS's mean metric): "
+    "see setup_s and fit_s.",
     "Between two points PSNR is interpolated in the logarithm of time, image by image; the share of recovered "
     "images, which jumps, is that of the last point within the time. After its last point a method keeps the best "
     "that it found; before its first there is none.",

@@ -241,3 +241,12 @@ def test_a_run_is_repeated_from_what_is_stored(call, boxes, tmp_path, monkeypatc
     assert np.isfinite(cases["gap"]).all()
     assert cases["gate"].between(0, 1).all()
     assert not math.isnan(table["rate"].iloc[0])
+    monkeypatch.setattr("bench.overfit.recovery.search_code", lambda name: ["as if the search had changed"])
+    monkeypatch.setattr("bench.overfit.examination.examine_gan", _examined_again)
+    code, _, errors = call(*words, *more, "--out", outs[1])
+    assert code == 2
+    assert "examined again" in errors
+
+
+def _examined_again(*args, **kwargs):
+    raise BenchError("examined again")
