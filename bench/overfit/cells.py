@@ -45,11 +45,6 @@ def c_t(
     return total / weight if weight else math.nan
 
 
-def cells_of(train: Rows, cells: int = CELLS, seed: int = 0) -> Index:
-    """The k-means cell of every training image ``[n]``."""
-    return Cells(train, cells, seed).of(train)
-
-
 class Cells:
     """K-means cells of training images.
 

@@ -19,8 +19,8 @@ from bench.loop import Progress, silent
 from bench.machine import synchronise
 from bench.metrics.base import to_u8
 from bench.overfit import neighbours
-from bench.overfit.cells import cells_of
-from bench.overfit.distances import Index, Nearest, Rows, flat
+from bench.overfit.distances import Nearest, flat
+from bench.overfit.kinds import kinds_of
 from bench.overfit.modes import ModeStatistics, mode_statistics
 from bench.overfit.power import check_enough
 from bench.overfit.recovery import Recovered, Recovery, Search
@@ -232,10 +232,10 @@ def _without_search(
     own = own[: min(len(own), most)]
     near = neighbours.find_neighbours(own, train, test)
     sets = neighbours.set_statistics(own, train, test, settings.seed, near)
-    kind, names, basis = _kinds(real, train, settings.seed)
-    of_test = kind[near.test_train.index]
-    modes = mode_statistics(of_test, kind[near.own_train.index], of_test[: settings.n], found.errors, names, basis)
     inverted = Nearest(near.test_train.distance[: settings.n], near.test_train.index[: settings.n])
+    labels = None if real.train.labels is None else real.train.labels[: len(train)].numpy()
+    kinds = kinds_of(train, labels, real.classes, settings.seed)
+    modes = mode_statistics(kinds.of(test), kinds.of(own), found.errors, inverted.distance, kinds.names, kinds.basis)
     close = neighbours.near_duplicates(inverted, own.shape[1])
     if not close:
         return sets, modes, ()
@@ -245,14 +245,6 @@ def _without_search(
     )
     warnings.warn(f"{real.title}: {text}", stacklevel=4)
     return sets, modes, (text,)
-
-
-def _kinds(real: Real, train: Rows, seed: int) -> tuple[Index, tuple[str, ...], str]:
-    """A kind for each training image; the others take that of their nearest one."""
-    if real.train.labels is not None and real.classes:
-        return real.train.labels[: len(train)].numpy(), real.classes, "classes"
-    kind = cells_of(train, seed=seed)
-    return kind, tuple(f"cell {k}" for k in range(int(kind.max()) + 1)), "k-means cells of the training images"
 
 
 def _pixels(images: Images, count: int) -> NDArray[Any]:

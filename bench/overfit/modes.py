@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike
 
 from bench.overfit.power import ALPHA
 
-RARE = 0.25
+RARE = 0.5
 """Below this part of its share of real images, a kind counts as rare among samples."""
+NEAREST = 1e-6
+"""Distances to a training image below this count as this."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Kind:
         own_share: of samples.
         share_p: one-sided Fisher test: samples have less of it.
         median_error: recovery error of its unseen images; NaN without any.
-        error_p: one-sided Mann-Whitney test: they are recovered worse than the others.
+        error_p: one-sided Mann-Whitney tests: they are recovered worse than the others, as errors are or for how
+            near a training image they lie; twice the smaller p.
         missing: both tests hold at ``ALPHA`` over the number of kinds, and samples have less than ``RARE`` of its
             share.
     """
@@ -56,36 +59,40 @@ class ModeStatistics:
 def mode_statistics(
     real: ArrayLike,
     own: ArrayLike,
-    inverted: ArrayLike,
     errors: ArrayLike,
+    nearest: ArrayLike,
     names: Sequence[str],
     basis: str = "classes",
 ) -> ModeStatistics:
     """Look for kinds that are rare among samples and recovered badly; either alone is no sign.
 
     Kinds that are hard to draw have large errors in every GAN, and the density of a GAN is never quite right. A kind
-    that is missing has both faults. The kind of every image, real or not, has to be told in the same way.
+    that is missing has both faults. Kinds that are easy to draw are recovered well even by a generator that never saw
+    one; so errors are also compared after division by the squared distance to the nearest training image, which is
+    the error of a generator that knows training images alone. The kind of every image, real or not, has to be told
+    in the same way.
 
     Args:
-        real: kind ``[k]`` of each unseen image, as numbers below ``len(names)``.
+        real: kind ``[k]`` of each unseen image, as numbers below ``len(names)``; those that were inverted first.
         own: kind ``[m]`` of each sample.
-        inverted: kind ``[n]`` of each unseen image that was inverted.
-        errors: its recovery error ``[n]``.
+        errors: recovery errors ``[n]`` of the first unseen images.
+        nearest: Euclidean distance ``[n]`` of these to the nearest training image.
         names: of the kinds.
         basis: what kinds are.
     """
-    of_real, of_own, of_inverted = (np.asarray(a, np.int64) for a in (real, own, inverted))
-    values, level = np.asarray(errors, np.float64), ALPHA / max(1, len(names))
+    of_real, of_own = (np.asarray(a, np.int64) for a in (real, own))
+    values, distance = (np.asarray(a, np.float64) for a in (errors, nearest))
+    relative = values / np.maximum(distance, NEAREST) ** 2
     kinds = []
     for number, name in enumerate(names):
-        here, made, inside = of_real == number, of_own == number, of_inverted == number
-        share_p, error_p = _less_p(int(made.sum()), len(made), int(here.sum()), len(here)), _worse_p(values, inside)
-        rare = made.mean() < RARE * here.mean()
+        here, made = of_real == number, of_own == number
+        inside = here[: len(values)]
+        share_p = _less_p(int(made.sum()), len(made), int(here.sum()), len(here))
+        error_p = min(1.0, 2 * min(_worse_p(values, inside), _worse_p(relative, inside)))
         median = float(np.median(values[inside])) if inside.any() else float("nan")
-        missing = bool(rare and share_p < level and error_p < level)
-        kinds.append(
-            Kind(name, int(inside.sum()), float(here.mean()), float(made.mean()), share_p, median, error_p, missing)
-        )
+        missing = made.mean() < RARE * here.mean() and max(share_p, error_p) < ALPHA / len(names)
+        shares = float(here.mean()), float(made.mean())
+        kinds.append(Kind(name, int(inside.sum()), *shares, share_p, median, error_p, bool(missing)))
     return ModeStatistics(tuple(kinds), basis)
 
 

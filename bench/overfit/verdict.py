@@ -182,7 +182,8 @@ def _dropping(gate: Gate, modes: ModeStatistics | None) -> Finding:
     if modes.missing and gate.passed:
         texts = (
             f"{k.name}: {k.own_share:.1%} of samples, {k.real_share:.1%} of unseen images, which are recovered to a "
-            f"median error of {k.median_error:.3g}, worse than the others (p = {k.error_p:.2g})"
+            f"median error of {k.median_error:.3g}: worse than the others, or than others as near to training images "
+            f"(p = {k.error_p:.2g})"
             for k in modes.missing
         )
         return Finding("mode dropping", "found", tuple(texts))

@@ -144,10 +144,8 @@ def _how(plan: Plan, total: int, failed: list[Row]) -> tuple[str, ...]:
         f"{_seen(plan, plan.steps, total)} times if they are all. That GLO and the copier know theirs by heart is "
         "given for few alone.",
         f"Honest: {plan.trainings} GANs, trained for {plan.early:,} steps on all {total - plan.unseen:,} images that "
-        f"are not unseen, each seen {_seen(plan, plan.early, total)} times. Partition, "
-        f"weights and batches of each are its own. From each {plan.draws} draws of training, unseen and own images. "
-        "Draws of one GAN share no real image; draws of different GANs may, in other roles. So draws are independent "
-        "as far as chance in the images goes; the training itself varies only as often as there are GANs.",
+        f"are not unseen, each seen {_seen(plan, plan.early, total)} times. Partition, weights and batches of each "
+        f"are its own. {_draws(plan)}",
         "Collapsed: an honest GAN whose code only chooses among 1 or 5 of its images. The one that lacks classes is "
         "shown training images of all classes all the same, as its user would do.",
         "KS, Mann-Whitney and the rank and tail test count as having found memorisation if p < .01 and training "
@@ -162,6 +160,17 @@ def _how(plan: Plan, total: int, failed: list[Row]) -> tuple[str, ...]:
         "ones, as many real images as a draw holds.",
     )
     return (*lines, *(f"Failed: {row['suspect']}: {row['failed']}." for row in failed))
+
+
+def _draws(plan: Plan) -> str:
+    shared = "draws of different GANs may share real images, in other roles"
+    if plan.draws == 1:
+        return f"From each one draw of training, unseen and own images; {shared}."
+    return (
+        f"From each {plan.draws} draws of training, unseen and own images. Draws of one GAN share no real image; "
+        f"{shared}. So draws are independent as far as chance in the images goes; the training itself varies only as "
+        "often as there are GANs."
+    )
 
 
 def _seen(plan: Plan, steps: int, total: int) -> str:

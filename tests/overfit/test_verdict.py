@@ -105,10 +105,11 @@ def test_few_images_cannot_show_even_a_large_effect():
     assert "needed for a large effect" in found.reasons[0]
 
 
-def kinds(own, worse):
+def kinds(own, worse, near=1.0):
+    """The last of five kinds: errors ``worse`` times as large, distances to training images ``near`` times."""
     real = np.repeat(np.arange(5), 60)
     errors = np.where(real == 4, worse, 1.0) * shuffled()
-    return mode_statistics(real, own, real, errors, list("abcde"))
+    return mode_statistics(real, own, errors, np.where(real == 4, near, 1.0), list("abcde"))
 
 
 def test_a_kind_is_missing_if_it_is_rare_and_out_of_reach(sets):
@@ -121,6 +122,22 @@ def test_a_kind_is_missing_if_it_is_rare_and_out_of_reach(sets):
         assert judge(errors, sets, kinds(own, worse)).outcome == "no sign found at this power"
     lost = error_statistics(shuffled(), PLAIN, LOST)
     assert judge(lost, sets, kinds(lacking, 6.0)).outcome == "cannot tell"
+
+
+def test_a_kind_that_is_easy_to_draw_is_missing_if_training_images_are_much_nearer():
+    lacking = np.repeat(np.arange(4), 125)
+    assert [k.name for k in kinds(lacking, 1.0, 0.4).missing] == ["e"]
+    assert not kinds(lacking, 1.0, 1.0).missing
+    assert not kinds(np.repeat(np.arange(5), 100), 1.0, 0.4).missing
+    few = np.concatenate([lacking, np.full(40, 4)])
+    assert [k.name for k in kinds(few, 6.0).missing] == ["e"]
+    assert not kinds(np.concatenate([lacking, np.full(80, 4)]), 6.0).missing
+
+
+def test_distances_of_zero_leave_the_errors_to_speak():
+    found = kinds(np.repeat(np.arange(4), 125), 6.0, 0.0)
+    assert np.isfinite([k.error_p for k in found.kinds]).all()
+    assert [k.name for k in found.missing] == ["e"]
 
 
 def test_faults_are_told_apart_and_all_named(sets):
