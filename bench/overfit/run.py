@@ -174,7 +174,14 @@ def _real(asked: Asked, opened: Sequence[OpenedGan], n: int) -> Real:
             "all); examine them one by one"
         )
     if asked.dataset:
-        return from_dataset(parse_choice(asked.dataset, "--dataset"), limits.pop(), asked.seed, n)
+        dataset = parse_choice(asked.dataset, "--dataset")
+        for each in opened:
+            if each.dataset not in {"", dataset.name}:
+                raise BenchError(
+                    f"GAN {each.title} was trained on {each.dataset} and never saw an image of {dataset.name}: "
+                    f"--dataset {each.dataset}"
+                )
+        return from_dataset(dataset, limits.pop(), asked.seed, n)
     assert asked.train is not None
     assert asked.test is not None
     return from_folders(asked.train, asked.test, _shape(opened), asked.seed, n, asked.resize)

@@ -49,6 +49,7 @@ class OpenedGan:
         trained_on: first images of the training split that it saw; 0 for all.
         remarks: what a user should know of how it was opened.
         step: of its training, None if unknown.
+        dataset: name of that of its training, "" if unknown.
     """
 
     gan: Gan
@@ -56,6 +57,7 @@ class OpenedGan:
     trained_on: int = 0
     remarks: tuple[str, ...] = ()
     step: int | None = None
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def open_gan(
             raise BenchError(f"GAN {choice.name} knows its codes; leave --prior and --code-dim out")
         gan = load_gan(path).to(device).freeze()
         facts = gan.provenance.get("metadata", {})
-        return OpenedGan(gan, title, int(facts.get("train_images", 0)), (), facts.get("train_steps"))
+        limit, name = int(facts.get("train_images", 0)), str(facts.get("dataset", ""))
+        return OpenedGan(gan, title, limit, (), facts.get("train_steps"), name)
     told = {"prior": prior} if prior else {}
     given = {**choice.options, **told, **({"code_dim": code_dim} if code_dim else {})}
     try:
