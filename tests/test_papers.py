@@ -185,4 +185,4 @@ def test_where_nothing_is_stored_every_claim_says_what_to_run(own_home):
     assert len(found) == 54
     assert {r.verdict.outcome for r in found.values()} == {"not measured"}
     assert "ganinv reproduce dfi/fig8" in found["C01"].verdict.reason
-    assert "no study trains classifiers" in found["C50"].verdict.reason
+    assert "ganinv reproduce invgan/table2" in found["C50"].verdict.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -87,6 +88,13 @@ def test_an_application_draws_its_figure(own_home, ganinv):
     assert "![interpolate](interpolate/picture.png)" in (folder / "reproduction.md").read_text()
 
 
+def test_a_table_that_nothing_runs_for_is_named(own_home):
+    paper, (table,) = open_tables("invgan/table2")
+    alone = dataclasses.replace(table, studies=(), note="Published numbers alone.")
+    with pytest.raises(BenchError, match="nothing runs for it: Published numbers alone"):
+        reproduce(paper, alone, "cpu")
+
+
 @pytest.mark.parametrize(
     ("name", "budget", "dataset", "message"),
     [
@@ -94,7 +102,6 @@ def test_an_application_draws_its_figure(own_home, ganinv):
         ("dfi/fig8", "cpu", "cifar10", "dataset cifar10 is not here.*ganinv data get cifar10"),
         ("dfi/fig8", "cpu", "digits", "metric .*@trained:digits.*ganinv train-classifier digits"),
         ("dfi/fig8", "gpu", None, "unknown budget 'gpu'; did you mean 'cpu'"),
-        ("invgan/table2", "cpu", None, "nothing runs for it: Published numbers alone"),
         ("recycling/agreement", "smoke", None, "study metric-agreement runs at cpu alone"),
         ("recycling/agreement", "cpu", None, "nothing is stored; ganinv run agreement"),
         ("dfi/sec4.8", "paper", None, "dataset celeba is not here"),

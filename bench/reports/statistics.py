@@ -72,7 +72,7 @@ def bootstrap_means(values: ArrayLike, resamples: int = RESAMPLES, seed: int = S
     flat = array.reshape(-1, array.shape[-1])
     there = np.isfinite(flat)
     filled = np.where(there, flat, 0.0)
-    counts = _resample_counts(flat.shape[1], resamples, seed)
+    counts = resample_counts(flat.shape[1], resamples, seed)
     means = np.empty((resamples, flat.shape[0]))
     step = max(1, _CHUNK // flat.shape[1])
     for start in range(0, resamples, step):
@@ -84,7 +84,7 @@ def bootstrap_means(values: ArrayLike, resamples: int = RESAMPLES, seed: int = S
 
 
 @lru_cache(maxsize=2)
-def _resample_counts(n: int, resamples: int, seed: int) -> NDArray[np.uint8]:
+def resample_counts(n: int, resamples: int, seed: int) -> NDArray[np.uint8]:
     """How often each of n images is drawn in each resample, ``[R, n]``.
 
     A count is Poisson(1) for large n, so that 255 is out of reach.

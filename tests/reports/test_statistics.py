@@ -43,9 +43,9 @@ def test_bootstrap_of_two_values_is_binomial():
 def test_chunks_do_not_change_the_draw(values, monkeypatch):
     whole = statistics.bootstrap_means(values, 50)
     monkeypatch.setattr(statistics, "_CHUNK", 1000)
-    statistics._resample_counts.cache_clear()
+    statistics.resample_counts.cache_clear()
     assert statistics.bootstrap_means(values, 50) == pytest.approx(whole)
-    statistics._resample_counts.cache_clear()
+    statistics.resample_counts.cache_clear()
 
 
 def test_leading_axes_are_resampled_together(values):

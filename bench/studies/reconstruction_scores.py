@@ -1,0 +1,197 @@
+"""Average precision of classifiers that learnt from reconstructions: tables, verdict and figure. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import DataError
+from bench.reports.claims import FILE, PAPERS, read_claims
+from bench.reports.statistics import Floats, percentile_interval, resample_counts
+from bench.reports.verdicts import Evidence, Verdict
+from bench.studies import drawing
+from bench.studies.judging import at_least, claim, judge, span
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+SETS = ("original", "tile", "full")
+"""What classifiers learn from, and are asked about."""
+LOSS = 0.05
+"""Of mAP on originals, that learning from reconstructions may cost (C50)."""
+C50 = claim(
+    "C50",
+    "invgan Table 2",
+    "A classifier of attributes trained on full reconstructions loses at most .05 mAP on originals against one "
+    "trained on originals, and beats one trained on tiled reconstructions.",
+)
+DRAWS = 1_000
+"""Bootstrap samples of the test images; average precision of each is work of its own."""
+CHUNK = 2**23
+"""Numbers that are held at a time."""
+
+
+def average_precisions(truth: NDArray[np.bool_], scores: Floats, counts: NDArray[np.uint8]) -> Floats:
+    """Average precision of one attribute where images count several times, ``[R]``; NaN without any that has it.
+
+    The sum of precision times the step in recall, no interpolation, equal scores taken together: scikit-learn's
+    ``average_precision_score`` with ``counts`` as weights, for all of them at once.
+
+    Args:
+        truth: whether each image has the attribute ``[N]``.
+        scores: higher where that is surer ``[N]``.
+        counts: of each image ``[R, N]``.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    has = truth[order].astype(np.float64)
+    found = np.empty(len(counts))
+    step = max(1, CHUNK // len(order))
+    for start in range(0, len(counts), step):
+        weights = counts[start : start + step][:, order].astype(np.float64)
+        hits, shown = ((weights * each).cumsum(1)[:, ends] for each in (has, np.ones_like(has)))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.where(shown > 0, hits / shown, 0.0)
+            recall = np.diff(hits, axis=1, prepend=0.0) / hits[:, -1:]
+        found[start : start + step] = (precision * recall).sum(1)
+    return found
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Average precision of every attribute, by what was learnt from and what is looked at.
+
+    Attributes:
+        names: of the attributes or classes, K.
+        values: ``[3, 3, K]``, first what was learnt from, then what is looked at, in the order of ``SETS``.
+        replicates: of mAP, from bootstrap samples of the test images, the same for all ``[R, 3, 3]``.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+    replicates: Floats
+
+    @classmethod
+    def of(cls, truth: NDArray[np.bool_], logits: Floats, names: tuple[str, ...], seed: int = 0) -> Scores:
+        """From what classifiers say.
+
+        Args:
+            truth: ``[N, K]``; an attribute that all test images have, or none, is left out.
+            logits: ``[3, 3, N, K]``.
+            names: of the K.
+            seed: of the bootstrap.
+
+        Raises:
+            DataError: nothing is left.
+        """
+        kept = np.flatnonzero(truth.any(0) & ~truth.all(0))
+        if not len(kept):
+            raise DataError("the test images differ in no attribute")
+        counts = resample_counts(len(truth), DRAWS, seed)
+        once = np.ones((1, len(truth)), np.uint8)
+        values, replicates = np.empty((3, 3, len(kept))), np.empty((3, 3, len(kept), DRAWS))
+        for learnt, seen in np.ndindex(3, 3):
+            for place, k in enumerate(kept):
+                scores = logits[learnt, seen, :, k]
+                values[learnt, seen, place] = average_precisions(truth[:, k], scores, once)[0]
+                replicates[learnt, seen, place] = average_precisions(truth[:, k], scores, counts)
+        drawn = np.nanmean(replicates, axis=2)
+        return cls(tuple(names[k] for k in kept), values, drawn.transpose(2, 0, 1))
+
+    def frame(self) -> pd.DataFrame:
+        """A row a pair of sets: mAP with its interval, its spread over attributes, and what the paper prints."""
+        import pandas as pd
+
+        theirs, rows = printed(), []
+        for learnt, seen in np.ndindex(3, 3):
+            interval = percentile_interval(self.replicates[:, learnt, seen])
+            low, high = (np.nan, np.nan) if interval is None else (interval.low, interval.high)
+            each, pair = self.values[learnt, seen], (SETS[learnt], SETS[seen])
+            rows.append(
+                {
+                    "learnt from": pair[0],
+                    "looked at": pair[1],
+                    "map": each.mean(),
+                    "map_low": low,
+                    "map_high": high,
+                    "sd_over_attributes": each.std(ddof=1) if len(each) > 1 else np.nan,
+                    "published_CelebA": theirs[pair][0],
+                    "published_CelebA_sd": theirs[pair][1],
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def by_attribute(self) -> pd.DataFrame:
+        """Average precision on originals, a row an attribute, a column what was learnt from."""
+        import pandas as pd
+
+        columns = {name: self.values[place, 0] for place, name in enumerate(SETS)}
+        return pd.DataFrame({"attribute": list(self.names), **columns})
+
+    def verdict(self) -> Verdict:
+        """C50, on originals: full against originals, and full against tiles."""
+        theirs = printed()
+        return judge(C50, self._evidence(), theirs_hold(theirs))
+
+    def _evidence(self) -> Iterator[Evidence]:
+        for other, least, words in (
+            ("original", -LOSS, f"at most {LOSS:g} below that of learning from originals"),
+            ("tile", 0.0, "above that of learning from tiled ones"),
+        ):
+            first, second = SETS.index("full"), SETS.index(other)
+            gap = float(self.values[first, 0].mean() - self.values[second, 0].mean())
+            interval = percentile_interval(self.replicates[:, first, 0] - self.replicates[:, second, 0])
+            detail = (
+                f"{self.values[first, 0].mean():.4f} against {self.values[second, 0].mean():.4f}: "
+                f"{gap:+.4f} {span(interval)}"
+            )
+            yield Evidence(
+                f"mAP on originals after full reconstructions is {words}", at_least(interval, least), detail
+            )
+
+
+def printed() -> dict[tuple[str, str], tuple[float, float]]:
+    """Table 2: what was learnt from and looked at -> mAP and its deviation over attributes."""
+    table = read_claims(PAPERS / "invgan" / FILE).table("Table2")
+    assert table is not None
+    rows = {row.method: (row.value, row.std or np.nan) for row in table.rows}
+    return {(a, b): rows[f"train {a}, evaluate {b}"] for a in SETS for b in SETS}
+
+
+def theirs_hold(theirs: Mapping[tuple[str, str], tuple[float, float]]) -> bool:
+    """Whether the paper's own values agree with its claim."""
+    full, tile, original = (theirs[name, "original"][0] for name in ("full", "tile", "original"))
+    return full >= original - LOSS and full > tile
+
+
+def draw(found: Scores, shown: Mapping[str, NDArray[Any]], where: str) -> Figure:
+    """Test images as they are and drawn again above, mAP of every pair of sets below."""
+    count = len(next(iter(shown.values())))
+    figure = drawing.canvas(1.1 * count + 1.2, 6.4, f"Classifiers that learn from reconstructions\n{where}")
+    upper, lower = drawing.halves(figure, (1.0, 1.0))
+    grid = upper.subplots(len(shown), count, squeeze=False, gridspec_kw={"wspace": 0.04, "hspace": 0.04})
+    for row, (name, images) in zip(grid, shown.items(), strict=True):
+        drawing.strip(row, images, [""] * count, name)
+    left, right = lower.subplots(1, 2, gridspec_kw={"width_ratios": (1.0, 1.3)})
+    means = found.values.mean(2).T
+    left.imshow(means, cmap="Blues", vmin=min(0.5, means.min()), vmax=1.0)
+    for seen, learnt in np.ndindex(3, 3):
+        dark = means[seen, learnt] > 0.8
+        left.text(learnt, seen, f"{means[seen, learnt]:.3f}", ha="center", va="center", fontsize=8.5,
+                  color="white" if dark else "black")  # fmt: skip
+    left.set_xticks(range(3), SETS)
+    left.set_yticks(range(3), SETS)
+    drawing.dress(left, "learnt from", "looked at", "mAP").grid(False)
+    order = np.argsort(found.values[0, 0])
+    colours = (drawing.GREY, drawing.ORANGE, drawing.BLUE)
+    for place, (name, colour) in enumerate(zip(SETS, colours, strict=True)):
+        right.plot(found.values[place, 0][order], range(len(order)), "o", color=colour, label=name, markersize=4)
+    right.set_yticks(range(len(order)), [found.names[k] for k in order])
+    drawing.dress(right, "average precision on originals", "", "by attribute")
+    drawing.legend(right, "lower right")
+    return figure

@@ -1,0 +1,96 @@
+"""Training sets that a GAN drew again, and classifiers that learn from them; the store keeps codes and logits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from bench.contracts import Budget, Cell, FitData, Images
+from bench.files import digest, write_bytes
+from bench.gans.tiling import Tiling
+from bench.inversion import batch_size, check_untouched, checked_codes
+from bench.keys import keys_of
+from bench.loop import Run
+from bench.metrics.base import to_u8
+from bench.metrics.classifier import train_classifier
+from bench.metrics.recipes import Recipe
+from bench.overfit.suspects import fingerprints
+from bench.stages import fit
+from bench.train_stage import train
+from bench.workbench import Bench, open_run
+
+CODE = ("bench.studies.reconstruction_sets", "bench.metrics.classifier")
+BATCH = 500
+
+
+def draw_again(bench: Bench, cell: Cell, images: Images, what: str) -> Images:
+    """The images as the cell's method and GAN reconstruct them, uint8, with the labels and attributes that they had.
+
+    Images larger than the GAN's are inverted and drawn tile by tile.
+
+    Raises:
+        NotApplicable: the method cannot serve the GAN.
+        DataError: sides that are no multiples of those of the GAN's images.
+    """
+    keys = keys_of(cell)
+    gan, _ = train(bench, cell, keys)
+    tiling = Tiling.fitting(gan.image_shape, images.shape)
+    method, _ = fit(bench, cell, keys, gan)
+    size = max(1, batch_size(gan) // tiling.count)
+    key = digest([keys.invert, images.checksum])
+    stored = bench.store.artefact("reconstruct", key)
+    if stored is None:
+        run = open_run(bench, cell, keys.invert, "invert")
+        run.reseed()
+        run.checkpoint = None
+        method.bind(gan, run)
+        before, found = gan.checksum(), []
+        for part, x in images.batches(size):
+            batch = tiling.cut(x.to(bench.device))
+            found.append(checked_codes(method.invert(batch), batch, method.view).detach().cpu())
+            bench.progress(f"invert {what}", part.stop, len(images), {})
+        check_untouched(gan, before, "invert")
+        content = save({"codes": torch.cat(found).contiguous()})
+        files = {"codes.safetensors": lambda path: write_bytes(path, content)}
+        stored = bench.store.put("reconstruct", key, files, {"images": len(images)})
+    codes = load_file(stored.file("codes.safetensors"))["codes"]
+    with torch.no_grad():
+        drawn = (method.view.decode(part.to(bench.device)) for part in codes.split(size * tiling.count))
+        data = torch.cat([to_u8(tiling.join(tiles)).cpu() for tiles in drawn])
+    return dataclasses.replace(images, data=data)
+
+
+def logits_of(bench: Bench, data: FitData, tests: Mapping[str, Images], recipe: Recipe, seed: int) -> Tensor:
+    """What a classifier that learnt from ``data.train`` says of each set of test images: ``[sets, N, K]``.
+
+    Args:
+        bench: store, device, progress.
+        data: what it learns from; its name is shown.
+        tests: sets of equal size.
+        recipe: how it learns.
+        seed: of its weights and batches.
+    """
+    sets = [data.train.checksum, *(images.checksum for images in tests.values())]
+    key = digest([sets, type(recipe).__name__, dataclasses.asdict(recipe), seed, fingerprints(CODE), bench.device])
+    with bench.store.lock("classifier", key):
+        stored = bench.store.artefact("classifier", key)
+        if stored is None:
+            budget = Budget("classifier", 0, 0, 0, 0, 0, 0, 0, timeout=float("inf"))
+            run = Run(budget, seed, bench.device, bench.store.checkpoint("classifier", key), bench.progress)
+            network = train_classifier(data, run, recipe)
+            content = save({name: _logits(bench, network, images) for name, images in tests.items()})
+            files = {"logits.safetensors": lambda path: write_bytes(path, content)}
+            stored = bench.store.put("classifier", key, files, {"learnt_from": data.name})
+            run.finish()
+    found = load_file(stored.file("logits.safetensors"))
+    return torch.stack([found[name] for name in tests])
+
+
+@torch.no_grad()
+def _logits(bench: Bench, network: torch.nn.Module, images: Images) -> Tensor:
+    parts: list[Tensor] = [network(x.to(bench.device)).logits.cpu() for _, x in images.batches(BATCH)]
+    return torch.cat(parts).contiguous()
