@@ -86,10 +86,12 @@ def _paths(walks: dict[str, list[Tensor]], distance: Distance | None) -> pd.Data
     import pandas as pd
     import torch
 
+    from bench.applications.measures import apart
+
     rows = []
     for name, images in walks.items():
-        steps = torch.stack([_apart(a, b) for a, b in pairwise(images)])
-        path, ends = steps.sum(0), _apart(images[0], images[-1])
+        steps = torch.stack([apart(a, b) for a, b in pairwise(images)])
+        path, ends = steps.sum(0), apart(images[0], images[-1])
         moved = ends > 0
         row = {
             "walk in": name,
@@ -103,8 +105,3 @@ def _paths(walks: dict[str, list[Tensor]], distance: Distance | None) -> pd.Data
             row["LPIPS path"] = float(torch.stack(seen).sum(0).mean())
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _apart(first: Tensor, second: Tensor) -> Tensor:
-    """Root mean squared difference of each pair ``[B]``, in units of [-1, 1]."""
-    return (first - second).square().flatten(1).mean(1).sqrt()

@@ -42,6 +42,11 @@ def error_where(target: Tensor, output: Tensor, where: Tensor) -> float:
     return float(difference[where.expand_as(difference)].mean())
 
 
+def apart(first: Tensor, second: Tensor) -> Tensor:
+    """Root mean squared difference of each pair ``[B]``, in units of [-1, 1]."""
+    return (first - second).square().flatten(1).mean(1).sqrt()
+
+
 def steps_across(images: Tensor, places: Sequence[int], axis: int) -> float:
     """Mean absolute difference between the pixels on both sides of seams, in units of [-1, 1]; NaN without seams.
 
