@@ -12,7 +12,7 @@ from bench.overfit.distances import Index, Nearest, Rows, as_floats, nearest
 CELLS = 10
 """Cells of C_T and of the look for missing modes, where there are no labels."""
 FITTED_ON = 5_000
-"""Training images that cells are fitted on, at most."""
+"""Training images that cells and classes are learnt from, at most."""
 FEWEST_IN_CELL = 20
 """Generated images that a cell needs to count in C_T (Meehan et al. 2020, section 4)."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.overfit.cells import CELLS, Cells
+from bench.overfit.cells import CELLS, FITTED_ON, Cells, some
 from bench.overfit.distances import Index, Rows, as_floats
 
 COMPONENTS = 50
@@ -40,7 +40,7 @@ def kinds_of(train: Rows, labels: Index | None = None, names: Sequence[str] = ()
     .6 to 1.2 of them by this.
 
     Args:
-        train: flat images ``[n, d]``.
+        train: flat images ``[n, d]``; a part of them is learnt from where there are many.
         labels: their classes ``[n]``, if they are known.
         names: of the classes.
         seed: of the cells or the components.
@@ -57,6 +57,8 @@ def _classifier(train: Rows, labels: Index, seed: int) -> Callable[[Rows], Index
     from sklearn.pipeline import make_pipeline
     from sklearn.svm import SVC
 
-    components = PCA(min(COMPONENTS, *train.shape), random_state=seed)
-    model = make_pipeline(components, SVC(C=PENALTY)).fit(as_floats(train), labels)
+    chosen = some(np.arange(len(train)), FITTED_ON, seed)
+    known = as_floats(train[chosen])
+    components = PCA(min(COMPONENTS, *known.shape), random_state=seed)
+    model = make_pipeline(components, SVC(C=PENALTY)).fit(known, labels[chosen])
     return lambda rows: np.asarray(model.predict(as_floats(rows)), np.int64)
