@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.contracts import Cell, Record
-from bench.datasets.catalogue import open_dataset
-from bench.errors import BenchError, DataError, NotApplicable, StoreError, WeightsError
+from bench.datasets.catalogue import open_here
+from bench.errors import BenchError, NotApplicable, StoreError, WeightsError
 from bench.gans.shipped import runs_code
 from bench.keys import Keys, cell_facts, keys_of
 from bench.metrics.weights import weights_available
@@ -51,9 +51,7 @@ def plan(cells: Sequence[Cell], store: Store) -> list[Planned]:
         WeightsError: a metric's network is not here; says which file, where, and how to get it.
     """
     for choice in {c.dataset.name: c.dataset for c in cells}.values():
-        here, where = open_dataset(choice.name, choice.options).availability()
-        if not here:
-            raise DataError(f"dataset {choice.name} is not here: {where}")
+        open_here(choice)
     for name in sorted({m for c in cells for m in c.metrics}):
         reason = weights_available(name)
         if reason:

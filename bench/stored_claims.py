@@ -41,15 +41,30 @@ class Stored:
     mark: Mapping[str, Any]
     study: Mapping[str, Any] | None = None
 
-    def answers(self, table: Table) -> bool:
-        """Whether what lies here is about a table."""
+    def answers(self, table: Table, paper: Paper) -> bool:
+        """Whether what lies here is about a table of the paper; what was run for another that runs the same is."""
         if self.mark:
-            return (self.mark["paper"], self.mark["table"]) == (table.paper, table.name)
+            if self.mark["paper"] != paper.name:
+                return False
+            made_for = next((t for t in paper.tables if t.name == self.mark["table"]), None)
+            return made_for is not None and self._runs_alike(made_for, table)
         if self.study is not None:
             return any(run.name == self.study["study"] for run in table.studies)
         names = {table.suite, *table.also} - {""}
         known = names | {f"{name}-{budget}" for name in names for budget in BUDGETS}
         return bool(known & set(self.parts))
+
+    def _runs_alike(self, one: Table, other: Table) -> bool:
+        """Whether two tables take from here the same suite, or the same study with the same arguments."""
+        if one == other:
+            return True
+        if self.study is None:
+            return bool(one.suite) and one.suite == other.suite
+        asked = [
+            [run.at.get(self.mark["budget"]) for run in t.studies if run.name == self.study["study"]]
+            for t in (one, other)
+        ]
+        return bool(asked[0]) and asked[0] == asked[1]
 
     def source(self, table: Table, records: Sequence[Record]) -> Source:
         """What it holds, for a table."""
@@ -83,7 +98,7 @@ def rulings_of(paper: Paper, stored: Sequence[Stored], read: dict[Path, list[Rec
     sources = []
     for table in paper.tables:
         for each in stored:
-            if each.answers(table):
+            if each.answers(table, paper):
                 records = [] if each.study is not None else _records(each.folder, read)
                 sources.append(each.source(table, records))
     nearest = {table.name: table.nearest for table in paper.tables}

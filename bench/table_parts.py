@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BenchError, DataError, NotApplicable, StoreError
+from bench.errors import BenchError, NotApplicable, StoreError
 from bench.files import write_json
 from bench.paper import PartRun, Table
 from bench.table_suites import network_of
@@ -32,14 +32,15 @@ def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
         BenchError: a study reads what is stored, and nothing is.
     """
     from bench.applications.publish import open_application
+    from bench.datasets.catalogue import open_here
     from bench.metrics.weights import weights_available
     from bench.studies.publish import open_study
-    from bench.suite import parse_options
+    from bench.suite import parse_choice, parse_options
 
     for run in _at(table.studies, budget):
         asked = _asked(run, budget, dataset)
         study = open_study(run.name, parse_options(asked.get("options", ()), f"study {run.name}"))
-        _check_dataset(asked.get("dataset") or study.default_dataset)
+        open_here(parse_choice(asked.get("dataset") or study.default_dataset, "dataset"))
         if asked.get("network") and (reason := weights_available(f"fid@{asked['network']}")):
             raise BenchError(f"network {asked['network']}: {reason}")
         study.check_stored()
@@ -47,7 +48,7 @@ def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
         asked = _asked(run, budget, dataset)
         open_application(run.name, parse_options(asked.get("options", ()), f"application {run.name}"))
         if asked.get("dataset"):
-            _check_dataset(asked["dataset"])
+            open_here(parse_choice(asked["dataset"], "dataset"))
 
 
 def run_parts(
@@ -94,16 +95,6 @@ def _asked(run: PartRun, budget: str, dataset: str | None) -> dict[str, Any]:
             raise NotApplicable(f"{run.name} uses {shipped[0]}, which knows its own dataset; leave out --dataset")
         asked |= {"dataset": dataset} | ({"network": network_of(name)} if "network" in asked else {})
     return asked
-
-
-def _check_dataset(text: str) -> None:
-    from bench.datasets.catalogue import open_dataset
-    from bench.suite import parse_choice
-
-    choice = parse_choice(text, "dataset")
-    here, where = open_dataset(choice.name, choice.options).availability()
-    if not here:
-        raise DataError(f"dataset {choice.name} is not here: {where}")
 
 
 def _once(folder: Path, result: str, asked: dict[str, Any], code: str, run: Any) -> None:

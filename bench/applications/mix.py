@@ -79,9 +79,15 @@ def styles_of(subject: Subject, x: Tensor) -> Tensor:
     """Styles ``[B, L, d]`` of images, one a layer, whatever space the method's codes are of.
 
     Raises:
-        NotApplicable: the generator has no style for each layer, or the method changes more than codes.
+        NotApplicable: the generator has no style for each layer, or draws tiles; the method changes more than codes.
     """
+    from bench.gans.tiled import TiledGan
+
     wide, space = subject.gan.view("w+"), subject.method.spaces[-1]
+    if isinstance(subject.gan, TiledGan):
+        raise NotApplicable(
+            "mix takes a GAN that draws whole images; the layers of each tile have styles of their own"
+        )
     if space not in {"z", "w", "w+"}:
         raise NotApplicable(f"mix takes codes of z, w or w+; this method gives {space}")
     codes = subject.invert(x)

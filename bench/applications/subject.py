@@ -12,8 +12,8 @@ from bench.applications.base import Application
 from bench.applications.masked import MaskedGan
 from bench.applications.pictures import read_folder
 from bench.applications.request import Request
-from bench.contracts import Cell, Choice, Dataset, DatasetSource, Gan, Images
-from bench.datasets.catalogue import open_dataset
+from bench.contracts import Cell, Dataset, Gan, Images
+from bench.datasets.catalogue import open_here
 from bench.errors import DataError, NotApplicable
 from bench.gans.tiling import Tiling
 from bench.inversion import Method, batch_size, check_untouched, checked_codes
@@ -129,7 +129,7 @@ def open_subject(request: Request, application: Application, store: Store | None
     """
     bench = Bench(store or Store(), request.device, request.progress)
     cell = request.cell()
-    _here(cell.dataset, "--dataset")
+    open_here(cell.dataset, "--dataset")
     keys, data = keys_of(cell), load_data(bench, cell)
     if not data.test.is_picture:
         raise NotApplicable(f"dataset {cell.dataset.title}: these are points; an application takes pictures")
@@ -141,15 +141,6 @@ def open_subject(request: Request, application: Application, store: Store | None
     subject = Subject(request, bench, cell, keys, data, gan, method, images, source, tiling)
     subject._bind(gan)
     return subject
-
-
-def _here(choice: Choice, option: str) -> DatasetSource:
-    """A dataset's source, whose data are here."""
-    source = open_dataset(choice.name, choice.options, option)
-    here, where = source.availability()
-    if not here:
-        raise DataError(f"{option}: dataset {choice.name} is not here: {where}")
-    return source
 
 
 def _pictures(request: Request, data: Dataset, gan: Gan) -> tuple[Images, str]:
@@ -176,4 +167,4 @@ def _other(text: str) -> Dataset:
     choice = parse_choice(text, "--images")
     if choice.name.split(":")[0] not in entries("dataset"):
         raise DataError(f"--images {text}: neither a folder nor a dataset")
-    return _here(choice, "--images").load()
+    return open_here(choice, "--images").load()

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.contracts import DatasetSource
-from bench.errors import BenchError, ContractError
+from bench.contracts import Choice, DatasetSource
+from bench.errors import BenchError, ContractError, DataError
 from bench.options import create
 from bench.registry import Entry, entries, load
 
@@ -53,6 +53,20 @@ def open_dataset(name: str, options: Mapping[str, Any] | None = None, where: str
         raise ContractError(
             f"dataset '{name}': {type(source).__qualname__} must subclass bench.datasets.source.Source"
         )
+    return source
+
+
+def open_here(choice: Choice, where: str = "") -> DatasetSource:
+    """Build the source of a dataset whose data are here.
+
+    Raises:
+        UnknownName: no such dataset or option.
+        DataError: the data are not here; says how to get them.
+    """
+    source = open_dataset(choice.name, choice.options, where)
+    here, place = source.availability()
+    if not here:
+        raise DataError(f"{f'{where}: ' if where else ''}dataset {choice.name} is not here: {place}")
     return source
 
 

@@ -24,6 +24,7 @@ class Claim:
         records: tables of the paper whose records answer it.
         stated: whether the paper's own numbers agree, where the file says so; None where they are asked instead, or
             where the paper prints none.
+        every: whether it is about each dataset: one on which it fails is enough, whichever is nearest to the paper.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Claim:
     tests: tuple[Test, ...]
     records: tuple[str, ...] = ()
     stated: bool | None = None
+    every: bool = False
 
     @property
     def level(self) -> Level:
@@ -142,12 +144,13 @@ def _stand(entry: Any, place: str) -> Stand:
 
 def _claim(entry: Any, roles: Mapping[str, Role], place: str) -> Claim:
     needed = {"id": str, "source": str, "text": str, "test": list}
-    check_keys(entry, place, needed, {"records": list, "published": bool})
+    check_keys(entry, place, needed, {"records": list, "published": bool, "every": bool})
     if not entry["test"]:
         raise BenchError(f"{place}: test is empty; a claim needs at least one")
     tests = tuple(_test(atom, roles, f"{place}, test {i}") for i, atom in enumerate(entry["test"], 1))
     records = texts(entry.get("records", []), "records", place)
-    return Claim(entry["id"], entry["source"], entry["text"], tests, records, entry.get("published"))
+    stated, every = entry.get("published"), entry.get("every", False)
+    return Claim(entry["id"], entry["source"], entry["text"], tests, records, stated, every)
 
 
 def _test(atom: Any, roles: Mapping[str, Role], place: str) -> Test:

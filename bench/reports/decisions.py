@@ -178,6 +178,8 @@ def _bound(
     test: Bound, scene: Scene, of: tuple[Subject, Quantity], to: tuple[Subject, Quantity], remark: str
 ) -> Evidence:
     question = _bound_asked(test, of[1].name, of[0], to[0], to[1].name)
+    if uneven := _uneven(scene, of, to):
+        return unmeasured(question, uneven, remark)
     ratio = test.kind == "ratio"
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = (lambda v: v[..., 0] / v[..., 1]) if ratio else (lambda v: v[..., 0] - v[..., 1])
@@ -197,6 +199,17 @@ def _bound(
     elif span.high < low or span.low > high:
         outcome = "fails"
     return Evidence(question, outcome, _words(f"{test.kind} ", found), remark)
+
+
+def _uneven(scene: Scene, of: tuple[Subject, Quantity], to: tuple[Subject, Quantity]) -> str:
+    """Why two metrics of sets cannot be set against each other: they are of different numbers of images."""
+    try:
+        counts = [scene.reading(who, quantity).count for who, quantity in (of, to)]
+    except BenchError:
+        return ""
+    if 0 in counts or counts[0] == counts[1]:
+        return ""
+    return f"of {counts[0]:,} and of {counts[1]:,} images, on which metrics of sets depend"
 
 
 def _top(scene: Scene, quantity: Quantity, test: Top, remark: str) -> Evidence:

@@ -61,12 +61,14 @@ class Reading:
         images: values ``[S, N]`` of the same seeds and of the images in order; None for what is not per image.
         shown: identity of the images; equal ones are paired.
         exact: whether it is counted rather than estimated.
+        count: images that a metric of sets is of, on which its value depends; 0 for anything else.
     """
 
     by_seed: Mapping[int, float]
     images: Floats | None = None
     shown: str = ""
     exact: bool = False
+    count: int = 0
 
     @property
     def mean(self) -> float:
@@ -154,7 +156,8 @@ def read(group: Group, runs: Runs, quantity: Quantity) -> Reading:
     mark = [quantity.kind, facts.get("dataset_checksum", group.title)]
     if quantity.kind == "own":  # made by the GAN: shared by its methods alone
         mark.append(str([runs.by_seed[seed].facts.get("gan_checksum") for seed in values]))
-    return Reading(values, images, str(mark))
+    first = runs.by_seed[next(iter(values))].metrics[quantity.kind][quantity.key]
+    return Reading(values, images, str(mark), count=0 if images is not None else int(first.get("n", 0)))
 
 
 def estimate(readings: Sequence[Reading], statistic: Callable[[Floats], Floats]) -> Estimate:

@@ -2,7 +2,8 @@
 
 A claim may have been tried in several settings: datasets, GANs, budgets. The setting nearest to the paper speaks: the
 paper's budget before cpu, then datasets in the order that the table states, then more seeds, then more images. The
-others stand beside it. What was run at smoke decides nothing.
+others stand beside it. Of a claim about every dataset, the one speaks on which it does worst. What was run at smoke
+decides nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from bench.reports.verdicts import Outcome, Verdict, judge, verdict
 BUDGETS = ("paper", "cpu")
 """Budgets that decide, the best first."""
 OUTCOMES: tuple[Outcome, ...] = ("holds", "fails", "cannot tell", "not measured")
+SEVERITY: tuple[Outcome, ...] = ("fails", "cannot tell", "holds")
+"""The worst first."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +120,21 @@ def _ruling(
     unique = {(t.setting, t.verdict.reason): t for t in sorted(trials, key=lambda t: t.rank, reverse=True)}
     ordered = sorted(unique.values(), key=lambda t: (t.verdict.outcome == "not measured", t.rank))
     if ordered:
-        first, *others = ordered
+        first = _worst(ordered) if claim.every else ordered[0]
+        others = [trial for trial in ordered if trial is not first]
         return Ruling(claims.paper, first.verdict, first.setting, first.place, tuple(others))
     why = next((t.why for t in claim.tests if isinstance(t, Unmeasured)), "")
     why = why or "; ".join(advice.get(table, f"nothing is stored for {table}") for table in claim.records)
     return Ruling(claims.paper, verdict(claim, [unmeasured("", why)], published_outcome(claim, claims)))
+
+
+def _worst(ordered: Sequence[Trial]) -> Trial:
+    """Of the best trial of each dataset at the best budget, the one that does worst; the nearest of several."""
+    best: dict[int, Trial] = {}
+    for trial in ordered:
+        if trial.rank[0] == ordered[0].rank[0] and trial.verdict.outcome != "not measured":
+            best.setdefault(trial.rank[1], trial)
+    return min(best.values(), key=lambda t: SEVERITY.index(t.verdict.outcome), default=ordered[0])
 
 
 def _sources(

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.errors import UnknownName
+from bench.reports.claims import FILE, PAPERS, read_claims
 from bench.reports.gather import Group, title_of
+from bench.reports.printed import plain
 from bench.reports.statistics import Interval
 from bench.reports.verdicts import Evidence, Outcome, Verdict
 from bench.studies.agreement_matrix import Agreement
@@ -30,6 +32,8 @@ PERCEPTUAL: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """What the paper trusts, and the metric families that answer; the last is asked where the others are not there."""
 DIVERSITY = {"Inception score": "rand_is", "MS-SSIM": "rand_ms_ssim"}
+PRINTED_ON = {"Inception score": "CIFAR10", "MS-SSIM": "CelebA"}
+"""Where the paper compares each."""
 FEWEST_GANS = 4
 """Of three GANs any two pairs share one."""
 TOP = 2
@@ -44,12 +48,14 @@ class Ranks:
         reason: why nothing can be said; "" if something can.
         by_seed: for each seed the best two by PSNR and by the metric, best first.
         gans: how many have both.
+        stand_in: in what they are not the paper's.
     """
 
     metric: str
     reason: str
     by_seed: Mapping[int, tuple[tuple[str, ...], tuple[str, ...]]]
     gans: int = 0
+    stand_in: str = ""
 
 
 def verdicts(found: Agreement, ranks: Mapping[str, Ranks], method: str) -> tuple[Verdict, ...]:
@@ -91,7 +97,8 @@ def _overlap(name: str, ranks: Ranks, method: str) -> Evidence:
         f"{hits} of {len(shared)} seeds; seed {seed}: {', '.join(first)} by PSNR, {', '.join(second)} by "
         f"{ranks.metric}; two random pairs of {ranks.gans} GANs overlap in {chance(ranks.gans):.0%} of cases"
     )
-    return Evidence(question, outcome, detail + ("; one seed decides nothing" if len(shared) < 2 else ""))
+    detail += "; one seed decides nothing" if len(shared) < 2 else ""
+    return Evidence(question, outcome, detail, ranks.stand_in)
 
 
 def chance(gans: int) -> float:
@@ -100,11 +107,21 @@ def chance(gans: int) -> float:
 
 
 def top_two(family: Sequence[Group], method: str) -> dict[str, Ranks]:
-    """The best two GANs by PSNR of a method, and by Inception score and MS-SSIM of samples."""
-    return {name: _ranks(family, method, kind) for name, kind in DIVERSITY.items()}
+    """The best two of the paper's GANs by PSNR of a method, and by Inception score and MS-SSIM of samples."""
+    known = backbones()
+    asked = [group for group in family if plain(title_of(group.gan).rpartition("/")[2]) in known]
+    return {what: _ranks(asked, method, what) for what in DIVERSITY}
 
 
-def _ranks(family: Sequence[Group], method: str, kind: str) -> Ranks:
+def backbones() -> set[str]:
+    """The models of the paper's Table 1, spelt plainly."""
+    table = read_claims(PAPERS / "recycling" / FILE).table("Table1")
+    assert table is not None
+    return {plain(row.backbone) for row in table.rows}
+
+
+def _ranks(family: Sequence[Group], method: str, what: str) -> Ranks:
+    kind = DIVERSITY[what]
     psnr: dict[str, dict[int, float]] = {}
     other: dict[str, dict[int, float]] = {}
     metric = ""
@@ -126,7 +143,9 @@ def _ranks(family: Sequence[Group], method: str, kind: str) -> Ranks:
     if reason:
         return Ranks(metric, reason, {})
     best = {seed: (_best(psnr, gans, seed), _best(other, gans, seed)) for seed in seeds}
-    return Ranks(metric, "", best, len(gans))
+    theirs, here = PRINTED_ON[what], title_of(family[0].dataset)
+    words = f"{len(gans)} of the paper's {len(backbones())} models; {here} stands in for {theirs}"
+    return Ranks(metric, "", best, len(gans), "" if plain(here) == plain(theirs) else words)
 
 
 def _reason(psnr: Mapping[str, object], metric: str, kind: str, method: str, gans: int, seeds: Sequence[int]) -> str:

@@ -115,7 +115,7 @@ class Study(ABC):
         """
 
     def check_stored(self) -> None:
-        """Make sure that what the study reads of earlier runs is there; most read nothing.
+        """Make sure that what the study reads beside its own dataset is there; most read nothing.
 
         Raises:
             BenchError: it is not; says what to run.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench import registry
 from bench.contracts import Choice, Dataset, Embedding, FeatureNetwork, Shape
-from bench.datasets.catalogue import open_dataset
+from bench.datasets.catalogue import open_here
 from bench.errors import DataError, NotApplicable, WeightsError, unknown
 from bench.metrics.evaluation import batch_size
 from bench.metrics.frechet import frechet_distance, trace_sqrt_product
@@ -38,11 +38,7 @@ def open_data(choice: Choice) -> Dataset:
         UnknownName: no such dataset or option.
         DataError: it is not here, or holds no pictures.
     """
-    source = open_dataset(choice.name, choice.options, "--dataset")
-    here, where = source.availability()
-    if not here:
-        raise DataError(f"dataset {choice.name} is not here: {where}")
-    data = source.load()
+    data = open_here(choice, "--dataset").load()
     if not data.test.is_picture:
         raise DataError(f"dataset {choice.name}: these are points; this study looks at pictures")
     return data

@@ -9,6 +9,7 @@ from bench.contracts import Budget, Cell, Choice, FitData
 from bench.errors import BenchError, DataError
 from bench.registry import study
 from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.suite import parse_choice, parse_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +58,7 @@ class TrainOnReconstructions(Study):
         """Draw the training images again, train classifiers, compare what they say."""
         import numpy as np
 
-        from bench.datasets.catalogue import open_dataset
+        from bench.datasets.catalogue import open_here
         from bench.store import Store
         from bench.studies.reconstruction_scores import SETS, Scores, draw
         from bench.studies.reconstruction_sets import draw_again, logits_of
@@ -67,7 +68,7 @@ class TrainOnReconstructions(Study):
             raise BenchError("train-on-reconstructions trains its own classifiers: leave out --network")
         choice = request.dataset or Choice(self.default_dataset)
         cells = self._cells(choice, request)
-        data: Dataset = open_dataset(choice.name, choice.options, "--dataset").load()
+        data: Dataset = open_here(choice, "--dataset").load()
         recipe = self._recipe(data)
         recipe.build(data)
         train = data.train.first(self._learnt(data))
@@ -79,8 +80,9 @@ class TrainOnReconstructions(Study):
         for name in SETS:
             known = train if name == "original" else draw_again(bench, cells[name], train, f"{name}, to learn from")
             learnt = FitData(f"{name} images of {data.name}", known, data.val, data.classes)
-            logits.append(logits_of(bench, learnt, sets, recipe, request.seed).double().numpy())
-        found = Scores.of(truth, np.stack(logits), names, request.seed)
+            found = logits_of(bench, learnt, sets, recipe, request.seed).double()
+            logits.append((found if test.labels is None else found.log_softmax(-1)).numpy())
+        scores = Scores.of(truth, np.stack(logits), names, request.seed)
         where = f"{words_of(choice)}, {len(train):,} training and {len(test):,} test images"
         pictures = {name: images.data[:EXAMPLES].numpy() for name, images in sets.items()}
         return StudyResult(
@@ -88,9 +90,12 @@ class TrainOnReconstructions(Study):
             dataset=words_of(choice),
             network="",
             asked=ASKED,
-            measured=self._measured(where, cells, recipe, len(found.names)),
-            tables={"Mean average precision": found.frame(), "Average precision on originals": found.by_attribute()},
-            verdicts=(found.verdict(),),
+            measured=self._measured(where, cells, recipe, len(scores.names)),
+            tables={
+                "Mean average precision": scores.frame(),
+                "Average precision on originals": scores.by_attribute(),
+            },
+            verdicts=(scores.verdict(),),
             protocol={
                 "images": len(test),
                 "train_images": len(train),
@@ -100,14 +105,21 @@ class TrainOnReconstructions(Study):
                 "tile_dataset": words_of(cells["tile"].dataset),
                 "method": self.method,
             },
-            draw=lambda: draw(found, pictures, where),
+            draw=lambda: draw(scores, pictures, where),
             caption=f"Test images as they are and as each GAN draws them again, and what classifiers learn. {where}.",
             advice="Longer training: --option train_steps=20000. Another inversion: --option method=encoder+opt.",
         )
 
+    def check_stored(self) -> None:
+        """Make sure that what the GAN of patches learns from is here; see ``Study.check_stored``."""
+        from bench.datasets.catalogue import open_here
+
+        if self.tile_dataset:
+            option = "--option tile_dataset"
+            open_here(parse_choice(self.tile_dataset, f"{option} ="), option)
+
     def _cells(self, dataset: Choice, request: Request) -> dict[str, Cell]:
         """What draws tiles and whole images, names and options checked."""
-        from bench.suite import parse_choice
         from bench.suite_reader import checked
 
         def named(kind: str, text: str, option: str) -> Choice:
@@ -125,7 +137,6 @@ class TrainOnReconstructions(Study):
     def _recipe(self, data: Dataset) -> Recipe:
         from bench.metrics.classifier import recipe_kind
         from bench.options import build
-        from bench.suite import parse_options
 
         options = parse_options(self.recipe.split("&") if self.recipe else (), "--option recipe =")
         recipe: Recipe = build(recipe_kind(data), "recipe", options)

@@ -13,6 +13,8 @@ from bench.contracts import Gan, Inverter
 from bench.errors import DataError, NotApplicable
 from bench.gans.priors import Normal
 from bench.gans.stylegan import StyleGenerator
+from bench.gans.tiled import TiledGan
+from bench.gans.tiling import Tiling
 
 LAYERS = 4
 
@@ -88,6 +90,8 @@ def test_what_cannot_be_mixed_is_said(subject, gan):
         Mix(first=(2, 5)).run(subject(pairs(), gan, Of("w")))
     with pytest.raises(NotApplicable, match="this method gives weights"):
         Mix().run(subject(pairs(), gan, Of("weights")))
+    with pytest.raises(NotApplicable, match="draws whole images"):
+        Mix().run(subject(torch.zeros(2, 1, 4, 4), TiledGan(gan, Tiling((1, 2, 2), 2, 2)), Of("z")))
     with pytest.raises(DataError, match="at least 2 images"):
         Mix().check(1, 1)
     with pytest.raises(NotApplicable, match="not tiles"):

@@ -157,6 +157,22 @@ def test_ratios_of_one_metric_and_of_two(scene):
     assert asked.question == "fid@x: a / b ≥ 3.5"
 
 
+def test_metrics_of_sets_of_different_sizes_are_not_set_against_each_other(make):
+    def records(size):
+        made = [make("a", s, images={"psnr": 20 + NOISE}, sets={"fid@x": 30.0 + s, "lpips@x": 40.0}) for s in (0, 1)]
+        for record in made:
+            record.metrics["test"]["lpips@x"]["n"] = size
+        return Scene(tuple(groups(made)), ROLES)
+
+    asked = {"op": "ratio", "metric": ["lpips", "fid"], "of": "a", "to": "a", "at_most": 1.6}
+    (found,) = answers(records(50_000), **asked)
+    assert found.outcome == "not measured"
+    assert found.detail == "of 50,000 and of 40 images, on which metrics of sets depend"
+    assert outcomes(records(40), **asked) == ["holds"]
+    of_images = {"op": "ratio", "metric": ["psnr", "lpips"], "of": "a", "to": "a", "at_most": 1.5}
+    assert outcomes(records(50_000), **of_images) == ["holds"]
+
+
 def test_costs_are_read_by_seed(make):
     records = [
         make(m, s, cost={"invert_ms_per_image": t + 0.1 * s}) for m, t in (("a", 1), ("b", 3000)) for s in (0, 1)

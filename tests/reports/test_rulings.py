@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -109,6 +111,19 @@ def test_the_setting_nearest_to_the_paper_speaks(claims, records):
     assert [(t.setting, t.verdict.outcome) for t in ruling.others] == [("digits · gan1 · cpu", "holds")]
     paper = Source("T1", records("digits", 9, 1, budget="paper"))
     assert ruled(claims, near, paper)["X1"].setting == "digits · gan1 · paper"
+
+
+def test_of_a_claim_about_every_dataset_the_worst_speaks(claims, records):
+    about = replace(claims, claims=tuple(replace(c, every=c.id == "X1") for c in claims.claims))
+    holds, fails = Source("T1", records("drawn-faces", 9, 1)), Source("T1", records("digits", 1, 9))
+    for asked, outcome in ((claims, "holds"), (about, "fails")):
+        assert ruled(asked, holds, fails)["X1"].verdict.outcome == outcome
+    ruling = ruled(about, holds, fails)["X1"]
+    assert [t.verdict.outcome for t in ruling.others] == ["holds"]
+    level = Source("T1", records("digits", 1, 1))
+    assert ruled(about, holds, level)["X1"].verdict.outcome == "cannot tell"
+    paper = Source("T1", records("celeba", 9, 1, budget="paper"))
+    assert ruled(about, holds, fails, paper)["X1"].setting == "celeba · gan1 · paper"
 
 
 def test_smoke_decides_nothing(claims, records):

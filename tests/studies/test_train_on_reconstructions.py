@@ -137,6 +137,12 @@ def test_a_classifier_is_trained_once(own_home, rng, monkeypatch):
         logits_of(bench, data, tests, recipe, 1)
 
 
+def test_what_the_gan_of_patches_learns_from_has_to_be_here(own_home):
+    TrainOnReconstructions().check_stored()
+    with pytest.raises(DataError, match="tile_dataset: dataset imagenet-patches is not here"):
+        TrainOnReconstructions(tile_dataset="imagenet-patches").check_stored()
+
+
 def test_it_runs_on_classes_too(own_home):
     tile = "tiled?of=invgan&options={width=2,code_dim=8,batch=8}&patches=20"
     options = {"full": "invgan?width=2&code_dim=8&batch=8", "tile": tile, "train_steps": 1, "train_images": 60}
