@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -59,6 +60,15 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON with sorted keys, so that equal content gives equal bytes."""
     write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=True) + "\n")
+
+
+def finite(content: Any) -> Any:
+    """The same with null for numbers that are not finite, for files that other programs read as JSON."""
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: finite(value) for key, value in content.items()}
+    return [finite(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def sha256(path: Path) -> str:

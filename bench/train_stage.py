@@ -116,5 +116,6 @@ def _check_match(gan: Gan, data: Dataset) -> None:
     if gan.image_shape != data.shape:
         raise ContractError(
             f"the GAN makes images of {'x'.join(map(str, gan.image_shape))}, "
-            f"dataset {data.name} has {'x'.join(map(str, data.shape))} (channels x height x width)"
+            f"dataset {data.name} has {'x'.join(map(str, data.shape))} (channels x height x width); options of a "
+            "dataset follow its name: folder:PATH?size=28&channels=1"
         )

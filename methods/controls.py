@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.contracts import Inverter
+from bench.contracts import Gan, Inverter
 from bench.gans.priors import image_noise
 from bench.registry import method
 
@@ -40,21 +40,21 @@ class BestOfRandom(Inverter):
     optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")
 
     count: int = 1000
-    _bank: tuple[Tensor, Tensor] | None = field(default=None, init=False, repr=False)
+    _bank: tuple[Gan, Tensor, Tensor] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"count = {self.count} must be at least 1")
 
     def build(self) -> None:
-        """Forget the codes of another GAN or seed."""
+        """Forget the codes of another seed."""
         self._bank = None
 
     def invert(self, x: Tensor) -> Tensor:
         """Codes ``[B, d]`` of the nearest images."""
-        if self._bank is None:
-            self._bank = self._draw()
-        codes, images = self._bank
+        if self._bank is None or self._bank[0] is not self.gan:
+            self._bank = self.gan, *self._draw()
+        _, codes, images = self._bank
         targets = x.detach().flatten(1).double()
         best = torch.full((len(x),), torch.inf, dtype=torch.float64, device=x.device)
         index = torch.zeros(len(x), dtype=torch.long, device=x.device)

@@ -21,6 +21,10 @@ DRAWN = 2
 """Clips in the picture."""
 
 
+LONGEST = 1_000
+"""Frames of a clip, which is held in memory."""
+
+
 @application("frames")
 @dataclass
 class Frames(Application):
@@ -44,6 +48,8 @@ class Frames(Application):
     def __post_init__(self) -> None:
         if self.every < 2 or self.length <= self.every:
             raise ValueError(f"every = {self.every} must be at least 2, and length = {self.length} longer than that")
+        if self.length > LONGEST:
+            raise ValueError(f"length = {self.length}: expected at most {LONGEST:,} frames")
         if self.sigma <= 0 or not 0 < self.reach <= 1:
             raise ValueError(f"sigma = {self.sigma} must be above 0, and reach = {self.reach} in (0, 1]")
 

@@ -148,6 +148,7 @@ def _pictures(request: Request, data: Dataset, gan: Gan) -> tuple[Images, str]:
     folder = Path(request.images).expanduser()
     if request.images and folder.is_dir():
         side = (request.side, request.side) if request.side else (height, width)
+        Tiling.fitting(gan.image_shape, (channels, *side))
         images, _ = read_folder(folder, (channels, *side), request.count, USUAL)
         return images, f"images of {folder.name}"
     if request.side:

@@ -8,7 +8,7 @@ from html import escape as plain
 from pathlib import Path
 from typing import Any
 
-from bench.files import write_json, write_text
+from bench.files import finite, write_json, write_text
 from bench.overfit import words
 from bench.overfit.examination import GROUPS, Examination
 from bench.reports.figure import save_figure
@@ -33,7 +33,7 @@ def write_page(e: Examination, folder: Path, environment: Mapping[str, Any]) -> 
 
     picture = save_figure(draw(e), folder / "figure.png")
     write_text(folder / "errors.csv", _errors(e))
-    write_json(folder / "overfit.json", words.content(e, dict(environment)))
+    write_json(folder / "overfit.json", finite(words.content(e, dict(environment))))
     write_text(folder / "README.md", markdown(e, environment))
     write_text(folder / "page.html", html(e, picture.read_bytes(), environment))
     return folder / "page.html"

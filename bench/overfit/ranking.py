@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import BenchError
-from bench.files import write_json, write_text
+from bench.files import finite, write_json, write_text
 from bench.overfit.examination import Examination
 from bench.overfit.verdict import gap_words
 from bench.overfit.words import span
@@ -88,7 +88,7 @@ def write_ranking(examined: Sequence[Examination], folder: Path, environment: Ma
     save_figure(draw(places, examined[0]), folder / "figure.png")
     content = {"data": examined[0].data, "search": examined[0].settings.search.facts(), "n": examined[0].settings.n}
     ranked = {"places": [asdict(p) for p in places], "environment": dict(environment), **content}
-    write_json(folder / "ranking.json", ranked)
+    write_json(folder / "ranking.json", finite(ranked))
     write_text(folder / "README.md", markdown(places, examined))
     return places
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from bench.contracts import Choice, Shape
+from bench.contracts import Shape
 from bench.errors import BenchError, DataError, unknown
+from bench.gans.shipped import CHECKPOINT
 from bench.machine import check_device, environment
 from bench.registry import add_plugin
 from bench.settings import allowing_code, device, home
@@ -109,12 +111,29 @@ def overfit(
             open_gan(parse_choice(name, "GAN"), device(), asked.prior, asked.code_dim, dataset, store)
             for name in asked.gans
         ]
+    opened = told_apart(opened, asked.gans)
     real = _real(asked, opened, settings.n)
     examined = [
         examine_gan(each, real, settings, store=store, device=device(), progress=progress or silent)
         for each in opened
     ]
     return _write(asked, opened, examined, out or _folder(asked, examined))
+
+
+def told_apart(opened: Sequence[OpenedGan], names: Sequence[str]) -> list[OpenedGan]:
+    """The GANs with titles that differ: files of one name are called by the folders that they lie in.
+
+    Raises:
+        BenchError: one is named twice.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise BenchError(f"GAN {name} is named twice")
+    titles = [each.title for each in opened]
+    return [
+        dataclasses.replace(each, title=name.removeprefix(CHECKPOINT)) if titles.count(each.title) > 1 else each
+        for each, name in zip(opened, names, strict=True)
+    ]
 
 
 def settings_of(asked: Asked) -> Settings:
@@ -133,8 +152,8 @@ def settings_of(asked: Asked) -> Settings:
     _check(asked)
     size = BUDGETS[asked.budget]
     method = parse_choice(asked.search, "--search") if asked.search else DEFAULT_SEARCH
-    if method == Choice(DEFAULT_SEARCH.name):
-        method = DEFAULT_SEARCH
+    if method.name == DEFAULT_SEARCH.name:
+        method = dataclasses.replace(method, options={**DEFAULT_SEARCH.options, **method.options})
     if size.starts > 1 and "starts" not in method.options and hasattr(open_search(method).base, "starts"):
         method = dataclasses.replace(method, options={**method.options, "starts": size.starts})
     open_search(method)
@@ -160,7 +179,7 @@ def _check(asked: Asked) -> None:
         raise BenchError("--resize is for --train and --test; options of a dataset follow its name: celeba?size=64")
     if min(asked.n, asked.steps, asked.code_dim, asked.seed) < 0:
         raise BenchError("--n, --steps, --code-dim and --seed must be 0 or more")
-    if asked.recovered_below < 0 or not 0 <= asked.gate <= 1:
+    if not 0 <= asked.recovered_below < math.inf or not 0 <= asked.gate <= 1:
         raise BenchError(f"--recovered {asked.recovered_below:g} --gate {asked.gate:g}: expected above 0, and 0 to 1")
 
 

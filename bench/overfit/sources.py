@@ -34,6 +34,8 @@ POOL = 20_000
 POOL_BYTES = 2**28
 """Of pixels that a pool may hold: fewer images where they are large."""
 HASHED = 1024
+LOOKED_AT = 200
+"""Files of a folder whose colours are looked at."""
 IN_THE_SUITE = "to its table in the suite"
 DARK, MIDDLE, BRIGHT = -0.5, -0.01, 0.5
 """Pixels that give away a generator in [0, 1]: real images go below the first, own ones only above the second."""
@@ -132,9 +134,11 @@ def open_gan(
 
 def _modes(path: Path) -> tuple[str, ...]:
     """Whether an archive was saved in train mode."""
-    if path.suffix.lower() in SCRIPTED and torch.jit.load(path, map_location="cpu").training:
+    if path.suffix.lower() not in SCRIPTED:
+        return ("networks were set to eval: batch norm uses its running statistics",)
+    if torch.jit.load(path, map_location="cpu").training:
         return ("the generator was saved in train mode and was set to eval: batch norm uses its running statistics",)
-    return ("networks were set to eval: batch norm uses its running statistics",)
+    return ()
 
 
 def from_dataset(choice: Choice, trained_on: int, seed: int, n: int = 0) -> Real:
@@ -180,7 +184,9 @@ def from_folders(train: Path, test: Path, shape: Shape, seed: int, n: int = 0, r
     window = CentreSquare() if resize else Fixed(width, height, demand="the generator makes (--resize resizes)")
     decoder = Decoder(width, height, 1 if channels == 1 else 3, window)
     parts = [_decoded(folder, decoder, option) for folder, option in ((train, "--train"), (test, "--test"))]
-    remarks = ("images were cut to their central square and resized",) if resize else ()
+    remarks: tuple[str, ...] = ("images were cut to their central square and resized",) if resize else ()
+    if any(_other_colours(folder, channels) for folder in (train, test)):
+        remarks += (f"files of other colours were turned {'grey' if channels == 1 else 'to RGB'}",)
     facts = {"train": train.name, "test": test.name, "resized": resize}
     title = f"{train.name} and {test.name}"
     check_overlap(parts[0], parts[1], title)
@@ -202,6 +208,17 @@ def _decoded(folder: Path, decoder: Decoder, option: str) -> Images:
 
     make_once(cache, fill)
     return Images(torch.from_numpy(np.load(cache / "images.npy", mmap_mode="c")))
+
+
+def _other_colours(folder: Path, channels: int) -> bool:
+    """Whether one of the first files of a folder is in colour where the generator is grey, or the other way round."""
+    from PIL import Image
+
+    for name in list_files(folder, str(folder))[:LOOKED_AT]:
+        with Image.open(folder / name) as opened:
+            if (Image.getmodebase(opened.mode) == "L") != (channels == 1):
+                return True
+    return False
 
 
 def _mixed(images: Images, seed: int, n: int) -> Images:
@@ -232,6 +249,9 @@ def check_own(own: Images, test: Images) -> None:
         ContractError: NaN, values outside of [-1, 1], or no pixel below 0 where real images are dark; names the
         range.
     """
+    broken = int((~own.data.flatten(1).isfinite().all(1)).sum())
+    if broken:
+        raise ContractError(f"{broken} of {len(own):,} of the generator's images hold NaN or infinite values")
     low, high = (float(v) for v in torch.aminmax(own.data))
     if not (low >= -1.001 and high <= 1.001):
         raise ContractError(f"the generator's images lie in [{low:.4g}, {high:.4g}]; expected [-1, 1]")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
-from bench.files import write_json, write_text
+from bench.files import finite, write_json, write_text
 from bench.overfit.examination import Examination
 from bench.overfit.power import ALPHA
 from bench.overfit.sources import OpenedGan
@@ -38,6 +38,11 @@ class Stop:
     recovered: float
     passed: bool
     outcome: str
+
+    @property
+    def tells(self) -> bool:
+        """Whether anything can be told: the search passes its gate, or memorisation shows below it."""
+        return self.passed or self.outcome == "memorises"
 
 
 def steps_of(opened: Sequence[OpenedGan]) -> list[float]:
@@ -78,9 +83,12 @@ def stops(examined: Sequence[Examination], steps: Sequence[float]) -> tuple[Stop
 
 
 def starts_at(found: Sequence[Stop]) -> Stop | None:
-    """The first checkpoint from which on every one that passes its gate memorises; None if the last one does not."""
+    """The first checkpoint from which on every one that tells memorises; None if the last one does not.
+
+    One that passes its gate tells, and so does one that memorises below it.
+    """
     first = None
-    for stop in reversed([s for s in found if s.passed]):
+    for stop in reversed([s for s in found if s.tells]):
         if stop.outcome != "memorises":
             break
         first = stop
@@ -97,7 +105,7 @@ def write_sweep(
     """
     found = stops(examined, steps)
     save_figure(draw(found, examined[0].data), folder / "figure.png")
-    write_json(folder / "sweep.json", {"stops": [asdict(s) for s in found], "environment": dict(environment)})
+    write_json(folder / "sweep.json", finite({"stops": [asdict(s) for s in found], "environment": dict(environment)}))
     lines = [f"# Along a training: {escape(examined[0].data)}", "", answer(found), "", "![figure](figure.png)", ""]
     lines += table(COLUMNS, ([escape(c) for c in row] for row in rows(found)))
     write_text(folder / "README.md", "\n".join(lines) + "\n")
@@ -106,8 +114,8 @@ def write_sweep(
 
 def answer(found: Sequence[Stop]) -> str:
     """Where it started to memorise, in a sentence."""
-    if not any(s.passed for s in found):
-        return "Cannot tell: the search passes its gate at no checkpoint."
+    if not any(s.tells for s in found):
+        return "Cannot tell: the search passes its gate at no checkpoint, and none memorises clearly."
     first = starts_at(found)
     if first is None:
         return f"No checkpoint from which on it memorises (p < {ALPHA:g}) was found."

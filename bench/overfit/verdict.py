@@ -75,7 +75,8 @@ def judge(errors: ErrorStatistics, sets: SetStatistics | None = None, modes: Mod
         sets: of samples; None leaves copies, collapse and the likeness of both sets out.
         modes: None leaves missing modes out.
     """
-    findings = (_memorisation(errors, sets), _collapse(sets), _dropping(errors.gate, modes))
+    collapse = _collapse(sets)
+    findings = (_memorisation(errors, sets), collapse, _dropping(errors.gate, modes, collapse.state == "found"))
     names: dict[Fault, Outcome] = {
         "memorisation": "memorises",
         "collapse": "collapsed",
@@ -176,9 +177,11 @@ def _collapse(sets: SetStatistics | None) -> Finding:
     return Finding("collapse", "found" if min(v.nearest, v.variance) < COLLAPSED else "not found", (text,))
 
 
-def _dropping(gate: Gate, modes: ModeStatistics | None) -> Finding:
+def _dropping(gate: Gate, modes: ModeStatistics | None, collapsed: bool) -> Finding:
     if modes is None:
         return Finding("mode dropping", "not looked for", ("no kinds of images were told apart",))
+    if collapsed:
+        return Finding("mode dropping", "not looked for", ("samples are alike, so that most kinds are missing",))
     if modes.missing and gate.passed:
         texts = (
             f"{k.name}: {k.own_share:.1%} of samples, {k.real_share:.1%} of unseen images, which are recovered to a "

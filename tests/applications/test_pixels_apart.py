@@ -157,6 +157,11 @@ def test_linear_weights_are_numpys():
     assert np.allclose(linear_weights(times, kept) @ values, np.interp(times, kept, values))
 
 
+def test_clips_that_memory_cannot_hold_are_refused():
+    with pytest.raises(ValueError, match="length = 1000000000: expected at most 1,000"):
+        Frames(length=1_000_000_000)
+
+
 def test_frames_of_a_steady_change_are_found_exactly(subject, pictures):
     start, end = pictures(2) * 0.5
     clip = torch.stack([start + (end - start) * t / 4 for t in range(6)])

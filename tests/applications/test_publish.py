@@ -129,6 +129,12 @@ def test_mistakes_are_one_line(asked, says):
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_a_side_that_does_not_fit_is_refused_before_files_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.applications.subject.read_folder", None)
+    with pytest.raises(BenchError, match="images of 100000x100000 pixels: expected 28x28"):
+        run_application("interpolate", request(images=str(tmp_path), side=100_000))
+
+
 def test_numbers_below_zero_and_a_budget_of_no_suite_are_refused():
     for asked in ({"seed": -1}, {"steps": (("fit_steps", -3),)}):
         with pytest.raises(BenchError, match="expected 0 or more"):

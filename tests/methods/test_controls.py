@@ -4,6 +4,7 @@ import torch
 from scipy import stats
 from scipy.spatial.distance import cdist
 
+from bench.applications.masked import MaskedGan
 from bench.errors import BenchError
 from bench.options import create
 
@@ -21,10 +22,22 @@ def test_best_of_random_is_the_exact_nearest_neighbour(ready, trained, digits):
     method = ready("best_of_random", trained, count=600)
     x = digits.val.floats(slice(0, 20))
     found = method.invert(x)
-    codes, images = method._bank
+    _, codes, images = method._bank
     distances = cdist(x.flatten(1).double().numpy(), images.double().numpy(), "sqeuclidean")
     np.testing.assert_array_equal(found.numpy(), codes.numpy()[distances.argmin(1)])
     assert len(set(distances.argmin(1) // 250)) > 1, "the nearest images should lie in several chunks"
+
+
+def test_best_of_random_looks_at_the_images_of_the_gan_at_hand(ready, trained, digits):
+    """A search of visible pixels sees other images of the same codes; what it kept is of no use afterwards."""
+    method, x = ready("best_of_random", trained, count=40), digits.val.floats(slice(0, 8))
+    right = method.invert(x)
+    hidden = torch.zeros(1, *x.shape[2:], dtype=torch.bool)
+    hidden[:, :4] = True
+    method.gan = MaskedGan(trained, hidden, 0.0)
+    assert not torch.equal(method.invert(x), right)
+    method.gan = trained
+    assert torch.equal(method.invert(x), right)
 
 
 def test_best_of_random_decodes_once_and_ignores_batch_mates(ready, trained, digits):
@@ -45,7 +58,7 @@ def test_more_random_codes_come_nearer(ready, trained, digits, error):
 def test_the_nearest_of_its_own_images_is_itself(ready, trained):
     method = ready("best_of_random", trained, count=30)
     method.invert(torch.zeros(1, 1, 28, 28))
-    codes, images = method._bank
+    _, codes, images = method._bank
     assert torch.equal(method.invert(images.view(30, 1, 28, 28)), codes)
 
 

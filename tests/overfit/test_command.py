@@ -104,7 +104,9 @@ def test_batch_norm_in_train_mode_is_set_to_eval_and_said(scripted):
     torch.manual_seed(0)
     with allowing_code():
         opened = open_gan(Choice(scripted(Normed().train())), "cpu", "normal", 40)
+        still = open_gan(Choice(scripted(Normed().eval(), "still.pt")), "cpu", "normal", 40)
     assert "saved in train mode and was set to eval" in opened.remarks[0]
+    assert still.remarks == ()
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -114,6 +116,27 @@ def test_files_of_another_size_are_named_and_resized_when_asked(ask, memorising,
     assert "'large.png': 16 x 16 pixels, but the generator makes (--resize resizes) 8 x 8" in said
     said = ask(memorising, *KNOWN, "--resize", "--steps", "2", "--no-curve", "--out", str(tmp_path / "out"))
     assert "Report:" in said
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_files_of_other_colours_are_said(ask, memorising, folders, tmp_path):
+    said = ask(memorising, *KNOWN, "--steps", "2", "--no-curve", "--out", str(tmp_path / "grey"))
+    assert "Report:" in said
+    Image.fromarray(np.full((8, 8, 3), (200, 10, 60), np.uint8)).save(folders[1] / "000-red.png")
+    ask(memorising, *KNOWN, "--steps", "2", "--no-curve", "--out", str(tmp_path / "red"))
+    pages = [(tmp_path / name / "README.md").read_text() for name in ("grey", "red")]
+    assert ["files of other colours were turned grey" in page for page in pages] == [False, True]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_files_of_one_name_are_told_apart(ask, scripted, memorising, unknown, tmp_path):
+    (tmp_path / "b").mkdir()
+    other = scripted(Line(unknown), "b/gan.pt")
+    out = tmp_path / "out"
+    said = ask("--compare", memorising, other, *KNOWN, "--steps", "2", "--no-curve", "--out", str(out))
+    assert "verdict" in said
+    assert len(list(out.glob("*/page.html"))) == 2
+    assert "is named twice" in ask("--sweep", memorising, memorising, *KNOWN, "--steps", "2")
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -149,6 +172,8 @@ def test_unseen_images_that_were_trained_on_are_refused(ask, memorising, folders
         (["fashion-mnist/dcgan", "--compare", "--sweep", "--dataset", "digits"], "give one of them"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--resize"], "--resize is for"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--n", "-1"], "must be 0 or more"),
+        (["fashion-mnist/dcgan", "--dataset", "digits", "--recovered", "inf"], "--recovered inf"),
+        (["fashion-mnist/dcgan", "--dataset", "digits", "--recovered", "nan"], "--recovered nan"),
     ],
 )
 def test_what_makes_no_sense_is_said(words, text):

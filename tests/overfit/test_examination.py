@@ -99,6 +99,27 @@ def test_a_sweep_says_where_it_starts(examined, tmp_path):
     assert sweep.steps_of([replace(o, step=k) for k, o in ((7, opened[0]), (9, opened[1]))]) == [7, 9]
 
 
+def test_a_checkpoint_that_memorises_below_the_gate_tells_too(examined):
+    one, two = sweep.stops(examined, [20, 10])
+    below = replace(two, passed=False, step=30)
+    assert sweep.starts_at([one, below]) is below
+    assert "from step 30 on" in sweep.answer([below])
+    silent = replace(one, passed=False, outcome="cannot tell")
+    assert sweep.answer([silent]).startswith("Cannot tell")
+    assert sweep.starts_at([silent, below]) is below
+
+
+def test_what_other_programs_read_is_json(examined, tmp_path):
+    kinds = tuple(replace(k, median_error=float("nan")) for k in examined[0].modes.kinds)
+    write_page(replace(examined[0], modes=replace(examined[0].modes, kinds=kinds)), tmp_path, {})
+
+    def refuse(text):
+        raise AssertionError(text)
+
+    read = json.loads((tmp_path / "overfit.json").read_text(), parse_constant=refuse)
+    assert {k["median_error"] for k in read["kinds"]["kinds"]} == {None}
+
+
 def test_too_few_and_overlapping_images_end_it(honest, real, opened):
     with pytest.raises(DataError, match="20 images of each kind are too few"):
         examine_gan(opened(honest), real, replace(SETTINGS, n=20))

@@ -140,6 +140,13 @@ def test_distances_of_zero_leave_the_errors_to_speak():
     assert [k.name for k in found.missing] == ["e"]
 
 
+def test_a_collapse_leaves_kinds_out(sets):
+    lacking = kinds(np.repeat(np.arange(4), 125), 6.0)
+    found = judge(error_statistics(shuffled(), PLAIN, FOUND), with_variety(sets, 0.1, 0.5), lacking)
+    assert found.outcome == "collapsed"
+    assert [f.state for f in found.findings] == ["not found", "found", "not looked for"]
+
+
 def test_faults_are_told_apart_and_all_named(sets):
     both = judge(error_statistics(shuffled() / 3, PLAIN, FOUND), with_variety(sets, 0.1, 0.5))
     assert both.outcome == "memorises"
