@@ -46,6 +46,20 @@ class CellTimeout(BenchError):
     """A cell that ran longer than its budget allows."""
 
 
+class ImagesDiverged(UserWarning):
+    """Images on whose way a search met values that are not finite; each keeps its last finite code.
+
+    Args:
+        what: the search.
+        count: such images.
+        total: images that it was given.
+    """
+
+    def __init__(self, what: str, count: int, total: int) -> None:
+        super().__init__(f"{what}: {count} of {total} images diverged and keep their last finite codes")
+        self.count = count
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return `` — did you mean 'x'?`` for the closest known name, else the list of known names."""
     names = sorted(known)

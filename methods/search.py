@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from bench.errors import CellTimeout
+from bench.errors import CellTimeout, ImagesDiverged
 from bench.loop import Run
 
 Loss = Callable[[Tensor], Tensor]
@@ -27,7 +28,8 @@ def descend(
     """Take gradient steps on the sum of the losses; codes of different images never meet.
 
     The sum (not the mean) and an element-wise optimiser make a batch equal to its images one at a time
-    (creswell, section II-A).
+    (creswell, section II-A). An image whose code is no longer finite keeps the last that was; a warning
+    (``ImagesDiverged``) counts these.
 
     Args:
         what: name shown with the progress.
@@ -45,7 +47,8 @@ def descend(
         CellTimeout: the deadline passed.
     """
     z = codes.detach().clone().requires_grad_(True)
-    mover = optimiser([z])
+    mover, kept = optimiser([z]), codes.detach().clone()
+    lost = torch.zeros(len(z), dtype=torch.bool, device=z.device)
     for step in range(steps):
         if time.monotonic() > run.deadline:
             raise CellTimeout(f"{what}: out of time at step {step} of {steps} (limit {run.budget.timeout:g} s)")
@@ -53,12 +56,17 @@ def descend(
             losses = loss(z)
             (z.grad,) = torch.autograd.grad(losses.sum(), z)
         mover.step()
-        if project is not None:
-            with torch.no_grad():
+        with torch.no_grad():
+            if project is not None:
                 z.copy_(project(z))
+            lost |= ~z.isfinite().all(1)
+            kept = torch.where(lost[:, None], kept, z)
+            z.copy_(kept)
         if step % 50 == 49 or step == steps - 1:
-            run.progress(what, step + 1, steps, {"loss": float(losses.detach().mean())})
-    return z.detach()
+            run.progress(what, step + 1, steps, {"loss": float(losses.detach()[~lost].mean())})
+    if count := int(lost.sum()):
+        warnings.warn(ImagesDiverged(what, count, len(lost)), stacklevel=2)
+    return kept
 
 
 def pixel_error(x: Tensor, images: Tensor) -> Tensor:
