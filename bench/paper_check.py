@@ -13,8 +13,9 @@ from bench.paper import ABOUT, Paper, PartRun, Table, paper_folder, read_paper
 from bench.registry import find
 from bench.reports.claim_tests import FromStudy, Subject
 from bench.reports.claims import Claim
-from bench.reports.printed import plain
-from bench.suite import parse_choice
+from bench.reports.printed import Role, plain
+from bench.reports.readings import COSTS, EXACT
+from bench.suite import open_suite, parse_choice
 from bench.suite_reader import checked
 from bench.table_suites import cells_of, suites_of
 
@@ -45,6 +46,8 @@ def check_paper(target: str) -> list[Finding]:
 
 
 def _findings(paper: Paper) -> Iterator[Finding]:
+    for role in paper.claims.roles.values():
+        yield _tried(f"metric {role.name} is one of ours", partial(_measured, role))
     for table in paper.tables:
         yield _tried(f"{table.title} can be planned", partial(_plan, table))
     for claim in paper.claims.claims:
@@ -59,8 +62,23 @@ def _tried(name: str, check: Callable[[], None]) -> Finding:
     return Finding(name, True)
 
 
+def _measured(role: Role) -> None:
+    """Whether what answers a role is a metric, a cost or a fact that records hold."""
+    for name in (*role.answered_by, *role.stand_in, *role.same_as):
+        kind, slash, rest = name.partition("/")
+        known = {"cost": COSTS, "facts": EXACT}.get(kind if slash else "")
+        if known is None:
+            find("metric", (rest if kind == "own" else name).partition("@")[0].partition(":")[0])
+        elif rest not in known:
+            raise unknown(kind, rest, known, f"metric {role.name}")
+
+
 def _plan(table: Table) -> None:
     """Cells at every budget; studies, applications and their datasets by name."""
+    for name in table.nearest:
+        find("dataset", name)
+    for name in table.also:
+        open_suite(name)
     if not table.runs:
         return
     for budget in table.budgets:
@@ -89,6 +107,9 @@ def _refer(paper: Paper, claim: Claim) -> None:
             if test.study not in known:
                 raise unknown("study", test.study, known, f"claim {claim.id}: its tables run")
         for who in test.subjects:
+            sets = {plain(each) for c in cells for each in (c.dataset.title, c.dataset.name)}
+            if who.dataset and who.dataset not in paper.claims.datasets and plain(who.dataset) not in sets:
+                raise unknown("dataset", who.dataset, paper.claims.datasets, f"claim {claim.id}")
             named = replace(who, gan=paper.claims.gans.get(who.gan, who.gan))
             if not any(_is(cell, named) for cell in cells):
                 found = {f"{c.method.title} on {c.gan.title}" if who.gan else c.method.title for c in cells}

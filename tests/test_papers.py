@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,8 @@ from bench.paper import PAPERS, Table, open_paper, open_tables, paper_names, rea
 from bench.paper_check import check_paper
 from bench.reports.claim_tests import subject
 from bench.reports.printed_tests import published_outcome
+from bench.reports.readings import COSTS
+from bench.store import read_records
 from bench.stored_claims import all_rulings
 from bench.table_suites import cells_of, network_of, suites_of
 
@@ -53,7 +57,8 @@ def test_all_claims_are_there_and_the_printed_numbers_agree_where_they_should():
 def test_every_paper_passes_its_own_check(name):
     findings = check_paper(name)
     assert [f"{f.name}: {f.message}" for f in findings if not f.passed] == []
-    assert len(findings) == 1 + len(open_paper(name).tables) + len(open_paper(name).claims.claims)
+    paper = open_paper(name)
+    assert len(findings) == 1 + len(paper.claims.roles) + len(paper.tables) + len(paper.claims.claims)
 
 
 @pytest.mark.parametrize("table", EVERY, ids=lambda table: table.title)
@@ -168,15 +173,33 @@ def test_a_broken_folder_is_refused_by_name(folder, change, message):
         read_paper(folder(**change))
 
 
-def test_a_check_names_what_a_claim_lacks(folder):
-    assert all(f.passed for f in check_paper(str(folder())))
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("claims.toml", '"random_code"', '"random_cod"', "no cell is 'random_cod'; did you mean 'random_code'"),
+        ("claims.toml", '= ["psnr"]', '= ["psnrr"]', "unknown metric 'psnrr'; did you mean 'psnr'"),
+        ("claims.toml", '= ["psnr"]', '= ["psnr", "cost/fit_second"]', "unknown cost 'fit_second'.*'fit_seconds'"),
+        ("claims.toml", '"dfi"', '"dfi in Shoes12"', "unknown dataset 'Shoes12'"),
+        ("paper.toml", 'shows = "x"', 'shows = "x"\nnearest = ["digitss"]', "unknown dataset 'digitss'.*'digits'"),
+        ("paper.toml", 'shows = "x"', 'shows = "x"\nalso = ["acylic"]', "'acylic'.*'acyclic'"),
+    ],
+)
+def test_a_check_names_what_is_not_there(folder, file, old, new, message):
     place = folder()
-    claims = (place / "claims.toml").read_text().replace('"random_code"', '"random_cod"')
-    (place / "claims.toml").write_text(claims)
+    assert all(f.passed for f in check_paper(str(place)))
+    (place / file).write_text((place / file).read_text().replace(old, new))
     (broken,) = [f for f in check_paper(str(place)) if not f.passed]
-    assert "no cell is 'random_cod'; did you mean 'random_code'" in broken.message
+    assert re.search(message, broken.message), broken.message
+
+
+def test_a_paper_that_is_not_there_is_named():
     with pytest.raises(UnknownName, match="unknown paper 'dfy'"):
         check_paper("dfy")
+
+
+def test_costs_are_those_that_records_hold():
+    folder = Path(__file__).parents[1] / "results" / "acyclic" / "cpu" / "records"
+    assert {name for record in read_records(folder) for name in record.cost} == set(COSTS)
 
 
 def test_where_nothing_is_stored_every_claim_says_what_to_run(own_home):

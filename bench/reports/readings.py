@@ -16,6 +16,16 @@ from bench.reports.printed import Role
 from bench.reports.statistics import Floats, Interval
 
 Kind = Literal["test", "own", "cost", "facts"]
+COSTS = (
+    "train_seconds",
+    "fit_seconds",
+    "measure_seconds",
+    "invert_ms_per_image",
+    "generator_calls_per_image",
+    "fit_generator_calls",
+    "peak_memory_bytes",
+)
+"""What records hold of a cell's cost."""
 EXACT = ("trained_parameters",)
 """Facts that are counted, not estimated: equal at every seed, they have no uncertainty."""
 
