@@ -28,7 +28,7 @@ def suites_of(table: Table, budget: str | None = None, dataset: str | None = Non
     Args:
         table: that has a suite.
         budget: "smoke", "cpu" or "paper"; the suite's default if None.
-        dataset: in place of the suite's own; options follow a "?".
+        dataset: one of the suite's own, as it stands there; or one in place of them, whose options follow a "?".
 
     Raises:
         UnknownName: the suite has no such budget, or there is no such dataset.
@@ -39,10 +39,20 @@ def suites_of(table: Table, budget: str | None = None, dataset: str | None = Non
     suite = table.open_suite()
     limit = suite.budget(budget).name
     if dataset is not None:
+        if own := own_dataset(table, limit, dataset):
+            return [_on(suite, own, own_network=limit != "paper")]
         choice = checked("dataset", parse_choice(dataset, "--dataset"), "--dataset")
         return [_on(_swapped(suite, choice), Entrant(choice), own_network=True)]
     present = [entry for entry in suite.datasets if entry.takes_part(limit)]
     return [_on(suite, entry, own_network=limit != "paper") for entry in present]
+
+
+def own_dataset(table: Table, budget: str, dataset: str | None) -> Entrant | None:
+    """The entry of this name among the datasets of a table's suite at a budget: one column of the paper's table."""
+    if not table.suite or dataset is None:
+        return None
+    present = (entry for entry in table.open_suite().datasets if entry.takes_part(budget))
+    return next((entry for entry in present if dataset in {entry.title, entry.choice.name}), None)
 
 
 def cells_of(suites: list[Suite], budget: str | None) -> list[Cell]:

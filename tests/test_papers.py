@@ -17,7 +17,7 @@ from bench.reports.printed_tests import published_outcome
 from bench.reports.readings import COSTS
 from bench.store import read_records
 from bench.stored_claims import all_rulings
-from bench.table_suites import cells_of, network_of, suites_of
+from bench.table_suites import cells_of, network_of, own_dataset, suites_of
 
 OF_THE_SPEC = {"dfi": 190, "recycling": 66, "icgan": 27, "invgan": 63, "creswell": 10}
 """Printed numbers of each paper."""
@@ -89,6 +89,16 @@ def test_another_dataset_brings_its_network_and_gans_that_can_learn_it():
     assert {c.gan.name for c in own.cells("cpu")} == {"fashion-mnist/dcgan"}
     with pytest.raises(UnknownName, match="did you mean 'drawn-faces'"):
         suites_of(table, "cpu", "drawn-face")
+
+
+def test_a_column_of_the_paper_is_chosen_by_its_dataset():
+    table = open_paper("recycling").table("table1")
+    (column,) = suites_of(table, "paper", "fashion-mnist")
+    assert [entry.title for entry in column.datasets] == ["FashionMNIST"]
+    assert set(column.metrics) == set(table.open_suite().metrics)
+    assert own_dataset(table, "paper", "drawn-faces") is None
+    assert own_dataset(table, "paper", None) is None
+    assert own_dataset(open_paper("dfi").table("fig7"), "paper", "gaussians8") is None
 
 
 @pytest.mark.parametrize(
