@@ -15,13 +15,16 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from bench.contracts import FitData, Images, Inverter
-from bench.errors import NotApplicable
+from bench.errors import NotApplicable, unknown
 from bench.gans.connection import Kind, Norm, make_connection
-from bench.gans.features import Last, Network, View, check_layers, open_eye, with_batch_statistics
+from bench.gans.features import Eye, Last, Network, View, check_layers, open_eye, with_batch_statistics
 from bench.gans.networks import ConnectionNetwork, Discriminator, fresh_copy
 from bench.gans.optimisers import adam
 from bench.loop import Stateful
 from bench.registry import method
+
+PLACES = {"early": (1, 0), "middle": (2, -1), "late": (4, -1)}
+"""Words for layers: what the image's side is divided by, and which of the layers of that side."""
 
 
 @dataclass
@@ -125,9 +128,10 @@ class FrozenFeatures(Acyclic):
         features: the network: the discriminator, or torchvision's classifiers of ImageNet (dfi, section 4.6). VGG-16
             gives its last pooled map, a ResNet the map before its global average pooling.
         last: the last map "flatten"ed, or its mean over pixels ("gap"; ours).
-        gap: layers of which the mean over pixels is appended (dfi, Table 4).
+        gap: layers of which the mean over pixels is appended (dfi, Table 4); by name, or "early", "middle", "late"
+            for the first with the image's side, the last with half and the last with a quarter of it.
         pool: R of the R x R means of ``pool_layer`` that are appended (dfi, Table 5); 0 for none.
-        pool_layer: a layer of the network.
+        pool_layer: a layer of the network, likewise.
         df_bn: statistics of the discriminator's batch norms while fitting: "running", those it was trained with, or
             "batch", those of each batch, as in the recycling author's code. To invert, always "running".
     """
@@ -151,8 +155,10 @@ class FrozenFeatures(Acyclic):
     def make_network(self) -> nn.Module:
         """Features to codes."""
         eye = open_eye(self.features, self.gan, self.run.device)
-        check_layers(self.features, eye, (*self.gap, *filter(None, [self.pool_layer])))
-        self.view = self.fitting_view = View(eye, self.last, self.gap, self.pool, self.pool_layer)
+        side = self.gan.image_shape[1]
+        gap, pooled = tuple(placed(eye, name, side) for name in self.gap), placed(eye, self.pool_layer, side)
+        check_layers(self.features, eye, (*gap, *filter(None, [pooled])))
+        self.view = self.fitting_view = View(eye, self.last, gap, self.pool, pooled)
         if self.df_bn == "batch":
             self.fitting_view = replace(self.view, eye=with_batch_statistics(eye))
         return self.connection(self.view.size(self.gan, self.run.device))
@@ -162,6 +168,22 @@ class FrozenFeatures(Acyclic):
         features = self.fitting_view(x) if self.network.training else self.view(x)
         codes: Tensor = self.network(features)
         return codes
+
+
+def placed(eye: Eye, name: str, side: int) -> str:
+    """The layer that "early", "middle" or "late" stands for in a discriminator of images of a side; other names stay.
+
+    Raises:
+        UnknownName: it has no layer of that side; says which it has.
+    """
+    if name not in PLACES:
+        return name
+    share, which = PLACES[name]
+    wanted = f"actv{side // share}"
+    found = [layer for layer in eye.layers if layer.partition("-")[0] == wanted]
+    if not found:
+        raise unknown("layer", f"{wanted} ({name})", eye.layers)
+    return found[which]
 
 
 class LatentLoss(Acyclic):

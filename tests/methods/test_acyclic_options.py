@@ -130,6 +130,28 @@ def test_batch_statistics_are_for_fitting_alone(ready, trained, digits):
     assert not any(isinstance(value, nn.BatchNorm2d) for value in batch.networks().values())
 
 
+@pytest.mark.parametrize(
+    ("recipe", "shape", "expected"),
+    [
+        ("sngan", (1, 28, 28), ["actv28-0", "actv14-1", "actv7-1"]),
+        ("sngan-0gp", (3, 64, 64), ["actv64-0", "actv32-1", "actv16-1"]),
+        ("sngan-0gp", (3, 128, 128), ["actv128-0", "actv64-1", "actv32-1"]),
+    ],
+)
+def test_layers_may_be_named_by_where_they_lie(recipe, shape, expected):
+    """The names at 128 pixels are those of dfi, Table 4."""
+    eye = create("gan", recipe, {"width": 4}).build(shape, "cpu").discriminator
+    assert [acyclic.placed(eye, name, shape[1]) for name in ("early", "middle", "late")] == expected
+    assert acyclic.placed(eye, "last", shape[1]) == "last"
+
+
+def test_words_give_the_same_features_as_names(ready, trained, digits):
+    one, other = (ready("dfi", trained, gap=gap, **SMALL) for gap in (["middle", "late"], ["actv14", "actv7"]))
+    assert torch.equal(one.view(digits.val.floats(slice(0, 3))), other.view(digits.val.floats(slice(0, 3))))
+    with pytest.raises(UnknownName, match=r"unknown layer 'actv28 \(early\)'"):
+        ready("dfi", trained, gap=["early"])
+
+
 def test_an_unknown_layer_is_refused(ready, trained):
     with pytest.raises(UnknownName, match="did you mean 'actv14'"):
         ready("dfi", trained, gap=["actv144"])
