@@ -81,6 +81,7 @@ class Row:
         rank: within its capacity class; None for controls and for what cannot be ranked.
         capacity: what it may change per image.
         free_numbers: how many numbers that is.
+        beyond: whether it calls the generator more often than the budget has steps of search and refinement.
     """
 
     method: str
@@ -91,6 +92,7 @@ class Row:
     control: bool
     seeds: tuple[int, ...]
     values: Mapping[str, Value]
+    beyond: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ def leaderboard(group: Group, rank_by: str, title: str) -> Leaderboard:
     placed, notes = ranks(group, rank_by)
     columns = tuple(_columns(group, rank_by))
     best = {c.key: best_methods(group, c.heading, c.name) for c in columns if c.heading != "cost"}
-    rows = [_row(runs, placed.get(runs.title), columns, best) for runs in group.runs if runs.by_seed]
+    steps = sum(int(group.budget.get(name, 0)) for name in ("search_steps", "refine_steps"))
+    rows = [_row(runs, placed.get(runs.title), columns, best, steps) for runs in group.runs if runs.by_seed]
     rows.sort(key=lambda r: (r.control, _class_order(r.capacity), r.rank or len(rows) + 1, _by(r, rank_by, group)))
     return Leaderboard(
         f"{title}: {group.title}", rank_by, context_of(group), columns, tuple(rows), tuple(_remarks(group)), notes
@@ -191,7 +194,9 @@ def _costs(runs: Runs, name: str) -> dict[int, float]:
     return {seed: float(stated[name]) for seed, stated in source.items() if stated.get(name) is not None}
 
 
-def _row(runs: Runs, rank: int | None, columns: Sequence[Column], best: Mapping[str, frozenset[str]]) -> Row:
+def _row(
+    runs: Runs, rank: int | None, columns: Sequence[Column], best: Mapping[str, frozenset[str]], steps: int
+) -> Row:
     values = {}
     for column in columns:
         value = _value(runs, column, runs.title in best.get(column.key, ()))
@@ -207,6 +212,7 @@ def _row(runs: Runs, rank: int | None, columns: Sequence[Column], best: Mapping[
         runs.control,
         tuple(runs.by_seed),
         values,
+        max(_costs(runs, "generator_calls_per_image").values(), default=0.0) > steps,
     )
 
 

@@ -13,6 +13,7 @@ from bench.reports.wording import (
     context_lines,
     free_numbers,
     legend,
+    method_name,
     number,
 )
 
@@ -30,6 +31,7 @@ _ESCAPES = {
     "·": r"$\cdot$",
     "∞": r"$\infty$",
     "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
     "–": "--",
 }
 
@@ -87,8 +89,8 @@ def _conditions(board: Leaderboard) -> str:
 def _about(row: Row, full: bool) -> list[str]:
     rank = escape(ABSENT) if row.rank is None else str(row.rank)
     if not full:
-        return [escape(row.method)]
-    return [rank, *map(escape, (row.method, row.capacity, free_numbers(row), row.trained_on))]
+        return [escape(method_name(row))]
+    return [rank, *map(escape, (method_name(row), row.capacity, free_numbers(row), row.trained_on))]
 
 
 def _cell(row: Row, column: Column) -> str:

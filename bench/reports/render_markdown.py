@@ -13,6 +13,7 @@ from bench.reports.wording import (
     context_lines,
     free_numbers,
     legend,
+    method_name,
     number,
     settings,
     spread,
@@ -127,7 +128,7 @@ def _block(board: Leaderboard, columns: Sequence[Column], full: bool) -> list[st
 
 
 def _about(row: Row, full: bool, board: Leaderboard) -> list[str]:
-    method = escape(row.method)
+    method = escape(method_name(row))
     if len(row.seeds) < len(board.context.seeds):
         method += f" ({len(row.seeds)} of {len(board.context.seeds)} seeds)"
     rank = ABSENT if row.rank is None else str(row.rank)

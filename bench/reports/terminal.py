@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.reports.leaderboard import Column, Leaderboard, Row
-from bench.reports.wording import ABSENT, OPTIMISED, column_title, number
+from bench.reports.wording import ABSENT, OPTIMISED, column_title, method_name, number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,7 +43,11 @@ def terminal(board: Leaderboard, metrics: int = 3) -> Table:
     for i, row in enumerate(board.rows):
         last = i + 1 == len(board.rows) or (board.rows[i + 1].control and not row.control)
         style = "dim" if row.control else ""
-        cells = [ABSENT if row.rank is None else str(row.rank), row.method, *([row.capacity] if several else [])]
+        cells = [
+            ABSENT if row.rank is None else str(row.rank),
+            method_name(row),
+            *([row.capacity] if several else []),
+        ]
         numbers = [Text(_cell(row, c, board), "bold" if _best(row, c) else "") for c in columns]
         table.add_row(*map(escape, cells), *numbers, style=style, end_section=last)
     return table

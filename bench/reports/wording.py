@@ -15,7 +15,7 @@ HEADINGS: dict[Heading, str] = {
     "own": "Own images (made by the GAN, true code known)",
     "cost": "Cost",
 }
-OPTIMISED = "†"
+OPTIMISED, BEYOND = "†", "‡"
 ABSENT = "–"
 
 
@@ -43,6 +43,11 @@ def column_title(column: Column) -> str:
     if column.higher_is_better is None:
         return column.name
     return f"{column.name} {'↑' if column.higher_is_better else '↓'}"
+
+
+def method_name(row: Row) -> str:
+    """A method, marked if it does more than the budget's steps."""
+    return row.method + (BEYOND if row.beyond else "")
 
 
 def free_numbers(row: Row) -> str:
@@ -92,6 +97,8 @@ def legend(board: Leaderboard) -> Iterator[str]:
     )
     if any(v.optimised for v in values):
         yield f"{OPTIMISED} the method minimises this metric directly."
+    if any(row.beyond for row in board.rows):
+        yield f"{BEYOND} more generator calls an image than the budget has steps of search and refinement; see Cost."
 
 
 def _named(title: str, options: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ import pytest
 from bench.contracts import Budget, Cell, Choice
 from bench.errors import BenchError, UnknownName
 from bench.reports.leaderboard import leaderboards
+from bench.reports.render_latex import latex
+from bench.reports.render_markdown import markdown
 from bench.reports.write import write_reports
 
 
@@ -213,3 +215,20 @@ def test_a_run_that_was_cut_off_before_a_gan_is_reported_all_the_same(make, tmp_
     written = write_reports([good], tmp_path, title="Suite", rank_by="psnr", missing=[cell])
     assert {path.suffix for path in written} >= {".md", ".csv", ".json"}
     assert "no record" in (tmp_path / "leaderboard.md").read_text()
+
+
+def test_who_does_more_than_the_budget_s_steps_is_marked(make):
+    """The budget of these records has 5 steps of search and 5 of refinement."""
+    made = [
+        make(name, seed, images={"psnr": np.full(4, 20.0)}, cost={"generator_calls_per_image": calls})
+        for name, calls in (("steady", 10.0), ("busy", 11.0))
+        for seed in (0, 1)
+    ]
+    board = board_of(made)
+    assert {row.method: row.beyond for row in board.rows} == {"steady": False, "busy": True}
+    text = markdown([board])
+    assert "| busy‡ |" in text
+    assert "‡ more generator calls an image" in text
+    assert "steady‡" not in text
+    assert "‡" not in markdown([board_of(made[:2])])
+    assert r"busy$^\ddagger$" in latex([board])
