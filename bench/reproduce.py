@@ -15,7 +15,7 @@ from bench.settings import home
 from bench.store import Store, copy_records
 from bench.suite_reader import BUDGETS
 from bench.table_parts import check_parts, run_parts
-from bench.table_suites import answered_by, cells_of, check_weights, own_dataset, suites_of
+from bench.table_suites import answered_by, cells_of, check_weights, own_datasets, suites_of
 
 if TYPE_CHECKING:
     from bench.runner import Observer
@@ -128,7 +128,7 @@ def write_page(paper: Paper, made: Reproduction) -> str:
         made.studies,
         title=f"{made.table.title}: {made.table.shows}",
         budget=made.budget,
-        swapped="" if own_dataset(made.table, made.budget, made.dataset or None) else made.dataset,
+        swapped="" if own_datasets(made.table, made.budget, made.dataset or None) else made.dataset,
         nearest=made.table.nearest,
         note=made.table.note,
         pictures=tuple(run.name for run in made.table.applications),

@@ -119,7 +119,7 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
     with time_limit(cell.budget.timeout, "invert"):
         for track, images in (("test", test), ("own", own)):
             started = time.monotonic()
-            codes[track] = _invert(bench, method, images, f"invert {track} images")
+            codes[track] = invert_images(bench, method, images, f"invert {track} images")
             synchronise(bench.device)
             seconds += time.monotonic() - started
     check_untouched(gan, before, "invert")
@@ -142,7 +142,18 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
     return codes, meta
 
 
-def _invert(bench: Bench, method: Method, images: Images, what: str) -> Tensor:
+def invert_images(bench: Bench, method: Method, images: Images, what: str) -> Tensor:
+    """Codes ``[N, d]`` of images, in batches that fit, each checked.
+
+    Args:
+        bench: device, and where finished images are reported.
+        method: bound and fitted.
+        images: of the GAN's size.
+        what: name shown with the progress.
+
+    Raises:
+        ContractError: the method returns no codes of these images.
+    """
     gan, found, done = method.view, [], 0
     for _, x in images.batches(batch_size(gan)):
         batch = x.to(bench.device)

@@ -39,20 +39,20 @@ def suites_of(table: Table, budget: str | None = None, dataset: str | None = Non
     suite = table.open_suite()
     limit = suite.budget(budget).name
     if dataset is not None:
-        if own := own_dataset(table, limit, dataset):
-            return [_on(suite, own, own_network=limit != "paper")]
+        if own := own_datasets(table, limit, dataset):
+            return [_on(suite, entry, own_network=limit != "paper") for entry in own]
         choice = checked("dataset", parse_choice(dataset, "--dataset"), "--dataset")
         return [_on(_swapped(suite, choice), Entrant(choice), own_network=True)]
     present = [entry for entry in suite.datasets if entry.takes_part(limit)]
     return [_on(suite, entry, own_network=limit != "paper") for entry in present]
 
 
-def own_dataset(table: Table, budget: str, dataset: str | None) -> Entrant | None:
-    """The entry of this name among the datasets of a table's suite at a budget: one column of the paper's table."""
+def own_datasets(table: Table, budget: str, dataset: str | None) -> list[Entrant]:
+    """The datasets of a table's suite at a budget with this title or name: columns of the paper's table, or none."""
     if not table.suite or dataset is None:
-        return None
-    present = (entry for entry in table.open_suite().datasets if entry.takes_part(budget))
-    return next((entry for entry in present if dataset in {entry.title, entry.choice.name}), None)
+        return []
+    present = [entry for entry in table.open_suite().datasets if entry.takes_part(budget)]
+    return [entry for entry in present if dataset in {entry.title, entry.choice.name}]
 
 
 def cells_of(suites: list[Suite], budget: str | None) -> list[Cell]:

@@ -17,7 +17,7 @@ from bench.reports.printed_tests import published_outcome
 from bench.reports.readings import COSTS
 from bench.store import read_records
 from bench.stored_claims import all_rulings
-from bench.table_suites import cells_of, network_of, own_dataset, suites_of
+from bench.table_suites import cells_of, network_of, own_datasets, suites_of
 
 OF_THE_SPEC = {"dfi": 190, "recycling": 66, "icgan": 27, "invgan": 63, "creswell": 10}
 """Printed numbers of each paper."""
@@ -96,9 +96,16 @@ def test_a_column_of_the_paper_is_chosen_by_its_dataset():
     (column,) = suites_of(table, "paper", "fashion-mnist")
     assert [entry.title for entry in column.datasets] == ["FashionMNIST"]
     assert set(column.metrics) == set(table.open_suite().metrics)
-    assert own_dataset(table, "paper", "drawn-faces") is None
-    assert own_dataset(table, "paper", None) is None
-    assert own_dataset(open_paper("dfi").table("fig7"), "paper", "gaussians8") is None
+    assert own_datasets(table, "paper", "drawn-faces") == []
+    assert own_datasets(table, "paper", None) == []
+    assert own_datasets(open_paper("dfi").table("fig7"), "paper", "gaussians8") == []
+
+
+def test_a_dataset_of_several_sizes_keeps_all_of_its_columns():
+    sizes = open_paper("creswell").table("fig5")
+    both = [suite.datasets[0].title for suite in suites_of(sizes, "cpu", "drawn-faces")]
+    assert both == ["drawn-faces-64", "drawn-faces-128"]
+    assert [suite.datasets[0].title for suite in suites_of(sizes, "cpu", both[1])] == both[1:]
 
 
 @pytest.mark.parametrize(

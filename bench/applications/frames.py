@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 DRAWN = 2
 """Clips in the picture."""
-
-
 LONGEST = 1_000
 """Frames of a clip, which is held in memory."""
 

@@ -16,10 +16,10 @@ from bench.contracts import Cell, Dataset, Gan, Images
 from bench.datasets.catalogue import open_here
 from bench.errors import DataError, NotApplicable
 from bench.gans.tiling import Tiling
-from bench.inversion import Method, batch_size, check_untouched, checked_codes
+from bench.inversion import Method, batch_size, check_untouched
 from bench.keys import Keys, keys_of
 from bench.registry import entries
-from bench.stages import fit
+from bench.stages import fit, invert_images
 from bench.store import Store
 from bench.suite import parse_choice
 from bench.train_stage import train
@@ -105,13 +105,11 @@ class Subject:
         return self.tiling.join(torch.cat(parts))
 
     def _codes(self, tiles: Tensor, what: str) -> Tensor:
-        before, found = self.gan.checksum(), []
+        before = self.gan.checksum()
         self.method.base.run.reseed()
-        for part, batch in Images(tiles).batches(batch_size(self.gan)):
-            found.append(checked_codes(self.method.invert(batch), batch, self.view).detach())
-            self.bench.progress(what, part.stop, len(tiles), {})
+        codes = invert_images(self.bench, self.method, Images(tiles), what)
         check_untouched(self.gan, before, "invert")
-        return torch.cat(found)
+        return codes
 
     def _bind(self, gan: Gan) -> None:
         run = open_run(self.bench, self.cell, self.keys.invert, "invert")

@@ -22,7 +22,7 @@ class Kinds:
 
     Attributes:
         names: of the kinds.
-        basis: what they are, and how they are told.
+        basis: what they are.
         of: the kind of each row ``[n]``, as a number below ``len(names)``.
     """
 
@@ -36,8 +36,8 @@ def kinds_of(train: Rows, labels: Index | None = None, names: Sequence[str] = ()
 
     With labels of at least two classes, a support vector machine on their principal components tells the classes. It
     is used rather than the nearest training image because blurred samples all lie near a few images without contrast:
-    on Fashion-MNIST, GANs that draw every class give .1 to .3 of the sandals that they should by nearest images, and
-    .6 to 1.2 of them by this.
+    on Fashion-MNIST, GANs that draw every class give .07 to .35 of the sandals that they should by nearest images,
+    and .6 to 1.2 of them by this.
 
     Args:
         train: flat images ``[n, d]``; a part of them is learnt from where there are many.

@@ -68,9 +68,9 @@ def mode_statistics(
 
     Kinds that are hard to draw have large errors in every GAN, and the density of a GAN is never quite right. A kind
     that is missing has both faults. Kinds that are easy to draw are recovered well even by a generator that never saw
-    one; so errors are also compared after division by the squared distance to the nearest training image, which is
-    the error of a generator that knows training images alone. The kind of every image, real or not, has to be told
-    in the same way.
+    one; so errors are also compared after division by the squared distance to the nearest training image, up to
+    a factor the error of a generator that knows training images alone. The kind of every image, real or not, has to
+    be told in the same way.
 
     Args:
         real: kind ``[k]`` of each unseen image, as numbers below ``len(names)``; those that were inverted first.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.reports.context import Context
-from bench.reports.leaderboard import COSTS, Column, Heading, Leaderboard, Row, Value
+from bench.reports.leaderboard import COSTS, SLACK, Column, Heading, Leaderboard, Row, Value
 from bench.reports.statistics import LEVEL, RESAMPLES
 
 HEADINGS: dict[Heading, str] = {
@@ -98,7 +98,11 @@ def legend(board: Leaderboard) -> Iterator[str]:
     if any(v.optimised for v in values):
         yield f"{OPTIMISED} the method minimises this metric directly."
     if any(row.beyond for row in board.rows):
-        yield f"{BEYOND} more generator calls an image than the budget has steps of search and refinement; see Cost."
+        share = f"{SLACK - 1:.0%}"
+        yield (
+            f"{BEYOND} over {share} more generator calls an image than the budget has steps of search and "
+            "refinement; see Cost."
+        )
 
 
 def _named(title: str, options: Mapping[str, Any]) -> str:

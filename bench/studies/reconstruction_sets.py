@@ -12,14 +12,14 @@ from torch import Tensor
 from bench.contracts import Budget, Cell, FitData, Images
 from bench.files import digest, write_bytes
 from bench.gans.tiling import Tiling
-from bench.inversion import batch_size, check_untouched, checked_codes
+from bench.inversion import batch_size, check_untouched
 from bench.keys import keys_of
 from bench.loop import Run
 from bench.metrics.base import to_u8
 from bench.metrics.classifier import train_classifier
 from bench.metrics.recipes import Recipe
 from bench.overfit.suspects import fingerprints
-from bench.stages import fit
+from bench.stages import fit, invert_images
 from bench.train_stage import train
 from bench.workbench import Bench, open_run
 
@@ -40,7 +40,6 @@ def draw_again(bench: Bench, cell: Cell, images: Images, what: str) -> Images:
     gan, _ = train(bench, cell, keys)
     tiling = Tiling.fitting(gan.image_shape, images.shape)
     method, _ = fit(bench, cell, keys, gan)
-    size = max(1, batch_size(gan) // tiling.count)
     key = digest([keys.invert, images.checksum])
     stored = bench.store.artefact("reconstruct", key)
     if stored is None:
@@ -48,18 +47,16 @@ def draw_again(bench: Bench, cell: Cell, images: Images, what: str) -> Images:
         run.reseed()
         run.checkpoint = None
         method.bind(gan, run)
-        before, found = gan.checksum(), []
-        for part, x in images.batches(size):
-            batch = tiling.cut(x.to(bench.device))
-            found.append(checked_codes(method.invert(batch), batch, method.view).detach().cpu())
-            bench.progress(f"invert {what}", part.stop, len(images), {})
+        before = gan.checksum()
+        found = invert_images(bench, method, Images(tiling.cut(images.data)), f"invert {what}")
         check_untouched(gan, before, "invert")
-        content = save({"codes": torch.cat(found).contiguous()})
+        content = save({"codes": found.cpu().contiguous()})
         files = {"codes.safetensors": lambda path: write_bytes(path, content)}
         stored = bench.store.put("reconstruct", key, files, {"images": len(images)})
     codes = load_file(stored.file("codes.safetensors"))["codes"]
     with torch.no_grad():
-        drawn = (method.view.decode(part.to(bench.device)) for part in codes.split(size * tiling.count))
+        size = tiling.count * max(1, batch_size(gan) // tiling.count)  # whole images
+        drawn = (method.view.decode(part.to(bench.device)) for part in codes.split(size))
         data = torch.cat([to_u8(tiling.join(tiles)).cpu() for tiles in drawn])
     return dataclasses.replace(images, data=data)
 

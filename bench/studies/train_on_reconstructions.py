@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.contracts import Budget, Cell, Choice, FitData
+from bench.contracts import Budget, Cell, Choice, FitData, Images
 from bench.errors import BenchError, DataError
 from bench.registry import study
 from bench.studies.base import Request, Study, StudyResult, words_of
 from bench.suite import parse_choice, parse_options
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from bench.contracts import Dataset, Images
+    from bench.contracts import Dataset
     from bench.metrics.recipes import Recipe
 
 FEWEST = 20
@@ -32,9 +29,11 @@ class TrainOnReconstructions(Study):
         full: GAN of whole images; options follow a "?".
         tile: GAN of patches, likewise; one whose images are smaller than those that it draws again, or ``tiled``.
         tile_dataset: what it is trained on; "" for the same images as everything else.
-        method: inverts images by both GANs; needs no search, since all training images are inverted.
+        method: inverts images by both GANs, all training images too, so that a search takes long.
         train_steps: of both GANs.
         fit_steps: of a method that learns.
+        search_steps: of a method that searches.
+        refine_steps: of a refiner.
         train_images: that are drawn again and learnt from; 0 for all.
         recipe: of the classifiers, in place of the dataset's own: ``epochs=3&rate=2e-3&cycle=true``.
     """
@@ -47,17 +46,23 @@ class TrainOnReconstructions(Study):
     method: str = "encoder?space=w"
     train_steps: int = 2000
     fit_steps: int = 300
+    search_steps: int = 100
+    refine_steps: int = 50
     train_images: int = 0
     recipe: str = ""
 
     def __post_init__(self) -> None:
-        if min(self.train_steps, self.fit_steps, self.train_images) < 0:
-            raise ValueError("train_steps, fit_steps and train_images must be 0 or more")
+        if min(self._steps()) < 0 or self.train_images < 0:
+            raise ValueError("train_images and all numbers of steps must be 0 or more")
+
+    def _steps(self) -> tuple[int, int, int, int]:
+        return self.train_steps, self.fit_steps, self.search_steps, self.refine_steps
 
     def run(self, request: Request) -> StudyResult:
         """Draw the training images again, train classifiers, compare what they say."""
         import numpy as np
 
+        from bench.applications.measures import facts_of
         from bench.datasets.catalogue import open_here
         from bench.store import Store
         from bench.studies.reconstruction_scores import SETS, Scores, draw
@@ -73,7 +78,7 @@ class TrainOnReconstructions(Study):
         recipe.build(data)
         train = data.train.first(self._learnt(data))
         test = data.test.first(request.count(len(data.test), FEWEST, words_of(choice)))
-        truth, names = facts_of(test, data)
+        names, truth = facts_of(test if test.labels is None else Images(test.data, test.labels), data.classes)
         bench = Bench(Store(), request.device, request.progress)
         sets = {"original": test} | {name: draw_again(bench, cell, test, name) for name, cell in cells.items()}
         logits = []
@@ -82,7 +87,7 @@ class TrainOnReconstructions(Study):
             learnt = FitData(f"{name} images of {data.name}", known, data.val, data.classes)
             found = logits_of(bench, learnt, sets, recipe, request.seed).double()
             logits.append((found if test.labels is None else found.log_softmax(-1)).numpy())
-        scores = Scores.of(truth, np.stack(logits), names, request.seed)
+        scores = Scores.of(truth.numpy(), np.stack(logits), names, request.seed)
         where = f"{words_of(choice)}, {len(train):,} training and {len(test):,} test images"
         pictures = {name: images.data[:EXAMPLES].numpy() for name, images in sets.items()}
         return StudyResult(
@@ -104,6 +109,7 @@ class TrainOnReconstructions(Study):
                 "gans": {name: words_of(cell.gan) for name, cell in cells.items()},
                 "tile_dataset": words_of(cells["tile"].dataset),
                 "method": self.method,
+                "steps": list(self._steps()),
             },
             draw=lambda: draw(scores, pictures, where),
             caption=f"Test images as they are and as each GAN draws them again, and what classifiers learn. {where}.",
@@ -127,7 +133,7 @@ class TrainOnReconstructions(Study):
 
         method = named("method", self.method, "method")
         other = named("dataset", self.tile_dataset, "tile_dataset") if self.tile_dataset else dataset
-        budget = Budget("study", 0, 0, 1, self.train_steps, self.fit_steps, 0, 0, timeout=86400.0)
+        budget = Budget("study", 0, 0, 1, *self._steps(), timeout=86400.0)
         gans = {"tile": (other, self.tile), "full": (dataset, self.full)}
         return {
             name: Cell(learnt, named("gan", text, name), method, request.seed, budget, ())
@@ -163,18 +169,6 @@ class TrainOnReconstructions(Study):
             f"Intervals: {DRAWS:,} bootstrap samples of the test images, the same for both sides of a difference "
             "(95 %); they say nothing of other training seeds. sd_over_attributes is what the paper prints as ±.",
         )
-
-
-def facts_of(images: Images, data: Dataset) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """What is true of each image ``[N, K]``, and the names of the K attributes or, where it has labels, classes."""
-    import numpy as np
-
-    if images.labels is not None:
-        labels = images.labels.numpy()
-        count = len(data.classes) or int(labels.max()) + 1
-        return labels[:, None] == np.arange(count), data.classes or tuple(str(k) for k in range(count))
-    assert images.attributes is not None
-    return images.attributes.numpy().astype(bool), images.attribute_names
 
 
 ASKED = """\

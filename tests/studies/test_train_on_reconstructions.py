@@ -104,7 +104,7 @@ def test_images_are_drawn_again_with_what_is_true_of_them(own_home, gan, monkeyp
     assert int((drawn.data.int() - expected.int()).abs().max()) <= 1
     assert torch.equal(drawn.attributes, images.attributes)
     assert drawn.attribute_names == images.attribute_names
-    monkeypatch.setattr(reconstruction_sets, "checked_codes", None)
+    monkeypatch.setattr(reconstruction_sets, "invert_images", None)
     assert torch.equal(draw_again(bench, cell, images, "test").data, drawn.data)
 
 
