@@ -156,6 +156,19 @@ def test_it_runs_on_classes_too(own_home):
     assert [len(axes.images) for axes in figure.axes[:24]] == [1] * 24
 
 
+def test_classes_are_ranked_by_their_share_not_by_bare_logits(own_home, rng, monkeypatch):
+    """A number that is added to all logits of an image changes nothing that the classifier says."""
+    logits = torch.from_numpy(rng.normal(size=(3, 40, 10)))
+    found = []
+    for shift in (0.0, 5.0):
+        shifted = logits + shift * torch.from_numpy(rng.normal(size=(3, 40, 1)))
+        monkeypatch.setattr(reconstruction_sets, "draw_again", lambda bench, cell, images, what: images)
+        monkeypatch.setattr(reconstruction_sets, "logits_of", lambda *asked, told=shifted: told)
+        result = TrainOnReconstructions().run(Request(Choice("digits", {"side": 64}), images=40))
+        found.append(result.tables["Mean average precision"]["map"].to_numpy())
+    assert found[0] == pytest.approx(found[1])
+
+
 def test_the_figure_orders_attributes_by_what_originals_teach(rng):
     found = scores_of(rng, (0.5, 1.0, 0.7))
     shown = {name: np.zeros((2, 1, 8, 8), np.uint8) for name in SETS}
