@@ -125,18 +125,32 @@ class TrainOnReconstructions(Study):
             open_here(parse_choice(self.tile_dataset, f"{option} ="), option)
 
     def _cells(self, dataset: Choice, request: Request) -> dict[str, Cell]:
-        """What draws tiles and whole images, names and options checked."""
+        """What draws tiles and whole images.
+
+        Raises:
+            UnknownName: no such GAN, method, dataset or option; told before any images are read.
+        """
+        from bench.gans.shipped import gan_file, without_pick
+        from bench.inversion import make_method
+        from bench.options import create
         from bench.suite_reader import checked
 
         def named(kind: str, text: str, option: str) -> Choice:
             return checked(kind, parse_choice(text, f"--option {option} ="), f"--option {option}")
 
+        def recipe(text: str, option: str) -> Choice:
+            choice = named("gan", text, option)
+            if gan_file(choice.name) is None:
+                create("gan", without_pick(choice.name), choice.options, f"--option {option}")
+            return choice
+
         method = named("method", self.method, "method")
+        make_method(method)
         other = named("dataset", self.tile_dataset, "tile_dataset") if self.tile_dataset else dataset
         budget = Budget("study", 0, 0, 1, *self._steps(), timeout=86400.0)
         gans = {"tile": (other, self.tile), "full": (dataset, self.full)}
         return {
-            name: Cell(learnt, named("gan", text, name), method, request.seed, budget, ())
+            name: Cell(learnt, recipe(text, name), method, request.seed, budget, ())
             for name, (learnt, text) in gans.items()
         }
 

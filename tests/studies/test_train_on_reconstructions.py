@@ -185,6 +185,9 @@ def test_the_figure_orders_attributes_by_what_originals_teach(rng):
         ({"train_images": 31}, Request(FACES), DataError, "train_images = 31: drawn-faces has 30"),
         ({"full": "invgam"}, Request(FACES), UnknownName, "did you mean 'invgan'"),
         ({"method": "encodr"}, Request(FACES), UnknownName, "did you mean 'encoder'"),
+        ({"method": "encoder?spice=w"}, Request(FACES), UnknownName, "did you mean 'space'"),
+        ({"full": "invgan?widht=2"}, Request(FACES), UnknownName, "--option full.*did you mean 'width'"),
+        ({"tile": "tiled?off=invgan"}, Request(FACES), UnknownName, "--option tile.*unknown option 'off'"),
         ({"recipe": "epoch=1"}, Request(FACES), BenchError, "did you mean 'epochs'"),
         ({"train_steps": -1}, Request(FACES), ValueError, "must be 0 or more"),
     ],
@@ -192,4 +195,6 @@ def test_the_figure_orders_attributes_by_what_originals_teach(rng):
 def test_bad_input_is_named_before_anything_is_trained(own_home, options, request_, error, words):
     with pytest.raises(error, match=words):
         TrainOnReconstructions(**options).run(request_)
+    if error is UnknownName:
+        assert not (own_home / "data" / "drawn-faces").exists(), "told before images are drawn"
     assert not (own_home / "store" / "train").exists()
