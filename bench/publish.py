@@ -124,13 +124,13 @@ def train_domain_classifier(
         BenchError: the dataset has neither labels nor attributes, or cannot be loaded; an option is wrong.
     """
     from bench.loop import Run, silent
-    from bench.machine import check_device
+    from bench.machine import prepare_device
     from bench.metrics.classifier import recipe_kind, save_classifier, train_classifier
     from bench.metrics.weights import classifier_file, classifiers_folder
     from bench.options import build, create
     from bench.settings import device
 
-    check_device(device())
+    prepare_device(device())
     choice = parse_choice(dataset, "dataset")
     options = parse_options(recipe.split("&") if recipe else (), "--recipe")
     data: Dataset = create("dataset", choice.name, choice.options).load()

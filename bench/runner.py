@@ -86,12 +86,12 @@ def run_cells(
 def _run_waiting(waiting: list[Planned], store: Store, observer: Observer, retry: bool) -> dict[str, Record]:
     from bench.inversion import open_method
     from bench.loop import silent
-    from bench.machine import check_device
+    from bench.machine import prepare_device
     from bench.train_stage import train
     from bench.workbench import Bench
 
     bench = Bench(store, chosen_device(), observer.progress or silent)
-    check_device(bench.device)
+    prepare_device(bench.device)
     for item in waiting:
         if "plug-in" not in _origin(item.cell):
             open_method(item.cell)  # an option that is wrong is found before anything is trained

@@ -11,7 +11,7 @@ from bench.applications.base import Application, ApplicationResult
 from bench.applications.request import Request
 from bench.errors import ContractError
 from bench.files import write_json, write_text
-from bench.machine import check_device, environment
+from bench.machine import environment, prepare_device
 from bench.options import create
 from bench.registry import add_plugin
 from bench.reports.render_markdown import escape, table
@@ -71,7 +71,7 @@ def run_application(
     for path in plugins:
         add_plugin(path)
     application = open_application(name, options)
-    check_device(request.device)
+    prepare_device(request.device)
     from bench.applications.subject import open_subject
 
     with allowing_code(allow_code):

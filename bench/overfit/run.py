@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 from bench.contracts import Shape
 from bench.errors import BenchError, DataError, unknown
 from bench.gans.shipped import CHECKPOINT
-from bench.machine import check_device, environment
+from bench.machine import environment, prepare_device
 from bench.registry import add_plugin
 from bench.settings import allowing_code, device, home
 from bench.store import Store
@@ -104,7 +104,7 @@ def overfit(
     for path in plugins:
         add_plugin(path)
     settings = settings_of(asked)
-    check_device(device())
+    prepare_device(device())
     dataset = parse_choice(asked.dataset, "--dataset") if asked.dataset else None
     with allowing_code(allow_code):
         opened = [

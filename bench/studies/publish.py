@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, ContractError
 from bench.files import write_json, write_text, writing
-from bench.machine import check_device, environment
+from bench.machine import environment, prepare_device
 from bench.options import create
 from bench.registry import add_plugin
 from bench.reports.render_markdown import escape, table
@@ -82,7 +82,7 @@ def run_study(
         raise BenchError(f"--images {images} --seed {seed}: expected 0 or more")
     study = open_study(name, parse_options(options, "--option"))
     choice = parse_choice(dataset, "--dataset") if dataset else None
-    check_device(device())
+    prepare_device(device())
     request = Request(choice, network, images, seed, device(), progress)
     with allowing_code(allow_code):
         result = study.run(request)

@@ -6,6 +6,14 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
+from bench.machine import prepare_device
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared():
+    """The process is prepared as by every command that computes."""
+    prepare_device("cpu")
+
 
 @pytest.fixture(autouse=True)
 def measured(request):
