@@ -23,7 +23,7 @@ class LmSolver(LeastSquaresSolver):
     """
 
     damping: float = 0.1
-    reuse: int = 39
+    reuse: int = 79
 
     def __post_init__(self) -> None:
         super().__post_init__()
