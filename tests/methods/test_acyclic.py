@@ -4,6 +4,7 @@ import torch
 from bench.contracts import Gan
 from bench.errors import BenchError, NotApplicable
 from bench.options import create
+from methods import acyclic
 
 OPTIONS = {"width": 128, "batch": 32, "learning_rate": 2e-3}
 METHODS = ["enc_image", "enc_latent", "dfi", "dfi_image"]
@@ -41,6 +42,18 @@ def test_it_learns(method, ready, trained, own, error):
     if method.trained_on == "generated codes":
         code_mse = (method.invert(images) - codes).square().mean()
         assert code_mse < 0.15 * (floor.invert(images) - codes).square().mean()
+
+
+def test_pairs_of_others_teach_it_nothing(name, ready, trained, made, own, error, monkeypatch):
+    """Each code, or image, is compared with that of the next image: the best answer is the mean."""
+    right = acyclic.mse_loss
+    monkeypatch.setattr(acyclic, "mse_loss", lambda found, wanted: right(found, wanted.roll(1, 0)))
+    floor, (codes, images) = ready("random_code", trained), own
+    method = ready(name, trained, **OPTIONS)
+    method.fit(made)
+    found = method.invert(images)
+    assert error(trained, found, images).mean() > 0.3 * error(trained, floor.invert(images), images).mean()
+    assert (found - codes).square().mean() > 0.3 * (floor.invert(images) - codes).square().mean()
 
 
 def test_an_image_is_inverted_alone_as_in_a_batch(method, digits):

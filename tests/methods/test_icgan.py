@@ -13,6 +13,7 @@ from bench.gans.conditional import CGAN
 from bench.gans.training import train_gan
 from bench.loop import Run
 from bench.options import create
+from methods import icgan
 from methods.icgan import has_classes, told
 
 RECIPE = CGAN(width=4, code_dim=4, batch=32, learning_rate=2e-3, discriminator_layer=3)
@@ -88,6 +89,17 @@ def test_it_learns_the_noise(encoder, fit, cgan, shown):
     found = fit("icgan", cgan, encoder=encoder).invert(images)
     assert found.shape == codes.shape
     assert mse_loss(found[:, :4], codes[:, :4]) < 0.5
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_codes_of_other_images_teach_it_nothing(encoder, ready, cgan, labelled, shown, monkeypatch):
+    """Each code is compared with that of the next image: the best answer is the mean, which tells no class."""
+    monkeypatch.setattr(icgan, "mse_loss", lambda found, wanted: mse_loss(found, wanted.roll(1, 0)))
+    codes, images = shown
+    method = ready("icgan", cgan, budget={"fit_steps": 70}, **SMALL, encoder=encoder)
+    method.fit(labelled)
+    assert mse_loss(method.invert(images)[:, :4], codes[:, :4]) > 0.8
+    assert right(method, labelled.val) < 0.4
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from torch.nn.functional import softplus
 from bench.contracts import Gan
 from bench.errors import BenchError, NotApplicable, UnknownName
 from bench.options import create
+from methods import in_domain
 
 SMALL = {"width": 4, "widest": 16, "batch": 32, "learning_rate": 2e-3}
 
@@ -42,6 +43,15 @@ def test_the_encoder_learns_to_reconstruct(fit, trained, own, error, floor):
     method = fit(refine=False)
     images = own[1]
     assert error(trained, method.invert(images), images).mean() < 0.35 * floor
+
+
+def test_errors_against_other_images_teach_the_encoder_nothing(ready, trained, made, own, error, floor, monkeypatch):
+    """Pixels and features are compared with those of the next image."""
+    right = in_domain.InDomain.encoder_loss
+    monkeypatch.setattr(in_domain.InDomain, "encoder_loss", lambda self, x, made: right(self, x.roll(1, 0), made))
+    method = ready("in_domain", trained, budget={"fit_steps": 80}, **SMALL, refine=False)
+    method.fit(made)
+    assert error(trained, method.invert(own[1]), own[1]).mean() > 0.5 * floor
 
 
 def test_the_search_comes_closer_and_the_encoder_holds_it(fit, ready, trained, own, error):

@@ -1,12 +1,14 @@
-"""The method ``encoder`` on every joint model, each trained once; ALI needs longer than a test has to learn."""
+"""The method ``encoder`` on every joint model, each trained once; what ALI has time to learn is plain gray tones."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
 
-from bench.contracts import Budget
+from bench.contracts import Budget, Images
 from bench.errors import BenchError, NotApplicable
+from bench.gans.ali import PairTrainer
 from bench.gans.networks import fresh_copy
 from bench.gans.training import train_gan
 from bench.loop import Run
@@ -23,6 +25,8 @@ MODELS = {
     "alice": ("z", {"pair_width": 32, "cycle": 10.0}),
     "invgan": ("w", {"learning_rate": 4e-3, "feature_weight": 30.0}),
 }
+
+TONES = {"width": 4, "code_dim": 1, "batch": 32, "learning_rate": 1e-3, "pair_width": 32, "prior": "uniform"}
 
 
 def train_model(name, digits, **options):
@@ -66,6 +70,22 @@ def test_without_the_term_that_teaches_the_encoder_it_would_not(name, digits, re
     options = {"vae": {}, "alice": {"cycle": 0.0}, "invgan": {"variant": "naive"}}[name]
     gan = train_model(name, digits, **options)
     assert ratio(gan, MODELS[name][0], digits.val.floats(slice(None)), ready, error) > 0.75
+
+
+@pytest.mark.parametrize(("negated", "low", "high"), [(False, 0.0, 0.4), (True, 0.9, math.inf)])
+def test_ali_learns_tones_from_its_judge_alone(negated, low, high, ready, error, monkeypatch):
+    """Images of one tone, codes of one number. Where the judge sees them negated, they come out so."""
+    right = PairTrainer.draw_pairs
+
+    def drawn(self, for_generator=True):
+        pairs = right(self, for_generator)
+        return pairs._replace(inferred=-pairs.inferred) if negated else pairs
+
+    monkeypatch.setattr(PairTrainer, "draw_pairs", drawn)
+    tones = torch.arange(256, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 28, 28).contiguous()
+    recipe = create("gan", "ali", TONES)
+    gan = train_gan(recipe, Images(tones), Run(dataclasses.replace(BUDGET, train_steps=300), 0))
+    assert low < ratio(gan, "z", Images(tones[::4]).floats(slice(None)), ready, error) < high
 
 
 @pytest.mark.parametrize("name", MODELS)

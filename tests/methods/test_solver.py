@@ -72,6 +72,19 @@ def test_a_gradient_of_the_wrong_sign_does_not_pass_for_a_search(name, ready, tr
     assert error(trained, method.invert(x), x).mean() > FLOOR * floor
 
 
+def test_a_search_for_the_negative_does_not_pass_for_one(name, ready, trained, own, error, monkeypatch):
+    x, right = own[1][:12], Reconstruction.__post_init__
+
+    def negated(self):
+        right(self)
+        self.targets = -self.targets
+
+    floor = error(trained, ready("best_of_random", trained, count=200).invert(x), x).mean()
+    monkeypatch.setattr(Reconstruction, "__post_init__", negated)
+    method = ready(name, trained, budget={"search_steps": 60}, starts=4, **CHEAP.get(name, {}))
+    assert error(trained, method.invert(x), x).mean() > floor
+
+
 def test_an_image_is_inverted_alone_as_in_a_batch(name, ready, trained, digits):
     x = digits.val.floats(slice(0, 5))
     method = ready(name, trained, budget=FEW, **CHEAP.get(name, {}))
