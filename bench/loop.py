@@ -10,6 +10,7 @@ import io
 import math
 import pickle
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 import torch
 
 from bench.contracts import Budget
-from bench.errors import CellTimeout, Diverged
+from bench.errors import CellTimeout, Diverged, ImagesDiverged
 from bench.files import write_bytes
 
 
@@ -51,6 +52,8 @@ class Run:
         rng: the only source of randomness for draws, on ``device``; seeded from ``seed``.
         checkpoint: file for mid-loop checkpoints, or None to keep none.
         progress: where steps are reported.
+        steps: of all its loops together, those too that were done before it went on from a checkpoint.
+        diverged: images whose search met values that are not finite, each restart counting by itself.
     """
 
     budget: Budget
@@ -62,6 +65,8 @@ class Run:
     deadline: float = math.inf
     rng: torch.Generator = field(init=False)
     figures: dict[str, float] = field(default_factory=dict)
+    steps: int = field(default=0, init=False)
+    diverged: int = field(default=0, init=False)
     _pending: Mapping[str, torch.Tensor | float] = field(default_factory=dict)
     _finished: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -92,6 +97,7 @@ class Run:
             Diverged: a figure reported with ``report`` is NaN or infinite.
             StoreError: a checkpoint cannot be written (disk full); the one before it stays.
         """
+        self.steps += steps
         start = self._resume(what, steps, state)
         saved = time.monotonic()
         for step in range(start, steps):
@@ -113,6 +119,12 @@ class Run:
     def report(self, **figures: torch.Tensor | float) -> None:
         """Keep the latest losses; they are read (and synchronised) only when progress is shown."""
         self._pending = figures
+
+    def count_diverged(self, what: str, lost: torch.Tensor) -> None:
+        """Count images ``[B]`` that are marked as diverged at the end of a search, and warn of them."""
+        if count := int(lost.sum()):
+            self.diverged += count
+            warnings.warn(ImagesDiverged(what, count, len(lost)), stacklevel=3)
 
     def finish(self) -> None:
         """Delete the checkpoint: the result is stored."""

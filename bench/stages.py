@@ -26,6 +26,9 @@ from bench.store import Artefact
 from bench.train_stage import train
 from bench.workbench import Bench, load_data, open_run, seed_of
 
+FACTS = ("capacity", "trained_on", "optimises", "control", "trained_parameters", "diverged", "fit_steps")
+COST = ("fit_seconds", "invert_ms_per_image", "generator_calls_per_image", "fit_generator_calls", "peak_memory_bytes")
+
 
 def fit(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[Method, dict[str, Any]]:
     """The cell's method, bound to the GAN and trained, or restored from the store; with the facts of its training.
@@ -61,6 +64,7 @@ def _fit(bench: Bench, cell: Cell, keys: Keys, method: Method, run: Run) -> Arte
     meta = {
         "seconds": time.monotonic() - started,
         "generator_calls": method.base.gan.calls - calls,
+        "steps": run.steps,
         "trained_parameters": method.base.trained_parameters(),
     }
     check_untouched(method.base.gan, before, "fit")
@@ -115,18 +119,20 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
     own, _ = own_images(bench, cell, gan)
     before, calls = gan.checksum(), gan.calls
     reset_peak_memory(bench.device)
-    codes, seconds = {}, 0.0
+    codes, diverged, seconds = {}, {}, 0.0
     with time_limit(cell.budget.timeout, "invert"):
         for track, images in (("test", test), ("own", own)):
-            started = time.monotonic()
+            started, counted = time.monotonic(), run.diverged
             codes[track] = invert_images(bench, method, images, f"invert {track} images")
             synchronise(bench.device)
             seconds += time.monotonic() - started
+            diverged[track] = run.diverged - counted
     check_untouched(gan, before, "invert")
     count = len(test) + len(own)
     meta = {
         "fit_seconds": fitted["seconds"],
         "fit_generator_calls": fitted["generator_calls"],
+        "fit_steps": fitted["steps"],
         "trained_parameters": fitted["trained_parameters"],
         "invert_ms_per_image": 1000 * seconds / count,
         "generator_calls_per_image": (gan.calls - calls) / count,
@@ -136,6 +142,7 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
         "trained_on": method.base.trained_on,
         "optimises": method.optimises,
         "control": method.base.control,
+        "diverged": diverged,
     }
     content = {track: tensor.cpu().contiguous() for track, tensor in codes.items()}
     bench.store.put("invert", keys.invert, {"codes.safetensors": lambda path: write_bytes(path, save(content))}, meta)
@@ -199,13 +206,6 @@ def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
     view = view_of(gan, facts)
     results = measure(bench, cell, keys, view, codes)
     metrics = open_metrics(cell.metrics)
-    cost = (
-        "fit_seconds",
-        "invert_ms_per_image",
-        "generator_calls_per_image",
-        "fit_generator_calls",
-        "peak_memory_bytes",
-    )
     record = Record(
         key=keys.cell,
         cell=cell_facts(cell),
@@ -214,9 +214,7 @@ def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
         skipped={f"{t}/{name}": why for t, result in results.items() for name, why in result.skipped.items()},
         protocol={m.name: m.protocol() for m in metrics},
         facts={
-            **{
-                name: facts[name] for name in ("capacity", "trained_on", "optimises", "control", "trained_parameters")
-            },
+            **{name: facts[name] for name in FACTS},
             "code_dim": view.code_dim,
             "gan_checksum": gan.checksum(),
             "gan": gan.provenance,
@@ -229,7 +227,7 @@ def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
         cost={
             "train_seconds": trained["seconds"],
             "measure_seconds": time.monotonic() - started,
-            **{name: facts[name] for name in cost},
+            **{name: facts[name] for name in COST},
         },
         environment=environment(bench.device),
         folder=bench.store.records_folder,

@@ -46,6 +46,7 @@ class AdamSolver(LeastSquaresSolver):
             show_progress("adam", step + 1, steps, self.run, problem.mse(descent.errors), descent.diverged)
             if not going:
                 break
+        self.run.count_diverged("adam", descent.diverged)
         return self.finished(problem, descent.end()[0], codes)
 
 

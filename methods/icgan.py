@@ -56,6 +56,9 @@ class ConditionalInverter(Inverter):
         if not isinstance(self.gan.prior, ConditionPrior):
             raise NotApplicable("this GAN has no conditions: its codes should end in one, as cgan's do")
         self.prior = self.gan.prior
+        if self.trained_on.endswith("train images"):
+            facts = "labels" if has_classes(self.prior) else "attributes"
+            vars(self)["trained_on"] = f"{self.trained_on} and their {facts}"
         self.run.reseed()
         networks = nn.ModuleDict(self.make_networks())
         self.encoders = xavier(networks).to(self.run.device).to(memory_format=torch.channels_last)

@@ -101,6 +101,7 @@ class LevenbergMarquardt:
             state.arrived = state.stale & (before - state.f < STALLED * before)
             found[state.rows], errors[state.rows] = state.u, state.f
             show_progress("lm", step + 1 + further, steps, self.run, problem.mse(errors), diverged)
+        self.run.count_diverged("lm", diverged)
         return found
 
     def _begin(self, problem: Reconstruction, start: Tensor) -> State:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from itertools import count
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from bench.contracts import Capacity, Refiner
-from bench.errors import CellTimeout, ContractError
+from bench.errors import ContractError
 from bench.gans.priors import image_noise
 from bench.gans.weights_view import VALUES, WeightsView
 from bench.registry import refiner
-from methods.search import pixel_error
+from methods.search import descend, pixel_error
 
 
 @refiner("pti")
@@ -59,23 +59,24 @@ class PivotalTuning(Refiner):
         return torch.cat([self._tuned(self.gan, *part) for part in parts])
 
     def _tuned(self, gan: WeightsView, x: Tensor, pivots: Tensor) -> Tensor:
-        steps = self.run.budget.refine_steps
         start = gan.unchanged(pivots)
-        change = start[:, pivots.shape[1] :].clone().requires_grad_(True)
-        mover = torch.optim.Adam([change], lr=self.learning_rate)
-        for step in range(steps):
-            if time.monotonic() > self.run.deadline:
-                raise CellTimeout(f"pti: out of time at step {step} of {steps} (limit {self.run.budget.timeout:g} s)")
-            with torch.enable_grad():
-                errors = pixel_error(x, gan.decode(torch.cat([pivots, change], 1)))
-                loss = errors.sum()
-                if self.locality:
-                    loss = loss + self.locality * self._drift(gan, x, pivots, change, step).sum()
-                (change.grad,) = torch.autograd.grad(loss, change)
-            mover.step()
-            if step % 10 == 9 or step == steps - 1:
-                self.run.progress("pti", step + 1, steps, {"loss": float(errors.detach().mean())})
-        return torch.cat([pivots, change.detach()], 1)
+        steps = count()
+
+        def loss(change: Tensor) -> Tensor:
+            errors = pixel_error(x, gan.decode(torch.cat([pivots, change], 1)))
+            if self.locality:
+                errors = errors + self.locality * self._drift(gan, x, pivots, change, next(steps))
+            return errors
+
+        change = descend(
+            "pti",
+            start[:, pivots.shape[1] :],
+            loss,
+            lambda moved: torch.optim.Adam(moved, lr=self.learning_rate),
+            self.run.budget.refine_steps,
+            self.run,
+        )
+        return torch.cat([pivots, change], 1)
 
     def _drift(self, gan: WeightsView, x: Tensor, pivots: Tensor, change: Tensor, step: int) -> Tensor:
         """How far tuned and original generator are apart ``[B]``, at a code that each image and step draws anew."""

@@ -70,7 +70,7 @@ class QuasiNewton:
             CellTimeout: the deadline passed.
         """
         found, state = start.clone(), self._begin(start)
-        errors, diverged = state.f.clone(), ~self._sound(state)
+        errors, diverged = state.f.clone(), ~(state.f.isfinite() & state.slope.isfinite().all(1))
         for step in range(steps):
             going = self._sound(state) & (self.problem.mse(state.f) > self.tolerance)
             if not going.all():
@@ -81,7 +81,11 @@ class QuasiNewton:
             state = self._step(state, step)
             found[state.rows], errors[state.rows] = state.u, state.f
             show_progress("lbfgs", step + 1, steps, self.run, self.problem.mse(errors), diverged)
+        self._count(diverged)
         return found
+
+    def _count(self, diverged: Tensor) -> None:
+        self.run.count_diverged("lbfgs", diverged)
 
     def _begin(self, start: Tensor) -> State:
         f, slope = self.problem.gradient(start)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from bench.errors import CellTimeout, ImagesDiverged
+from bench.errors import CellTimeout
 from bench.loop import Run
 
 Loss = Callable[[Tensor], Tensor]
@@ -28,8 +27,8 @@ def descend(
     """Take gradient steps on the sum of the losses; codes of different images never meet.
 
     The sum (not the mean) and an element-wise optimiser make a batch equal to its images one at a time
-    (creswell, section II-A). An image whose code is no longer finite keeps the last that was; a warning
-    (``ImagesDiverged``) counts these.
+    (creswell, section II-A). An image whose code is no longer finite keeps the last that was; the run counts
+    these and warns (``ImagesDiverged``).
 
     Args:
         what: name shown with the progress.
@@ -64,8 +63,7 @@ def descend(
             z.copy_(kept)
         if step % 50 == 49 or step == steps - 1:
             run.progress(what, step + 1, steps, {"loss": float(losses.detach()[~lost].mean())})
-    if count := int(lost.sum()):
-        warnings.warn(ImagesDiverged(what, count, len(lost)), stacklevel=2)
+    run.count_diverged(what, lost)
     return kept
 
 

@@ -64,7 +64,7 @@ class LeastSquaresSolver(Solver):
     """Options of the searches that minimise the squared pixel error.
 
     An image whose error or gradient is not finite leaves the search with its best finite code, at worst its start,
-    and is counted as "diverged" in the progress; the others go on.
+    and is counted as "diverged" in the progress and by the run, which warns; the others go on.
 
     Attributes:
         clipping: what keeps codes in a bounded support; see ``Clipping``.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -30,6 +30,9 @@ COSTS = {
 """Cost columns and how tables print them."""
 SLACK = 1.1
 """Generator calls for each step of the budget that a search may make: one at its start and its end come on top."""
+
+
+KEPT = "the search met values that are not finite; the last finite codes were kept"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ class Row:
         rank: within its capacity class; None for controls and for what cannot be ranked.
         capacity: what it may change per image.
         free_numbers: how many numbers that is.
-        beyond: whether it calls the generator clearly more often than the budget has steps of search and refinement.
+        beyond: whether it calls the generator clearly more often than the budget has steps of search and refinement,
+            or is fitted for clearly more steps than the budget has for that.
     """
 
     method: str
@@ -151,8 +155,7 @@ def leaderboard(group: Group, rank_by: str, title: str) -> Leaderboard:
     placed, notes = ranks(group, rank_by)
     columns = tuple(_columns(group, rank_by))
     best = {c.key: best_methods(group, c.heading, c.name) for c in columns if c.heading != "cost"}
-    steps = sum(int(group.budget.get(name, 0)) for name in ("search_steps", "refine_steps"))
-    rows = [_row(runs, placed.get(runs.title), columns, best, steps) for runs in group.runs if runs.by_seed]
+    rows = [_row(runs, placed.get(runs.title), columns, best, group.budget) for runs in group.runs if runs.by_seed]
     rows.sort(key=lambda r: (r.control, _class_order(r.capacity), r.rank or len(rows) + 1, _by(r, rank_by, group)))
     return Leaderboard(
         f"{title}: {group.title}", rank_by, context_of(group), columns, tuple(rows), tuple(_remarks(group)), notes
@@ -197,7 +200,11 @@ def _costs(runs: Runs, name: str) -> dict[int, float]:
 
 
 def _row(
-    runs: Runs, rank: int | None, columns: Sequence[Column], best: Mapping[str, frozenset[str]], steps: int
+    runs: Runs,
+    rank: int | None,
+    columns: Sequence[Column],
+    best: Mapping[str, frozenset[str]],
+    budget: Mapping[str, Any],
 ) -> Row:
     values = {}
     for column in columns:
@@ -214,8 +221,14 @@ def _row(
         runs.control,
         tuple(runs.by_seed),
         values,
-        max(_costs(runs, "generator_calls_per_image").values(), default=0.0) > SLACK * steps,
+        _beyond(runs, "generator_calls_per_image", budget, ("search_steps", "refine_steps"))
+        or _beyond(runs, "fit_steps", budget, ("fit_steps",)),
     )
+
+
+def _beyond(runs: Runs, cost: str, budget: Mapping[str, Any], allowed: Sequence[str]) -> bool:
+    steps = sum(int(budget.get(name, 0)) for name in allowed)
+    return max(_costs(runs, cost).values(), default=0.0) > SLACK * steps
 
 
 def _value(runs: Runs, column: Column, best: bool) -> Value | None:
@@ -258,6 +271,9 @@ def _remarks(group: Group) -> Iterator[Remark]:
         for seed, record in runs.by_seed.items():
             for what, reason in record.skipped.items():
                 yield Remark(runs.title, seed, f"{what} skipped", reason)
+            for track, count in record.facts.get("diverged", {}).items():
+                if count:
+                    yield Remark(runs.title, seed, f"{track}, {count} diverged", KEPT)
             for track in TRACKS:
                 for name, summary in record.metrics.get(track, {}).items():
                     if np.isnan(summary["value"]):

@@ -101,7 +101,7 @@ def legend(board: Leaderboard) -> Iterator[str]:
         share = f"{SLACK - 1:.0%}"
         yield (
             f"{BEYOND} over {share} more generator calls an image than the budget has steps of search and "
-            "refinement; see Cost."
+            "refinement, or more steps of fitting; see Cost."
         )
 
 

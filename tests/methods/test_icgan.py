@@ -145,6 +145,13 @@ def test_what_it_learns_from_is_stated(cgan):
         assert method.capacity == "z"
 
 
+@pytest.mark.parametrize(("name", "small"), [("icgan", SMALL), ("dfi_attributes", SMALL_DFI)])
+def test_the_facts_that_it_learns_from_are_stated(name, small, cgan, attribute_cgan, ready):
+    """By the GAN that it serves: one is told classes, the other attributes."""
+    for gan, facts in ((cgan, "labels"), (attribute_cgan, "attributes")):
+        assert ready(name, gan, **small).trained_on == f"generated codes, train images and their {facts}"
+
+
 def test_the_two_outputs_of_one_encoder_share_their_first_convolutions(ready, cgan):
     def parameters(**options):
         return ready("icgan", cgan, **{**SMALL, **options}).trained_parameters()

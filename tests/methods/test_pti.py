@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 import time
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from bench.check import check_method
 from bench.contracts import Budget, Choice
-from bench.errors import CellTimeout, ContractError
+from bench.errors import CellTimeout, ContractError, ImagesDiverged
 from bench.gans.weights_view import tunable
 from bench.inversion import make_method
 from bench.loop import Run
@@ -124,6 +125,18 @@ def test_its_deadline_is_kept(gan, images):
         method = bound(gan, {})
         method.base.run.deadline = time.monotonic()
         method.invert(images)
+
+
+def test_an_image_whose_tuning_diverges_keeps_finite_weights_and_harms_no_other(gan, images):
+    """One target is not a number, so that its error never is one."""
+    method, x = bound(gan, {}, steps=4), images.clone()
+    x[2, 0, 0, 0] = math.nan
+    with pytest.warns(ImagesDiverged, match="pti: 1 of 5 images diverged"):
+        codes = method.invert(x)
+    assert method.base.run.diverged == 1
+    assert not codes[2, 6:].any()
+    others = torch.arange(5) != 2
+    assert torch.equal(codes[others][:, 6:], bound(gan, {}, steps=4).invert(images)[others][:, 6:])
 
 
 def test_its_gan_must_be_seen_through_its_weights(gan, images):

@@ -12,7 +12,8 @@ from bench.errors import ImagesDiverged
 from bench.loop import Run
 from methods.search import descend
 
-RUN = Run(Budget("test", 0, 0, 0, 0, 0, 10, 0, 60.0), 0)
+BUDGET = Budget("test", 0, 0, 0, 0, 0, 10, 0, 60.0)
+RUN = Run(BUDGET, 0)
 
 
 def adam(moved):
@@ -31,11 +32,12 @@ def distance(goal, broken=()):
 
 
 def test_one_that_diverges_stays_where_it_was_and_the_rest_is_unharmed():
-    start, goal = torch.zeros(4, 3), torch.ones(4, 3)
-    alone = descend("test", start, distance(goal), adam, 60, RUN)
+    start, goal, run = torch.zeros(4, 3), torch.ones(4, 3), Run(BUDGET, 0)
+    alone = descend("test", start, distance(goal), adam, 60, run)
+    assert run.diverged == 0
     with pytest.warns(ImagesDiverged, match="test: 1 of 4 images diverged") as told:
-        found = descend("test", start, distance(goal, broken=(2,)), adam, 60, RUN)
-    assert told[0].message.count == 1
+        found = descend("test", start, distance(goal, broken=(2,)), adam, 60, run)
+    assert told[0].message.count == run.diverged == 1
     assert torch.equal(found[[0, 1, 3]], alone[[0, 1, 3]])
     assert found.isfinite().all()
     assert 0 < float((found[2] - goal[2]).square().sum()) < 0.5

@@ -11,6 +11,8 @@ from methods.gradient import cross_entropy
 from methods.search import descend
 
 LONG = {"search_steps": 600, "refine_steps": 400}
+FINE = {"search_steps": 2500}
+"""RMSprop's steps do not shrink near the answer: it jitters by about its learning rate, on each machine otherwise."""
 
 
 @pytest.fixture
@@ -23,17 +25,17 @@ def alone(invert, x):
 
 
 def test_gradient_finds_the_least_squares_solution(ready, linear, targets):
-    method = ready("gradient", linear, budget=LONG, rec="mse", beta=0.0)
-    torch.testing.assert_close(method.invert(targets), linear.generator.solve(targets), atol=0.02, rtol=0)
+    method = ready("gradient", linear, budget=FINE, rec="mse", beta=0.0, learning_rate=0.002)
+    torch.testing.assert_close(method.invert(targets), linear.generator.solve(targets), atol=0.01, rtol=0)
 
 
 def test_the_prior_pulls_towards_the_mode_as_ridge_regression_says(ready, linear, targets):
     """min mean (x - Az - b)^2 + beta/2 mean z^2 has the closed form (A'A/16 + beta/6) z = A'(x - b)/16, d = 3."""
     beta, a = 3.0, linear.generator.a
-    method = ready("gradient", linear, budget=LONG, rec="mse", beta=beta)
+    method = ready("gradient", linear, budget=FINE, rec="mse", beta=beta, learning_rate=0.002)
     left = a.T @ a / 16 + beta / 2 / 3 * torch.eye(3)
     right = a.T @ (targets.flatten(1) - linear.generator.b).T / 16
-    torch.testing.assert_close(method.invert(targets), torch.linalg.solve(left, right).T, atol=0.02, rtol=0)
+    torch.testing.assert_close(method.invert(targets), torch.linalg.solve(left, right).T, atol=0.01, rtol=0)
 
 
 def test_a_uniform_prior_clips_after_each_step(ready, linear, targets):

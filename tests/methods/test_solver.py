@@ -9,7 +9,7 @@ from scipy import stats
 from torch import nn
 
 from bench.contracts import Gan
-from bench.errors import BenchError, CellTimeout, NotApplicable
+from bench.errors import BenchError, CellTimeout, ImagesDiverged, NotApplicable
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.priors import Normal, Uniform, image_noise
 from bench.options import create
@@ -150,8 +150,18 @@ def test_a_generator_without_numbers_leaves_every_image_its_start(name, ready, l
     gan = Gan(Cliff(linear.generator, -math.inf), None, linear.prior, linear.image_shape)
     method, seen = ready(name, gan, budget={"search_steps": 10}, **CHEAP.get(name, {})), []
     method.run.progress = lambda what, step, steps, figures: seen.append(figures["diverged"])
-    assert torch.equal(method.invert(targets), draw_starts(targets, gan.prior, method.run.seed, 1)[0])
+    with pytest.warns(ImagesDiverged, match="12 of 12 images diverged"):
+        found = method.invert(targets)
+    assert torch.equal(found, draw_starts(targets, gan.prior, method.run.seed, 1)[0])
     assert not seen or seen[-1] == 12
+    assert method.run.diverged == 12
+
+
+def test_a_search_that_starts_at_the_answer_has_not_diverged(name, ready, linear):
+    codes = linear.prior.sample(3, torch.Generator().manual_seed(0))
+    refiner = ready(name, linear, **CHEAP.get(name, {}), tolerance=0.0)
+    refiner.solve(linear.generator(codes), codes, 3)
+    assert refiner.run.diverged == 0
 
 
 def test_it_computes_in_float64_and_answers_in_float32(name, ready, linear, targets):

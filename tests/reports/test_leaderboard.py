@@ -229,6 +229,15 @@ def test_who_does_more_than_the_budget_s_steps_is_marked(make):
     text = markdown([board])
     assert "| busy‡ |" in text
     assert "‡ over 10% more generator calls an image" in text
+    fitted = [make("twice", images={"psnr": np.full(4, 20.0)}, facts={"fit_steps": steps}) for steps in (0, 100)]
+    assert [board_of([record]).rows[0].beyond for record in fitted] == [False, True]
     assert "steady‡" not in text
     assert "‡" not in markdown([board_of(made[:2])])
     assert r"busy$^\ddagger$" in latex([board])
+
+
+def test_images_that_diverged_are_told_under_the_table(make):
+    facts = {"diverged": {"test": 2, "own": 0}}
+    board = board_of([make("search", images={"psnr": np.full(4, 20.0)}, facts=facts)])
+    assert [(r.what, r.method, r.seed) for r in board.remarks] == [("test, 2 diverged", "search", 0)]
+    assert "| test, 2 diverged | the search met values that are not finite" in markdown([board])
