@@ -170,6 +170,10 @@ def _suite_section(name: str) -> Section:
     for budget in suite.budgets.values():
         numbers = ", ".join(f"{k} {v:g}" for k, v in dataclasses.asdict(budget).items() if k != "name")
         rows.append((f"budget {budget.name}", numbers))
+    for (budget_name, title), own in suite.dataset_budgets.items():
+        general = dataclasses.asdict(suite.budgets[budget_name])
+        changed = [f"{k} {v:g}" for k, v in dataclasses.asdict(own).items() if v != general[k]]
+        rows.append((f"budget {budget_name}, {title}", ", ".join(changed)))
     return f"suite {name}", rows
 
 

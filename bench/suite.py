@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Suite:
     claims: str = ""
     published: tuple[str, ...] = ()
     """Printed tables that measured GANs stand beside, as ``paper/table``."""
+    dataset_budgets: Mapping[tuple[str, str], Budget] = field(default_factory=dict)
+    """The budgets that differ for a dataset: (name of the budget, title of the dataset) -> the whole of it."""
 
     def budget(self, name: str | None) -> Budget:
         """The budget of this name, or the default one.
@@ -80,15 +82,16 @@ class Suite:
         datasets = [entry for entry in self.datasets if entry.takes_part(limit.name)]
         further = [Entrant(Choice(name)) for name in extra]
         chosen = [*self._methods(methods, limit.name), *further]
-        own = {gan.title for gan in self.gans}
+        listed = {gan.title for gan in self.gans}
         cells = [
-            Cell(dataset.at(limit.name), gan.at(limit.name), method.at(limit.name), seed, limit, self.metrics)
+            Cell(dataset.at(limit.name), gan.at(limit.name), method.at(limit.name), seed, own_limit, self.metrics)
             for dataset in datasets
+            for own_limit in [self.dataset_budgets.get((limit.name, dataset.title), limit)]
             for gan in self._gans(gans, limit.name)
             if gan.meets(dataset.title)
             for seed in (seeds or self.budget_seeds.get(limit.name) or self.seeds)
             for method in chosen
-            if method.meets(gan.title) or gan.title not in own
+            if method.meets(gan.title) or gan.title not in listed
         ]
         if not cells:
             raise SuiteError(f"suite {self.name}: nothing to run: none of these methods meets any of these GANs")
@@ -158,7 +161,7 @@ def read_suite(path: Path) -> Suite:
     reader.keys(content, _REQUIRED | _OPTIONAL)
     for key in sorted(_REQUIRED - content.keys()):
         raise SuiteError(f"{path}: key '{key}' is missing")
-    budgets, budget_seeds = reader.budgets(content["budgets"])
+    budgets, budget_seeds, budget_datasets = reader.budgets(content["budgets"])
     default = content.get("default_budget", next(iter(budgets)))
     if default not in budgets:
         raise SuiteError(f"{path}: default_budget '{default}' is not among the budgets{suggest(default, budgets)}")
@@ -188,6 +191,7 @@ def read_suite(path: Path) -> Suite:
         default_budget=default,
         claims=content.get("claims", ""),
         published=reader.published(content["published"]) if "published" in content else (),
+        dataset_budgets=reader.dataset_budgets(budgets, budget_datasets, datasets),
     )
 
 

@@ -15,6 +15,7 @@ from bench.registry import find
 
 BUDGETS = ("smoke", "cpu", "paper")
 _BUDGET_DEFAULTS = {"train_images": 0, "test_images": 0, "own_images": 256, "timeout": 3600.0, "looks": 0}
+LIMITS = tuple(f.name for f in dataclasses.fields(Budget) if f.name != "name")
 PARTNERS = {"gan": "datasets", "method": "gans"}
 """What an entrant may name to be crossed with these alone."""
 _NO_OPTIONS = {"name", "label", "budgets", *BUDGETS}
@@ -171,26 +172,45 @@ class SuiteReader:
                         f"{self.at(each.title)}: {kind} '{each.title}' meets no {met} at budget '{budget}'"
                     )
 
-    def budgets(self, value: Any) -> tuple[dict[str, Budget], dict[str, tuple[int, ...]]]:
-        """The budgets, and the seeds of those that state their own."""
+    def budgets(self, value: Any) -> tuple[dict[str, Budget], dict[str, tuple[int, ...]], dict[str, Any]]:
+        """The budgets, the seeds of those that state their own, and what each changes for some datasets."""
         if not isinstance(value, dict) or not value:
             raise SuiteError(f"{self.at('budgets')}: budgets should be tables [budgets.smoke], [budgets.cpu], ...")
         self.keys(value, set(BUDGETS))
-        found, seeds = {}, {}
-        hints = {f.name: f.type for f in dataclasses.fields(Budget) if f.name != "name"}
+        found, seeds, changes = {}, {}, {}
         for name, table in value.items():
-            self.keys(table, {*hints, "seeds"})
-            numbers = {**_BUDGET_DEFAULTS, **{k: v for k, v in table.items() if k != "seeds"}}
-            for key in hints:
+            self.keys(table, {*LIMITS, "seeds", "for"})
+            numbers = {**_BUDGET_DEFAULTS, **{k: v for k, v in table.items() if k in LIMITS}}
+            for key in LIMITS:
                 if key not in numbers:
                     raise SuiteError(f"{self.at(f'budgets.{name}')}: key '{key}' is missing in budget '{name}'")
-                number = numbers[key]
-                if isinstance(number, bool) or not isinstance(number, int | float) or number < 0:
-                    raise SuiteError(f"{self.at(key)}: {key} = {number!r} should be a number, 0 or more")
-            found[name] = Budget(name=name, **numbers)
+            found[name] = Budget(name=name, **self._limits(numbers))
             if "seeds" in table:
                 seeds[name] = self.seeds(table["seeds"])
-        return found, seeds
+            changes[name] = table.get("for", {})
+        return found, seeds, changes
+
+    def dataset_budgets(
+        self, budgets: Mapping[str, Budget], changes: Mapping[str, Any], datasets: Sequence[Entrant]
+    ) -> dict[tuple[str, str], Budget]:
+        """Budgets of datasets with limits of their own, from tables ``[budgets.NAME.for.DATASET]``; by both names."""
+        found = {}
+        for name, tables in changes.items():
+            titles = [entry.title for entry in datasets if entry.takes_part(name)]
+            if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+                raise SuiteError(f"{self.at(f'budgets.{name}.for')}: expected tables [budgets.{name}.for.DATASET]")
+            for title, table in tables.items():
+                if title not in titles:
+                    raise unknown("dataset", title, titles, self.at(title))
+                self.keys(table, set(LIMITS))
+                found[name, title] = dataclasses.replace(budgets[name], **self._limits(table))
+        return found
+
+    def _limits(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
+        for key, number in numbers.items():
+            if isinstance(number, bool) or not isinstance(number, int | float) or number < 0:
+                raise SuiteError(f"{self.at(key)}: {key} = {number!r} should be a number, 0 or more")
+        return dict(numbers)
 
     def at(self, word: str) -> str:
         """The file, and the first line that holds a word."""

@@ -91,6 +91,22 @@ def test_another_dataset_brings_its_network_and_gans_that_can_learn_it():
         suites_of(table, "cpu", "drawn-face")
 
 
+@pytest.mark.parametrize(
+    ("title", "batch", "epochs", "images"),
+    [
+        ("dfi/table2", 128, 30, {"FashionMNIST": 60_000, "CIFAR10": 50_000, "CelebA64": 162_770}),
+        ("recycling/table1", 128, 30, {"FashionMNIST": 60_000, "CIFAR10": 50_000, "CelebA64": 162_770}),
+        ("creswell/tablei", 128, 25, {"CelebA": 201_599, "Shoes64": 49_025, "Omniglot": 19_280}),
+    ],
+)
+def test_at_paper_a_gan_is_trained_for_as_many_epochs_on_each_dataset(title, batch, epochs, images):
+    """A budget counts steps; authors count epochs. Training splits are as large as the datasets say."""
+    paper, _, slug = title.partition("/")
+    cells = cells_of(suites_of(open_paper(paper).table(slug), "paper"), "paper")
+    steps = {cell.dataset.title: cell.budget.train_steps for cell in cells}
+    assert steps == pytest.approx({name: count * epochs / batch for name, count in images.items()}, rel=0.02)
+
+
 def test_a_column_of_the_paper_is_chosen_by_its_dataset():
     table = open_paper("recycling").table("table1")
     (column,) = suites_of(table, "paper", "fashion-mnist")

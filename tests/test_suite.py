@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench import overview
 from bench.errors import BenchError, SuiteError, UnknownName
 from bench.suite import open_suite, parse_seeds, read_suite, suite_files
 
@@ -37,6 +38,20 @@ def test_a_budget_changes_options(tiny_suite):
     assert suite.cells("smoke")[0].gan.options["width"] == 8
 
 
+def test_a_budget_has_limits_of_their_own_for_some_datasets(tiny_suite):
+    text = "train_steps = 12\nfit_steps = 6"
+    path = changed(tiny_suite, 'datasets = ["digits"]', 'datasets = ["digits", { name = "digits", label = "again" }]')
+    path.write_text(path.read_text() + "\n[budgets.smoke.for.again]\ntrain_steps = 30\n")
+    assert text in path.read_text()
+    suite = read_suite(path)
+    limits = {cell.dataset.title: cell.budget for cell in suite.cells("smoke")}
+    assert {title: (b.train_steps, b.fit_steps, b.name) for title, b in limits.items()} == {
+        "digits": (12, 6, "smoke"),
+        "again": (30, 6, "smoke"),
+    }
+    assert ("budget smoke, again", "train_steps 30") in overview._suite_section(str(path))[1]
+
+
 def test_methods_can_be_chosen_and_added(tiny_suite):
     suite = read_suite(tiny_suite)
     assert [c.method.name for c in suite.cells(methods=["dfi", "gradient"])] == ["dfi", "gradient"]
@@ -58,6 +73,10 @@ def test_methods_can_be_chosen_and_added(tiny_suite):
         ('name = "dcgan"', 'name = "fashion-mnist/nothing"', r"unknown shipped GAN"),
         ('rank_by = "psnr"', 'rank_by = "fid"', r"rank_by 'fid' is not among the metrics"),
         ("[budgets.smoke]", "[budgets.smok]", r"unknown key 'smok'; did you mean 'smoke'"),
+        ("[budgets.smoke]", "[budgets.smoke.for.digit]\n[budgets.smoke]", r"unknown dataset 'digit'; did you mean"),
+        ("[budgets.smoke]", "[budgets.smoke.for.digits]\nsteps = 3\n[budgets.smoke]", r"unknown key 'steps'"),
+        ("[budgets.smoke]", "[budgets.smoke.for]\ndigits = 3\n[budgets.smoke]", r"expected tables"),
+        ("[budgets.smoke]", "[budgets.smoke.for.digits]\ntrain_steps = -3\n[budgets.smoke]", r"train_steps = -3"),
         ("fit_steps = 6", "fit_step = 6", r"unknown key 'fit_step'; did you mean 'fit_steps'"),
         ("fit_steps = 6\n", "", r"key 'fit_steps' is missing in budget 'smoke'"),
         ("fit_steps = 6", "fit_steps = -6", r"fit_steps = -6 should be a number, 0 or more"),

@@ -114,5 +114,6 @@ def scenes(found: Sequence[Group], level: Level, claims: Claims) -> list[Scene]:
     parts: dict[str, list[Group]] = {}
     for group in found:
         about = {"gan": [group.dataset, group.gan, group.budget], "dataset": [group.dataset, group.budget]}
-        parts.setdefault(digest(about.get(level, [group.budget])), []).append(group)
+        general = {key: value for key, value in group.budget.items() if key != "train_steps"}  # epochs of a dataset
+        parts.setdefault(digest(about.get(level, [general])), []).append(group)
     return [Scene(tuple(part), claims.roles, claims.datasets, claims.gans) for part in parts.values()]

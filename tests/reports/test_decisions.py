@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -198,6 +199,10 @@ def test_the_same_order_on_every_dataset(gans):
     (whole,) = scenes(gans(alike), "budget", claims())
     (found,) = answers(whole, **ask)
     assert (found.outcome, found.detail[:6]) == ("holds", "1.000 ")
+    longer = [replace(g, budget=g.budget | {"train_steps": 9}) if "one" in str(g.dataset) else g for g in gans(alike)]
+    assert len(scenes(longer, "budget", claims())) == 1, "epochs are as many steps as a dataset is large"
+    searched = [replace(g, budget=g.budget | {"search_steps": 9}) if "one" in str(g.dataset) else g for g in longer]
+    assert len(scenes(searched, "budget", claims())) == 2
     turned = {(d, g): v if d == "one" else -v for (d, g), v in alike.items()}
     assert outcomes(scenes(gans(turned), "budget", claims())[0], **ask) == ["fails"]
     alone = {key: v for key, v in alike.items() if key[0] == "one"}
