@@ -33,8 +33,10 @@ def test_an_interrupted_loop_ends_with_the_same_bits(tmp_path, stop):
     checkpoint = tmp_path / "c"
     walk(Run(BUDGET, seed=1, checkpoint=checkpoint, checkpoint_seconds=0), 20, stop)
     assert checkpoint.is_file() or stop == 1
-    resumed = walk(Run(BUDGET, seed=1, checkpoint=checkpoint, checkpoint_seconds=0), 20)
+    run = Run(BUDGET, seed=1, checkpoint=checkpoint, checkpoint_seconds=0)
+    resumed = walk(run, 20)
     assert torch.equal(whole, resumed)
+    assert run.steps == 20, "those before the interruption count"
 
 
 def test_another_seed_or_length_does_not_resume(tmp_path):

@@ -36,3 +36,12 @@ def test_a_method_says_how_much_it_may_change(records):
     assert free["dcgan", "dfi+pti"]["capacity"] == "weights"
     assert free["dcgan", "dfi+pti"]["code_dim"] > 100
     assert free["cgan", "icgan"]["code_dim"] == 4 + 10
+
+
+def test_what_a_method_did_beyond_the_budget_is_recorded(records):
+    budget = open_suite("methods").budget("smoke")
+    found = {(r.cell["gan"]["name"], r.cell["method"]["name"]): r.facts for r in records}
+    assert found["cgan", "icgan"]["fit_steps"] == 2 * budget.fit_steps  # E_y, then E_z
+    assert found["dcgan", "dfi"]["fit_steps"] == budget.fit_steps
+    assert found["dcgan", "gradient"]["fit_steps"] == 0
+    assert all(facts["diverged"] == {"test": 0, "own": 0} for facts in found.values())
