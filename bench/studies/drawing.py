@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-Place = Literal["best", "upper left", "upper right", "lower left", "lower right"]
+Place = Literal["best", "upper left", "upper right", "lower left", "lower center", "lower right"]
 CHARACTERS = 13
 """Of a heading that fit into an inch."""
 BLUE, ORANGE, GREEN, VIOLET, GREY = "#1f6fb4", "#d1731f", "#2f8f4e", "#6a4fa3", "#8a8a8a"
@@ -71,9 +71,9 @@ def halves(figure: Figure, ratios: Sequence[float]) -> tuple[SubFigure, SubFigur
     return upper, lower
 
 
-def legend(axes: Axes, where: Place = "best") -> None:
+def legend(axes: Axes, where: Place = "best", columns: int = 1) -> None:
     """A legend without a frame."""
-    axes.legend(fontsize=7.5, frameon=False, loc=where)
+    axes.legend(fontsize=7.5, frameon=False, loc=where, ncols=columns)
 
 
 def strip(axes: Sequence[Axes], images: NDArray[np.uint8], captions: Sequence[str], name: str = "") -> None:

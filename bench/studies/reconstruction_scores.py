@@ -193,5 +193,6 @@ def draw(found: Scores, shown: Mapping[str, NDArray[Any]], where: str) -> Figure
         right.plot(found.values[place, 0][order], range(len(order)), "o", color=colour, label=name, markersize=4)
     right.set_yticks(range(len(order)), [found.names[k] for k in order])
     drawing.dress(right, "average precision on originals", "", "by attribute")
-    drawing.legend(right, "lower right")
+    right.set_ylim(-2, len(order) - 0.3)  # below the points, room for the legend
+    drawing.legend(right, "lower center", columns=len(SETS))
     return figure
