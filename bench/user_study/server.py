@@ -49,6 +49,8 @@ class StudyServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 128
+    """Browsers that may wait until they are let in; the library's 5 are fewer than a class that begins together."""
 
     def __init__(self, host: str, port: int, votes: VotesFile, pictures: Pictures) -> None:
         self.votes, self.pictures, self.host = votes, pictures, host

@@ -6,6 +6,7 @@ import io
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
@@ -281,6 +282,15 @@ def test_many_participants_at_once_lose_no_vote(server, path):
     assert statuses.count(303) == 48
     assert statuses.count(409) == 96
     assert len(read_ballots(path).votes) == 48
+
+
+def test_a_class_that_begins_together_is_let_in(server, asked):
+    """Nobody answers yet, and everybody is in the queue."""
+    busy = StudyServer("127.0.0.1", 0, server.votes, asked[1])
+    with ExitStack() as stack:
+        stack.callback(busy.server_close)
+        for _ in range(60):
+            stack.enter_context(socket.create_connection(busy.server_address[:2], timeout=2))
 
 
 def test_a_port_that_is_taken_is_named(server, asked):
