@@ -42,7 +42,9 @@ class LbfgsSolver(LeastSquaresSolver):
         inverse = self.inverse()
         inverse = None if inverse is None else inverse.to(problem.dtype)
         search = QuasiNewton(problem, support, inverse, self.history, self.tolerance, self.run)
-        return self.finished(problem, search.minimise(start, steps), codes)
+        found = search.minimise(start, steps)
+        self.run.count_diverged("lbfgs", search.diverged)
+        return self.finished(problem, found, codes)
 
     def inverse(self) -> Tensor | None:
         """The inverse of the damped metric ``[d, d]`` float64, made when it is first needed; None without probes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -51,6 +51,7 @@ class QuasiNewton:
         history: pairs that an image remembers.
         tolerance: mean squared error at which an image is done.
         run: deadline and progress.
+        diverged: images ``[B]`` of the last ``minimise`` whose start gave no finite error and gradient.
     """
 
     problem: Reconstruction
@@ -59,6 +60,7 @@ class QuasiNewton:
     history: int
     tolerance: float
     run: Run
+    diverged: Tensor = field(init=False)
 
     def minimise(self, start: Tensor, steps: int) -> Tensor:
         """Free variables ``[B, d]`` after at most ``steps`` accepted or failed line searches.
@@ -70,7 +72,7 @@ class QuasiNewton:
             CellTimeout: the deadline passed.
         """
         found, state = start.clone(), self._begin(start)
-        errors, diverged = state.f.clone(), ~(state.f.isfinite() & state.slope.isfinite().all(1))
+        errors, self.diverged = state.f.clone(), ~(state.f.isfinite() & state.slope.isfinite().all(1))
         for step in range(steps):
             going = self._sound(state) & (self.problem.mse(state.f) > self.tolerance)
             if not going.all():
@@ -80,12 +82,8 @@ class QuasiNewton:
             check_time("lbfgs", step, steps, self.run)
             state = self._step(state, step)
             found[state.rows], errors[state.rows] = state.u, state.f
-            show_progress("lbfgs", step + 1, steps, self.run, self.problem.mse(errors), diverged)
-        self._count(diverged)
+            show_progress("lbfgs", step + 1, steps, self.run, self.problem.mse(errors), self.diverged)
         return found
-
-    def _count(self, diverged: Tensor) -> None:
-        self.run.count_diverged("lbfgs", diverged)
 
     def _begin(self, start: Tensor) -> State:
         f, slope = self.problem.gradient(start)

@@ -55,13 +55,7 @@ class Whitened(Reconstruction):
 
 @dataclass
 class WhitenedQuasiNewton(QuasiNewton):
-    """L-BFGS that begins with the damped Gauss-Newton step, if that is at most sqrt(d) long: its Hessian is 1.
-
-    It is a part of another search, which counts the images that diverge.
-    """
+    """L-BFGS that begins with the damped Gauss-Newton step, if that is at most sqrt(d) long: its Hessian is 1."""
 
     def _first_scale(self, slope: Tensor) -> Tensor:
         return torch.ones_like(slope[:, 0])
-
-    def _count(self, diverged: Tensor) -> None:
-        pass

@@ -39,10 +39,8 @@ def test_a_budget_changes_options(tiny_suite):
 
 
 def test_a_budget_has_limits_of_their_own_for_some_datasets(tiny_suite):
-    text = "train_steps = 12\nfit_steps = 6"
     path = changed(tiny_suite, 'datasets = ["digits"]', 'datasets = ["digits", { name = "digits", label = "again" }]')
     path.write_text(path.read_text() + "\n[budgets.smoke.for.again]\ntrain_steps = 30\n")
-    assert text in path.read_text()
     suite = read_suite(path)
     limits = {cell.dataset.title: cell.budget for cell in suite.cells("smoke")}
     assert {title: (b.train_steps, b.fit_steps, b.name) for title, b in limits.items()} == {

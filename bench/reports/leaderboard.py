@@ -32,9 +32,6 @@ SLACK = 1.1
 """Generator calls for each step of the budget that a search may make: one at its start and its end come on top."""
 
 
-KEPT = "the search met values that are not finite; the last finite codes were kept"
-
-
 @dataclass(frozen=True)
 class Column:
     """One number of every row.
@@ -88,6 +85,7 @@ class Row:
         free_numbers: how many numbers that is.
         beyond: whether it calls the generator clearly more often than the budget has steps of search and refinement,
             or is fitted for clearly more steps than the budget has for that.
+        diverged: images whose search met values that are not finite, over tracks and seeds.
     """
 
     method: str
@@ -99,6 +97,7 @@ class Row:
     seeds: tuple[int, ...]
     values: Mapping[str, Value]
     beyond: bool = False
+    diverged: int = 0
 
 
 @dataclass(frozen=True)
@@ -223,6 +222,7 @@ def _row(
         values,
         _beyond(runs, "generator_calls_per_image", budget, ("search_steps", "refine_steps"))
         or _beyond(runs, "fit_steps", budget, ("fit_steps",)),
+        sum(count for r in runs.by_seed.values() for count in r.facts.get("diverged", {}).values()),
     )
 
 
@@ -271,9 +271,6 @@ def _remarks(group: Group) -> Iterator[Remark]:
         for seed, record in runs.by_seed.items():
             for what, reason in record.skipped.items():
                 yield Remark(runs.title, seed, f"{what} skipped", reason)
-            for track, count in record.facts.get("diverged", {}).items():
-                if count:
-                    yield Remark(runs.title, seed, f"{track}, {count} diverged", KEPT)
             for track in TRACKS:
                 for name, summary in record.metrics.get(track, {}).items():
                     if np.isnan(summary["value"]):

@@ -110,10 +110,18 @@ def _names(group: Group) -> set[str]:
 
 
 def scenes(found: Sequence[Group], level: Level, claims: Claims) -> list[Scene]:
-    """Tables in the parts that a claim of this level spans, in order of appearance; ``claims`` are the paper's."""
+    """Tables in the parts that a claim of this level spans, in order of appearance; ``claims`` are the paper's.
+
+    Datasets may differ in training steps, as an epoch is more steps of one than of another; the tables of one
+    dataset may not.
+    """
+    trained: dict[str, set[int]] = {}
+    for group in found:
+        trained.setdefault(digest(group.dataset), set()).add(group.budget["train_steps"])
+    alike = all(len(steps) == 1 for steps in trained.values())
     parts: dict[str, list[Group]] = {}
     for group in found:
+        shared = {key: value for key, value in group.budget.items() if key != "train_steps" or not alike}
         about = {"gan": [group.dataset, group.gan, group.budget], "dataset": [group.dataset, group.budget]}
-        general = {key: value for key, value in group.budget.items() if key != "train_steps"}  # epochs of a dataset
-        parts.setdefault(digest(about.get(level, [general])), []).append(group)
+        parts.setdefault(digest(about.get(level, [shared])), []).append(group)
     return [Scene(tuple(part), claims.roles, claims.datasets, claims.gans) for part in parts.values()]

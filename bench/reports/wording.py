@@ -103,6 +103,8 @@ def legend(board: Leaderboard) -> Iterator[str]:
             f"{BEYOND} over {share} more generator calls an image than the budget has steps of search and "
             "refinement, or more steps of fitting; see Cost."
         )
+    if lost := ", ".join(f"{row.method} {row.diverged}" for row in board.rows if row.diverged):
+        yield f"Images whose search met values that are not finite, and kept their last finite codes: {lost}."
 
 
 def _named(title: str, options: Mapping[str, Any]) -> str:

@@ -201,6 +201,8 @@ def test_the_same_order_on_every_dataset(gans):
     assert (found.outcome, found.detail[:6]) == ("holds", "1.000 ")
     longer = [replace(g, budget=g.budget | {"train_steps": 9}) if "one" in str(g.dataset) else g for g in gans(alike)]
     assert len(scenes(longer, "budget", claims())) == 1, "epochs are as many steps as a dataset is large"
+    mixed = [*longer, *(g for g in gans(alike) if "one" in str(g.dataset))]
+    assert len(scenes(mixed, "budget", claims())) == 2, "but those of one dataset are not compared across steps"
     searched = [replace(g, budget=g.budget | {"search_steps": 9}) if "one" in str(g.dataset) else g for g in longer]
     assert len(scenes(searched, "budget", claims())) == 2
     turned = {(d, g): v if d == "one" else -v for (d, g), v in alike.items()}

@@ -237,7 +237,11 @@ def test_who_does_more_than_the_budget_s_steps_is_marked(make):
 
 
 def test_images_that_diverged_are_told_under_the_table(make):
-    facts = {"diverged": {"test": 2, "own": 0}}
-    board = board_of([make("search", images={"psnr": np.full(4, 20.0)}, facts=facts)])
-    assert [(r.what, r.method, r.seed) for r in board.remarks] == [("test, 2 diverged", "search", 0)]
-    assert "| test, 2 diverged | the search met values that are not finite" in markdown([board])
+    made = [
+        make("search", seed, images={"psnr": np.full(4, 20.0)}, facts={"diverged": {"test": 2, "own": seed}})
+        for seed in (0, 1)
+    ]
+    board = board_of([*made, make("steady", images={"psnr": np.full(4, 20.0)})])
+    assert {row.method: row.diverged for row in board.rows} == {"search": 5, "steady": 0}
+    assert "kept their last finite codes: search 5." in markdown([board])
+    assert "last finite codes" not in markdown([board_of([make("steady", images={"psnr": np.ones(4)})])])

@@ -5,6 +5,7 @@ import http.client
 import io
 import re
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from html.parser import HTMLParser
@@ -284,13 +285,20 @@ def test_many_participants_at_once_lose_no_vote(server, path):
     assert len(read_ballots(path).votes) == 48
 
 
-def test_a_class_that_begins_together_is_let_in(server, asked):
-    """Nobody answers yet, and everybody is in the queue."""
-    busy = StudyServer("127.0.0.1", 0, server.votes, asked[1])
+def test_a_class_that_begins_together_is_answered(server, asked):
+    """Sixty have asked before the server takes the first of them in."""
+    late = StudyServer("127.0.0.1", 0, server.votes, asked[1])
     with ExitStack() as stack:
-        stack.callback(busy.server_close)
-        for _ in range(60):
-            stack.enter_context(socket.create_connection(busy.server_address[:2], timeout=2))
+        stack.callback(late.server_close)
+        waiting = [
+            stack.enter_context(socket.create_connection(late.server_address[:2], timeout=5)) for _ in range(60)
+        ]
+        for one in waiting:
+            one.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        threading.Thread(target=late.serve_forever, daemon=True).start()
+        stack.callback(late.shutdown)
+        answers = [one.makefile("rb").readline().split()[1] for one in waiting]
+    assert answers == [b"200"] * 60
 
 
 def test_a_port_that_is_taken_is_named(server, asked):
