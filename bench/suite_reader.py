@@ -174,7 +174,7 @@ class SuiteReader:
 
     def budgets(self, value: Any) -> tuple[dict[str, Budget], dict[str, tuple[int, ...]], dict[str, Any]]:
         """The budgets, the seeds of those that state their own, and what each changes for some datasets."""
-        if not isinstance(value, dict) or not value:
+        if not isinstance(value, dict) or not value or not all(isinstance(table, dict) for table in value.values()):
             raise SuiteError(f"{self.at('budgets')}: budgets should be tables [budgets.smoke], [budgets.cpu], ...")
         self.keys(value, set(BUDGETS))
         found, seeds, changes = {}, {}, {}

@@ -50,6 +50,13 @@ def test_a_budget_has_limits_of_their_own_for_some_datasets(tiny_suite):
     assert ("budget smoke, again", "train_steps 30") in overview._suite_section(str(path))[1]
 
 
+def test_a_budget_that_is_a_number_is_refused(tiny_suite):
+    head, _, _ = tiny_suite.read_text().partition("[budgets.smoke]")
+    tiny_suite.write_text(head + "[budgets]\nsmoke = 3\n")
+    with pytest.raises(SuiteError, match=r"line \d+: budgets should be tables \[budgets.smoke\]"):
+        read_suite(tiny_suite)
+
+
 def test_methods_can_be_chosen_and_added(tiny_suite):
     suite = read_suite(tiny_suite)
     assert [c.method.name for c in suite.cells(methods=["dfi", "gradient"])] == ["dfi", "gradient"]
