@@ -13,6 +13,7 @@ import pytest
 
 import bench
 from bench.errors import BenchError, NotApplicable, StoreError
+from bench.reports import figure
 from bench.reports.figure import quality_versus_cost, reconstructions
 from bench.reports.leaderboard import leaderboards
 from bench.reports.write import write_reports
@@ -61,6 +62,19 @@ def test_quality_versus_cost_survives_a_time_of_zero(suite, tmp_path):
     suite[-1].cost["invert_ms_per_image"] = 0.0
     path = quality_versus_cost(leaderboards(suite, "psnr", "q")[0], tmp_path / "q.png")
     assert matplotlib.image.imread(path)[..., :3].std() > 0.05
+
+
+def test_names_of_methods_that_are_as_good_do_not_run_into_the_title(make, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figure, "save_figure", lambda made, path: drawn.append(made) or path)
+    equal = [make(f"method number {k}", images={"psnr": np.full(9, 20.0)}) for k in range(8)]
+    low = make("low", images={"psnr": np.full(9, 5.0)})
+    quality_versus_cost(leaderboards([*equal, low], "psnr", "A title that is wide " * 3)[0], tmp_path / "q.png")
+    (axes,) = drawn[0].axes
+    drawn[0].draw_without_rendering()
+    title = axes.title.get_window_extent()
+    assert len(axes.texts) == 9
+    assert not [name.get_text() for name in axes.texts if name.get_window_extent().overlaps(title)]
 
 
 def test_every_report_is_written(suite, tmp_path):
