@@ -36,6 +36,7 @@ def overfit(
     gate: Annotated[float, typer.Option(help="Share of own images that has to be found; .9 if 0.")] = 0.0,
     curve: Annotated[bool, typer.Option(help="Try weaker budgets of the search too.")] = True,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes that share the work; one for each core is fastest.")] = 1,
     plugin: Plugins = None,
     out: Out = None,
     allow_code: AllowCode = False,
@@ -70,6 +71,7 @@ def overfit(
         gate,
         curve,
         seed,
+        jobs,
     )
     with console.interruptible(), console.RunDisplay() as display:
         answer = examine(

@@ -147,15 +147,7 @@ def examine_gan(
         BenchError: images of another size than the generator's; a search that has to be trained.
     """
     settings = settings or Settings()
-    _check(opened.gan, real, settings)
-    count = max(settings.n, SAMPLES)
-    samples = own_samples(opened.gan, count, settings.seed, device)
-    check_own(samples, real.test)
-    groups = {
-        "train": real.train.take(slice(0, settings.n)),
-        "test": real.test.take(slice(0, settings.n)),
-        "own": samples.take(slice(0, settings.n)),
-    }
+    samples, groups = _drawn(opened.gan, real, settings, device)
     recovery = Recovery(opened.gan, settings.search, store or Store(), device, progress)
     calls, started = opened.gan.calls, time.monotonic()
     errors = recovery.recover(groups)
@@ -189,6 +181,34 @@ def examine_gan(
     )
 
 
+def invert_ahead(
+    opened: OpenedGan, real: Real, settings: Settings, *, store: Store, device: str, progress: Progress
+) -> None:
+    """The searches of ``examine_gan`` and no more: a process that runs them fills the store for one that examines.
+
+    Raises: what ``examine_gan`` raises.
+    """
+    _, groups = _drawn(opened.gan, real, settings, device)
+    recovery = Recovery(opened.gan, settings.search, store, device, progress)
+    recovery.recover(groups)
+    if settings.curve:
+        for steps in _curve_steps(settings)[:-1]:
+            recovery.at(steps).recover(_first(groups, _few(settings, recovery)))
+
+
+def _drawn(gan: Gan, real: Real, settings: Settings, device: str) -> tuple[Images, dict[str, Images]]:
+    """Samples, and the images of each group that are inverted, all of them checked."""
+    _check(gan, real, settings)
+    samples = own_samples(gan, max(settings.n, SAMPLES), settings.seed, device)
+    check_own(samples, real.test)
+    groups = {"train": real.train, "test": real.test, "own": samples}
+    return samples, _first(groups, settings.n)
+
+
+def _first(groups: Mapping[str, Images], count: int) -> dict[str, Images]:
+    return {name: images.take(slice(0, count)) for name, images in groups.items()}
+
+
 def _check(gan: Gan, real: Real, settings: Settings) -> None:
     check_enough(settings.n)
     made, given = ("x".join(map(str, shape)) for shape in (gan.image_shape, real.test.shape))
@@ -206,19 +226,27 @@ def _curve(
     settings: Settings, groups: Mapping[str, Images], whole: Mapping[str, Recovered], last: Recovery
 ) -> tuple[Point, ...]:
     """Gap and recovery at parts of the steps, over a few images; the last point is taken from what is known."""
-    few = min(settings.n, last.chunk * max(1, CURVE_IMAGES // last.chunk))
-    points = []
-    for steps in sorted({max(1, settings.search.steps // part) for part in CURVE_PARTS}):
+    few, points = _few(settings, last), []
+    for steps in _curve_steps(settings):
         if steps == settings.search.steps:
             found = {name: whole[name].errors[:few] for name in GROUPS}
         else:
-            part = {name: groups[name].take(slice(0, few)) for name in GROUPS}
-            found = {name: each.errors for name, each in last.at(steps).recover(part).items()}
+            found = {name: each.errors for name, each in last.at(steps).recover(_first(groups, few)).items()}
         medians = {name: float(np.median(found[name])) for name in GROUPS}
         gap = signed_gap(found["train"], found["test"], seed=settings.seed)
         share = float((found["own"] < settings.recovered_below).mean())
         points.append(Point(steps, few, gap, share, medians["train"], medians["test"]))
     return tuple(points)
+
+
+def _curve_steps(settings: Settings) -> list[int]:
+    """Budgets of the curve, the search's own last."""
+    return sorted({max(1, settings.search.steps // part) for part in CURVE_PARTS})
+
+
+def _few(settings: Settings, recovery: Recovery) -> int:
+    """Images of each group along the curve, whole chunks if there are enough."""
+    return min(settings.n, recovery.chunk * max(1, CURVE_IMAGES // recovery.chunk))
 
 
 def _without_search(

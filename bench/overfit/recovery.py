@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,7 @@ from bench.files import digest, write_bytes
 from bench.inversion import Method, batch_size, check_untouched, checked_codes, make_method
 from bench.keys import fingerprint
 from bench.loop import Progress, Run, silent
-from bench.store import Store
+from bench.store import Busy, Store
 
 Floats = NDArray[np.float64]
 
@@ -138,20 +139,31 @@ class Recovery:
             BenchError: images of another shape than the generator's.
             StoreError: the store cannot be written.
         """
-        before, found = self.gan.checksum(), {}
-        total, done = sum(map(len, groups.values())), 0
         for name, images in groups.items():
             if images.shape != self.gan.image_shape:
                 raise BenchError(f"{name} images are {images.shape}, the generator makes {self.gan.image_shape}")
-            parts = []
-            for start in range(0, len(images), self.chunk):
-                part = images.take(slice(start, start + self.chunk))
-                parts.append(self._chunk(part, name))
-                done += len(part)
-                self.progress(f"invert ({self.search.steps} steps)", done, total, {})
-            found[name] = _joined(parts)
+        before, total, done = self.gan.checksum(), sum(map(len, groups.values())), 0
+        waiting = {
+            (name, start): images.take(slice(start, start + self.chunk))
+            for name, images in groups.items()
+            for start in range(0, len(images), self.chunk)
+        }
+        found: dict[tuple[str, int], Recovered] = {}
+        while waiting:
+            place, reached = self._next(waiting)
+            found[place] = reached
+            done += len(waiting.pop(place))
+            self.progress(f"invert ({self.search.steps} steps)", done, total, {})
         check_untouched(self.gan, before, "the search")
-        return found
+        return {name: _joined([found[place] for place in sorted(found) if place[0] == name]) for name in groups}
+
+    def _next(self, waiting: Mapping[tuple[str, int], Images]) -> tuple[tuple[str, int], Recovered]:
+        """One chunk and what was found: the first that no other process is at, else the first, once that is done."""
+        for place, images in waiting.items():
+            with suppress(Busy):
+                return place, self._chunk(images, place[0], wait=False)
+        place = next(iter(waiting))
+        return place, self._chunk(waiting[place], place[0], wait=True)
 
     def decode(self, codes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Images ``[n, C, H, W]`` of found codes."""
@@ -160,9 +172,9 @@ class Recovery:
             made: NDArray[np.float32] = torch.cat([self.method.view.decode(p).float().cpu() for p in parts]).numpy()
         return made
 
-    def _chunk(self, images: Images, name: str) -> Recovered:
+    def _chunk(self, images: Images, name: str, *, wait: bool) -> Recovered:
         key = digest([self._identity, images.checksum])
-        with self.store.lock("overfit", key):
+        with self.store.lock("overfit", key, wait=wait):
             stored = self.store.artefact("overfit", key)
             if stored is None:
                 content = self._invert(images, name)

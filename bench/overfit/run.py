@@ -62,6 +62,7 @@ class Asked:
     gate: float = 0.0
     curve: bool = True
     seed: int = 0
+    jobs: int = 1
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,31 @@ def overfit(
     """
     from bench.loop import silent
     from bench.overfit.examination import examine_gan
+    from bench.overfit.helpers import helped
+
+    store = store or Store()
+    settings, opened, real = _ready(asked, plugins, allow_code, store)
+    with helped(asked.jobs, invert_ahead, asked, tuple(plugins), allow_code, store):
+        examined = [
+            examine_gan(each, real, settings, store=store, device=device(), progress=progress or silent)
+            for each in opened
+        ]
+    return _write(asked, opened, examined, out or _folder(asked, examined))
+
+
+def invert_ahead(asked: Asked, plugins: Sequence[Path], allow_code: bool, store: Store, progress: Progress) -> None:
+    """The searches of ``overfit`` alone, for a process that helps it; see ``bench.overfit.examination``."""
+    from bench.overfit import examination
+
+    settings, opened, real = _ready(asked, plugins, allow_code, store)
+    for each in opened:
+        examination.invert_ahead(each, real, settings, store=store, device=device(), progress=progress)
+
+
+def _ready(
+    asked: Asked, plugins: Sequence[Path], allow_code: bool, store: Store
+) -> tuple[Settings, list[OpenedGan], Real]:
+    """Settings, the GANs and the real images."""
     from bench.overfit.sources import open_gan
 
     for path in plugins:
@@ -112,12 +138,7 @@ def overfit(
             for name in asked.gans
         ]
     opened = told_apart(opened, asked.gans)
-    real = _real(asked, opened, settings.n)
-    examined = [
-        examine_gan(each, real, settings, store=store, device=device(), progress=progress or silent)
-        for each in opened
-    ]
-    return _write(asked, opened, examined, out or _folder(asked, examined))
+    return settings, opened, _real(asked, opened, settings.n)
 
 
 def told_apart(opened: Sequence[OpenedGan], names: Sequence[str]) -> list[OpenedGan]:
@@ -179,6 +200,8 @@ def _check(asked: Asked) -> None:
         raise BenchError("--resize is for --train and --test; options of a dataset follow its name: celeba?size=64")
     if min(asked.n, asked.steps, asked.code_dim, asked.seed) < 0:
         raise BenchError("--n, --steps, --code-dim and --seed must be 0 or more")
+    if asked.jobs < 1:
+        raise BenchError(f"--jobs {asked.jobs}: expected 1 or more processes")
     if not 0 <= asked.recovered_below < math.inf or not 0 <= asked.gate <= 1:
         raise BenchError(f"--recovered {asked.recovered_below:g} --gate {asked.gate:g}: expected above 0, and 0 to 1")
 

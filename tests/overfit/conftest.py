@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from torch import nn
 
@@ -101,3 +102,9 @@ def scripted(tmp_path):
         return f"checkpoint:{tmp_path / name}"
 
     return save
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pages with an empty picture, which is drawn in a moment."""
+    monkeypatch.setattr("bench.overfit.figure.draw", lambda e: Figure())

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 import typer
-from matplotlib.figure import Figure
 from PIL import Image
 from torch import nn
 from typer.testing import CliRunner
@@ -47,12 +46,6 @@ def ask(folders, monkeypatch):
         return found.output if found.exception is None else str(found.exception)
 
     return call
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Pages with an empty picture, which is drawn in a moment."""
-    monkeypatch.setattr("bench.overfit.figure.draw", lambda e: Figure())
 
 
 @pytest.fixture
@@ -172,6 +165,7 @@ def test_unseen_images_that_were_trained_on_are_refused(ask, memorising, folders
         (["fashion-mnist/dcgan", "--compare", "--sweep", "--dataset", "digits"], "give one of them"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--resize"], "--resize is for"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--n", "-1"], "must be 0 or more"),
+        (["fashion-mnist/dcgan", "--dataset", "digits", "--jobs", "0"], "--jobs 0: expected 1 or more"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--recovered", "inf"], "--recovered inf"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--recovered", "nan"], "--recovered nan"),
     ],
