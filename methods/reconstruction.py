@@ -13,6 +13,7 @@ from torch.func import jvp, vmap
 
 from bench.contracts import Gan
 from bench.errors import NotApplicable
+from bench.gans.folding import folded
 from bench.gans.views import View
 
 PIXELS = 400_000
@@ -30,6 +31,8 @@ class Reconstruction:
         stretch: c in [0, 1). Above 0, pixels p are compared as artanh(c p) / c, which undoes part of the
             generator's tanh. Its slope is 1 or more, so that f is never less than that of the plain pixels.
         double: compute in float64, by a copy of the generator.
+
+    The generator is called with its batch norms folded, as ``bench.gans.folding`` says.
     """
 
     gan: Gan
@@ -40,8 +43,9 @@ class Reconstruction:
     _generator: nn.Module | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.double and self._generator is None:
-            self._generator = copy.deepcopy(self.gan.generator).double()
+        if self._generator is None:
+            generator = self.gan.generator
+            self._generator = folded(copy.deepcopy(generator).double() if self.double else generator)
         self.targets = self._stretched(self.x.detach().flatten(1).to(self.dtype))
 
     @property
@@ -65,8 +69,7 @@ class Reconstruction:
     def pixels(self, u: Tensor) -> Tensor:
         """Flattened images ``[B, P]``, stretched if asked for; counts B generator calls."""
         z = self.codes(u)
-        if self._generator is None:
-            return self._stretched(self.gan.decode(z).flatten(1))
+        assert self._generator is not None
         count_calls(self.gan, len(z))
         return self._stretched(self._generator(z).flatten(1))
 
@@ -116,7 +119,7 @@ class Reconstruction:
         residual, columns = self.pixels(u) - targets, []
         for directions in torch.eye(u.shape[1], dtype=u.dtype, device=u.device).split(limit):
             columns.append(self._along(u, directions))
-            # decode saw these codes once; every tangent is a pass of its own, and the first of them is counted
+            # the generator saw these codes once; every tangent is a pass of its own, and the first is counted
             count_calls(self.gan, len(u) * (len(directions) - 1))
         return residual, torch.cat(columns).transpose(0, 1)
 
