@@ -71,16 +71,16 @@ class QuasiNewton:
         Raises:
             CellTimeout: the deadline passed.
         """
-        found, state = start.clone(), self._begin(start)
+        found, state, problem = start.clone(), self._begin(start), self.problem
         errors, self.diverged = state.f.clone(), ~(state.f.isfinite() & state.slope.isfinite().all(1))
         for step in range(steps):
             going = self._sound(state) & (self.problem.mse(state.f) > self.tolerance)
             if not going.all():
-                state = state.keep(going)
+                state, problem = state.keep(going), problem.part(going)
             if not len(state.rows):
                 break
             check_time("lbfgs", step, steps, self.run)
-            state = self._step(state, step)
+            state = self._step(problem, state, step)
             found[state.rows], errors[state.rows] = state.u, state.f
             show_progress("lbfgs", step + 1, steps, self.run, self.problem.mse(errors), self.diverged)
         return found
@@ -105,7 +105,7 @@ class QuasiNewton:
         """Images whose search can go on."""
         return state.f.isfinite() & state.slope.isfinite().all(1) & (state.slope != 0).any(1)
 
-    def _step(self, state: State, step: int) -> State:
+    def _step(self, problem: Reconstruction, state: State, step: int) -> State:
         """One line search for every image; those where it failed forget their history, then leave."""
         free = self.support.movable(state.u, state.slope)
         direction = -self._product(state, state.slope, free, step)
@@ -113,7 +113,7 @@ class QuasiNewton:
         if uphill.any():
             steepest = state.slope if free is None else state.slope * free
             direction = torch.where(uphill[:, None], -state.scale[:, None] * steepest, direction)
-        u, f, slope, moved = self._search(state, direction, step)
+        u, f, slope, moved = self._search(problem, state, direction, step)
         self._remember(state, u - state.u, slope - state.slope, moved, step)
         stuck = ~moved & state.fresh
         lost = ~moved & ~state.fresh
@@ -139,7 +139,9 @@ class QuasiNewton:
         """Places in the memory that hold something, the latest first."""
         return (k % self.history for k in range(step - 1, max(step - 1 - self.history, -1), -1))
 
-    def _search(self, state: State, direction: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _search(
+        self, problem: Reconstruction, state: State, direction: Tensor, step: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Backtrack until the error falls enough; gives u, f, gradient and whether each image moved."""
         u, f, slope = state.u.clone(), state.f.clone(), state.slope.clone()
         moved = torch.zeros(len(u), dtype=torch.bool, device=u.device)
@@ -149,7 +151,7 @@ class QuasiNewton:
             left = (~moved).nonzero()[:, 0]
             if not len(left):
                 break
-            part = self.problem.part(state.rows[left])
+            part = problem if len(left) == len(u) else problem.part(left)
             tried = state.u[left] + length[left, None] * direction[left]
             tried = self.support.place(tried, part.x, step * TRIALS + trial)
             error, gradient = part.gradient(tried)
