@@ -295,6 +295,17 @@ def test_gradients_and_normal_equations_are_those_of_autograd(trained, own, opti
     torch.testing.assert_close(f, problem.errors(u), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("double", [False, True])
+def test_no_batch_norm_is_computed_and_the_images_are_those_of_the_gan(trained, own, double, monkeypatch):
+    made = trained.decode(own[0][:5])
+    monkeypatch.setattr(nn.BatchNorm2d, "forward", None)
+    problem = Reconstruction(trained, own[1][:5], double=double)
+    u = own[0][:5].to(problem.dtype)
+    problem.gradient(u)
+    problem.normal_equations(u)
+    torch.testing.assert_close(problem.pixels(u).float(), made.flatten(1), rtol=1e-4, atol=1e-5)
+
+
 def test_stretched_pixels_are_never_nearer_than_plain_ones(trained, own):
     u, x = own[0][:20], own[1][20:40]
     plain, stretched = Reconstruction(trained, x), Reconstruction(trained, x, stretch=0.9)
