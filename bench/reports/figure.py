@@ -83,6 +83,9 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
     figure, axes = _canvas()
     points = [_point(axes, row, quality, cost) for row in rows]
     axes.set_xscale("log")
+    times = [row.values[cost].mean for row in rows]
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}" if max(times) < 10 * min(times) else "")
     axes.margins(x=0.18, y=0.12)
     axes.set_xlabel("milliseconds an image (log)", fontsize=9, color=INK)
     axes.set_ylabel(next(column_title(c) for c in board.columns if c.key == quality), fontsize=9, color=INK)

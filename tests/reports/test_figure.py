@@ -125,3 +125,19 @@ sys.exit("torch" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=tmp_path).returncode == 0
     assert (tmp_path / "out" / "reconstructions.png").is_file()
+
+
+@pytest.mark.parametrize(("times", "shown"), [((1.2, 1.46), {"1.25", "1.4"}), ((0.05, 60.0), {"0.1", "1", "10"})])
+def test_times_are_plain_numbers(make, tmp_path, monkeypatch, times, shown):
+    drawn = []
+    monkeypatch.setattr(figure, "save_figure", lambda made, path: drawn.append(made) or path)
+    images = {"psnr": np.full(9, 20.0)}
+    records = [make(f"after {t}", images=images, cost={"invert_ms_per_image": t}) for t in times]
+    quality_versus_cost(leaderboards(records, "psnr", "q")[0], tmp_path / "q.png")
+    axis = drawn[0].axes[0].xaxis
+    drawn[0].draw_without_rendering()
+    low, high = axis.get_view_interval()
+    labels = {t.get_text() for t in [*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)]} - {""}
+    assert shown <= labels
+    assert all(float(label) for label in labels)
+    assert len([label for label in labels if low <= float(label) <= high]) < 12
