@@ -147,7 +147,7 @@ def _canvas() -> tuple[Figure, Axes]:
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.tick_params(labelsize=8, colors=INK)
+    axes.tick_params(which="both", labelsize=8, colors=INK)
     return figure, axes
 
 
@@ -167,7 +167,7 @@ def _colour(row: Row) -> str:
 
 
 def _labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
-    """Write each name right of its point; names that would overlap are pushed up, with a thin line to the point."""
+    """Write each name right of its point; where it would cover another name or point it is pushed up, with a line."""
     figure = axes.figure
     figure.draw_without_rendering()  # type: ignore[union-attr]
     width, height = 6.0 * DPI / 100, 11.0 * figure.dpi / 72
@@ -176,7 +176,8 @@ def _labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[s
     for i in np.argsort(pixels[:, 1]):
         x, y = pixels[i]
         reach = width * len(names[i])
-        for left, right, other in sorted(placed, key=lambda p: p[2]):
+        points_right = [(left - width, left + width, other) for left, other in pixels if left > x + 2 * width]
+        for left, right, other in sorted([*placed, *points_right], key=lambda p: p[2]):
             if left < x + reach and x < right and abs(y - other) < height:
                 y = other + height
         placed.append((x, x + reach, y))

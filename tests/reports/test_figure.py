@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 import bench
 from bench.errors import BenchError, NotApplicable, StoreError
@@ -141,3 +142,17 @@ def test_times_are_plain_numbers(make, tmp_path, monkeypatch, times, shown):
     assert shown <= labels
     assert all(float(label) for label in labels)
     assert len([label for label in labels if low <= float(label) <= high]) < 12
+
+
+def test_a_name_does_not_cover_the_point_beside_its_own(make, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figure, "save_figure", lambda made, path: drawn.append(made) or path)
+    images = {"psnr": np.full(9, 20.0)}
+    times = {"a name that is long": 1.0, "near": 1.1, "far": 2.0}
+    records = [make(m, images=images, cost={"invert_ms_per_image": t}) for m, t in times.items()]
+    quality_versus_cost(leaderboards([*records, make("low", images={"psnr": np.ones(9)})], "psnr", "q")[0], tmp_path)
+    (axes,) = drawn[0].axes
+    drawn[0].draw_without_rendering()
+    name = next(text for text in axes.texts if text.get_text() == "a name that is long")
+    covered = Text.get_window_extent(name).padded(1.0)  # of the words, without their line
+    assert not covered.contains(*axes.transData.transform((1.1, 20.0)))
