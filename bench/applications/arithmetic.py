@@ -143,9 +143,7 @@ class Arithmetic(Application):
                 f"{int((~has).sum())} without; a mean takes {self.per_mean} (--per-mean)"
             )
         missing = f"; too few images {' and '.join(left_out)}" if left_out else ""
-        return Vector(
-            name, torch.stack(list(used.values())).mean(0), f"difference of means of {_joined(used)}{missing}"
-        )
+        return Vector(name, torch.stack(list(used.values())).mean(0), f"{_difference(used)}{missing}")
 
     @staticmethod
     def mean_code(subject: Subject, rows: Tensor) -> Tensor:
@@ -210,5 +208,8 @@ def how_judged(judge: Judge | None) -> tuple[str, ...]:
     )
 
 
-def _joined(halves: dict[str, Tensor]) -> str:
-    return " and of ".join(f"images {half}" if half != "all" else "all images" for half in halves)
+def _difference(halves: dict[str, Tensor]) -> str:
+    """What was averaged, in words."""
+    within = [f"images {half}" if half != "all" else "all images" for half in halves]
+    averaged = ", averaged" if len(within) > 1 else ""
+    return f"mean code with it less mean code without it, among {' and among '.join(within)}{averaged}"

@@ -48,7 +48,7 @@ def test_a_vector_is_the_mean_over_halves_of_differences_of_means(subject, faces
         groups = [train.data[(has[:, 0] == on) & (has[:, 1] == male)][:5].flatten(1).mean(0) for on in (True, False)]
         halves.append(groups[0] - groups[1])
     assert torch.allclose(glasses.change[0], (halves[0] + halves[1]) / 2, atol=1e-6)
-    assert "with Male and of images without Male" in glasses.strata
+    assert glasses.strata.endswith("among images with Male and among images without Male, averaged")
     men = [train.data[has[:, 1] & (has[:, 2] == on)][:5].flatten(1).mean(0) for on in (True, False)]
     assert torch.allclose(moustache.change[0], men[0] - men[1], atol=1e-6)
     assert "too few images without Male" in moustache.strata
