@@ -32,7 +32,7 @@ def helped(jobs: int, work: Work, *arguments: Any) -> Iterator[None]:
         return
     import torch
 
-    before, share = torch.get_num_threads(), max(1, _cores() // jobs)
+    before, share = torch.get_num_threads(), max(1, cores() // jobs)
     context = multiprocessing.get_context("spawn")
     helpers = [context.Process(target=_help, args=(share, work, arguments), daemon=True) for _ in range(jobs - 1)]
     for helper in helpers:
@@ -67,5 +67,6 @@ def _stop_alone(what: str, step: int, steps: int, figures: Mapping[str, float]) 
         raise SystemExit
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,6 +14,7 @@ from bench.contracts import Shape
 from bench.errors import BenchError, DataError, unknown
 from bench.gans.shipped import CHECKPOINT
 from bench.machine import environment, prepare_device
+from bench.overfit.helpers import cores, helped
 from bench.registry import add_plugin
 from bench.settings import allowing_code, device, home
 from bench.store import Store
@@ -100,7 +101,6 @@ def overfit(
     """
     from bench.loop import silent
     from bench.overfit.examination import examine_gan
-    from bench.overfit.helpers import helped
 
     store = store or Store()
     settings, opened, real = _ready(asked, plugins, allow_code, store)
@@ -200,8 +200,8 @@ def _check(asked: Asked) -> None:
         raise BenchError("--resize is for --train and --test; options of a dataset follow its name: celeba?size=64")
     if min(asked.n, asked.steps, asked.code_dim, asked.seed) < 0:
         raise BenchError("--n, --steps, --code-dim and --seed must be 0 or more")
-    if asked.jobs < 1:
-        raise BenchError(f"--jobs {asked.jobs}: expected 1 or more processes")
+    if not 1 <= asked.jobs <= cores():
+        raise BenchError(f"--jobs {asked.jobs}: expected 1 to {cores()} processes, one for each core of this machine")
     if not 0 <= asked.recovered_below < math.inf or not 0 <= asked.gate <= 1:
         raise BenchError(f"--recovered {asked.recovered_below:g} --gate {asked.gate:g}: expected above 0, and 0 to 1")
 

@@ -35,18 +35,10 @@ def wait_for(done):
 
 
 @pytest.fixture
-def asked(folders, scripted, known):
-    class Line(torch.nn.Module):
-        def __init__(self, weight: torch.Tensor):
-            super().__init__()
-            self.register_buffer("weight", weight)
-
-        def forward(self, z):
-            return (z @ self.weight).reshape(-1, 1, 8, 8)
-
-    gan = scripted(Line(known))
+def asked(folders, scripted, memoriser):
+    gan = scripted(memoriser.generator)
     options = {"n": 40, "search": "lbfgs?probes=0", "steps": 8, "prior": "normal", "code_dim": 40}
-    return Asked((gan,), train=folders[0], test=folders[1], jobs=2, **options)
+    return Asked((gan,), train=folders[0], test=folders[1], **options)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -60,7 +52,7 @@ def test_a_helper_alone_fills_the_store_with_what_one_process_finds(asked, tmp_p
         with monkeypatch.context() as patch:
             invert = module.Recovery._invert
             patch.setattr(module.Recovery, "_invert", lambda *a, i=invert, s=searched: s.append(a) or i(*a))
-            overfit(dataclasses.replace(asked, jobs=1), out=tmp_path / name / "page", allow_code=True, store=store)
+            overfit(asked, out=tmp_path / name / "page", allow_code=True, store=store)
         found[name] = json.loads((tmp_path / name / "page" / "overfit.json").read_text())["errors"], len(searched)
     assert found["alone"][1] == 3 * budgets
     assert found["shared"][1] == 0

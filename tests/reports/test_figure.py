@@ -28,6 +28,14 @@ def gallery(channels=1, seed=0):
     return target, np.random.default_rng(seed).integers(256, size=target.shape, dtype=np.uint8)
 
 
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures that would have been saved."""
+    figures = []
+    monkeypatch.setattr(figure, "save_figure", lambda made, path: figures.append(made) or path)
+    return figures
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_reconstructions_are_drawn(make, tmp_path, channels):
     records = [make(m, images={"psnr": np.arange(9.0)}, gallery=gallery(channels, i)) for i, m in enumerate("ab")]
@@ -65,9 +73,7 @@ def test_quality_versus_cost_survives_a_time_of_zero(suite, tmp_path):
     assert matplotlib.image.imread(path)[..., :3].std() > 0.05
 
 
-def test_names_of_methods_that_are_as_good_do_not_run_into_the_title(make, tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(figure, "save_figure", lambda made, path: drawn.append(made) or path)
+def test_names_of_methods_that_are_as_good_do_not_run_into_the_title(make, tmp_path, drawn):
     equal = [make(f"method number {k}", images={"psnr": np.full(9, 20.0)}) for k in range(8)]
     low = make("low", images={"psnr": np.full(9, 5.0)})
     quality_versus_cost(leaderboards([*equal, low], "psnr", "A title that is wide " * 3)[0], tmp_path / "q.png")
@@ -129,9 +135,7 @@ sys.exit("torch" in sys.modules)
 
 
 @pytest.mark.parametrize(("times", "shown"), [((1.2, 1.46), {"1.25", "1.4"}), ((0.05, 60.0), {"0.1", "1", "10"})])
-def test_times_are_plain_numbers(make, tmp_path, monkeypatch, times, shown):
-    drawn = []
-    monkeypatch.setattr(figure, "save_figure", lambda made, path: drawn.append(made) or path)
+def test_times_are_plain_numbers(make, tmp_path, drawn, times, shown):
     images = {"psnr": np.full(9, 20.0)}
     records = [make(f"after {t}", images=images, cost={"invert_ms_per_image": t}) for t in times]
     quality_versus_cost(leaderboards(records, "psnr", "q")[0], tmp_path / "q.png")
@@ -144,9 +148,7 @@ def test_times_are_plain_numbers(make, tmp_path, monkeypatch, times, shown):
     assert len([label for label in labels if low <= float(label) <= high]) < 12
 
 
-def test_a_name_does_not_cover_the_point_beside_its_own(make, tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(figure, "save_figure", lambda made, path: drawn.append(made) or path)
+def test_a_name_does_not_cover_the_point_beside_its_own(make, tmp_path, drawn):
     images = {"psnr": np.full(9, 20.0)}
     times = {"a name that is long": 1.0, "near": 1.1, "far": 2.0}
     records = [make(m, images=images, cost={"invert_ms_per_image": t}) for m, t in times.items()]
