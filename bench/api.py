@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Cell, Record
-from bench.registry import add_plugin
-from bench.runner import Observer, Planned, plan, run_cells
-from bench.settings import allowing_code, home
-from bench.store import Store
-from bench.suite import Suite, open_suite
+from bench.core.paths import allowing_code, home
+from bench.core.registry import add_plugin
+from bench.core.types import Cell, Record
+from bench.harness.runner import Observer, Planned, plan, run_cells
+from bench.harness.store import Store
+from bench.harness.suite import Suite, open_suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def run_suite(
         name: a suite's name, or the path of a TOML file.
         budget: "smoke", "cpu" or "paper"; the suite's default if None.
         methods: only these.
-        gans: in place of the suite's: names or labels, or as ``bench.suite.parse_choice`` takes them.
+        gans: in place of the suite's: names or labels, or as ``bench.harness.suite.parse_choice`` takes them.
         seeds: in place of the suite's.
         plugins: files with further methods.
         store: the user's by default.

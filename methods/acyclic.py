@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from bench.contracts import FitData, Images, Inverter
-from bench.errors import NotApplicable, unknown
+from bench.core.errors import NotApplicable, unknown
+from bench.core.registry import method
+from bench.core.run_context import Stateful
+from bench.core.types import FitData, Images, Inverter
 from bench.gans.connection import Kind, Norm, make_connection
 from bench.gans.features import Eye, Last, Network, View, check_layers, open_eye, with_batch_statistics
 from bench.gans.networks import ConnectionNetwork, Discriminator, fresh_copy
-from bench.gans.optimisers import adam
-from bench.loop import Stateful
-from bench.registry import method
+from bench.gans.optimizers import adam
 
 PLACES = {"early": (1, 0), "middle": (2, -1), "late": (4, -1)}
 """Words for layers: what the image's side is divided by, and which of the layers of that side."""

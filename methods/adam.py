@@ -9,11 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench.loop import Run
-from bench.registry import method
+from bench.core.registry import method
+from bench.core.run_context import Run
+from methods.latent_bounds import Support
 from methods.reconstruction import Reconstruction
 from methods.solver import LatentSearch, LeastSquaresSolver, check_time, show_progress
-from methods.support import Support
 
 MEAN_DECAY, SQUARE_DECAY, EPSILON = 0.9, 0.999, 1e-8
 

@@ -9,13 +9,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench.registry import method
+from bench.core.registry import method
 from methods.adam import Descent
 from methods.evolution import Evolution
+from methods.latent_bounds import Support
 from methods.lbfgs import LbfgsSolver
 from methods.reconstruction import Reconstruction
 from methods.solver import LatentSearch, check_time, show_progress
-from methods.support import Support
 
 
 @dataclass

@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.contracts import Gan, Inverter
+from bench.core.registry import method
+from bench.core.types import Gan, Inverter
 from bench.gans.priors import image_noise
-from bench.registry import method
 
 CHUNK = 250
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from bench.contracts import Capacity, Inverter
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.registry import method
+from bench.core.types import Capacity, Inverter
 from bench.gans.priors import image_noise
-from bench.registry import method
-from methods.search import descend, pixel_error
+from methods.gradient_descent import descend, pixel_error
 
 
 @method("gradient")

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss, one_hot
 
-from bench.contracts import FitData, Images, Inverter
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.registry import method
+from bench.core.types import FitData, Images, Inverter
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.connection import make_connection
 from bench.gans.encoders import CONVOLUTIONS, ConvolutionalEncoder, shared_convolutions
 from bench.gans.features import View, open_eye
 from bench.gans.networks import xavier
-from bench.gans.optimisers import adam, descend
-from bench.registry import method
+from bench.gans.optimizers import adam, descend
 
 Snap = Literal["threshold", "row", "none"]
 DEEPEST = "it is trained with discriminator_layer at its largest, so that the last map is the image's alone"

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss, softplus
 
-from bench.contracts import Capacity, FitData, Inverter
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.registry import method
+from bench.core.run_context import Stateful
+from bench.core.types import Capacity, FitData, Inverter
 from bench.gans.encoders import ResidualEncoder, centre_of, make_critic
 from bench.gans.features import Layer, Network, check_layers, open_eye
-from bench.gans.optimisers import adam, descend
-from bench.gans.regularisers.gradients import ZeroCentred
-from bench.loop import Stateful
-from bench.registry import method
-from methods.search import descend as search
-from methods.search import pixel_error
+from bench.gans.optimizers import adam, descend
+from bench.gans.regularizers.gradients import ZeroCentred
+from methods.gradient_descent import descend as search
+from methods.gradient_descent import pixel_error
 
 SMALLEST_SIDE = 8
 CENTRE_CODES = 4096

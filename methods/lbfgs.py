@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from bench.contracts import Gan
-from bench.registry import method, refiner
+from bench.core.registry import method, refiner
+from bench.core.types import Gan
 from methods.preconditioner import inverse_metric, mean_metric
 from methods.quasi_newton import QuasiNewton
 from methods.solver import LatentRefiner, LatentSearch, LeastSquaresSolver

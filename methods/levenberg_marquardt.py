@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.loop import Run, silent
+from bench.core.run_context import Run, silent
+from methods.gauss_newton import Whitened, WhitenedQuasiNewton
+from methods.latent_bounds import Support
 from methods.reconstruction import Reconstruction
 from methods.solver import SearchState, check_time, show_progress
-from methods.support import Support
-from methods.whitened import Whitened, WhitenedQuasiNewton
 
 ACCEPTED, REJECTED = 0.2, 4.0
 """What the damping is multiplied by after a step that lowers the error, and after one that does not."""

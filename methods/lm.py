@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.registry import method, refiner
+from bench.core.registry import method, refiner
 from methods.levenberg_marquardt import LevenbergMarquardt
 from methods.solver import LatentRefiner, LatentSearch, LeastSquaresSolver
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.contracts import Gan
+from bench.core.types import Gan
 from methods.reconstruction import Reconstruction
 
 SEED = 0

@@ -9,12 +9,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.contracts import Capacity, Refiner
-from bench.errors import ContractError
+from bench.core.errors import ContractError
+from bench.core.registry import refiner
+from bench.core.types import Capacity, Refiner
 from bench.gans.priors import image_noise
 from bench.gans.weights_view import VALUES, WeightsView
-from bench.registry import refiner
-from methods.search import descend, pixel_error
+from methods.gradient_descent import descend, pixel_error
 
 
 @refiner("pti")

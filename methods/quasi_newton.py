@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from bench.loop import Run
+from bench.core.run_context import Run
+from methods.latent_bounds import Support
 from methods.reconstruction import Reconstruction
 from methods.solver import SearchState, check_time, show_progress
-from methods.support import Support
 
 ARMIJO = 1e-4
 """Share of the decrease that the slope promises which a step has to bring (Nocedal and Wright, section 3.1)."""

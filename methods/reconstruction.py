@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import jvp, vmap
 
-from bench.contracts import Gan
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.types import Gan
 from bench.gans.folding import folded
 from bench.gans.views import View
 

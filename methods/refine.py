@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.contracts import Refiner
-from bench.registry import refiner
-from methods.search import descend, pixel_error
+from bench.core.registry import refiner
+from bench.core.types import Refiner
+from methods.gradient_descent import descend, pixel_error
 
 
 @refiner("opt")

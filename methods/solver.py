@@ -10,12 +10,12 @@ from typing import ClassVar, Literal, Self
 import torch
 from torch import Tensor
 
-from bench.contracts import Capacity, Gan, Inverter, Refiner
-from bench.errors import CellTimeout, NotApplicable
+from bench.core.errors import CellTimeout, NotApplicable
+from bench.core.run_context import Run
+from bench.core.types import Capacity, Gan, Inverter, Refiner
 from bench.gans.priors import Normal
-from bench.loop import Run
+from methods.latent_bounds import Clipping, Support, draw_starts
 from methods.reconstruction import Reconstruction
-from methods.support import Clipping, Support, draw_starts
 
 
 @dataclass

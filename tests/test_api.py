@@ -1,7 +1,7 @@
 """The suite from Python."""
 
 import bench
-from bench.store import Store
+from bench.harness.store import Store
 
 
 def test_run_gives_a_table_with_a_row_for_each_method_and_seed(tiny_suite, tmp_path):

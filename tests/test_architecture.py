@@ -8,20 +8,33 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = {"bench.errors"}
-SUPPORT = BASE | {"bench.contracts", "bench.files", "bench.settings", "bench.registry", "bench.options", "bench.loop"}
-WEIGHTS = SUPPORT | {"bench.weights_files"}
+BASE = {"bench.core.errors"}
+SUPPORT = BASE | {
+    "bench.core.types",
+    "bench.core.files",
+    "bench.core.paths",
+    "bench.core.registry",
+    "bench.core.options",
+    "bench.core.run_context",
+}
+WEIGHTS = SUPPORT | {"bench.core.pretrained_files"}
 MAY_KNOW = {
     "bench/errors.py": set(),
-    "bench/contracts": BASE | {"bench.contracts", "bench.loop"},  # the name Run, in annotations
+    "bench/contracts": BASE | {"bench.core.types", "bench.core.run_context"},  # the name Run, in annotations
     "bench/datasets": SUPPORT | {"bench.datasets"},
     "bench/gans": WEIGHTS | {"bench.gans"},
     "bench/metrics": WEIGHTS | {"bench.metrics"},
     "methods": SUPPORT | {"bench.gans", "methods"},
-    "bench/reports": {"bench.contracts", "bench.errors", "bench.files", "bench.reports"},
-    "bench/user_study": {"bench.contracts", "bench.errors", "bench.files", "bench.reports", "bench.user_study"},
-    "bench/suite.py": SUPPORT | {"bench.suite_reader"},
-    "bench/suite_reader.py": SUPPORT | {"bench.gans.shipped", "bench.reports.claims"},
+    "bench/reports": {"bench.core.types", "bench.core.errors", "bench.core.files", "bench.reports"},
+    "bench/user_study": {
+        "bench.core.types",
+        "bench.core.errors",
+        "bench.core.files",
+        "bench.reports",
+        "bench.studies.user_study",
+    },
+    "bench/suite.py": SUPPORT | {"bench.harness.suite_parser"},
+    "bench/suite_reader.py": SUPPORT | {"bench.gans.zoo", "bench.papers.claims.spec"},
 }
 
 
@@ -71,7 +84,7 @@ def test_the_harness_never_imports_a_method():
 )
 def test_reading_commands_leave_torch_alone(command):
     code = (
-        "import sys; sys.argv = ['ganinv', *sys.argv[1:]]; from bench.cli import main\n"
+        "import sys; sys.argv = ['ganinv', *sys.argv[1:]]; from bench.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "assert 'torch' not in sys.modules, 'torch was imported'"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from bench.cli import app
+from bench.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -46,10 +46,10 @@ def test_every_room_that_is_named_exists():
 
 
 def test_the_leaderboard_is_the_committed_one_and_the_committed_one_is_drawn_from_its_records():
+    from bench.harness.store import read_records
+    from bench.harness.suite import open_suite
     from bench.reports.leaderboard import leaderboards
     from bench.reports.render_markdown import summary
-    from bench.store import read_records
-    from bench.suite import open_suite
 
     (shown,) = re.findall(r"<!-- results/acyclic/cpu/summary.md -->\n(.*?)<!-- end -->", TEXT, re.DOTALL)
     folder, suite = ROOT / "results" / "acyclic" / "cpu", open_suite("acyclic")
@@ -58,7 +58,7 @@ def test_the_leaderboard_is_the_committed_one_and_the_committed_one_is_drawn_fro
 
 
 def test_the_table_of_models_is_that_of_the_files():
-    from bench.export import models_table
+    from bench.harness.export import models_table
 
     (shown,) = re.findall(r"<!-- models -->\n(.*?)<!-- end -->", TEXT, re.DOTALL)
     assert shown == models_table(ROOT / "results" / "models" / "fashion-mnist")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.applications.base import Application, ApplicationResult
-from bench.errors import DataError
-from bench.registry import application
+from bench.core.errors import DataError
+from bench.core.registry import application
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.errors import DataError, NotApplicable
+from bench.core.errors import DataError, NotApplicable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +54,8 @@ class ApplicationResult:
 class Application(ABC):
     """Base of every application. Subclasses are dataclasses; their fields are its options on the command line.
 
-    Register one with ``@application("name")`` from ``bench.registry``. Its module is imported to show these options,
-    so it imports torch inside of functions.
+    Register one with ``@application("name")`` from ``bench.core.registry``. Its module is imported to show these
+    options, so it imports torch inside of functions.
     """
 
     example: ClassVar[str] = "--gan fashion-mnist/dcgan --method dfi+opt"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.applications.base import Application, ApplicationResult
-from bench.registry import application
+from bench.core.registry import application
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ def soften(x: Tensor, factor: int) -> Tensor:
     """
     from torch.nn.functional import avg_pool2d, interpolate
 
-    from bench.errors import DataError
+    from bench.core.errors import DataError
 
     height, width = x.shape[2:]
     if height % factor or width % factor:
@@ -92,7 +92,7 @@ def blur(x: Tensor, sigma: float) -> Tensor:
     """
     from torchvision.transforms.functional import gaussian_blur
 
-    from bench.errors import DataError
+    from bench.core.errors import DataError
 
     reach = math.ceil(3 * sigma)
     if reach >= min(x.shape[2:]):

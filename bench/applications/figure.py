@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.applications.base import Strip
+from bench.reports import plotting
 from bench.reports.figure import INK
-from bench.studies import drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ def draw(title: str, strips: Sequence[Strip]) -> Figure:
     inch = CELL / width
     left = LETTER * max(len(each.name) for each in strips) + MARGIN
     across = max(left + inch * columns * (width + gap) + MARGIN, NARROWEST)
-    lines = [part for line in title.splitlines() for part in wrap(line, int(drawing.CHARACTERS * across))]
+    lines = [part for line in title.splitlines() for part in wrap(line, int(plotting.CHARACTERS * across))]
     rows = [inch * (height + gap) + (CAPTION if any(each.captions) else 0.0) for each in strips]
     top = HEADING * len(lines) + 2 * MARGIN
     tall = top + sum(rows) + MARGIN

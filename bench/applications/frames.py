@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bench.applications.base import Application, ApplicationResult, Strip
-from bench.errors import DataError
-from bench.registry import application
+from bench.core.errors import DataError
+from bench.core.registry import application
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bench.applications.base import Application, ApplicationResult
-from bench.registry import application
+from bench.core.registry import application
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ class Inpaint(Application):
         import torch
 
         from bench.applications.pictures import read_mask
-        from bench.errors import DataError
+        from bench.core.errors import DataError
 
         _, height, width = shape = subject.images.shape
         if self.mask:

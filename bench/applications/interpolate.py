@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.applications.base import Application, ApplicationResult, Strip
-from bench.registry import application
+from bench.core.registry import application
 
 if TYPE_CHECKING:
     import pandas as pd

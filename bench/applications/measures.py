@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from bench.applications.subject import Subject
-from bench.contracts import FeatureNetwork, Images, Shape
-from bench.errors import BenchError, NotApplicable, unknown
+from bench.core.errors import BenchError, NotApplicable, unknown
+from bench.core.options import create
+from bench.core.registry import entries
+from bench.core.types import FeatureNetwork, Images, Shape
 from bench.metrics.base import to_u8
 from bench.metrics.perceptual import lpips, read_heads
 from bench.metrics.pixels import WINDOW, psnr, ssim
 from bench.metrics.weights import LPIPS_HEADS, weights_available
-from bench.options import create
-from bench.registry import entries
 
 
 def mean_psnr(target: Tensor, output: Tensor) -> float:

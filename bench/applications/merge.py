@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bench.applications.base import Application, ApplicationResult
-from bench.registry import application
+from bench.core.registry import application
 
 if TYPE_CHECKING:
     import pandas as pd

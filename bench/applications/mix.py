@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.applications.base import Application, ApplicationResult, Strip
-from bench.errors import DataError, NotApplicable
-from bench.registry import application
+from bench.core.errors import DataError, NotApplicable
+from bench.core.registry import application
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
     from bench.applications.subject import Subject
-    from bench.contracts import Gan
+    from bench.core.types import Gan
 
 DRAWN = 4
 """Pairs in the picture."""
@@ -107,7 +107,7 @@ def mix_styles(one: Tensor, two: Tensor, count: int) -> Tensor:
 def _decoded(view: Gan, styles: Tensor) -> Tensor:
     import torch
 
-    from bench.inversion import batch_size
+    from bench.harness.bound_method import batch_size
 
     with torch.no_grad():
         return torch.cat([view.decode(part).float() for part in styles.flatten(1).split(batch_size(view))])

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Images, Shape
+from bench.core.errors import DataError
+from bench.core.types import Images, Shape
 from bench.datasets.decoding import CentreSquare, Decoder
 from bench.datasets.layouts import list_files
-from bench.errors import DataError
 
 THRESHOLD = 127
 """Brightest level of a mask's hidden pixels: those that are nearer to black than to white."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench.applications.base import Application, ApplicationResult
 from bench.applications.request import Request
-from bench.errors import ContractError
-from bench.files import write_json, write_text
-from bench.machine import environment, prepare_device
-from bench.options import create
-from bench.registry import add_plugin
+from bench.core.environment import environment, prepare_device
+from bench.core.errors import ContractError
+from bench.core.files import write_json, write_text
+from bench.core.options import create
+from bench.core.paths import allowing_code, home
+from bench.core.registry import add_plugin
+from bench.reports.formatting import ABSENT
 from bench.reports.render_markdown import escape, table
-from bench.reports.wording import ABSENT
-from bench.settings import allowing_code, home
 from bench.studies.base import words_of
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def write_result(application: Application, subject: Subject, result: Application
 
 def conditions(application: Application, subject: Subject, result: ApplicationResult) -> dict[str, Any]:
     """Everything that the numbers depend on, JSON-able."""
-    from bench.keys import cell_facts
+    from bench.harness.keys import cell_facts
 
     return {
         "application": application.registered_name,

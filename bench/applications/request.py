@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.contracts import Budget, Cell, Choice
-from bench.errors import BenchError, WeightsError
-from bench.export import read_header
-from bench.gans.shipped import gan_file, runs_code
-from bench.loop import Progress, silent
-from bench.suite import open_suite, parse_choice
-from bench.suite_reader import checked
+from bench.core.errors import BenchError, WeightsError
+from bench.core.run_context import Progress, silent
+from bench.core.types import Budget, Cell, Choice
+from bench.gans.zoo import gan_file, runs_code
+from bench.harness.export import read_header
+from bench.harness.suite import open_suite, parse_choice
+from bench.harness.suite_parser import checked
 
 STEPS = {"train_steps": 2_000, "fit_steps": 300, "search_steps": 100, "refine_steps": 50}
 """Work that is done unless more or less is asked for, or a suite says how much."""

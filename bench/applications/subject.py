@@ -12,18 +12,18 @@ from bench.applications.base import Application
 from bench.applications.masked import MaskedGan
 from bench.applications.pictures import read_folder
 from bench.applications.request import Request
-from bench.contracts import Cell, Dataset, Gan, Images
+from bench.core.errors import DataError, NotApplicable
+from bench.core.registry import entries
+from bench.core.types import Cell, Dataset, Gan, Images
 from bench.datasets.catalogue import open_here
-from bench.errors import DataError, NotApplicable
 from bench.gans.tiling import Tiling
-from bench.inversion import Method, batch_size, check_untouched
-from bench.keys import Keys, keys_of
-from bench.registry import entries
-from bench.stages import fit, invert_images
-from bench.store import Store
-from bench.suite import parse_choice
-from bench.train_stage import train
-from bench.workbench import Bench, load_data, open_run
+from bench.harness.bound_method import Method, batch_size, check_untouched
+from bench.harness.context import Bench, load_data, open_run
+from bench.harness.keys import Keys, keys_of
+from bench.harness.stages import fit, invert_images
+from bench.harness.store import Store
+from bench.harness.suite import parse_choice
+from bench.harness.train_stage import train
 
 USUAL = 32
 """Images unless told otherwise."""

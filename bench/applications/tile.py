@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.applications.base import Application, ApplicationResult
-from bench.registry import application
+from bench.core.registry import application
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ class Tile(Application):
         Raises:
             DataError: too few images for one group.
         """
-        from bench.errors import DataError
+        from bench.core.errors import DataError
 
         tiling = dataclasses.replace(subject.tiling, rows=self.mosaic, columns=self.mosaic)
         x = subject.x

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from bench.core.registry import dataset
 from bench.datasets.decoding import Box, Decoder
 from bench.datasets.layouts import Layout, hold_out, list_files
 from bench.datasets.manual import ManualImages
-from bench.registry import dataset
 
 POINTS = 9
 EXPECTED = "'9 x1 y1 ... x9 y9' (left eye, right eye, mouth, three points of the left ear, three of the right)"

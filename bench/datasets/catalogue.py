@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.contracts import Choice, DatasetSource
-from bench.errors import BenchError, ContractError, DataError
-from bench.options import create
-from bench.registry import Entry, entries, load
+from bench.core.errors import BenchError, ContractError, DataError
+from bench.core.options import create
+from bench.core.registry import Entry, entries, load
+from bench.core.types import Choice, DatasetSource
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from bench.core.errors import DataError
+from bench.core.registry import dataset
 from bench.datasets.celeba_lists import AttributeList, read_attributes, read_partition
 from bench.datasets.decoding import Box, Decoder, Fixed
 from bench.datasets.layouts import SPLITS, Layout, carve, demand_room, list_files
 from bench.datasets.manual import ManualImages
-from bench.errors import DataError
-from bench.registry import dataset
 
 IMAGES, ATTRIBUTE_LIST, PARTITION = "img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"
 WIDTH, HEIGHT = 178, 218

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.core.errors import DataError
 from bench.datasets.layouts import SPLITS
-from bench.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from typing import IO, Literal
 
 from filelock import FileLock
 
-from bench.errors import StoreError
+from bench.core.errors import StoreError
 
 CHUNK = 256
 THREADS = 8

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.contracts import Dataset
+from bench.core.errors import DataError
+from bench.core.files import digest, sha256
+from bench.core.registry import dataset
+from bench.core.types import Dataset
 from bench.datasets.source import SPLIT_SEED, Source, Split, shuffled, to_dataset
-from bench.errors import DataError
-from bench.files import digest, sha256
-from bench.registry import dataset
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,13 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Dataset, Images
+from bench.core.errors import DataError
+from bench.core.files import digest
+from bench.core.paths import data_folder
+from bench.core.registry import dataset
+from bench.core.types import Dataset, Images
 from bench.datasets.decoding import make_once
 from bench.datasets.source import Source, Split, to_images
-from bench.errors import DataError
-from bench.files import digest
-from bench.registry import dataset
-from bench.settings import data_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

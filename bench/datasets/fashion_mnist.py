@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from bench.core.errors import DataError
+from bench.core.registry import dataset
 from bench.datasets.idx import read_idx
 from bench.datasets.pinned import PinnedSource, check_files, one_line
 from bench.datasets.source import Split
-from bench.errors import DataError
-from bench.registry import dataset
 
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")

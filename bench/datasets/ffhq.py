@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
 
+from bench.core.errors import DataError
+from bench.core.registry import dataset
 from bench.datasets.decoding import Decoder, Fixed
 from bench.datasets.layouts import Layout, carve, list_files
 from bench.datasets.manual import ManualImages
-from bench.errors import DataError
-from bench.registry import dataset
 
 IMAGES = "thumbnails128x128"
 ORIGINAL_SIDE = 128

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.core.errors import DataError
+from bench.core.registry import dataset
 from bench.datasets.decoding import CentreSquare, Decoder, Fixed
 from bench.datasets.folder_layout import TEST_LIMIT, lay_out
 from bench.datasets.image_files import ImageFiles
 from bench.datasets.layouts import Layout, list_files
-from bench.errors import DataError
-from bench.registry import dataset
 
 
 @dataset("folder")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.core.errors import DataError
 from bench.datasets.layouts import SPLITS, Layout, shuffle
 from bench.datasets.source import val_count
-from bench.errors import DataError
 
 TEST_LIMIT = 10_000
 

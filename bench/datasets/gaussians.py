@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.contracts import Dataset
+from bench.core.files import digest
+from bench.core.registry import dataset
+from bench.core.types import Dataset
 from bench.datasets.source import Source, Split, to_images
-from bench.files import digest
-from bench.registry import dataset
 
 if TYPE_CHECKING:
     import numpy as np

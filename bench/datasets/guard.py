@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench.errors import ContractError
+from bench.core.errors import ContractError
 
 # A plain list and not a context variable: threads that a method starts inside ``fit`` must meet the guard too.
 _reasons: list[str] = []

@@ -7,8 +7,8 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.core.errors import DataError
 from bench.datasets.pinned import opened
-from bench.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

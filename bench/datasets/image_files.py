@@ -13,14 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Dataset, Images
+from bench.core.errors import DataError
+from bench.core.files import digest, write_json
+from bench.core.paths import data_folder
+from bench.core.types import Dataset, Images
 from bench.datasets.decoding import Decoder, make_once, write_pixels
 from bench.datasets.layouts import SPLITS, Layout
 from bench.datasets.source import SPLIT_SEED, VAL_LIMIT, Source, to_images
 from bench.datasets.source import Split as Arrays
-from bench.errors import DataError
-from bench.files import digest, write_json
-from bench.settings import data_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

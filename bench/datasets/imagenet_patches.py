@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from bench.core.errors import DataError
+from bench.core.paths import data_folder
+from bench.core.registry import dataset
 from bench.datasets.decoding import Box, Decoder
 from bench.datasets.layouts import Layout, hold_out, list_files
 from bench.datasets.manual import ManualImages
-from bench.errors import DataError
-from bench.registry import dataset
-from bench.settings import data_folder
 
 IMAGES = "train"
 SIDE = 32

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.core.errors import DataError
 from bench.datasets.source import shuffled, val_count
-from bench.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from bench.core.errors import DataError
+from bench.core.paths import data_folder
 from bench.datasets.image_files import ImageFiles
-from bench.errors import DataError
-from bench.settings import data_folder
 
 
 @dataclass

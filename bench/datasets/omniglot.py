@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from bench.core.errors import DataError
+from bench.core.registry import dataset
 from bench.datasets.decoding import Decoder, Fixed
 from bench.datasets.layouts import Layout, carve, list_files, shuffle
 from bench.datasets.manual import ManualImages
-from bench.errors import DataError
-from bench.registry import dataset
 
 TRAIN, TEST = "images_background", "images_evaluation"
 ORIGINAL_SIDE = 105

@@ -14,11 +14,11 @@ from typing import IO, ClassVar, Literal, cast
 
 from filelock import FileLock
 
-from bench.contracts import Dataset
+from bench.core.errors import DataError, StoreError
+from bench.core.files import digest
+from bench.core.paths import data_folder
+from bench.core.types import Dataset
 from bench.datasets.source import SPLIT_SEED, VAL_LIMIT, Source, Split, to_dataset
-from bench.errors import DataError, StoreError
-from bench.files import digest
-from bench.settings import data_folder
 
 
 class PinnedSource(Source):

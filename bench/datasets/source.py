@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
-from bench.contracts import Dataset, DatasetSource, Images
+from bench.core.errors import DataError
+from bench.core.types import Dataset, DatasetSource, Images
 from bench.datasets.guard import refuse_test_split
-from bench.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

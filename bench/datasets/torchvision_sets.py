@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from bench.core.registry import dataset
 from bench.datasets.pinned import PinnedSource
 from bench.datasets.source import Split
-from bench.registry import dataset
 
 DIGITS = tuple(str(digit) for digit in range(10))
 

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, softplus
 
-from bench.contracts import Gan, Images, Shape
+from bench.core.registry import gan
+from bench.core.run_context import Run, Stateful
+from bench.core.types import Gan, Images, Shape
 from bench.gans.dcgan import make_trunk
 from bench.gans.joint import Joint
 from bench.gans.joint_networks import Encoder, PairDiscriminator, draw
-from bench.gans.optimisers import descend
+from bench.gans.monitor import Watch
+from bench.gans.optimizers import descend
 from bench.gans.training import Trainer
-from bench.gans.watch import Watch
-from bench.loop import Run, Stateful
-from bench.registry import gan
 
 
 @gan("ali")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from bench.contracts import Shape
+from bench.core.registry import gan
+from bench.core.types import Shape
 from bench.gans.convolutional import Convolutional
 from bench.gans.networks import Crop, Discriminator, Trunk
 from bench.gans.objectives.hinge import Hinge
 from bench.gans.priors import PriorName
-from bench.registry import gan
 
 SIDES = (28, 32)
 

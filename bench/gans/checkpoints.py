@@ -12,11 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from bench.contracts import Gan
-from bench.errors import WeightsError
-from bench.files import sha256, write_bytes
+from bench.core.errors import WeightsError
+from bench.core.files import sha256, write_bytes
+from bench.core.options import create
+from bench.core.types import Gan
 from bench.gans.recipe import Recipe
-from bench.options import create
 
 HEADER = "ganinv"
 PRIOR = "prior."

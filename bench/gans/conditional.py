@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from bench.contracts import Gan, Images, Shape
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.registry import gan
+from bench.core.run_context import Run
+from bench.core.types import Gan, Images, Shape
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.conditional_networks import draw_weights, make_discriminator, make_generator
 from bench.gans.dcgan import filters
+from bench.gans.monitor import Watch
 from bench.gans.networks import channels_last, check_shape
 from bench.gans.objectives.matching_aware import MatchingAware
 from bench.gans.priors import PriorName, make_prior
 from bench.gans.recipe import Recipe
 from bench.gans.training import Trainer
-from bench.gans.watch import Watch
-from bench.loop import Run
-from bench.registry import gan
 
 SIDES = (28, 32, 64)
 DEEPEST = 4

@@ -9,8 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from bench.contracts import Shape
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.types import Shape
 from bench.gans.dcgan import filters
 from bench.gans.networks import Crop
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from bench.contracts import Gan, Shape
+from bench.core.types import Gan, Shape
 from bench.gans.networks import Discriminator, channels_last, check_shape, xavier
 from bench.gans.priors import make_prior
 from bench.gans.recipe import Recipe

@@ -8,14 +8,14 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from bench.contracts import Shape
+from bench.core.registry import gan
+from bench.core.types import Shape
 from bench.gans.convolutional import Convolutional
 from bench.gans.networks import Discriminator, Trunk
 from bench.gans.objectives.wasserstein import Wasserstein
 from bench.gans.priors import PriorName
-from bench.gans.regularisers.clipping import WeightClipping
-from bench.gans.regularisers.noise import InstanceNoise
-from bench.registry import gan
+from bench.gans.regularizers.clipping import WeightClipping
+from bench.gans.regularizers.noise import InstanceNoise
 
 BOTTOM = {28: 7, 32: 2, 64: 4, 128: 8}
 """Side of the generator's first map for images of this side: a sixteenth, but a quarter of 28."""

@@ -9,15 +9,15 @@ from typing import Literal
 
 from torch import nn
 
-from bench.contracts import Shape
+from bench.core.registry import gan
+from bench.core.types import Shape
 from bench.gans.convolutional import Convolutional
 from bench.gans.networks import Crop, Discriminator, Trunk, norm_layer
 from bench.gans.objectives.denoising import DenoisingFeatureMatching
 from bench.gans.objectives.least_squares import LeastSquares
 from bench.gans.objectives.wasserstein import Wasserstein
 from bench.gans.priors import PriorName
-from bench.gans.regularisers.gradients import UnitNorm, ZeroCentred
-from bench.registry import gan
+from bench.gans.regularizers.gradients import UnitNorm, ZeroCentred
 
 STAGES = {28: 3, 32: 3, 64: 4, 128: 5}
 """Strided convolutions between an image of this side and a 4 x 4 map."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from bench.contracts import Shape
+from bench.core.types import Shape
 from bench.gans.conditional_networks import join
 from bench.gans.networks import check_shape, xavier
 

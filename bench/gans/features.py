@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from bench.contracts import Gan, Images
-from bench.errors import NotApplicable, unknown
+from bench.core.errors import NotApplicable, unknown
+from bench.core.types import Gan, Images
 from bench.gans.imagenet import open_imagenet
 
 Network = Literal["discriminator", "vgg16", "resnet34", "resnet50", "resnet101"]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from bench.contracts import Shape
-from bench.errors import NotApplicable, WeightsError
+from bench.core.errors import NotApplicable, WeightsError
+from bench.core.types import Shape
 from bench.gans.imagenet_files import FILES
 from bench.gans.networks import Trunk
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.weights_files import VGG16, WeightsFile, from_url
+from bench.core.pretrained_files import VGG16, WeightsFile, from_url
 
 
 def _published(file: str, sha256: str) -> WeightsFile:

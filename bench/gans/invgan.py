@@ -9,19 +9,19 @@ from typing import ClassVar, Literal
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from bench.contracts import Gan, Images, Shape
+from bench.core.registry import gan
+from bench.core.run_context import Run
+from bench.core.types import Gan, Images, Shape
 from bench.gans import biggan, dcgan, stylegan
 from bench.gans.invgan_training import InvGANTrainer
 from bench.gans.joint import refuse_average
 from bench.gans.joint_networks import InvertibleDiscriminator, MappedGenerator, MappedStyleGenerator, make_mapping
+from bench.gans.monitor import Watch
 from bench.gans.networks import channels_last, check_shape, xavier
 from bench.gans.objectives.hinge import Hinge
 from bench.gans.priors import PriorName, make_prior
 from bench.gans.recipe import Recipe
 from bench.gans.style_layers import EqualLinear
-from bench.gans.watch import Watch
-from bench.loop import Run
-from bench.registry import gan
 
 
 @gan("invgan")

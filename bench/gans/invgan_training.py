@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from bench.contracts import Gan, Images
+from bench.core.run_context import Run, Stateful
+from bench.core.types import Gan, Images
 from bench.gans.joint_networks import InvertibleDiscriminator, MappedGenerator, MappedStyleGenerator
+from bench.gans.monitor import Watch
 from bench.gans.objectives.discrepancy import discrepancy
 from bench.gans.training import Trainer
-from bench.gans.watch import Watch
-from bench.loop import Run, Stateful
 
 if TYPE_CHECKING:
     from bench.gans.invgan import InvGAN

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.contracts import Gan, Shape
+from bench.core.types import Gan, Shape
 from bench.gans.dcgan import STAGES, last_filters, make_generator, make_trunk
 from bench.gans.joint_networks import Encoder
 from bench.gans.networks import Discriminator, channels_last, check_shape, xavier

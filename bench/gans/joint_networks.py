@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from bench.contracts import Gan
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.types import Gan
 from bench.gans.networks import Discriminator, Trunk
 from bench.gans.stylegan import FITTED_CODES, StyleGenerator
 from bench.gans.views import FittedNormal, View

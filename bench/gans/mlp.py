@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from bench.contracts import Gan, Shape
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.registry import gan
+from bench.core.types import Gan, Shape
 from bench.gans.networks import Discriminator, Trunk, xavier
 from bench.gans.priors import PriorName, make_prior
 from bench.gans.recipe import Recipe
-from bench.registry import gan
 
 
 @gan("mlp")

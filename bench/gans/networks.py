@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from bench.contracts import Gan, Shape
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.types import Gan, Shape
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
-from bench.contracts import Prior
+from bench.core.types import Prior
 
 PriorName = Literal["uniform", "normal"]
 

@@ -1,7 +1,7 @@
 """What a registered GAN is: a recipe that builds untrained networks and trains them.
 
 A recipe is an architecture (a base class with ``build``), an objective and a regulariser (``bench.gans.objectives``,
-``bench.gans.regularisers``), and options. A further backbone is a subclass that overrides what differs.
+``bench.gans.regularizers``), and options. A further backbone is a subclass that overrides what differs.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import nn
 
-from bench.contracts import Gan, Images, Shape
+from bench.core.run_context import Run
+from bench.core.types import Gan, Images, Shape
+from bench.gans.monitor import Watch
 from bench.gans.objectives.base import Objective
 from bench.gans.objectives.non_saturating import NonSaturating
-from bench.gans.optimisers import adam
+from bench.gans.optimizers import adam
 from bench.gans.priors import PriorName
-from bench.gans.regularisers.base import Regulariser
+from bench.gans.regularizers.base import Regulariser
 from bench.gans.training import Trainer
-from bench.gans.watch import Watch
-from bench.loop import Run
 
 
 @dataclass

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from bench.contracts import Gan, Images, Shape
+from bench.core.registry import gan
+from bench.core.run_context import Run
+from bench.core.types import Gan, Images, Shape
 from bench.gans.dcgan import DCGAN, filters, last_filters, make_trunk
+from bench.gans.monitor import Watch
 from bench.gans.networks import Crop, Discriminator, Trunk, xavier
-from bench.gans.optimisers import adam, descend
-from bench.gans.watch import Watch
-from bench.loop import Run
-from bench.registry import gan
+from bench.gans.optimizers import adam, descend
 
 BOTTLENECK = 8
 """Filters of the autoencoder's narrowest map, 4 x 4."""

@@ -9,18 +9,18 @@ from typing import ClassVar
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from bench.contracts import Gan, Images, Shape
+from bench.core.registry import gan
+from bench.core.run_context import Run
+from bench.core.types import Gan, Images, Shape
 from bench.gans import spectral
 from bench.gans.joint import refuse_average
+from bench.gans.monitor import Watch
 from bench.gans.networks import ConnectionNetwork, channels_last, check_shape, xavier
 from bench.gans.priors import PriorName, make_prior
 from bench.gans.recipe import Recipe
-from bench.gans.regularisers.gradients import ZeroCentred
+from bench.gans.regularizers.gradients import ZeroCentred
 from bench.gans.scgan_networks import JoinedTrunk, Position, SpatialDiscriminator, SpatialGenerator, Window
 from bench.gans.scgan_training import Steps, train_stages
-from bench.gans.watch import Watch
-from bench.loop import Run
-from bench.registry import gan
 
 SHARED = (
     *("learning_rate", "beta1", "beta2", "batch", "discriminator_steps", "generator_steps"),

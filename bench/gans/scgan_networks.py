@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from bench.contracts import Gan, Shape
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.types import Gan, Shape
 from bench.gans.networks import ConnectionNetwork, Discriminator, Trunk
 from bench.gans.priors import make_prior
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss, mse_loss
 
-from bench.contracts import Gan, Images
+from bench.core.run_context import Run
+from bench.core.types import Gan, Images
+from bench.gans.monitor import VARIETY_IMAGES, Watch
 from bench.gans.networks import ConnectionNetwork
-from bench.gans.optimisers import descend
+from bench.gans.optimizers import descend
 from bench.gans.scgan_networks import Parts, centre_of, networks_of
 from bench.gans.training import Trainer
-from bench.gans.watch import VARIETY_IMAGES, Watch
-from bench.loop import Run
 
 if TYPE_CHECKING:
     from bench.gans.recipe import Recipe

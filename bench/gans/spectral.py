@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from bench.contracts import Shape
+from bench.core.registry import gan
+from bench.core.types import Shape
 from bench.gans.convolutional import Convolutional
 from bench.gans.networks import Discriminator, Trunk
 from bench.gans.priors import PriorName
-from bench.gans.regularisers.gradients import ZeroCentred
-from bench.registry import gan
+from bench.gans.regularizers.gradients import ZeroCentred
 
 BOTTOM = {28: 7, 32: 4, 64: 8, 128: 16}
 """Side of the generator's first map for images of this side."""

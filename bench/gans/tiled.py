@@ -9,19 +9,19 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from bench.contracts import Gan, Images, Prior, Shape
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.options import build as build_options
+from bench.core.registry import gan
+from bench.core.run_context import Run
+from bench.core.types import Gan, Images, Prior, Shape
 from bench.gans.biggan import SmallBigGAN
 from bench.gans.dcgan import DCGAN
 from bench.gans.invgan import InvGAN, InvGANBigGAN, InvGANStyleGAN
+from bench.gans.monitor import Watch
 from bench.gans.recipe import Recipe
 from bench.gans.tiling import Tiling
 from bench.gans.vae import VAE
 from bench.gans.views import View
-from bench.gans.watch import Watch
-from bench.loop import Run
-from bench.options import build as build_options
-from bench.registry import gan
 
 PATCH_RECIPES: dict[str, type[Recipe]] = {
     "dcgan": DCGAN,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bench.contracts import Shape
-from bench.errors import DataError
+from bench.core.errors import DataError
+from bench.core.types import Shape
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from bench.contracts import Gan, Images
+from bench.core.run_context import Run, Stateful
+from bench.core.types import Gan, Images
+from bench.gans.monitor import Watch
 from bench.gans.objectives.base import Critic
-from bench.gans.optimisers import descend
-from bench.gans.watch import Watch
-from bench.loop import Run, Stateful
+from bench.gans.optimizers import descend
 
 if TYPE_CHECKING:
     from bench.gans.recipe import Recipe

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.contracts import Gan, Images, Shape
+from bench.core.registry import gan
+from bench.core.run_context import Run, Stateful
+from bench.core.types import Gan, Images, Shape
 from bench.gans.joint import Joint
 from bench.gans.joint_networks import Encoder, draw
-from bench.gans.optimisers import descend
-from bench.gans.watch import Watch
-from bench.loop import Run, Stateful
-from bench.registry import gan
+from bench.gans.monitor import Watch
+from bench.gans.optimizers import descend
 
 
 @gan("vae")

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
-from bench.contracts import Gan, Prior
+from bench.core.types import Gan, Prior
 
 
 class View(Gan):

@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call, vmap
 
-from bench.contracts import Gan, Prior
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.types import Gan, Prior
 from bench.gans.views import View
 
 VALUES = 2**24

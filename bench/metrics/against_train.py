@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from bench.contracts import Side
+from bench.core.registry import metric
+from bench.core.types import Side
+from bench.metrics.feature_sets import SetMetric, Sets
 from bench.metrics.frechet import SMALLEST_SET, STATISTICS, frechet_distance
-from bench.metrics.sets import SetMetric, Sets
 from bench.metrics.weights import DEFAULT_NETWORK
-from bench.registry import metric
 
 
 @dataclass

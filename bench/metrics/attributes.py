@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from bench.contracts import Images, Pairs
-from bench.errors import ContractError, NotApplicable
+from bench.core.errors import ContractError, NotApplicable
+from bench.core.registry import metric
+from bench.core.types import Images, Pairs
 from bench.metrics.base import NetworkMetric, mean_summary
 from bench.metrics.weights import DEFAULT_NETWORK
-from bench.registry import metric
 
 FACIAL = (
     "Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Bushy_Eyebrows", "Eyeglasses", "Male",

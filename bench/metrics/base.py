@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import FeatureNetwork, Images, Metric
-from bench.errors import ContractError
-from bench.options import create
+from bench.core.errors import ContractError
+from bench.core.options import create
+from bench.core.types import FeatureNetwork, Images, Metric
 
 ROUNDING = "clamped to [-1, 1], rounded to the nearest of 256 levels"
 RANGE_TOLERANCE = 1e-3

@@ -11,13 +11,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from bench.contracts import Dataset, FitData, Images
-from bench.errors import DataError, WeightsError
-from bench.files import digest, write_bytes
-from bench.loop import Run, Stateful
+from bench.core.errors import DataError, WeightsError
+from bench.core.files import digest, write_bytes
+from bench.core.run_context import Run, Stateful
+from bench.core.types import Dataset, FitData, Images
 from bench.metrics.attribute_classifier import AttributeClassifier, AttributeRecipe
+from bench.metrics.classifier_config import DomainClassifier, Recipe
 from bench.metrics.label_classifier import LabelClassifier, LabelRecipe
-from bench.metrics.recipes import DomainClassifier, Recipe
 
 NETWORKS: dict[str, type[DomainClassifier]] = {c.kind: c for c in (LabelClassifier, AttributeClassifier)}
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Images, Metric, Pairs
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.registry import metric
+from bench.core.types import Images, Metric, Pairs
 from bench.metrics.base import mean_summary
-from bench.registry import metric
 
 NO_CONDITIONS = "the GAN has no conditions, so its codes ask for none"
 

@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bench.contracts import Embedding, Shape
-from bench.errors import WeightsError
+from bench.core.errors import WeightsError
+from bench.core.pretrained_files import WeightsFile
+from bench.core.registry import features
+from bench.core.types import Embedding, Shape
 from bench.metrics.classifier import classifier_metadata, load_classifier
+from bench.metrics.classifier_config import DomainClassifier
 from bench.metrics.networks import PinnedNetwork, full_precision
-from bench.metrics.recipes import DomainClassifier
 from bench.metrics.weights import TRAINED, classifiers_folder, trained_weights
-from bench.registry import features
-from bench.weights_files import WeightsFile
 
 STAGES = {"labels": 3, "attributes": 5}
 """Spatial maps of each kind of classifier."""

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Embedding, FeatureNetwork, Gan, Images, Metric, Pairs, Shape, Track
-from bench.errors import BenchError, ContractError, NotApplicable
+from bench.core.errors import BenchError, ContractError, NotApplicable
+from bench.core.options import create
+from bench.core.types import Embedding, FeatureNetwork, Gan, Images, Metric, Pairs, Shape, Track
 from bench.metrics.base import check_range, no_picture, to_u8
+from bench.metrics.feature_sets import Reference
 from bench.metrics.gathering import Gathering, share_networks
-from bench.metrics.sets import Reference
-from bench.options import create
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.core.registry import metric
 from bench.metrics.base import check_features
-from bench.metrics.sets import SetMetric, Sets
+from bench.metrics.feature_sets import SetMetric, Sets
 from bench.metrics.weights import DEFAULT_NETWORK
-from bench.registry import metric
 
 SMALLEST_SET = 2
 """A covariance needs two samples."""

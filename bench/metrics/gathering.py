@@ -8,9 +8,9 @@ from typing import get_args
 
 from torch import Tensor
 
-from bench.contracts import FeatureNetwork, Metric, Pairs, Side
+from bench.core.types import FeatureNetwork, Metric, Pairs, Side
 from bench.metrics.base import NetworkMetric
-from bench.metrics.sets import Reference, SetMetric, Sets
+from bench.metrics.feature_sets import Reference, SetMetric, Sets
 
 WALKED: tuple[Side, ...] = ("target", "output", "midpoint")
 """Sides that come by in the batches; the others come from the reference."""

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Images
-from bench.errors import ContractError
-from bench.metrics.sets import SetMetric, Sets
+from bench.core.errors import ContractError
+from bench.core.registry import metric
+from bench.core.types import Images
+from bench.metrics.feature_sets import SetMetric, Sets
 from bench.metrics.weights import DEFAULT_NETWORK
-from bench.registry import metric
 
 SPLITS = 10
 SEED = 2020

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.contracts import Embedding, FitData, Images, Shape
-from bench.errors import DataError
-from bench.metrics.recipes import DomainClassifier, Recipe, convolution
+from bench.core.errors import DataError
+from bench.core.types import Embedding, FitData, Images, Shape
+from bench.metrics.classifier_config import DomainClassifier, Recipe, convolution
 
 WIDTHS = (24, 64, 64, 128)
 """Channels after each convolution; 126k numbers in all for ten classes."""

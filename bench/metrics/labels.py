@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from bench.contracts import Images, Pairs
-from bench.errors import ContractError, NotApplicable
+from bench.core.errors import ContractError, NotApplicable
+from bench.core.registry import metric
+from bench.core.types import Images, Pairs
 from bench.metrics.base import NetworkMetric, mean_summary
 from bench.metrics.weights import DEFAULT_NETWORK
-from bench.registry import metric
 
 LOWEST_CEILING = 0.5
 """A classifier that misreads more than half of the true images says nothing about reconstructions."""

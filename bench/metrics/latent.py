@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from bench.contracts import Metric, Pairs
-from bench.errors import ContractError
+from bench.core.errors import ContractError
+from bench.core.registry import metric
+from bench.core.types import Metric, Pairs
 from bench.metrics.base import mean_summary
-from bench.registry import metric
 
 RECOVERED = 1e-6
 """Mean squared error under which an image counts as found again; far below one of 256 levels (6e-5)."""

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bench.errors import ContractError
+from bench.core.errors import ContractError
+from bench.core.registry import metric
 from bench.metrics.base import check_features
-from bench.metrics.sets import SetMetric, Sets
+from bench.metrics.feature_sets import SetMetric, Sets
 from bench.metrics.weights import DEFAULT_NETWORK
-from bench.registry import metric
 
 NEIGHBOURS = 5
 BLOCK_VALUES = 2**24

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from bench.contracts import Images, Metric, Pairs
-from bench.errors import ContractError
+from bench.core.errors import ContractError
+from bench.core.registry import metric
+from bench.core.types import Images, Metric, Pairs
 from bench.metrics.base import ROUNDING, check_pairs, mean_summary, no_picture, stated_name
 from bench.metrics.pixels import LEVELS, SIGMA, WINDOW, levels, similarities
-from bench.registry import metric
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents from the finest scale to the coarsest (Wang, Simoncelli & Bovik 2003, section 3.2)."""

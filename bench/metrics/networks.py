@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.contracts import Embedding, FeatureNetwork, Shape
-from bench.errors import WeightsError
+from bench.core.errors import WeightsError
+from bench.core.pretrained_files import WeightsFile
+from bench.core.registry import features
+from bench.core.types import Embedding, FeatureNetwork, Shape
 from bench.metrics.weights import NETWORKS
-from bench.registry import features
-from bench.weights_files import WeightsFile
 
 SMALLEST_SIDE = 64
 """Images with a shorter side are enlarged for the ImageNet trunks: AlexNet needs 31 pixels."""

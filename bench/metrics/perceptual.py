@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Images, Pairs
-from bench.errors import WeightsError
+from bench.core.errors import WeightsError
+from bench.core.registry import metric
+from bench.core.types import Images, Pairs
 from bench.metrics.base import NetworkMetric, mean_summary
 from bench.metrics.networks import read_state
 from bench.metrics.weights import DEFAULT_NETWORK, LPIPS_HEADS
-from bench.registry import metric
 
 EPSILON = 1e-10
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Images, Metric, Pairs
-from bench.errors import ContractError
+from bench.core.errors import ContractError
+from bench.core.registry import metric
+from bench.core.types import Images, Metric, Pairs
 from bench.metrics.base import ROUNDING, check_pairs, mean_summary, no_picture
-from bench.registry import metric
 
 LEVELS = 255
 UNIT = 2 / LEVELS

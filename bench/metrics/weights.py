@@ -6,9 +6,9 @@ import importlib.util
 import re
 from pathlib import Path
 
-from bench.errors import WeightsError
-from bench.settings import home
-from bench.weights_files import PLACES, VGG16, WeightsFile, checksum, from_url
+from bench.core.errors import WeightsError
+from bench.core.paths import home
+from bench.core.pretrained_files import PLACES, VGG16, WeightsFile, checksum, from_url
 
 DEFAULT_NETWORK = {
     "lpips": "alex",

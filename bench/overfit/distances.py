@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import ContractError
+from bench.core.errors import ContractError
 
 Rows = NDArray[Any]
 """Flat images or features ``[n, d]``: uint8 pixels, which count as floats in [-1, 1], or floats as they are."""

@@ -12,19 +12,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.contracts import Gan, Images
-from bench.errors import DataError
-from bench.inversion import batch_size
-from bench.loop import Progress, silent
-from bench.machine import synchronise
+from bench.core.environment import synchronise
+from bench.core.errors import DataError
+from bench.core.run_context import Progress, silent
+from bench.core.types import Gan, Images
+from bench.harness.bound_method import batch_size
+from bench.harness.store import Store
 from bench.metrics.base import to_u8
 from bench.overfit import neighbours
+from bench.overfit.classes import kinds_of
 from bench.overfit.distances import Nearest, flat
-from bench.overfit.kinds import kinds_of
+from bench.overfit.inputs import POOL, POOL_BYTES, OpenedGan, Real, check_overlap, check_own
 from bench.overfit.modes import ModeStatistics, mode_statistics
 from bench.overfit.power import check_enough
 from bench.overfit.recovery import Recovered, Recovery, Search
-from bench.overfit.sources import POOL, POOL_BYTES, OpenedGan, Real, check_overlap, check_own
 from bench.overfit.statistics import (
     GATE,
     RECOVERED,
@@ -34,7 +35,6 @@ from bench.overfit.statistics import (
     signed_gap,
 )
 from bench.overfit.verdict import Verdict, judge
-from bench.store import Store
 
 GROUPS = ("train", "test", "own")
 SAMPLES = 2_000

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from bench.overfit.examination import GROUPS, SHOWN, Examination, Gallery
 from bench.overfit.statistics import FLOOR
-from bench.overfit.words import NAMES
-from bench.studies.drawing import BLUE, GREEN, GREY, ORANGE, canvas, curve, dress, halves, legend
+from bench.overfit.tables import NAMES
+from bench.reports.plotting import BLUE, GREEN, GREY, ORANGE, canvas, curve, dress, halves, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import DataError
-from bench.overfit.cells import c_t, some
+from bench.core.errors import DataError
+from bench.overfit.ct_test import c_t, some
 from bench.overfit.distances import Index, Nearest, Rows, as_floats, nearest
 
 PERMUTATIONS = 4_999

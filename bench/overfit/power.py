@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.errors import DataError
+from bench.core.errors import DataError
 
 Floats = NDArray[np.float64]
 

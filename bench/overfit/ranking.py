@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import BenchError
-from bench.files import finite, write_json, write_text
+from bench.core.errors import BenchError
+from bench.core.files import finite, write_json, write_text
 from bench.overfit.examination import Examination
+from bench.overfit.tables import span
 from bench.overfit.verdict import gap_words
-from bench.overfit.words import span
 from bench.reports.figure import save_figure
+from bench.reports.plotting import BLUE, ORANGE, canvas, dress
 from bench.reports.render_markdown import escape, table
-from bench.reports.statistics import Interval, mean_interval, paired_interval, tie_groups
-from bench.studies.drawing import BLUE, ORANGE, canvas, dress
+from bench.statistics import Interval, mean_interval, paired_interval, tie_groups
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

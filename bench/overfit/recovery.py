@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from bench.contracts import Budget, Choice, Gan, Images
-from bench.errors import BenchError, ContractError
-from bench.files import digest, write_bytes
-from bench.inversion import Method, batch_size, check_untouched, checked_codes, make_method
-from bench.keys import fingerprint
-from bench.loop import Progress, Run, silent
-from bench.store import Busy, Store
+from bench.core.errors import BenchError, ContractError
+from bench.core.files import digest, write_bytes
+from bench.core.run_context import Progress, Run, silent
+from bench.core.types import Budget, Choice, Gan, Images
+from bench.harness.bound_method import Method, batch_size, check_untouched, checked_codes, make_method
+from bench.harness.keys import fingerprint
+from bench.harness.store import Busy, Store
 
 Floats = NDArray[np.float64]
 

@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from bench.contracts import Shape
-from bench.errors import BenchError, DataError, unknown
-from bench.gans.shipped import CHECKPOINT
-from bench.machine import environment, prepare_device
-from bench.overfit.helpers import cores, helped
-from bench.registry import add_plugin
-from bench.settings import allowing_code, device, home
-from bench.store import Store
-from bench.suite import parse_choice
+from bench.core.environment import environment, prepare_device
+from bench.core.errors import BenchError, DataError, unknown
+from bench.core.paths import allowing_code, device, home
+from bench.core.registry import add_plugin
+from bench.core.types import Shape
+from bench.gans.zoo import CHECKPOINT
+from bench.harness.store import Store
+from bench.harness.suite import parse_choice
+from bench.overfit.parallel import cores, helped
 
 if TYPE_CHECKING:
-    from bench.loop import Progress
+    from bench.core.run_context import Progress
     from bench.overfit.examination import Examination, Settings
-    from bench.overfit.sources import OpenedGan, Real
+    from bench.overfit.inputs import OpenedGan, Real
 
 Mode = Literal["one", "compare", "sweep"]
 PriorName = Literal["normal", "uniform"]
@@ -45,7 +45,7 @@ adam and gradient find none of a GAN's own images in 500."""
 
 @dataclass(frozen=True)
 class Asked:
-    """What was typed; see ``bench.cli_overfit``. Numbers of 0 and empty words take the defaults."""
+    """What was typed; see ``bench.cli.overfit``. Numbers of 0 and empty words take the defaults."""
 
     gans: tuple[str, ...]
     mode: Mode = "one"
@@ -99,7 +99,7 @@ def overfit(
     Raises:
         BenchError: something is wrong with names, options, data or the GAN; nothing is written then.
     """
-    from bench.loop import silent
+    from bench.core.run_context import silent
     from bench.overfit.examination import examine_gan
 
     store = store or Store()
@@ -125,7 +125,7 @@ def _ready(
     asked: Asked, plugins: Sequence[Path], allow_code: bool, store: Store
 ) -> tuple[Settings, list[OpenedGan], Real]:
     """Settings, the GANs and the real images."""
-    from bench.overfit.sources import open_gan
+    from bench.overfit.inputs import open_gan
 
     for path in plugins:
         add_plugin(path)
@@ -207,7 +207,7 @@ def _check(asked: Asked) -> None:
 
 
 def _real(asked: Asked, opened: Sequence[OpenedGan], n: int) -> Real:
-    from bench.overfit.sources import from_dataset, from_folders
+    from bench.overfit.inputs import from_dataset, from_folders
 
     limits = {each.trained_on for each in opened}
     if len(limits) > 1:
@@ -243,8 +243,8 @@ def _folder(asked: Asked, examined: Sequence[Examination]) -> Path:
 
 def _write(asked: Asked, opened: Sequence[OpenedGan], examined: Sequence[Examination], folder: Path) -> Answer:
     from bench.overfit import ranking, sweep
-    from bench.overfit.page import write_page
-    from bench.overfit.words import headline
+    from bench.overfit.report import write_page
+    from bench.overfit.tables import headline
 
     facts, lines = environment(device()), tuple(headline(e) for e in examined)
     if asked.mode == "one":

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.errors import ContractError, DataError
+from bench.core.errors import ContractError, DataError
 from bench.overfit.power import ALPHA as ALPHA  # noqa: PLC0414 - the level of the tests below, offered here too
 from bench.overfit.power import Detectable, detectable
-from bench.reports.statistics import LEVEL, RESAMPLES, Interval
+from bench.statistics import LEVEL, RESAMPLES, Interval
 
 Floats = NDArray[np.float64]
 

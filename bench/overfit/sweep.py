@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BenchError
-from bench.files import finite, write_json, write_text
+from bench.core.errors import BenchError
+from bench.core.files import finite, write_json, write_text
 from bench.overfit.examination import Examination
+from bench.overfit.inputs import OpenedGan
 from bench.overfit.power import ALPHA
-from bench.overfit.sources import OpenedGan
 from bench.overfit.statistics import Gap
-from bench.overfit.words import span
+from bench.overfit.tables import span
 from bench.reports.figure import save_figure
+from bench.reports.plotting import BLUE, GREEN, GREY, ORANGE, canvas, curve, dress, legend
 from bench.reports.render_markdown import escape, table
-from bench.studies.drawing import BLUE, GREEN, GREY, ORANGE, canvas, curve, dress, legend
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

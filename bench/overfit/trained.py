@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.contracts import Choice
-from bench.errors import BenchError, StoreError
-from bench.gans.shipped import pick_of, without_pick
-from bench.store import Artefact, Store
+from bench.core.errors import BenchError, StoreError
+from bench.core.types import Choice
+from bench.gans.zoo import pick_of, without_pick
+from bench.harness.store import Artefact, Store
 
 
 @dataclass(frozen=True)

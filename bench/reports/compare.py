@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.contracts import Record, Track
-from bench.errors import BenchError
-from bench.reports import statistics
-from bench.reports.gather import TRACKS, Group, Runs, groups, only_group
+from bench import statistics
+from bench.core.errors import BenchError
+from bench.core.types import Record, Track
+from bench.reports.formatting import ABSENT, number
+from bench.reports.groups import TRACKS, Group, Runs, groups, only_group
 from bench.reports.paired import Difference, difference
 from bench.reports.render_markdown import escape, table
-from bench.reports.statistics import LEVEL, RESAMPLES, Interval
-from bench.reports.wording import ABSENT, number
+from bench.statistics import LEVEL, RESAMPLES, Interval
 
 if TYPE_CHECKING:
     from rich.table import Table

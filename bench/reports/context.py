@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.contracts import Record
-from bench.reports.gather import Group, image_table, title_of
+from bench.core.types import Record
+from bench.reports.groups import Group, image_table, title_of
 
 
 @dataclass(frozen=True)

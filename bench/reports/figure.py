@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.contracts import Record
-from bench.errors import BenchError, NotApplicable
-from bench.files import writing
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.files import writing
+from bench.core.types import Record
+from bench.reports.formatting import column_title
 from bench.reports.gallery import Pixels, gallery
-from bench.reports.gather import Runs, only_group, per_image
+from bench.reports.groups import Runs, only_group, per_image
 from bench.reports.leaderboard import Leaderboard, Row
-from bench.reports.wording import column_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Record
-from bench.reports.gather import title_of
+from bench.core.types import Record
+from bench.reports.groups import title_of
 
 if TYPE_CHECKING:
     import pandas as pd

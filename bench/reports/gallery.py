@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contracts import Record
-from bench.errors import BenchError
+from bench.core.errors import BenchError
+from bench.core.types import Record
 
 Pixels = NDArray[np.uint8]
 

@@ -11,13 +11,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from bench.contracts import Capacity, Cell, Record, Track
-from bench.errors import unknown
-from bench.reports import statistics
+from bench import statistics
+from bench.core.errors import unknown
+from bench.core.types import Capacity, Cell, Record, Track
 from bench.reports.context import Context, context_of
-from bench.reports.gather import TRACKS, Group, Runs, groups
+from bench.reports.groups import TRACKS, Group, Runs, groups
 from bench.reports.ranking import best_methods, ranks
-from bench.reports.statistics import Interval
+from bench.statistics import Interval
 
 Heading = Literal["test", "own", "cost"]
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from bench.contracts import Track
-from bench.reports import statistics
-from bench.reports.gather import Runs
-from bench.reports.statistics import Floats, Interval
+from bench import statistics
+from bench.core.types import Track
+from bench.reports.groups import Runs
+from bench.statistics import Floats, Interval
 
 Basis = Literal["images", "seeds", "nothing"]
 

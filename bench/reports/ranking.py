@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.contracts import Track
-from bench.reports.gather import Group, Runs
+from bench.core.types import Track
+from bench.reports.groups import Group, Runs
 from bench.reports.paired import difference
-from bench.reports.statistics import tie_groups
+from bench.statistics import tie_groups
 
 
 def ranks(group: Group, metric: str) -> tuple[dict[str, int], tuple[str, ...]]:

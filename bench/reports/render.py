@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.errors import unknown
+from bench.core.errors import unknown
 from bench.reports.leaderboard import Leaderboard
 from bench.reports.render_csv import csv_text
 from bench.reports.render_json import json_text

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.reports.leaderboard import Column, Heading, Leaderboard, Row
-from bench.reports.wording import (
+from bench.reports.formatting import (
     ABSENT,
     HEADINGS,
     OPTIMISED,
@@ -16,6 +15,7 @@ from bench.reports.wording import (
     method_name,
     number,
 )
+from bench.reports.leaderboard import Column, Heading, Leaderboard, Row
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",

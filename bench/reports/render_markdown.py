@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bench.reports.leaderboard import Column, Leaderboard, Remark, Row
-from bench.reports.wording import (
+from bench.reports.formatting import (
     ABSENT,
     HEADINGS,
     OPTIMISED,
@@ -18,6 +17,7 @@ from bench.reports.wording import (
     settings,
     spread,
 )
+from bench.reports.leaderboard import Column, Leaderboard, Remark, Row
 
 
 def markdown(boards: Sequence[Leaderboard]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.reports.formatting import ABSENT, OPTIMISED, column_title, method_name, number
 from bench.reports.leaderboard import Column, Leaderboard, Row
-from bench.reports.wording import ABSENT, OPTIMISED, column_title, method_name, number
 
 if TYPE_CHECKING:
     from rich.table import Table

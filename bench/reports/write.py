@@ -7,19 +7,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench.contracts import Cell, Record
-from bench.errors import NotApplicable
-from bench.files import write_text
-from bench.reports.across import across_gans
-from bench.reports.claims import Claims, read_claims
+from bench.core.errors import NotApplicable
+from bench.core.files import write_text
+from bench.core.types import Cell, Record
+from bench.papers.claims.render import claims_markdown
+from bench.papers.claims.spec import Claims, read_claims
+from bench.reports.compare_gans import across_gans
 from bench.reports.figure import quality_versus_cost, reconstructions
-from bench.reports.figure_across import measured_against_published
-from bench.reports.gather import groups
+from bench.reports.figure_gans import measured_against_published
+from bench.reports.groups import groups
 from bench.reports.leaderboard import leaderboards
-from bench.reports.printed import PrintedTable
+from bench.reports.published import PrintedTable
 from bench.reports.render import FORMATS, render
-from bench.reports.render_across import published_markdown, published_summary
-from bench.reports.render_claims import claims_markdown
+from bench.reports.render_gans import published_markdown, published_summary
 from bench.reports.render_markdown import summary
 
 

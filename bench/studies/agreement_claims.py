@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.errors import UnknownName
-from bench.reports.claims import FILE, PAPERS, read_claims
-from bench.reports.gather import Group, title_of
-from bench.reports.printed import plain
-from bench.reports.statistics import Interval
-from bench.reports.verdicts import Evidence, Outcome, Verdict
+from bench.core.errors import UnknownName
+from bench.papers.claims.spec import FILE, PAPERS, read_claims
+from bench.papers.claims.verdicts import Evidence, Outcome, Verdict
+from bench.reports.groups import Group, title_of
+from bench.reports.published import plain
+from bench.statistics import Interval
 from bench.studies.agreement_matrix import Agreement
 from bench.studies.judging import at_least, claim, judge, span
 from bench.studies.metric_agreement import family_of

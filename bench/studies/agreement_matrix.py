@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.reports import plotting
 from bench.reports.figure import INK
-from bench.reports.statistics import Floats, Interval, percentile_interval, spearman
-from bench.studies import drawing
+from bench.statistics import Floats, Interval, percentile_interval, spearman
 from bench.studies.base import Request
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
@@ -171,7 +171,7 @@ def draw(found: Agreement, where: str) -> Figure:
     seen = f"\nnetwork of lpips, fid ...: {', '.join(sorted(networks))}" if networks else ""
     roomy = size <= MOST_NUMBERED
     inches = max(5.0, 2.6 + (0.36 if roomy else 0.2) * size)
-    figure = drawing.canvas(inches, inches - 0.4, f"Agreement of metrics\n{where}{seen}")
+    figure = plotting.canvas(inches, inches - 0.4, f"Agreement of metrics\n{where}{seen}")
     axes = figure.subplots()
     image = axes.imshow(found.rho, cmap="RdBu_r", vmin=-1, vmax=1)
     for i in range(size):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.contracts import Choice
-from bench.errors import DataError
-from bench.reports.verdicts import Verdict
+from bench.core.errors import DataError
+from bench.core.types import Choice
+from bench.papers.claims.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +100,7 @@ class StudyResult:
 class Study(ABC):
     """Base of every study. Subclasses are dataclasses; their fields are the study's options.
 
-    Register one with ``@study("name")`` from ``bench.registry``.
+    Register one with ``@study("name")`` from ``bench.core.registry``.
     """
 
     registered_name: ClassVar[str]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bench.contracts import Budget, Cell, Choice
-from bench.registry import study
-from bench.reports.statistics import Floats
-from bench.reports.verdicts import Evidence
+from bench.core.registry import study
+from bench.core.types import Budget, Cell, Choice
+from bench.papers.claims.verdicts import Evidence
+from bench.statistics import Floats
 from bench.studies.base import Request, Study, StudyResult, words_of
 from bench.studies.judging import claim, judge
 
@@ -61,9 +61,9 @@ class Batching(Study):
 
     def run(self, request: Request) -> StudyResult:
         """Invert the same images in three ways and compare their codes."""
-        from bench.studies.eyes import open_data
-        from bench.suite import parse_choice
-        from bench.suite_reader import checked
+        from bench.harness.suite import parse_choice
+        from bench.harness.suite_parser import checked
+        from bench.studies.feature_networks import open_data
 
         choice = request.dataset or Choice(self.default_dataset)
         data = open_data(choice)
@@ -157,19 +157,19 @@ class Found:
 
     def draw(self, title: str) -> Figure:
         """Differences, sorted, one curve a way; a panel each precision. Those of 0 lie on the lower edge."""
-        from bench.studies import drawing
+        from bench.reports import plotting
 
-        figure = drawing.canvas(7.5, 3.4, title)
+        figure = plotting.canvas(7.5, 3.4, title)
         for axes, (precision, ways) in zip(
             figure.subplots(1, 2, sharey=True), self.by_precision().items(), strict=True
         ):
-            drawing.dress(axes, "image, sorted", "largest difference / spread of codes", f"{precision} precision")
-            for (way, gaps), colour in zip(ways.items(), (drawing.BLUE, drawing.ORANGE), strict=True):
+            plotting.dress(axes, "image, sorted", "largest difference / spread of codes", f"{precision} precision")
+            for (way, gaps), colour in zip(ways.items(), (plotting.BLUE, plotting.ORANGE), strict=True):
                 shown = np.maximum(np.sort(gaps), LEAST)
-                drawing.curve(axes, np.arange(1, len(gaps) + 1), shown, colour, way, marker="")
-            axes.axhline(self.tolerance, color=drawing.GREY, linestyle=":", label="tolerance")
+                plotting.curve(axes, np.arange(1, len(gaps) + 1), shown, colour, way, marker="")
+            axes.axhline(self.tolerance, color=plotting.GREY, linestyle=":", label="tolerance")
             axes.set_yscale("log")
-            drawing.legend(axes)
+            plotting.legend(axes)
         return figure
 
 
@@ -186,11 +186,11 @@ def inverted(cell: Cell, x: Tensor, request: Request) -> dict[Precision, dict[st
     Raises:
         BenchError: the GAN cannot be had, or the method cannot serve it.
     """
-    from bench.keys import keys_of
-    from bench.stages import fit
-    from bench.store import Store
-    from bench.train_stage import train
-    from bench.workbench import Bench
+    from bench.harness.context import Bench
+    from bench.harness.keys import keys_of
+    from bench.harness.stages import fit
+    from bench.harness.store import Store
+    from bench.harness.train_stage import train
 
     keys = keys_of(cell)
     bench = Bench(Store(), request.device, request.progress)

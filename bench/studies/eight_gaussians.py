@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contracts import Budget, Cell, Choice
-from bench.errors import DataError
-from bench.registry import study
-from bench.reports import statistics
-from bench.reports.statistics import Floats
-from bench.reports.verdicts import Evidence, Outcome
+from bench import statistics
+from bench.core.errors import DataError
+from bench.core.registry import study
+from bench.core.types import Budget, Cell, Choice
+from bench.papers.claims.verdicts import Evidence, Outcome
+from bench.statistics import Floats
 from bench.studies.base import Request, Study, StudyResult, words_of
 from bench.studies.judging import claim, judge, span
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from bench.contracts import Gan
+    from bench.core.types import Gan
 
 C28 = claim(
     "C28",
@@ -100,7 +100,7 @@ class EightGaussians(Study):
         )
 
     def _run(self, dataset: Choice, seed: int, request: Request) -> Repetition:
-        from bench.options import create
+        from bench.core.options import create
 
         data = create("dataset", dataset.name, dataset.options).load()
         count = request.images or len(data.test)
@@ -243,11 +243,11 @@ def reconstructed(cell: Cell, request: Request) -> tuple[Floats, Gan, str]:
     """
     import torch
 
-    from bench.keys import keys_of
-    from bench.stages import invert
-    from bench.store import Store
-    from bench.train_stage import train
-    from bench.workbench import Bench
+    from bench.harness.context import Bench
+    from bench.harness.keys import keys_of
+    from bench.harness.stages import invert
+    from bench.harness.store import Store
+    from bench.harness.train_stage import train
 
     keys = keys_of(cell)
     bench = Bench(Store(), request.device, request.progress)
@@ -277,20 +277,20 @@ def _modes(labels: Any) -> NDArray[np.int64]:
 
 def draw(run: Repetition, found: Found, title: str) -> Figure:
     """The figure of the paper: training and generated points, then each method's reconstructions."""
-    from bench.studies import drawing
+    from bench.reports import plotting
 
-    figure = drawing.canvas(11, 3.3, title)
+    figure = plotting.canvas(11, 3.3, title)
     panels = np.asarray(figure.subplots(1, 1 + len(METHODS), sharex=True, sharey=True))
-    left = drawing.dress(
+    left = plotting.dress(
         panels[0], "", "", f"training and generated points\nGAN covers {found.covered(run)} of 8 modes"
     )
-    left.plot(*run.train.T, ".", color=drawing.GREEN, markersize=1.5, alpha=0.5, label="training")
-    left.plot(*run.samples.T, ".", color=drawing.ORANGE, markersize=1.5, alpha=0.5, label="generated")
-    drawing.legend(left, "upper left")
-    colours = dict(zip(METHODS, ("#c23b3b", "#18a5b5", drawing.BLUE), strict=True))
+    left.plot(*run.train.T, ".", color=plotting.GREEN, markersize=1.5, alpha=0.5, label="training")
+    left.plot(*run.samples.T, ".", color=plotting.ORANGE, markersize=1.5, alpha=0.5, label="generated")
+    plotting.legend(left, "upper left")
+    colours = dict(zip(METHODS, ("#c23b3b", "#18a5b5", plotting.BLUE), strict=True))
     for axes, (name, count) in zip(panels[1:], found.counts(run).items(), strict=True):
         heading = f"{name}: {count.recovered(found.share)} of 8 modes\n{count.off:.1%} of points off the modes"
-        drawing.dress(axes, "", "", heading)
+        plotting.dress(axes, "", "", heading)
         axes.plot(*run.points.T, ".", color="#c9c9c9", markersize=1.5)
         axes.plot(*run.made[name].T, ".", color=colours[name], markersize=1.5, alpha=0.5)
     for axes in panels:

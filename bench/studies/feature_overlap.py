@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.contracts import Budget, Cell, Choice, Dataset, Gan
-from bench.errors import BenchError, NotApplicable
-from bench.registry import study
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.registry import study
+from bench.core.types import Budget, Cell, Choice, Dataset, Gan
 from bench.studies.base import Request, Study, StudyResult, words_of
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ class FeatureOverlap(Study):
 
     def run(self, request: Request) -> StudyResult:
         """Take features of both sets, find the plane, judge."""
-        from bench.studies import eyes
+        from bench.studies import feature_networks
         from bench.studies.overlap_plane import Plane, draw
 
         if request.network:
             raise NotApplicable("feature-overlap looks through the GAN's own discriminator: leave out --network")
         choice = request.dataset or Choice(self.default_dataset)
         gan_choice = self._choice(choice)
-        data = eyes.open_data(choice)
+        data = feature_networks.open_data(choice)
         count = request.count(len(data.test), FEWEST_IMAGES, words_of(choice))
         gan, keys = self._open(choice, gan_choice, request)
         real, fake = self._features(gan, data, count, request)
@@ -88,9 +88,9 @@ class FeatureOverlap(Study):
         )
 
     def _choice(self, dataset: Choice) -> Choice:
-        from bench.gans.shipped import shipped_gans
-        from bench.suite import parse_choice
-        from bench.suite_reader import checked
+        from bench.gans.zoo import shipped_gans
+        from bench.harness.suite import parse_choice
+        from bench.harness.suite_parser import checked
 
         name = self.gan or SHIPPED.format(dataset=dataset.name)
         if not self.gan and name not in shipped_gans():
@@ -99,10 +99,10 @@ class FeatureOverlap(Study):
 
     def _open(self, dataset: Choice, gan: Choice, request: Request) -> tuple[Gan, str]:
         """The GAN, from its file or by the stage that trains."""
-        from bench.keys import keys_of
-        from bench.store import Store
-        from bench.train_stage import train
-        from bench.workbench import Bench
+        from bench.harness.context import Bench
+        from bench.harness.keys import keys_of
+        from bench.harness.store import Store
+        from bench.harness.train_stage import train
 
         budget = Budget("study", 0, 0, 1, self.train_steps, 0, 0, 0, timeout=86400.0)
         cell = Cell(dataset, gan, Choice("random_code"), request.seed, budget, ())

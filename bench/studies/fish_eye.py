@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.contracts import Choice
-from bench.registry import study
-from bench.reports.statistics import (
+from bench.core.registry import study
+from bench.core.types import Choice
+from bench.papers.claims.verdicts import Evidence, Verdict
+from bench.reports import plotting
+from bench.statistics import (
     RESAMPLES,
     Floats,
     Interval,
@@ -18,8 +20,6 @@ from bench.reports.statistics import (
     percentile_interval,
     percentile_intervals,
 )
-from bench.reports.verdicts import Evidence, Verdict
-from bench.studies import drawing
 from bench.studies.base import Request, Study, StudyResult, words_of
 from bench.studies.judging import all_of, at_least, claim, jackknife_interval, judge, r_squared, slope_changes, span
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from bench.studies.eyes import Compared
+    from bench.studies.feature_networks import Compared
 
 C23 = claim(
     "C23",
@@ -59,14 +59,16 @@ class FishEye(Study):
 
     def run(self, request: Request) -> StudyResult:
         """Distort, look, judge."""
-        from bench.studies import eyes
+        from bench.studies import feature_networks
 
         choice = request.dataset or Choice(self.default_dataset)
-        networks = eyes.choose_networks(request, ("lpips", "fid"), choice.name)
-        data = eyes.open_data(choice)
-        images = data.test.first(request.count(len(data.test), eyes.FEWEST_IMAGES, words_of(choice)))
-        looking = eyes.Eyes(networks, images.shape, request.device)
-        found = eyes.compare(looking, images.data, self._distort, len(self.coefficients), request.progress)
+        networks = feature_networks.choose_networks(request, ("lpips", "fid"), choice.name)
+        data = feature_networks.open_data(choice)
+        images = data.test.first(request.count(len(data.test), feature_networks.FEWEST_IMAGES, words_of(choice)))
+        looking = feature_networks.Eyes(networks, images.shape, request.device)
+        found = feature_networks.compare(
+            looking, images.data, self._distort, len(self.coefficients), request.progress
+        )
         measured = Curves.of(self.coefficients, found, request)
         sides = "x".join(map(str, images.shape[1:]))
         where = f"{words_of(choice)}, {len(images):,} test images of {sides}"
@@ -83,7 +85,7 @@ class FishEye(Study):
                 "shape": list(images.shape),
                 "checksum": images.checksum,
                 "networks": looking.protocol(),
-                "groups": eyes.GROUPS,
+                "groups": feature_networks.GROUPS,
                 "resamples": RESAMPLES,
                 "transform": "bench.studies.transforms.fish_eye, nearest source pixel, black outside",
             },
@@ -107,7 +109,7 @@ distorted."""
 
 
 def _how(networks: str, where: str, count: int) -> tuple[str, ...]:
-    from bench.studies.eyes import GROUPS
+    from bench.studies.feature_networks import GROUPS
 
     return (
         f"Each of {count:,} test images against its own distorted copy; {where}; {networks}.",
@@ -144,7 +146,7 @@ class Curves:
     @property
     def fid_intervals(self) -> list[Interval]:
         """Jackknife intervals."""
-        from bench.studies.eyes import fid_intervals
+        from bench.studies.feature_networks import fid_intervals
 
         return fid_intervals(self.fid, self.fid_replicates)
 
@@ -201,25 +203,25 @@ class Curves:
 def _draw(found: Curves, examples: Tensor, where: str) -> Figure:
     from bench.studies.transforms import fish_eye
 
-    figure = drawing.canvas(8.0, 5.6, f"Fish-eye distortion: {where}")
-    upper, lower = drawing.halves(figure, (1.25, 1.0))
+    figure = plotting.canvas(8.0, 5.6, f"Fish-eye distortion: {where}")
+    upper, lower = plotting.halves(figure, (1.25, 1.0))
     left, right = upper.subplots(1, 2)
     x = np.asarray(found.coefficients)
     slope, start = np.polyfit(x, found.lpips, 1)
     r2 = float(r_squared(x, found.lpips))
-    left.plot(x, start + slope * x, "--", color=drawing.GREY, linewidth=1.0, label=f"straight line, R² = {r2:.3f}")
-    drawing.curve(left, x, found.lpips, drawing.BLUE, "LPIPS, 95 % band", found.lpips_intervals)
-    drawing.dress(left, "fish-eye coefficient c", "LPIPS (lower is closer)")
-    drawing.curve(right, x, found.fid, drawing.ORANGE, "FID, 95 % band", found.fid_intervals, marker="s")
+    left.plot(x, start + slope * x, "--", color=plotting.GREY, linewidth=1.0, label=f"straight line, R² = {r2:.3f}")
+    plotting.curve(left, x, found.lpips, plotting.BLUE, "LPIPS, 95 % band", found.lpips_intervals)
+    plotting.dress(left, "fish-eye coefficient c", "LPIPS (lower is closer)")
+    plotting.curve(right, x, found.fid, plotting.ORANGE, "FID, 95 % band", found.fid_intervals, marker="s")
     for place in np.flatnonzero(np.isclose(x, HARSH)):
         half = float(found.fid[place]) / 2
-        right.axhline(half, linestyle=":", color=drawing.GREY, linewidth=1.0, label=f"half of FID({HARSH})")
-    drawing.dress(right, "fish-eye coefficient c", "FID (lower is closer)")
+        right.axhline(half, linestyle=":", color=plotting.GREY, linewidth=1.0, label=f"half of FID({HARSH})")
+    plotting.dress(right, "fish-eye coefficient c", "FID (lower is closer)")
     for axes in (left, right):
-        drawing.legend(axes, "upper left")
+        plotting.legend(axes, "upper left")
     grid = lower.subplots(len(examples), len(x), squeeze=False, gridspec_kw={"wspace": 0.03, "hspace": 0.03})
     shown = np.stack([fish_eye(examples, c).cpu().numpy() for c in found.coefficients])
     for row in range(len(examples)):
         captions = [f"c = {c:g}" for c in x] if row == 0 else [""] * len(x)
-        drawing.strip(list(grid[row]), shown[:, row], captions)
+        plotting.strip(list(grid[row]), shown[:, row], captions)
     return figure

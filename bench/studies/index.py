@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, StoreError
-from bench.files import write_text
+from bench.core.errors import BenchError, StoreError
+from bench.core.files import write_text
 from bench.reports.render_markdown import escape, table
 
 INTRODUCTION = """# Studies

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.reports.claims import Claim
-from bench.reports.statistics import LEVEL, Floats, Interval
-from bench.reports.verdicts import Evidence, Outcome, Verdict
+from bench.papers.claims.spec import Claim
+from bench.papers.claims.verdicts import Evidence, Outcome, Verdict
+from bench.statistics import LEVEL, Floats, Interval
 
 ORDER: tuple[Outcome, ...] = ("fails", "not measured", "cannot tell", "holds")
 """A claim takes the first of these that one of its tests has."""

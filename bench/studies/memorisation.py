@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
-from bench.contracts import Choice
-from bench.errors import BenchError, DataError, unknown
-from bench.registry import study
+from bench.core.errors import BenchError, DataError, unknown
+from bench.core.registry import study
+from bench.core.types import Choice
 from bench.studies.base import Request, Study, StudyResult, words_of
 from bench.studies.memorisation_cases import PLANS, Plan, Size
 from bench.studies.memorisation_values import Row
@@ -65,15 +65,15 @@ class Memorisation(Study):
 
     def run(self, request: Request) -> StudyResult:
         """Train, examine, judge."""
-        from bench.options import create
+        from bench.core.options import create
+        from bench.harness.store import Store
+        from bench.harness.suite import parse_choice
+        from bench.harness.suite_parser import checked
         from bench.overfit.power import check_enough
-        from bench.overfit.suspects_pool import sizes_of
-        from bench.store import Store
+        from bench.overfit.reference_pool import sizes_of
         from bench.studies.memorisation_cases import Examiner, list_cases
         from bench.studies.memorisation_figure import draw
         from bench.studies.memorisation_rules import Findings
-        from bench.suite import parse_choice
-        from bench.suite_reader import checked
 
         if request.network or request.images:
             raise BenchError("memorisation looks at pixels: leave out --network and --images")

@@ -8,20 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.contracts import Choice
-from bench.errors import DataError, Diverged
-from bench.files import digest, write_json
+from bench.core.errors import DataError, Diverged
+from bench.core.files import digest, write_json
+from bench.core.types import Choice
 from bench.studies.base import Request
 from bench.studies.memorisation_values import Row, baselines, error_values, set_values
 
 if TYPE_CHECKING:
-    from bench.contracts import Dataset, Gan
+    from bench.core.types import Dataset, Gan
+    from bench.harness.store import Store
     from bench.overfit.examination import Settings
+    from bench.overfit.inputs import Real
     from bench.overfit.recovery import Search
-    from bench.overfit.sources import Real
-    from bench.overfit.suspects import Suspect
-    from bench.overfit.suspects_pool import Pool
-    from bench.store import Store
+    from bench.overfit.reference_generators import Suspect
+    from bench.overfit.reference_pool import Pool
 
 VERSION = 1
 """Raise when a row changes its meaning."""
@@ -113,7 +113,7 @@ class Case:
 
 def list_cases(plan: Plan, sizes: Sequence[int], without: tuple[int, ...], seed: int) -> list[Case]:
     """Every case: memorisers and GANs on each number of images, collapsed, dropping and honest ones."""
-    from bench.overfit.suspects import Network, Suspect
+    from bench.overfit.reference_generators import Network, Suspect
 
     network = Network(plan.width, plan.code_dim, plan.batch)
     common: dict[str, Any] = {"network": network, "seed": seed}
@@ -151,13 +151,13 @@ class Examiner:
 
     def __post_init__(self) -> None:
         from bench.overfit.recovery import search_code
-        from bench.overfit.suspects import fingerprints
+        from bench.overfit.reference_generators import fingerprints
 
         self._code = [*fingerprints(CODE), *search_code(self.method.name)]
 
     def pool(self, partition: int) -> Pool:
         """The images in the order of a partition; the latest one is kept."""
-        from bench.overfit.suspects_pool import split_pool
+        from bench.overfit.reference_pool import split_pool
 
         if self._pool is None or self._pool[0] != partition:
             parts = (self.data.train, self.data.val, self.data.test)
@@ -179,7 +179,7 @@ class Examiner:
     def _stored(self, case: Case) -> tuple[list[Row], bool]:
         import json
 
-        from bench.overfit.suspects import make_suspect
+        from bench.overfit.reference_generators import make_suspect
 
         pool = self.pool(case.partition)
         try:
@@ -199,8 +199,8 @@ class Examiner:
 
     def _examine(self, case: Case, gan: Gan, real: Real) -> list[Row]:
         from bench.overfit.examination import examine_gan
+        from bench.overfit.inputs import OpenedGan
         from bench.overfit.recovery import Search
-        from bench.overfit.sources import OpenedGan
 
         searches = [Search(self.method, steps) for steps in self.plan.search_steps]
         device, progress = self.request.device, self.request.progress
@@ -243,7 +243,7 @@ def real_images(case: Case, pool: Pool, data: Dataset) -> Real:
     Raises:
         DataError: too few images for so many draws.
     """
-    from bench.overfit.sources import Real
+    from bench.overfit.inputs import Real
 
     train = pool.train.first(case.suspect.images)
     parts = [len(images) // case.draws for images in (train, pool.unseen)]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.reports import plotting
 from bench.reports.figure import INK
-from bench.studies import drawing
 from bench.studies.memorisation_rules import ALLOWED, TABLED, Findings, rate_interval
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLES = {"glo": "GLO", "copier": "copier (VAE decoder)", "gan": "GAN"}
-SHADES = (drawing.ORANGE, drawing.GREEN, drawing.BLUE, drawing.VIOLET)
+SHADES = (plotting.ORANGE, plotting.GREEN, plotting.BLUE, plotting.VIOLET)
 EMPTY = "#eeeeee"
 
 
@@ -24,12 +24,12 @@ def draw(found: Findings, where: str) -> Figure:
     from matplotlib.ticker import FixedLocator
 
     lines = found.lines()
-    figure = drawing.canvas(10.5, 4.6 + 0.2 * len(lines), f"Memorisation: {where}")
-    upper, lower = drawing.halves(figure, (1.0, 0.35 + 0.075 * len(lines)))
+    figure = plotting.canvas(10.5, 4.6 + 0.2 * len(lines), f"Memorisation: {where}")
+    upper, lower = plotting.halves(figure, (1.0, 0.35 + 0.075 * len(lines)))
     panels = upper.subplots(1, len(TABLED), sharey=True)
     for family, axes in zip(TABLED, panels, strict=True):
         _gaps(axes, found, family)
-    drawing.legend(panels[0])
+    plotting.legend(panels[0])
     ratios = [1.0] * len(TABLED) + [1.5]
     grid = lower.subplots(1, len(TABLED) + 1, gridspec_kw={"width_ratios": ratios}, sharey=True)
     for family, axes in zip(TABLED, grid[:-1], strict=True):
@@ -65,9 +65,9 @@ def _gaps(axes: Axes, found: Findings, family: str) -> None:
                 markersize=5,
                 markerfacecolor=colour if filled else "white",
             )
-    axes.axhline(0, color=drawing.GREY, linewidth=0.8)
+    axes.axhline(0, color=plotting.GREY, linewidth=0.8)
     _sizes(axes, found)
-    drawing.dress(axes, "training images", "signed gap" if family == TABLED[0] else "", TITLES[family])
+    plotting.dress(axes, "training images", "signed gap" if family == TABLED[0] else "", TITLES[family])
 
 
 def _detections(axes: Axes, found: Findings, family: str) -> None:
@@ -75,10 +75,10 @@ def _detections(axes: Axes, found: Findings, family: str) -> None:
         for x, size in enumerate(found.sizes):
             share = found.share(rule, steps, family=family, images=size)
             if not np.isnan(share):
-                _cell(axes, x, y, drawing.BLUE if share > 0.5 else EMPTY)
+                _cell(axes, x, y, plotting.BLUE if share > 0.5 else EMPTY)
     _sizes(axes, found)
     axes.set_xlim(-0.5, len(found.sizes) - 0.5)
-    drawing.dress(axes, "training images", "", f"{TITLES[family]}: found")
+    plotting.dress(axes, "training images", "", f"{TITLES[family]}: found")
     axes.tick_params(axis="x", labelsize=6.5)
     axes.tick_params(axis="y", left=False)
     axes.grid(False)
@@ -96,12 +96,12 @@ def _alarms(axes: Axes, found: Findings) -> None:
         accused, draws = found.false_alarms(rule, steps)
         interval = rate_interval(accused, draws)
         rate = accused / draws if draws else 0.0
-        axes.barh(y, rate, height=0.7, color=drawing.ORANGE if rate > ALLOWED else drawing.GREEN)
+        axes.barh(y, rate, height=0.7, color=plotting.ORANGE if rate > ALLOWED else plotting.GREEN)
         axes.hlines(y, interval.low, interval.high, color=INK, linewidth=0.8)
         axes.plot([rate], [y], "|", color=INK, markersize=5)
     axes.axvline(ALLOWED, color=INK, linestyle=":", linewidth=1.0)
     axes.set_xlim(0, 1)
-    drawing.dress(axes, f"share of {draws} draws; dotted: 5 %", "", "honest: false alarms")
+    plotting.dress(axes, f"share of {draws} draws; dotted: 5 %", "", "honest: false alarms")
 
 
 def _shades(count: int) -> list[str]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from bench.overfit.statistics import ALPHA
 from bench.overfit.verdict import STRICT_ALPHA
-from bench.reports.statistics import LEVEL, Interval
-from bench.reports.verdicts import Evidence, Outcome, Verdict
+from bench.papers.claims.verdicts import Evidence, Outcome, Verdict
+from bench.statistics import LEVEL, Interval
 from bench.studies.judging import claim, judge
 from bench.studies.memorisation_values import Row
 

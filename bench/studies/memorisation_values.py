@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.contracts import Gan
+    from bench.core.types import Gan
+    from bench.overfit.inputs import Real
     from bench.overfit.neighbours import SetStatistics
-    from bench.overfit.sources import Real
     from bench.overfit.statistics import ErrorStatistics
 
 Row = dict[str, Any]

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.contracts import Cell, Choice, Record
-from bench.errors import BenchError, unknown
-from bench.files import digest
-from bench.registry import study
-from bench.reports.gather import Group, groups, title_of
-from bench.reports.statistics import Floats
+from bench.core.errors import BenchError, unknown
+from bench.core.files import digest
+from bench.core.registry import study
+from bench.core.types import Cell, Choice, Record
+from bench.harness.suite import Suite
+from bench.reports.groups import Group, groups, title_of
+from bench.statistics import Floats
 from bench.studies.base import Request, Study, StudyResult
-from bench.suite import Suite
 
 FEWEST_CELLS = 6
 """Cells that a correlation needs."""
@@ -58,7 +58,7 @@ class MetricAgreement(Study):
         self._stored()
 
     def _stored(self) -> tuple[Suite, list[Record], list[Cell]]:
-        from bench.publish import stored
+        from bench.papers.publish import stored
 
         return stored(self.suite, self.budget or None, Path(self.records) if self.records else None)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.reports.statistics import Floats, Interval, percentile_interval
-from bench.reports.verdicts import Evidence, Verdict
-from bench.studies import drawing
+from bench.papers.claims.verdicts import Evidence, Verdict
+from bench.reports import plotting
+from bench.statistics import Floats, Interval, percentile_interval
 from bench.studies.base import Request
 from bench.studies.judging import at_least, claim, judge, partition, span
 
@@ -193,11 +193,11 @@ def statistics_of(real: Floats, fake: Floats, grid: Grid) -> dict[str, float]:
 
 def draw(plane: Plane, where: str) -> Figure:
     """The plane with both clouds, their contours and marginals."""
-    figure = drawing.canvas(6.4, 6.0, f"Features of D, first two components\n{where}")
+    figure = plotting.canvas(6.4, 6.0, f"Features of D, first two components\n{where}")
     grid = figure.add_gridspec(2, 2, width_ratios=[4, 1], height_ratios=[1, 4])
     main = figure.add_subplot(grid[1, 0])
     top, side = figure.add_subplot(grid[0, 0], sharex=main), figure.add_subplot(grid[1, 1], sharey=main)
-    for points, colour, name in ((plane.real, drawing.BLUE, "real"), (plane.fake, drawing.ORANGE, "generated")):
+    for points, colour, name in ((plane.real, plotting.BLUE, "real"), (plane.fake, plotting.ORANGE, "generated")):
         shown = points[:SHOWN]
         main.plot(shown[:, 0], shown[:, 1], ".", color=colour, markersize=3, alpha=0.45, markeredgewidth=0)
         _contours(main, plane.grid, points, colour)
@@ -211,8 +211,8 @@ def draw(plane: Plane, where: str) -> Figure:
     reach = high - low
     main.set_xlim(low[0] - 0.05 * reach[0], high[0] + 0.05 * reach[0])
     main.set_ylim(low[1] - 0.05 * reach[1], high[1] + 0.2 * reach[1])
-    drawing.dress(main, f"component 1 ({plane.shares[0]:.1%})", f"component 2 ({plane.shares[1]:.1%})")
-    drawing.legend(main, "upper right")
+    plotting.dress(main, f"component 1 ({plane.shares[0]:.1%})", f"component 2 ({plane.shares[1]:.1%})")
+    plotting.legend(main, "upper right")
     for axes in (top, side):
         axes.set_axis_off()
     return figure

@@ -9,16 +9,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BenchError, ContractError
-from bench.files import write_json, write_text, writing
-from bench.machine import environment, prepare_device
-from bench.options import create
-from bench.registry import add_plugin
+from bench.core.environment import environment, prepare_device
+from bench.core.errors import BenchError, ContractError
+from bench.core.files import write_json, write_text, writing
+from bench.core.options import create
+from bench.core.paths import allowing_code, device, home
+from bench.core.registry import add_plugin
+from bench.harness.suite import parse_choice, parse_options
+from bench.papers.claims.verdicts import Verdict
 from bench.reports.render_markdown import escape, table
-from bench.reports.verdicts import Verdict
-from bench.settings import allowing_code, device, home
 from bench.studies.base import Progress, Request, Study, StudyResult, silent
-from bench.suite import parse_choice, parse_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -249,7 +249,7 @@ def _verdict_lines(result: StudyResult) -> Iterator[str]:
 
 
 def _protocol_lines(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> Iterator[str]:
-    from bench.reports.wording import settings
+    from bench.reports.formatting import settings
 
     options = ", ".join(f"{key} = {value}" for key, value in study.options().items())
     yield f"- study {study.registered_name}: {escape(options) or 'no options'}"

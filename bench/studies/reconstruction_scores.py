@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import DataError
-from bench.reports.claims import FILE, PAPERS, read_claims
-from bench.reports.statistics import Floats, percentile_interval, resample_counts
-from bench.reports.verdicts import Evidence, Verdict
-from bench.studies import drawing
+from bench.core.errors import DataError
+from bench.papers.claims.spec import FILE, PAPERS, read_claims
+from bench.papers.claims.verdicts import Evidence, Verdict
+from bench.reports import plotting
+from bench.statistics import Floats, percentile_interval, resample_counts
 from bench.studies.judging import at_least, claim, judge, span
 
 if TYPE_CHECKING:
@@ -172,11 +172,11 @@ def theirs_hold(theirs: Mapping[tuple[str, str], tuple[float, float]]) -> bool:
 def draw(found: Scores, shown: Mapping[str, NDArray[Any]], where: str) -> Figure:
     """Test images as they are and drawn again above, mAP of every pair of sets below."""
     count = len(next(iter(shown.values())))
-    figure = drawing.canvas(1.1 * count + 1.2, 6.4, f"Classifiers that learn from reconstructions\n{where}")
-    upper, lower = drawing.halves(figure, (1.0, 1.0))
+    figure = plotting.canvas(1.1 * count + 1.2, 6.4, f"Classifiers that learn from reconstructions\n{where}")
+    upper, lower = plotting.halves(figure, (1.0, 1.0))
     grid = upper.subplots(len(shown), count, squeeze=False, gridspec_kw={"wspace": 0.04, "hspace": 0.04})
     for row, (name, images) in zip(grid, shown.items(), strict=True):
-        drawing.strip(row, images, [""] * count, name)
+        plotting.strip(row, images, [""] * count, name)
     left, right = lower.subplots(1, 2, gridspec_kw={"width_ratios": (1.0, 1.3)})
     means = found.values.mean(2).T
     left.imshow(means, cmap="Blues", vmin=min(0.5, means.min()), vmax=1.0)
@@ -186,13 +186,13 @@ def draw(found: Scores, shown: Mapping[str, NDArray[Any]], where: str) -> Figure
                   color="white" if dark else "black")  # fmt: skip
     left.set_xticks(range(3), SETS)
     left.set_yticks(range(3), SETS)
-    drawing.dress(left, "learnt from", "looked at", "mAP").grid(False)
+    plotting.dress(left, "learnt from", "looked at", "mAP").grid(False)
     order = np.argsort(found.values[0, 0])
-    colours = (drawing.GREY, drawing.ORANGE, drawing.BLUE)
+    colours = (plotting.GREY, plotting.ORANGE, plotting.BLUE)
     for place, (name, colour) in enumerate(zip(SETS, colours, strict=True)):
         right.plot(found.values[place, 0][order], range(len(order)), "o", color=colour, label=name, markersize=4)
     right.set_yticks(range(len(order)), [found.names[k] for k in order])
-    drawing.dress(right, "average precision on originals", "", "by attribute")
+    plotting.dress(right, "average precision on originals", "", "by attribute")
     right.set_ylim(-2, len(order) - 0.3)  # below the points, room for the legend
-    drawing.legend(right, "lower center", columns=len(SETS))
+    plotting.legend(right, "lower center", columns=len(SETS))
     return figure

@@ -9,19 +9,19 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from bench.contracts import Budget, Cell, FitData, Images
-from bench.files import digest, write_bytes
+from bench.core.files import digest, write_bytes
+from bench.core.run_context import Run
+from bench.core.types import Budget, Cell, FitData, Images
 from bench.gans.tiling import Tiling
-from bench.inversion import batch_size, check_untouched
-from bench.keys import keys_of
-from bench.loop import Run
+from bench.harness.bound_method import batch_size, check_untouched
+from bench.harness.context import Bench, open_run
+from bench.harness.keys import keys_of
+from bench.harness.stages import fit, invert_images
+from bench.harness.train_stage import train
 from bench.metrics.base import to_u8
 from bench.metrics.classifier import train_classifier
-from bench.metrics.recipes import Recipe
-from bench.overfit.suspects import fingerprints
-from bench.stages import fit, invert_images
-from bench.train_stage import train
-from bench.workbench import Bench, open_run
+from bench.metrics.classifier_config import Recipe
+from bench.overfit.reference_generators import fingerprints
 
 CODE = ("bench.studies.reconstruction_sets", "bench.metrics.classifier")
 BATCH = 500

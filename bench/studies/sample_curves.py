@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.reports.statistics import Floats, Interval, t_interval
-from bench.reports.verdicts import Evidence, Verdict
-from bench.studies import drawing
+from bench.papers.claims.verdicts import Evidence, Verdict
+from bench.reports import plotting
+from bench.statistics import Floats, Interval, t_interval
 from bench.studies.judging import all_of, at_most, claim, judge, span, within
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _stand_in(last: int) -> str:
 
 def draw(found: Curves, where: str) -> Figure:
     """Four panels over the number of images."""
-    figure = drawing.canvas(8.0, 5.8, f"Sample size: {where}")
+    figure = plotting.canvas(8.0, 5.8, f"Sample size: {where}")
     panels = figure.subplots(2, 2).ravel()
     _panel(panels[0], found, ["psnr"], "PSNR, dB (higher is better)", DECIBELS)
     _panel(panels[1], found, ["ssim"], "SSIM (higher is better)")
@@ -174,18 +174,18 @@ LABELS = {
 
 
 def _panel(axes: Axes, found: Curves, metrics: Sequence[str], label: str, tolerance: float = 0.0) -> None:
-    colours = {"fid": drawing.ORANGE, "fid_unpaired": drawing.GREY, "kid": drawing.GREEN, "ssim": drawing.VIOLET}
+    colours = {"fid": plotting.ORANGE, "fid_unpaired": plotting.GREY, "kid": plotting.GREEN, "ssim": plotting.VIOLET}
     sizes = np.array(found.sizes, float)
     if tolerance:
         last = float(found.values[metrics[0]][found.sizes[-1]][0])
         shown = f"±{tolerance:g} dB" if metrics[0] == "psnr" else f"±{SHARE:.0%}"
-        axes.axhspan(last - tolerance, last + tolerance, color=drawing.GREY, alpha=0.13, linewidth=0, label=shown)
+        axes.axhspan(last - tolerance, last + tolerance, color=plotting.GREY, alpha=0.13, linewidth=0, label=shown)
     for metric in metrics:
         held = 2 if metric == "fid_unpaired" else 1
-        colour = colours.get(metric, drawing.BLUE)
+        colour = colours.get(metric, plotting.BLUE)
         for size, values in found.values[metric].items():
             axes.plot([size / held] * len(values), values, ".", color=colour, alpha=0.35, markersize=4)
-        drawing.curve(axes, sizes / held, found.means(metric), colour, LABELS.get(metric, "mean of subsets"))
+        plotting.curve(axes, sizes / held, found.means(metric), colour, LABELS.get(metric, "mean of subsets"))
         if metric.startswith("fid"):
             start, slope = found.line(metric)
             x = np.geomspace(sizes[0], sizes[-1], 60) / held
@@ -193,5 +193,5 @@ def _panel(axes: Axes, found: Curves, metrics: Sequence[str], label: str, tolera
                 x, start + slope / x, ":", color=colour, linewidth=1.2, label=f"{start:.3g} + {slope:.3g}/n (fit)"
             )
     axes.set_xscale("log")
-    drawing.dress(axes, "images on each side n (log); dots: subsets", label)
-    drawing.legend(axes)
+    plotting.dress(axes, "images on each side n (log); dots: subsets", label)
+    plotting.legend(axes)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contracts import Budget, Cell, Choice
-from bench.errors import BenchError, DataError
-from bench.registry import study
-from bench.reports.statistics import Floats
+from bench.core.errors import BenchError, DataError
+from bench.core.registry import study
+from bench.core.types import Budget, Cell, Choice
+from bench.statistics import Floats
 from bench.studies.base import Request, Study, StudyResult, words_of
 
 if TYPE_CHECKING:
@@ -62,15 +62,15 @@ class SampleSize(Study):
 
     def run(self, request: Request) -> StudyResult:
         """Invert the test images, then measure subsets of the pairs."""
-        from bench.studies import eyes
+        from bench.studies import feature_networks
         from bench.studies.sample_curves import Curves, draw
 
         choice = request.dataset or Choice(self.default_dataset)
-        networks = eyes.choose_networks(request, ("fid",), choice.name)
+        networks = feature_networks.choose_networks(request, ("fid",), choice.name)
         gan, method = self._choices(choice)
-        data = eyes.open_data(choice)
+        data = feature_networks.open_data(choice)
         count = request.count(len(data.test), 2 * self.sizes[0], words_of(choice))
-        looking = eyes.Eyes(networks, data.shape, request.device)
+        looking = feature_networks.Eyes(networks, data.shape, request.device)
         cell = Cell(choice, gan, method, request.seed, self._budget(count), ())
         outputs, keys = reconstructions(cell, request)
         pairs = look(looking, data.test.first(count).data, outputs, request)
@@ -106,9 +106,9 @@ class SampleSize(Study):
         Raises:
             BenchError: a name that does not exist, or no GAN of the dataset's ships.
         """
-        from bench.gans.shipped import shipped_gans
-        from bench.suite import parse_choice
-        from bench.suite_reader import checked
+        from bench.gans.zoo import shipped_gans
+        from bench.harness.suite import parse_choice
+        from bench.harness.suite_parser import checked
 
         name = self.gan or SHIPPED.format(dataset=dataset.name)
         if not self.gan and name not in shipped_gans():
@@ -202,13 +202,13 @@ def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, dict[str, str
     """
     import torch
 
-    from bench.inversion import view_of
-    from bench.keys import keys_of
+    from bench.harness.bound_method import view_of
+    from bench.harness.context import Bench
+    from bench.harness.keys import keys_of
+    from bench.harness.stages import invert
+    from bench.harness.store import Store
+    from bench.harness.train_stage import train
     from bench.metrics.base import to_u8
-    from bench.stages import invert
-    from bench.store import Store
-    from bench.train_stage import train
-    from bench.workbench import Bench
 
     keys = keys_of(cell)
     bench = Bench(Store(), request.device, request.progress)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.contracts import Budget, Cell, Choice, Gan
-from bench.errors import NotApplicable
-from bench.registry import study
+from bench.core.errors import NotApplicable
+from bench.core.registry import study
+from bench.core.types import Budget, Cell, Choice, Gan
 from bench.studies.base import Request, Study, StudyResult, words_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.contracts import Shape
-    from bench.studies.eyes import Eyes
+    from bench.core.types import Shape
+    from bench.studies.feature_networks import Eyes
 
 
 @study("scgan-crop")
@@ -47,20 +47,20 @@ class ScganCrop(Study):
         from bench.gans.networks import check_shape
         from bench.gans.scgan import SCGAN
         from bench.gans.scgan_networks import networks_of
-        from bench.studies import eyes
+        from bench.studies import feature_networks
         from bench.studies.scgan_windows import Crops, draw, pictures, reconstruct
 
         choice = request.dataset or Choice(self.default_dataset)
-        networks = eyes.choose_networks(request, ("lpips", "fid"), choice.name)
+        networks = feature_networks.choose_networks(request, ("lpips", "fid"), choice.name)
         gan_choice = self._choice()
-        data = eyes.open_data(choice)
-        images = data.test.first(request.count(len(data.test), eyes.FEWEST_IMAGES, words_of(choice)))
+        data = feature_networks.open_data(choice)
+        images = data.test.first(request.count(len(data.test), feature_networks.FEWEST_IMAGES, words_of(choice)))
         check_shape("scgan", images.shape, SCGAN.sides)
         looking = self._eyes(networks, images.shape, request.device)
         gan, keys = self._open(choice, gan_choice, request)
         window = networks_of(gan)[0].window
         drawn = reconstruct(gan, images, request)
-        found = eyes.compare(
+        found = feature_networks.compare(
             looking,
             window.crop(images.data),
             lambda batch, rows: (self._resized(part) for part in (batch, *drawn.at(rows))),
@@ -88,7 +88,7 @@ class ScganCrop(Study):
                 "gan_checksum": gan.checksum(),
                 "gan_key": keys,
                 "networks": looking.protocol(),
-                "groups": eyes.GROUPS,
+                "groups": feature_networks.GROUPS,
             },
             draw=lambda: draw(crops, shown, f"{where}, {looking.title}"),
             caption=f"Input window, y_center and y_full with several z_edge, and y_glue with the last. {where}.",
@@ -102,11 +102,11 @@ class ScganCrop(Study):
             UnknownName: no such GAN or option.
             NotApplicable: a recipe of another kind; told before it is trained.
         """
+        from bench.core.options import create
         from bench.gans.scgan import SCGAN
-        from bench.gans.shipped import gan_file, without_pick
-        from bench.options import create
-        from bench.suite import parse_choice
-        from bench.suite_reader import checked
+        from bench.gans.zoo import gan_file, without_pick
+        from bench.harness.suite import parse_choice
+        from bench.harness.suite_parser import checked
 
         choice = checked("gan", parse_choice(self.gan, "--option gan ="), "--option gan")
         if gan_file(choice.name) is None:
@@ -121,11 +121,11 @@ class ScganCrop(Study):
         Raises:
             NotApplicable: one cannot look at windows of this size; says how to enlarge them.
         """
-        from bench.studies import eyes
+        from bench.studies import feature_networks
 
         side = self.resize or shape[1] // 2
         try:
-            return eyes.Eyes(networks, (shape[0], side, side), device)
+            return feature_networks.Eyes(networks, (shape[0], side, side), device)
         except NotApplicable as error:
             if self.resize:
                 raise
@@ -133,10 +133,10 @@ class ScganCrop(Study):
 
     def _open(self, dataset: Choice, gan: Choice, request: Request) -> tuple[Gan, str]:
         """The GAN, from its file or by the stage that trains."""
-        from bench.keys import keys_of
-        from bench.store import Store
-        from bench.train_stage import train
-        from bench.workbench import Bench
+        from bench.harness.context import Bench
+        from bench.harness.keys import keys_of
+        from bench.harness.store import Store
+        from bench.harness.train_stage import train
 
         budget = Budget("study", 0, 0, 1, self.train_steps, 0, 0, 0, timeout=86400.0)
         cell = Cell(dataset, gan, Choice("random_code"), request.seed, budget, ())

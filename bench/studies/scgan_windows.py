@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Gan, Images
+from bench.core.types import Gan, Images
 from bench.gans.scgan_networks import Window, networks_of
-from bench.inversion import batch_size
+from bench.harness.bound_method import batch_size
 from bench.metrics.base import to_u8
-from bench.reports.claims import FILE, PAPERS, read_claims
-from bench.reports.statistics import (
+from bench.papers.claims.spec import FILE, PAPERS, read_claims
+from bench.papers.claims.verdicts import Evidence, Verdict
+from bench.reports import plotting
+from bench.statistics import (
     RESAMPLES,
     Floats,
     Interval,
@@ -23,10 +25,8 @@ from bench.reports.statistics import (
     percentile_interval,
     percentile_intervals,
 )
-from bench.reports.verdicts import Evidence, Verdict
-from bench.studies import drawing
 from bench.studies.base import Request
-from bench.studies.eyes import GROUPS, OF_PAPERS, Compared, fid_intervals
+from bench.studies.feature_networks import GROUPS, OF_PAPERS, Compared, fid_intervals
 from bench.studies.judging import claim, jackknife_interval, judge, span, within
 
 if TYPE_CHECKING:
@@ -279,22 +279,22 @@ def draw(found: Crops, shown: Pictures, where: str) -> Figure:
     """LPIPS and FID of every kind of window above, examples below."""
     width = 1.15 * len(shown.columns)
     rows = len(next(iter(shown.columns.values())))
-    figure = drawing.canvas(width, 2.4 + 1.2 * rows, f"SCGAN's window: {where}")
-    upper, lower = drawing.halves(figure, (1.6, 1.1 * rows))
+    figure = plotting.canvas(width, 2.4 + 1.2 * rows, f"SCGAN's window: {where}")
+    upper, lower = plotting.halves(figure, (1.6, 1.1 * rows))
     left, right = upper.subplots(1, 2)
     for axes, name, values, intervals in (
         (left, "LPIPS", found.lpips, found.lpips_intervals),
         (right, "FID", found.fid, found.fid_intervals),
     ):
-        colours = (drawing.BLUE, drawing.ORANGE, drawing.GREY)
+        colours = (plotting.BLUE, plotting.ORANGE, plotting.GREY)
         reach = np.array([[v - i.low, i.high - v] for v, i in zip(values, intervals, strict=True)]).clip(0).T
         axes.barh(list(MEANING), values, xerr=reach, color=colours, height=0.6, error_kw={"linewidth": 1.0})
         axes.invert_yaxis()
-        drawing.dress(axes, f"{name}, 95 % (lower is closer)", "")
+        plotting.dress(axes, f"{name}, 95 % (lower is closer)", "")
     grid = lower.subplots(rows, len(shown.columns), squeeze=False, gridspec_kw={"wspace": 0.04, "hspace": 0.04})
     for place, (heading, column) in enumerate(shown.columns.items()):
         for row in range(rows):
-            drawing.strip([grid[row][place]], column[row : row + 1], [heading if row == 0 else ""])
+            plotting.strip([grid[row][place]], column[row : row + 1], [heading if row == 0 else ""])
             if column.shape[-1] == 2 * shown.window.side:
                 grid[row][place].add_patch(_frame(shown.window))
     return figure

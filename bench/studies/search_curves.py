@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.reports.statistics import Floats, Interval, mean_interval, paired_interval
-from bench.studies import drawing
+from bench.reports import plotting
+from bench.statistics import Floats, Interval, mean_interval, paired_interval
 from bench.studies.search_points import COSTS, TRACKS, Point, Track
 
 if TYPE_CHECKING:
@@ -181,14 +181,14 @@ def draw(found: Curves, where: str, clock: str) -> Figure:
     """PSNR of test images and recovered own images against time; every point, and the best so far as a line."""
     from matplotlib import colormaps
 
-    figure = drawing.canvas(10.0, 4.8, f"Quality against time: {where}")
+    figure = plotting.canvas(10.0, 4.8, f"Quality against time: {where}")
     panels = figure.subplots(1, 2)
     for axes, track in zip(panels, TRACKS, strict=True):
         for number, (method, curve) in enumerate(found.curves[track].items()):
             colour = colormaps["tab10" if len(found.curves[track]) <= 10 else "tab20"](number)
             _line(axes, found, track, method, curve, colour, MARKERS[number % len(MARKERS)])
         axes.set_xscale("log")
-        drawing.dress(axes, f"{clock} time, ms an image (log)", UNITS[track])
+        plotting.dress(axes, f"{clock} time, ms an image (log)", UNITS[track])
     panels[1].set_ylim(-0.03, 1.03)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
@@ -203,7 +203,7 @@ def _line(axes: Axes, found: Curves, track: Track, method: str, curve: Curve, co
     intervals = [mean_interval(values) or Interval(math.nan, math.nan) for values in curve.values]
     best = curve.values.mean(1)
     if curve.between:
-        drawing.curve(axes, curve.times, best, colour, method, intervals, marker=marker)
+        plotting.curve(axes, curve.times, best, colour, method, intervals, marker=marker)
         return
     low, high = [i.low for i in intervals], [i.high for i in intervals]
     axes.fill_between(curve.times, low, high, step="post", color=colour, alpha=0.18, linewidth=0)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from bench.contracts import Cell
-from bench.errors import ContractError
-from bench.files import digest
-from bench.reports.statistics import Floats
+from bench.core.errors import ContractError
+from bench.core.files import digest
+from bench.core.types import Cell
+from bench.statistics import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.contracts import Gan, Images
-    from bench.inversion import Method
-    from bench.workbench import Bench
+    from bench.core.types import Gan, Images
+    from bench.harness.bound_method import Method
+    from bench.harness.context import Bench
 
 VERSION = 1
 """Raise when what is stored of a point, or how it is measured, changes."""
@@ -76,7 +76,7 @@ def measured(bench: Bench, cell: Cell, steps: int, threads: int) -> Point:
     """
     import pandas as pd
 
-    from bench.keys import keys_of
+    from bench.harness.keys import keys_of
 
     keys = keys_of(cell)
     key = digest({"stage": [STAGE, VERSION], "invert": keys.invert, "threads": threads})
@@ -97,11 +97,11 @@ def measured(bench: Bench, cell: Cell, steps: int, threads: int) -> Point:
 
 
 def _measure(bench: Bench, cell: Cell, key: str, steps: int) -> Point:
-    from bench.inversion import check_untouched
-    from bench.keys import keys_of
-    from bench.stages import fit, own_images
-    from bench.train_stage import train
-    from bench.workbench import load_data, open_run
+    from bench.harness.bound_method import check_untouched
+    from bench.harness.context import load_data, open_run
+    from bench.harness.keys import keys_of
+    from bench.harness.stages import fit, own_images
+    from bench.harness.train_stage import train
 
     keys = keys_of(cell)
     gan, _ = train(bench, cell, keys)
@@ -123,7 +123,7 @@ def _measure(bench: Bench, cell: Cell, key: str, steps: int) -> Point:
 
 def _warm_up(bench: Bench, cell: Cell, key: str, method: Method, gan: Gan) -> float:
     """Let a method do once what it does once for a GAN: one step on two images; processor seconds."""
-    from bench.workbench import load_data, open_run
+    from bench.harness.context import load_data, open_run
 
     short = replace(cell.budget, search_steps=1, refine_steps=1)
     run = open_run(bench, replace(cell, budget=short), key, "invert")
@@ -139,8 +139,8 @@ def _invert(bench: Bench, method: Method, gan: Gan, images: Images) -> tuple[Flo
     """Errors ``[N]`` of images, and the cost of one; decoding and scoring are not part of it."""
     import torch
 
-    from bench.inversion import batch_size, checked_codes
-    from bench.machine import synchronise
+    from bench.core.environment import synchronise
+    from bench.harness.bound_method import batch_size, checked_codes
 
     parts, spent = [], dict.fromkeys(COSTS, 0.0)
     for _, x in images.batches(batch_size(gan)):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from bench.contracts import Budget, Cell, Choice
-from bench.errors import BenchError, NotApplicable
-from bench.registry import study
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.registry import study
+from bench.core.types import Budget, Cell, Choice
 from bench.studies.base import Request, Study, StudyResult, words_of
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from bench.harness.context import Bench
     from bench.studies.search_points import Point
-    from bench.workbench import Bench
 
 SHIPPED = "{dataset}/dcgan"
 FEWEST_IMAGES = 8
@@ -84,13 +84,13 @@ class SearchTime(Study):
 
     def run(self, request: Request) -> StudyResult:
         """Walk every method's ladder, then compare them at equal times."""
-        from bench.studies import eyes
+        from bench.studies import feature_networks
         from bench.studies.search_curves import Curves, draw
 
         choice = request.dataset or Choice(self.default_dataset)
         self._check_clock(request.device)
         gan, methods = self._choices(choice)
-        data = eyes.open_data(choice)
+        data = feature_networks.open_data(choice)
         count = replace(request, images=request.images or min(MOST_IMAGES, len(data.test))).count(
             len(data.test), FEWEST_IMAGES, words_of(choice)
         )
@@ -134,10 +134,10 @@ class SearchTime(Study):
         Raises:
             BenchError: a name that does not exist, or no GAN of the dataset's ships.
         """
-        from bench.gans.shipped import shipped_gans
-        from bench.inversion import make_method
-        from bench.suite import parse_choice
-        from bench.suite_reader import checked
+        from bench.gans.zoo import shipped_gans
+        from bench.harness.bound_method import make_method
+        from bench.harness.suite import parse_choice
+        from bench.harness.suite_parser import checked
 
         name = self.gan or SHIPPED.format(dataset=dataset.name)
         if not self.gan and name not in shipped_gans():
@@ -158,8 +158,8 @@ class SearchTime(Study):
         """All points, and the methods that have none with the reason."""
         import pandas as pd
 
-        from bench.store import Store
-        from bench.workbench import Bench
+        from bench.harness.context import Bench
+        from bench.harness.store import Store
 
         bench = Bench(Store(), request.device, request.progress)
         points: list[Point] = []

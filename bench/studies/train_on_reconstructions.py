@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.contracts import Budget, Cell, Choice, FitData, Images
-from bench.errors import BenchError, DataError
-from bench.registry import study
+from bench.core.errors import BenchError, DataError
+from bench.core.registry import study
+from bench.core.types import Budget, Cell, Choice, FitData, Images
+from bench.harness.suite import parse_choice, parse_options
 from bench.studies.base import Request, Study, StudyResult, words_of
-from bench.suite import parse_choice, parse_options
 
 if TYPE_CHECKING:
-    from bench.contracts import Dataset
-    from bench.metrics.recipes import Recipe
+    from bench.core.types import Dataset
+    from bench.metrics.classifier_config import Recipe
 
 FEWEST = 20
 """Test images."""
@@ -64,10 +64,10 @@ class TrainOnReconstructions(Study):
 
         from bench.applications.measures import facts_of
         from bench.datasets.catalogue import open_here
-        from bench.store import Store
+        from bench.harness.context import Bench
+        from bench.harness.store import Store
         from bench.studies.reconstruction_scores import SETS, Scores, draw
         from bench.studies.reconstruction_sets import draw_again, logits_of
-        from bench.workbench import Bench
 
         if request.network:
             raise BenchError("train-on-reconstructions trains its own classifiers: leave out --network")
@@ -130,10 +130,10 @@ class TrainOnReconstructions(Study):
         Raises:
             UnknownName: no such GAN, method, dataset or option; told before any images are read.
         """
-        from bench.gans.shipped import gan_file, without_pick
-        from bench.inversion import make_method
-        from bench.options import create
-        from bench.suite_reader import checked
+        from bench.core.options import create
+        from bench.gans.zoo import gan_file, without_pick
+        from bench.harness.bound_method import make_method
+        from bench.harness.suite_parser import checked
 
         def named(kind: str, text: str, option: str) -> Choice:
             return checked(kind, parse_choice(text, f"--option {option} ="), f"--option {option}")
@@ -155,8 +155,8 @@ class TrainOnReconstructions(Study):
         }
 
     def _recipe(self, data: Dataset) -> Recipe:
+        from bench.core.options import build
         from bench.metrics.classifier import recipe_kind
-        from bench.options import build
 
         options = parse_options(self.recipe.split("&") if self.recipe else (), "--option recipe =")
         recipe: Recipe = build(recipe_kind(data), "recipe", options)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bench.contracts import Choice, Images, Shape
-from bench.errors import DataError
-from bench.registry import study
-from bench.reports.statistics import RESAMPLES
+from bench.core.errors import DataError
+from bench.core.registry import study
+from bench.core.types import Choice, Images, Shape
+from bench.statistics import RESAMPLES
 from bench.studies.base import Request, Study, StudyResult, words_of
 
 if TYPE_CHECKING:
@@ -65,18 +65,18 @@ class Translation(Study):
 
     def run(self, request: Request) -> StudyResult:
         """Shift, look, judge."""
-        from bench.studies import eyes
+        from bench.studies import feature_networks
         from bench.studies.translation_curves import Curves, draw
 
         choice = request.dataset or Choice(self.default_dataset)
-        networks = eyes.choose_networks(request, ("lpips", "fid"), choice.name)
-        data = eyes.open_data(choice)
+        networks = feature_networks.choose_networks(request, ("lpips", "fid"), choice.name)
+        data = feature_networks.open_data(choice)
         frame = self.frame(data.shape, words_of(choice))
-        images = data.test.first(request.count(len(data.test), eyes.FEWEST_IMAGES, words_of(choice)))
+        images = data.test.first(request.count(len(data.test), feature_networks.FEWEST_IMAGES, words_of(choice)))
         shifting = Shifting(self, frame, len(images), request.seed)
         border = shifting.border(images, words_of(choice))
-        looking = eyes.Eyes(networks, shifting.seen_shape(images.shape[0]), request.device)
-        found = eyes.compare(looking, images.data, shifting, 2 * (self.most + 1), request.progress)
+        looking = feature_networks.Eyes(networks, shifting.seen_shape(images.shape[0]), request.device)
+        found = feature_networks.compare(looking, images.data, shifting, 2 * (self.most + 1), request.progress)
         curves = Curves.of(found, request, networks, choice.name, min(frame.size))
         where = f"{words_of(choice)}, {len(images):,} test images"
         return StudyResult(
@@ -94,7 +94,7 @@ class Translation(Study):
                 "networks": looking.protocol(),
                 "window": [frame.top, frame.left, *frame.size],
                 **border,
-                "groups": eyes.GROUPS,
+                "groups": feature_networks.GROUPS,
                 "resamples": RESAMPLES,
                 "shifts": "two uniform numbers an image, floor(u (2t + 1)) - t, the same for raw and reflected",
             },
@@ -161,7 +161,7 @@ class Shifting:
         self._count, self._seed = count, seed
 
     def __call__(self, images: Tensor, rows: slice) -> Iterator[Tensor]:
-        """See ``bench.studies.eyes.Distort``."""
+        """See ``bench.studies.feature_networks.Distort``."""
         from bench.studies.transforms import shifts_of
 
         wanted = [shifts_of(self._uniform[rows], t) for t in range(self.options.most + 1)]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.reports.claims import FILE, PAPERS, read_claims
-from bench.reports.statistics import (
+from bench.papers.claims.spec import FILE, PAPERS, read_claims
+from bench.papers.claims.verdicts import Evidence, Verdict
+from bench.reports import plotting
+from bench.statistics import (
     RESAMPLES,
     Floats,
     Interval,
@@ -17,8 +19,6 @@ from bench.reports.statistics import (
     percentile_interval,
     percentile_intervals,
 )
-from bench.reports.verdicts import Evidence, Verdict
-from bench.studies import drawing
 from bench.studies.base import Request
 from bench.studies.judging import all_of, at_least, at_most, claim, jackknife_interval, judge, partition, span, within
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bench.studies.eyes import Compared
+    from bench.studies.feature_networks import Compared
 
 KINDS = ("raw", "reflect")
 NAMES = {"raw": "raw", "reflect": "reflected"}
@@ -105,7 +105,7 @@ class Curves:
 
     def fid_intervals(self, kind: str) -> list[Interval]:
         """Jackknife intervals."""
-        from bench.studies.eyes import fid_intervals
+        from bench.studies.feature_networks import fid_intervals
 
         return fid_intervals(self.fid[kind], self.fid_replicates[kind])
 
@@ -130,7 +130,7 @@ class Curves:
 
     def words(self) -> list[str]:
         """How intervals and thresholds are made."""
-        from bench.studies.eyes import GROUPS
+        from bench.studies.feature_networks import GROUPS
 
         lines = [
             f"LPIPS: mean over images, {RESAMPLES:,} paired bootstrap resamples (95 % percentile interval). FID: 95 "
@@ -239,46 +239,46 @@ def printed() -> dict[str, Floats]:
 
 def draw(found: Curves, examples: Mapping[str, np.ndarray[Any, Any]], where: str) -> Figure:
     """Both curves side by side, examples below."""
-    figure = drawing.canvas(8.0, 5.6, f"Random translation: {where}")
-    upper, lower = drawing.halves(figure, (1.8, 1.0))
+    figure = plotting.canvas(8.0, 5.6, f"Random translation: {where}")
+    upper, lower = plotting.halves(figure, (1.8, 1.0))
     left, right = upper.subplots(1, 2)
     _lpips_panel(left, found)
-    for kind, colour, marker in zip(KINDS, (drawing.GREEN, drawing.ORANGE), ("o", "s"), strict=True):
+    for kind, colour, marker in zip(KINDS, (plotting.GREEN, plotting.ORANGE), ("o", "s"), strict=True):
         name = NAMES[kind]
-        drawing.curve(
+        plotting.curve(
             right, found.shifts, found.fid[kind], colour, f"FID, {name}", found.fid_intervals(kind), "-", marker
         )
     bound = NEGLIGIBLE if found.networks["fid"] == "inception" else found.floor
     what = "the paper's bound, 2" if found.networks["fid"] == "inception" else "two halves of the originals"
-    right.axhline(bound, linestyle=":", color=drawing.GREY, linewidth=1.0, label=what)
-    drawing.dress(right, "largest shift t, pixels", "FID (lower is closer)")
+    right.axhline(bound, linestyle=":", color=plotting.GREY, linewidth=1.0, label=what)
+    plotting.dress(right, "largest shift t, pixels", "FID (lower is closer)")
     _shade(right, found)
-    drawing.legend(right, "upper left")
+    plotting.legend(right, "upper left")
     count = len(next(iter(examples.values())))
     grid = lower.subplots(1, count * len(examples), squeeze=False)[0]
     for number in range(count):
         part = grid[number * len(examples) : (number + 1) * len(examples)]
-        drawing.strip(list(part), np.stack([shown[number] for shown in examples.values()]), list(examples))
+        plotting.strip(list(part), np.stack([shown[number] for shown in examples.values()]), list(examples))
     return figure
 
 
 def _lpips_panel(axes: Axes, found: Curves) -> None:
-    for kind, colour, marker in zip(KINDS, (drawing.BLUE, drawing.VIOLET), ("o", "s"), strict=True):
+    for kind, colour, marker in zip(KINDS, (plotting.BLUE, plotting.VIOLET), ("o", "s"), strict=True):
         name = NAMES[kind]
         style = "-" if kind == "raw" else "--"
         values, intervals = found.lpips[kind], found.lpips_intervals(kind)
-        drawing.curve(axes, found.shifts, values, colour, f"LPIPS, {name}", intervals, style, marker)
-    drawing.dress(axes, "largest shift t, pixels", "LPIPS (lower is closer)")
+        plotting.curve(axes, found.shifts, values, colour, f"LPIPS, {name}", intervals, style, marker)
+    plotting.dress(axes, "largest shift t, pixels", "LPIPS (lower is closer)")
     axes.set_ylim(top=HEADROOM * axes.get_ylim()[1])
     _shade(axes, found)
     known = found.published["raw"]
     beside = axes if found.comparable else axes.twinx()
     label = "published, raw: CelebA, AlexNet" + ("" if found.comparable else " (right axis)")
-    drawing.curve(beside, range(len(known)), known, drawing.GREY, label, style=":", marker="x")
+    plotting.curve(beside, range(len(known)), known, plotting.GREY, label, style=":", marker="x")
     handles, labels = axes.get_legend_handles_labels()
     if not found.comparable:
-        beside.set_ylabel("published LPIPS", fontsize=8, color=drawing.GREY)
-        beside.tick_params(labelsize=7.5, colors=drawing.GREY)
+        beside.set_ylabel("published LPIPS", fontsize=8, color=plotting.GREY)
+        beside.tick_params(labelsize=7.5, colors=plotting.GREY)
         beside.spines["top"].set_visible(False)
         low, high = axes.get_ylim()
         top = HEADROOM * 1.05 * known.max()
@@ -292,4 +292,6 @@ def _shade(axes: Axes, found: Curves) -> None:
     """Mark the shifts that are not judged."""
     if found.judged < len(found.shifts) - 1:
         ends = (found.judged, len(found.shifts) - 1)
-        axes.axvspan(*ends, color=drawing.GREY, alpha=0.12, linewidth=0, label="beyond the paper's share of the side")
+        axes.axvspan(
+            *ends, color=plotting.GREY, alpha=0.12, linewidth=0, label="beyond the paper's share of the side"
+        )

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from bench.applications.request import Request
 from bench.applications.subject import Subject
-from bench.contracts import Budget, Cell, Choice, Dataset, Gan, Images, Inverter
+from bench.core.run_context import Run
+from bench.core.types import Budget, Cell, Choice, Dataset, Gan, Images, Inverter
 from bench.gans.priors import Normal
 from bench.gans.tiling import Tiling
-from bench.inversion import Method, make_method
-from bench.keys import Keys
-from bench.loop import Run
-from bench.store import Store
-from bench.workbench import Bench
+from bench.harness.bound_method import Method, make_method
+from bench.harness.context import Bench
+from bench.harness.keys import Keys
+from bench.harness.store import Store
 
 SIDE = 12
 BUDGET = Budget("test", 0, 0, 0, 0, 0, 300, 20, 600.0)

@@ -10,8 +10,8 @@ from torch import nn
 from bench.applications.arithmetic import Arithmetic, flips
 from bench.applications.editing import Conditions, Edit, Swap, followed, swaps
 from bench.applications.measures import Judge, flipped
-from bench.contracts import Embedding, FeatureNetwork, Gan, Images, Inverter
-from bench.errors import DataError, NotApplicable, UnknownName
+from bench.core.errors import DataError, NotApplicable, UnknownName
+from bench.core.types import Embedding, FeatureNetwork, Gan, Images, Inverter
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.priors import Normal
 

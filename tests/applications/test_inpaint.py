@@ -9,8 +9,8 @@ from torch import nn
 from bench.applications.inpaint import Inpaint
 from bench.applications.masked import MaskedGan, hide
 from bench.applications.pictures import read_folder, read_mask
-from bench.contracts import Gan
-from bench.errors import DataError
+from bench.core.errors import DataError
+from bench.core.types import Gan
 from bench.gans.priors import Normal
 
 SHAPE = (1, 12, 12)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.applications.mix import Mix, mix_styles
-from bench.contracts import Gan, Inverter
-from bench.errors import DataError, NotApplicable
+from bench.core.errors import DataError, NotApplicable
+from bench.core.types import Gan, Inverter
 from bench.gans.priors import Normal
 from bench.gans.stylegan import StyleGenerator
 from bench.gans.tiled import TiledGan

@@ -14,9 +14,9 @@ from bench.applications.interpolate import Interpolate
 from bench.applications.measures import mean_psnr, steps_across
 from bench.applications.merge import Merge, put_together
 from bench.applications.tile import Tile
-from bench.contracts import Inverter
-from bench.errors import DataError
-from bench.options import create
+from bench.core.errors import DataError
+from bench.core.options import create
+from bench.core.types import Inverter
 
 
 def table(result):
@@ -208,7 +208,7 @@ def test_a_clip_moves_to_the_right_or_turns(pictures):
     ],
 )
 def test_options_out_of_range_are_one_line(name, options, says):
-    from bench.errors import BenchError
+    from bench.core.errors import BenchError
 
     with pytest.raises(BenchError, match=says):
         create("application", name, options)

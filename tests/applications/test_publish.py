@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 from bench.applications.publish import run_application
 from bench.applications.request import STEPS as DEFAULT_STEPS
 from bench.applications.request import Request
-from bench.cli_apply import apply_app
-from bench.errors import BenchError, DataError
-from bench.store import Store
-from bench.suite import read_suite
+from bench.cli.apply import apply_app
+from bench.core.errors import BenchError, DataError
+from bench.harness.store import Store
+from bench.harness.suite import read_suite
 
 GAN = "dcgan?width=4&code_dim=4&batch=8"
 STEPS = (("train_steps", 2), ("fit_steps", 2), ("search_steps", 2), ("refine_steps", 1))
@@ -66,7 +66,7 @@ def test_what_is_trained_and_fitted_is_reused(own_home):
 
 
 def test_what_a_suite_trained_is_used(tiny_suite, own_home):
-    from bench.runner import run_cells
+    from bench.harness.runner import run_cells
 
     suite = read_suite(tiny_suite)
     run_cells(suite.cells("smoke", methods=["dfi"]))
@@ -96,8 +96,8 @@ def test_images_of_the_user_in_tiles(tmp_path):
 def test_test_images_stay_hidden_while_a_method_is_fitted(tmp_path):
     peek = tmp_path / "peek.py"
     peek.write_text(
-        "from dataclasses import dataclass\nimport torch\nfrom bench.contracts import Inverter\n"
-        "from bench.options import create\nfrom bench.registry import method\n\n\n"
+        "from dataclasses import dataclass\nimport torch\nfrom bench.core.types import Inverter\n"
+        "from bench.core.options import create\nfrom bench.core.registry import method\n\n\n"
         '@method("peek")\n@dataclass\nclass Peek(Inverter):\n    """Peeks."""\n\n'
         "    def fit(self, data):\n        create('dataset', 'digits').load()\n\n"
         "    def invert(self, x):\n        return torch.zeros(len(x), self.gan.code_dim)\n"
@@ -175,7 +175,7 @@ def test_the_command_takes_options_of_the_application(tmp_path):
 def test_lists_are_parted_by_commas():
     from bench.applications.arithmetic import Arithmetic
     from bench.applications.deblur import Deblur
-    from bench.cli_apply import _read
+    from bench.cli.apply import _read
 
     assert _read("strengths", "0.5,2", Deblur) == [0.5, 2]
     assert _read("attributes", "Eyeglasses, Mustache", Arithmetic) == ["Eyeglasses", "Mustache"]
@@ -185,7 +185,7 @@ def test_lists_are_parted_by_commas():
 
 def test_help_leaves_torch_alone_and_tells_of_every_option():
     code = (
-        "import sys; from bench.cli_apply import apply_app\n"
+        "import sys; from bench.cli.apply import apply_app\n"
         "try: apply_app()\nfinally: assert 'torch' not in sys.modules"
     )
     done = subprocess.run(

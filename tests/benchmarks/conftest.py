@@ -6,7 +6,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from bench.machine import prepare_device
+from bench.core.environment import prepare_device
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,13 +5,13 @@ import time
 import pytest
 import torch
 
-from bench.contracts import Budget, FitData, Images
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, FitData, Images
 from bench.gans.checkpoints import load_gan
 from bench.gans.dcgan import DCGAN
 from bench.gans.networks import Trunk
-from bench.gans.shipped import shipped_gans
-from bench.loop import Run
-from bench.options import create
+from bench.gans.zoo import shipped_gans
 
 IMAGES, BATCH, WIDTH = 256, 32, 24
 SEARCHED, SEARCH_STEPS, OWN = 6, 40, 16

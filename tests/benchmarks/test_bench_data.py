@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from bench.contracts import Images
+from bench.core.types import Images
 
 BATCH, COUNT = 64, 512
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.api import run_suite
-from bench.store import Store, read_records
+from bench.harness.store import Store, read_records
 
 RECORDS = Path(__file__).resolve().parents[2] / "results" / "acyclic" / "cpu" / "records"
 SHARE = 0.02
@@ -35,7 +35,7 @@ def test_the_harness_takes_at_most_two_percent_of_a_cpu_run(benchmark, tiny_suit
     )
     around_a_cell = (benchmark.stats.stats.total - stage_seconds(records)) / len(records)
     started = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import bench.stages"], check=True)
+    subprocess.run([sys.executable, "-c", "import bench.harness.stages"], check=True)
     loading = time.monotonic() - started
     overhead = loading + around_a_cell * len(real)
     benchmark.extra_info["overhead share"] = overhead / stage_seconds(real)
@@ -46,7 +46,7 @@ def test_the_harness_takes_at_most_two_percent_of_a_cpu_run(benchmark, tiny_suit
 @pytest.mark.parametrize("command", [["--help"], ["list"]])
 def test_commands_that_compute_nothing_start_faster_than_torch_loads(benchmark, command):
     def start():
-        subprocess.run([sys.executable, "-m", "bench.cli", *command], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "bench.cli.main", *command], check=True, capture_output=True)
 
     benchmark.pedantic(start, rounds=2, warmup_rounds=1)
     started = time.monotonic()

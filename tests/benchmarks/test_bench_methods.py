@@ -3,10 +3,10 @@ import time
 import pytest
 import torch
 
-from bench.contracts import Budget
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget
 from bench.gans.dcgan import DCGAN
-from bench.loop import Run
-from bench.options import create
 
 IMAGES, ALONE, STEPS = 256, 24, 5  # both sides of the ratio take about as long
 

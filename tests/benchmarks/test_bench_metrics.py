@@ -14,7 +14,7 @@ import scipy.linalg
 import torch
 from skimage.metrics import structural_similarity
 
-from bench.contracts import Gan, Images
+from bench.core.types import Gan, Images
 from bench.gans.priors import Normal
 from bench.metrics.domain_networks import FashionMnistCnn
 from bench.metrics.evaluation import batch_size, evaluate, open_metrics
@@ -185,7 +185,7 @@ EVALUATE_LARGE_SET = """
     import json, resource, sys
     from types import SimpleNamespace
     import torch
-    from bench.contracts import Gan, Images
+    from bench.core.types import Gan, Images
     from bench.metrics.evaluation import evaluate, open_metrics
 
     class Flat(torch.nn.Module):

@@ -6,11 +6,11 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from bench.contracts import Budget
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget
 from bench.gans.dcgan import DCGAN
-from bench.loop import Run
-from bench.options import create
-from methods.support import draw_starts
+from methods.latent_bounds import draw_starts
 
 IMAGES, ALONE, STEPS = 64, 2, 6
 

@@ -15,12 +15,12 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from bench.contracts import Budget, Gan, Images
+from bench.core.run_context import Run
+from bench.core.types import Budget, Gan, Images
 from bench.gans.dcgan import DCGAN
 from bench.gans.networks import channels_last
 from bench.gans.priors import Normal
 from bench.gans.training import Trainer
-from bench.loop import Run
 
 ROUNDS, STEPS = 6, 2
 SIZES = {28: ((1, 28, 28), 32), 64: ((3, 64, 64), 16)}

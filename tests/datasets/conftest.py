@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from bench.settings import data_folder
+from bench.core.paths import data_folder
 
 
 @pytest.fixture(autouse=True)

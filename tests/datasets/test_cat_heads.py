@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.core.errors import BenchError, DataError
 from bench.datasets.cat_heads import HeadSquare, read_landmarks
 from bench.datasets.catalogue import open_dataset
-from bench.errors import BenchError, DataError
 
 RNG = np.random.default_rng(0)
 # Eyes, mouth, left ear, right ear: 100 wide and 80 high, from (0, 0) to (100, 80).

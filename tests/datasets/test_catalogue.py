@@ -7,9 +7,9 @@ import sys
 import pytest
 
 import bench.datasets
+from bench.core.errors import ContractError, UnknownName
+from bench.core.registry import add_plugin, remove_plugins
 from bench.datasets.catalogue import catalogue, get, open_dataset
-from bench.errors import ContractError, UnknownName
-from bench.registry import add_plugin, remove_plugins
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_broken_plugin_is_listed_with_its_error(plugin):
 
 def test_a_plugin_that_is_no_source_is_refused(plugin):
     plugin(
-        "from dataclasses import dataclass\nfrom bench.registry import dataset\n\n"
+        "from dataclasses import dataclass\nfrom bench.core.registry import dataset\n\n"
         '@dataset("mine")\n@dataclass\nclass Mine:\n    """Mine."""\n'
     )
     with pytest.raises(ContractError, match=r"Mine must subclass bench\.datasets\.source\.Source"):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.core.errors import BenchError, DataError
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.celeba import ICGAN_ATTRIBUTES, IMAGES
-from bench.errors import BenchError, DataError
 
 COUNT = 40
 FIRST_VAL, FIRST_TEST = 24, 30

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from bench.core.errors import DataError
 from bench.datasets.celeba_lists import read_attributes, read_partition
-from bench.errors import DataError
 
 NAMES = [f"Trait_{k}" for k in range(40)]
 ROW = ["-1"] * 40

@@ -7,11 +7,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from bench.core.errors import BenchError, DataError
+from bench.core.files import digest, sha256
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.digits import SIDE, TEST_COUNT, enlarge
 from bench.datasets.source import SPLIT_SEED
-from bench.errors import BenchError, DataError
-from bench.files import digest, sha256
 
 
 def test_sizes_and_types():

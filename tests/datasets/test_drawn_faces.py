@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.core.errors import BenchError, DataError
 from bench.datasets import drawn_faces
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.faces import drawing
 from bench.datasets.faces.drawing import draw, halved
 from bench.datasets.faces.people import ATTRIBUTES, CHAIN, CHOICES, COLUMNS, People, gather
-from bench.errors import BenchError, DataError
 
 CELEBA = {
     "Bald": 0.022, "Bangs": 0.152, "Black_Hair": 0.239, "Blond_Hair": 0.148, "Brown_Hair": 0.205,
@@ -267,7 +267,7 @@ def test_a_damaged_cache_is_named(content):
 
 def test_identity_and_drawing_leave_torch_alone():
     code = (
-        "import sys; from bench.options import create\n"
+        "import sys; from bench.core.options import create\n"
         "s = create('dataset', 'drawn-faces', {'train': 2, 'val': 1, 'test': 1}); s.identity(); s.get()\n"
         "assert 'torch' not in sys.modules"
     )

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from torchvision.datasets import FashionMNIST
 
+from bench.core.errors import DataError, StoreError
 from bench.datasets import fashion_mnist
 from bench.datasets.catalogue import get, open_dataset
-from bench.errors import DataError, StoreError
 
 REAL = fashion_mnist.DEBIAN_FOLDER
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.core.errors import DataError
 from bench.datasets.catalogue import open_dataset
-from bench.errors import DataError
 
 NUMBERS = [*range(12), 999, 1000, 59_999, 60_000, 60_001, 69_999]
 RNG = np.random.default_rng(0)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.core.errors import BenchError, DataError, StoreError, UnknownName
 from bench.datasets import decoding
 from bench.datasets.catalogue import open_dataset
-from bench.errors import BenchError, DataError, StoreError, UnknownName
 
 RNG = np.random.default_rng(0)
 SPLITS = ("train", "val", "test")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest
 
+from bench.core.errors import BenchError, UnknownName
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.gaussians import centres, weights
-from bench.errors import BenchError, UnknownName
 
 
 def test_exactly_two_centres_lie_in_quadrant_two_and_they_are_the_rare_ones():

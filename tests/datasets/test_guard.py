@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from bench.core.errors import ContractError
+from bench.core.registry import entries, load
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.guard import forbid_test_split
 from bench.datasets.source import Source
-from bench.errors import ContractError
-from bench.registry import entries, load
 
 
 @dataclass

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from torchvision.datasets.mnist import read_image_file
 
+from bench.core.errors import DataError
 from bench.datasets.idx import parse_idx, read_idx
-from bench.errors import DataError
 
 
 def encode(array):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.core.errors import DataError
 from bench.datasets.decoding import CentreSquare, Decoder
 from bench.datasets.image_files import ImageFiles
 from bench.datasets.layouts import Layout
-from bench.errors import DataError
 
 NAMES = [f"{k}.png" for k in range(8)]
 MARKS = np.random.default_rng(0).integers(0, 2, (8, 3)).astype(bool)

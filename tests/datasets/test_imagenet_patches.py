@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.core.errors import BenchError, DataError
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.imagenet_patches import Patch
-from bench.errors import BenchError, DataError
 
 WNIDS = ("n01440764", "n01443537", "n02123045")
 RNG = np.random.default_rng(0)

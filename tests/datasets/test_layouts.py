@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from bench.core.errors import DataError
 from bench.datasets.layouts import carve, hold_out, list_files, shuffle
 from bench.datasets.source import Split, carve_val
-from bench.errors import DataError
 
 
 def test_files_are_listed_sorted_with_their_folders_and_hidden_ones_left_out(tmp_path):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.core.errors import DataError
+from bench.core.registry import load
 from bench.datasets.catalogue import catalogue, get, open_dataset
-from bench.errors import DataError
-from bench.registry import load
 
 RNG = np.random.default_rng(0)
 CAT = "9 10 20 30 20 20 35 5 15 8 5 15 12 25 12 32 5 35 15"

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.core.errors import BenchError, DataError
 from bench.datasets.catalogue import open_dataset
-from bench.errors import BenchError, DataError
 
 ALPHABETS = {"images_background": ("Latin", "Greek"), "images_evaluation": ("Tengwar",)}
 CHARACTERS, DRAWERS = 3, 4

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.core.errors import BenchError, DataError
 from bench.datasets.catalogue import open_dataset
-from bench.errors import BenchError, DataError
 
 PLACES = ("Boots/Ankle/adidas", "Sandals/Flat/Aerosoles Inc.", "Shoes/Oxfords/Levi's®", "Slippers/Boot/Acorn")
 RNG = np.random.default_rng(0)

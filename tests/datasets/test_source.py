@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.core.errors import DataError
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.source import Split, carve_val, shuffled, to_dataset, to_images, val_count
-from bench.errors import DataError
 
 
 @pytest.mark.parametrize(("count", "expected"), [(2, 1), (19, 1), (1437, 143), (50_000, 5_000), (60_000, 5_000)])

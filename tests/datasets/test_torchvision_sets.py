@@ -10,9 +10,9 @@ import pytest
 import torchvision.datasets as tv
 from scipy.io import savemat
 
+from bench.core.errors import DataError
 from bench.datasets.catalogue import get, open_dataset
 from bench.datasets.torchvision_sets import Cifar10, Mnist, Svhn
-from bench.errors import DataError
 
 RNG = np.random.default_rng(0)
 

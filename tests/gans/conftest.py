@@ -8,9 +8,9 @@ import sys
 import pytest
 import torch
 
-from bench.contracts import Choice
-from bench.gans.foreign import open_foreign
-from bench.settings import allowing_code
+from bench.core.paths import allowing_code
+from bench.core.types import Choice
+from bench.gans.external import open_foreign
 
 CODE = '''
 import torch

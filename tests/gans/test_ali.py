@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from bench.contracts import Budget, Images
-from bench.errors import BenchError, NotApplicable
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, Images
 from bench.gans.ali import ALI, ALICE, Pairs, PairTrainer, judge_loss, makers_loss
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.training import train_gan
-from bench.loop import Run
-from bench.options import create
 
 SMALL = {"width": 2, "code_dim": 3, "batch": 8, "pair_width": 8}
 RECIPES = [

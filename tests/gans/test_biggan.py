@@ -3,12 +3,12 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from bench.errors import BenchError, NotApplicable
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.options import create
 from bench.gans.biggan import SmallBigGAN, SumPool
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.networks import fresh_copy
 from bench.gans.objectives.hinge import Hinge
-from bench.options import create
 
 
 def small(shape=(3, 32, 32)):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, safe_open, save_file
 
-from bench.contracts import Gan
-from bench.errors import UnknownName, WeightsError
+from bench.core.errors import UnknownName, WeightsError
+from bench.core.types import Gan
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.dcgan import DCGAN
 from bench.gans.priors import Normal

@@ -7,13 +7,13 @@ from safetensors.torch import load_file, safe_open, save_file
 from scipy import stats
 from torch.nn.functional import one_hot
 
-from bench.contracts import Budget, FitData, Images
-from bench.errors import BenchError, NotApplicable, WeightsError
+from bench.core.errors import BenchError, NotApplicable, WeightsError
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, FitData, Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.conditional import CGAN, ConditionalTrainer
 from bench.gans.training import train_gan
-from bench.loop import Run
-from bench.options import create
 
 BUDGET = Budget("tiny", 0, 0, 0, 6, 1, 4, 0, 600.0)
 RECIPE = CGAN(width=2, code_dim=4, batch=8)

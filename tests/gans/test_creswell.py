@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
 from bench.gans.creswell import ClippedWGAN, NoisyGAN, PlainGAN
 
 

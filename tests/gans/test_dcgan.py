@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from bench.errors import BenchError, NotApplicable, UnknownName
+from bench.core.errors import BenchError, NotApplicable, UnknownName
+from bench.core.options import create
 from bench.gans.dcgan import DCGAN
-from bench.options import create
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (3, 64, 64)])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
 from bench.gans.encoders import ConvolutionalEncoder, ResidualEncoder, centre_of, make_critic, shared_convolutions
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.contracts import Gan, Images
-from bench.errors import NotApplicable, UnknownName
+from bench.core.errors import NotApplicable, UnknownName
+from bench.core.types import Gan, Images
 from bench.gans import features
 from bench.gans.dcgan import DCGAN
 from bench.gans.features import View, check_layers, open_eye, with_batch_statistics

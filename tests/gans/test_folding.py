@@ -8,7 +8,7 @@ from torch import nn
 
 from bench.gans.checkpoints import load_gan
 from bench.gans.folding import folded
-from bench.gans.shipped import gan_file
+from bench.gans.zoo import gan_file
 
 
 def lively(network):

@@ -7,8 +7,8 @@ import torch
 from torch.nn.functional import interpolate
 from torchvision import models
 
-from bench.errors import NotApplicable, WeightsError
-from bench.files import sha256
+from bench.core.errors import NotApplicable, WeightsError
+from bench.core.files import sha256
 from bench.gans import imagenet_files
 from bench.gans.features import View, check_layers, open_eye
 from bench.gans.imagenet import open_imagenet
@@ -172,7 +172,7 @@ def test_published_checksums_begin_as_the_file_names_say():
 
 
 def test_a_gan_without_discriminator_has_no_features_of_its_own():
-    from bench.contracts import Gan
+    from bench.core.types import Gan
     from bench.gans.priors import Normal
 
     with pytest.raises(NotApplicable, match="no discriminator"):

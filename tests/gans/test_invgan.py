@@ -3,8 +3,10 @@ import dataclasses
 import pytest
 import torch
 
-from bench.contracts import Budget, Images
-from bench.errors import BenchError, NotApplicable
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.dcgan import DCGAN
 from bench.gans.invgan import InvGAN, InvGANBigGAN, InvGANStyleGAN
@@ -13,8 +15,6 @@ from bench.gans.objectives.discrepancy import discrepancy
 from bench.gans.objectives.hinge import Hinge
 from bench.gans.objectives.non_saturating import NonSaturating
 from bench.gans.training import train_gan
-from bench.loop import Run
-from bench.options import create
 
 SMALL = {"width": 2, "code_dim": 3, "batch": 8}
 VARIANTS = ("naive", "augmented", "full")

@@ -2,14 +2,14 @@ import pytest
 import torch
 from torch import nn
 
-from bench.contracts import Budget, Images
-from bench.errors import BenchError, NotApplicable
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.mlp import MLP
+from bench.gans.monitor import Watch, save_grid
 from bench.gans.training import train_gan
-from bench.gans.watch import Watch, save_grid
-from bench.loop import Run
-from bench.options import create
 
 
 @pytest.mark.parametrize("dim", [1, 2, 5])

@@ -6,10 +6,10 @@ import shutil
 import pytest
 import torch
 
-from bench.contracts import Budget, Images
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, Images
 from bench.gans.training import Trainer, train_gan
-from bench.loop import Run
-from bench.options import create
 
 SMALL = {"width": 4, "code_dim": 8, "batch": 16}
 RECIPES = {

@@ -2,11 +2,11 @@ import pytest
 import torch
 from scipy import stats
 
-from bench.contracts import Budget, Images
-from bench.errors import UnknownName
+from bench.core.errors import UnknownName
+from bench.core.run_context import Run
+from bench.core.types import Budget, Images
 from bench.gans.representative import RFGAN, make_decoder, salt_and_pepper
 from bench.gans.training import train_gan
-from bench.loop import Run
 
 BUDGET = Budget("tiny", 0, 0, 0, 3, 0, 0, 0, 600.0)
 RECIPE = RFGAN(width=2, code_dim=4, batch=8, autoencoder_steps=4)
@@ -64,7 +64,7 @@ def test_the_autoencoder_learns_to_undo_the_noise(digits_images):
 
 @pytest.fixture
 def digits_images() -> Images:
-    from bench.options import create
+    from bench.core.options import create
 
     return create("dataset", "digits").load().train
 

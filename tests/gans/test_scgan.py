@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch.nn.functional import interpolate, mse_loss
 
-from bench.contracts import Budget, Images
-from bench.errors import BenchError, NotApplicable
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, Images
 from bench.gans.checkpoints import load_gan, save_gan
+from bench.gans.monitor import Watch
 from bench.gans.scgan import SCGAN
 from bench.gans.scgan_networks import Window, centre_of, networks_of
 from bench.gans.scgan_training import CentreTrainer, FullTrainer, StageTrainer, train_connection
 from bench.gans.spectral import SNGAN
 from bench.gans.training import train_gan
-from bench.gans.watch import Watch
-from bench.loop import Run
-from bench.options import create
 
 SMALL = {"width": 2, "code_dim": 6, "batch": 4, "connection_width": 128}
 RECIPE = SCGAN(**SMALL)

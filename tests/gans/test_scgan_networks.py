@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from bench.contracts import Budget, Images
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, Images
 from bench.gans.scgan import SCGAN
 from bench.gans.scgan_networks import Window, centre_of, networks_of
 from bench.gans.spectral import SNGAN
-from bench.loop import Run
-from bench.options import create
 
 RECIPE = SCGAN(width=2, code_dim=6, batch=4, connection_width=128)
 SHAPE = (1, 64, 64)

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
 from bench.gans.networks import fresh_copy
-from bench.gans.regularisers.gradients import ZeroCentred
+from bench.gans.regularizers.gradients import ZeroCentred
 from bench.gans.spectral import SNGAN, SNGAN0GP
 
 TABLE_6 = ("actv128-0", "actv64-0", "actv64-1", "actv32-0", "actv32-1", "actv16-0", "actv16-1")

@@ -1,13 +1,13 @@
 import pytest
 import torch
 
-from bench.contracts import Budget, Images
-from bench.errors import BenchError, NotApplicable
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.stylegan import StyleGAN, StyleGenerator, channels, make_discriminator, make_mapping
 from bench.gans.training import train_gan
-from bench.loop import Run
-from bench.options import create
 
 
 def small(shape=(1, 32, 32)):

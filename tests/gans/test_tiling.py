@@ -3,15 +3,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.contracts import Images
-from bench.errors import BenchError, DataError
+from bench.core.errors import BenchError, DataError
+from bench.core.options import create
+from bench.core.types import Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.tiled import Tiled, random_patches
 from bench.gans.tiling import Tiling
 from bench.gans.weights_view import seen
-from bench.options import create
-from bench.runner import run_cells
-from bench.suite import read_suite
+from bench.harness.runner import run_cells
+from bench.harness.suite import read_suite
 from methods.reconstruction import count_calls
 
 SUITE = """

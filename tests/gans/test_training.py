@@ -7,13 +7,13 @@ from PIL import Image
 from torch import nn
 from torch.nn.functional import softplus
 
-from bench.contracts import Budget, Images
-from bench.errors import Diverged
+from bench.core.errors import Diverged
+from bench.core.run_context import Run
+from bench.core.types import Budget, Images
 from bench.gans.dcgan import DCGAN
+from bench.gans.monitor import Watch, check_variety
 from bench.gans.objectives.base import Objective
 from bench.gans.training import Trainer, train_gan
-from bench.gans.watch import Watch, check_variety
-from bench.loop import Run
 
 BUDGET = Budget("tiny", 0, 0, 0, 6, 0, 0, 0, 600.0)
 RECIPE = DCGAN(width=2, code_dim=4, batch=8)
@@ -112,7 +112,7 @@ def test_the_result_is_frozen_and_the_grid_is_drawn(images, tmp_path):
 
 def test_drawing_samples_does_not_change_the_training(images, tmp_path, monkeypatch):
     plain = train_gan(RECIPE, images, Run(BUDGET, 0)).checksum()
-    monkeypatch.setattr("bench.gans.watch.LOOK_STEPS", 2)
+    monkeypatch.setattr("bench.gans.monitor.LOOK_STEPS", 2)
     assert train_gan(RECIPE, images, Run(BUDGET, 0), Watch(tmp_path / "grid.png")).checksum() == plain
 
 
@@ -130,8 +130,8 @@ def test_a_collapsed_generator_is_found(images):
 
 @pytest.mark.parametrize("settled", [6, 7])
 def test_a_training_ends_with_a_look_at_the_samples_once_they_settled(images, monkeypatch, settled):
-    monkeypatch.setattr("bench.gans.watch.COLLAPSE_RATIO", 1e9)
-    monkeypatch.setattr("bench.gans.watch.SETTLED_STEPS", settled)
+    monkeypatch.setattr("bench.gans.monitor.COLLAPSE_RATIO", 1e9)
+    monkeypatch.setattr("bench.gans.monitor.SETTLED_STEPS", settled)
     with pytest.raises(Diverged, match="collapsed") if settled == 6 else nullcontext():
         train_gan(RECIPE, images, Run(BUDGET, 0))
 

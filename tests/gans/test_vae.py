@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from bench.contracts import Budget, Images
-from bench.errors import BenchError, NotApplicable
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.joint_networks import Encoder, draw
+from bench.gans.monitor import Watch
 from bench.gans.training import train_gan
 from bench.gans.vae import VAE, VAETrainer, divergence, half_squared_error
-from bench.gans.watch import Watch
-from bench.loop import Run
-from bench.options import create
 
 RECIPE = VAE(width=2, code_dim=3, batch=8)
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
 from bench.gans.dcgan import DCGAN
 from bench.gans.stylegan import StyleGAN
 from bench.gans.views import FittedNormal

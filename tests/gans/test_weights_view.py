@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from bench.contracts import Gan
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.options import create
+from bench.core.types import Gan
 from bench.gans.priors import make_prior
 from bench.gans.weights_view import WeightsView, seen, tunable
-from bench.options import create
 
 
 @pytest.fixture(scope="module")

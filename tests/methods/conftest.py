@@ -6,12 +6,12 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn.functional import interpolate
 
-from bench.contracts import Budget, FitData, Gan, Images
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, FitData, Gan, Images
 from bench.gans.dcgan import DCGAN
 from bench.gans.priors import Normal
 from bench.gans.training import train_gan
-from bench.loop import Run
-from bench.options import create
 
 BUDGET = Budget("tiny", 0, 0, 0, 150, 150, 60, 20, 600.0)
 

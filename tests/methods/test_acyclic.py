@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from bench.contracts import Gan
-from bench.errors import BenchError, NotApplicable
-from bench.options import create
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.options import create
+from bench.core.types import Gan
 from methods import acyclic
 
 OPTIONS = {"width": 128, "batch": 32, "learning_rate": 2e-3}

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torchvision import models
 
-from bench.contracts import Gan
-from bench.errors import BenchError, NotApplicable, UnknownName, WeightsError
-from bench.files import sha256
+from bench.core.errors import BenchError, NotApplicable, UnknownName, WeightsError
+from bench.core.files import sha256
+from bench.core.options import create
+from bench.core.types import Gan
 from bench.gans import imagenet_files
-from bench.options import create
 from methods import acyclic
 
 SMALL = {"width": 128, "batch": 32, "learning_rate": 2e-3}

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from bench.contracts import FitData, Images
-from bench.errors import NotApplicable
-from bench.options import create
+from bench.core.errors import NotApplicable
+from bench.core.options import create
+from bench.core.types import FitData, Images
 
 NETWORKS = {
     "biggan-small": ((3, 32, 32), {"width": 4, "code_dim": 6}),

@@ -5,8 +5,8 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 from bench.applications.masked import MaskedGan
-from bench.errors import BenchError
-from bench.options import create
+from bench.core.errors import BenchError
+from bench.core.options import create
 
 
 def test_random_codes_follow_the_prior_and_belong_to_the_image(ready, trained, digits):

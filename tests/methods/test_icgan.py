@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.nn.functional import mse_loss, one_hot
 
-from bench import check
-from bench.contracts import Budget, FitData, Images
-from bench.errors import BenchError, NotApplicable
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, FitData, Images
 from bench.gans.conditional import CGAN
 from bench.gans.training import train_gan
-from bench.loop import Run
-from bench.options import create
+from bench.harness import method_check
 from methods import icgan
 from methods.icgan import has_classes, told
 
@@ -210,9 +210,11 @@ def test_a_connection_network_learns_the_noise_and_a_classifier_the_class(fit, c
 def test_it_keeps_the_contract_of_methods(name, monkeypatch, cgan):
     data = create("dataset", "digits").load()
     small = SMALL if name == "icgan" else SMALL_DFI
-    monkeypatch.setattr(check, "_trained", lambda: (cgan, data))
-    monkeypatch.setattr("bench.inversion.create", lambda kind, name, options: create(kind, name, small | options))
-    outcomes = check.check_method(name)
+    monkeypatch.setattr(method_check, "_trained", lambda: (cgan, data))
+    monkeypatch.setattr(
+        "bench.harness.bound_method.create", lambda kind, name, options: create(kind, name, small | options)
+    )
+    outcomes = method_check.check_method(name)
     assert len(outcomes) > 3
     assert [o for o in outcomes if not o.passed] == []
     assert not any("not applicable" in o.message for o in outcomes)

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from bench.contracts import Gan
-from bench.errors import BenchError, NotApplicable, UnknownName
-from bench.options import create
+from bench.core.errors import BenchError, NotApplicable, UnknownName
+from bench.core.options import create
+from bench.core.types import Gan
 from methods import in_domain
 
 SMALL = {"width": 4, "widest": 16, "batch": 32, "learning_rate": 2e-3}

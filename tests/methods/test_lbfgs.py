@@ -6,12 +6,12 @@ import torch
 from scipy.optimize import minimize
 from torch import nn
 
-from bench.contracts import Gan
+from bench.core.types import Gan
 from bench.gans.priors import Normal
+from methods.latent_bounds import Support
 from methods.preconditioner import inverse_metric, mean_metric
 from methods.quasi_newton import QuasiNewton
 from methods.reconstruction import Reconstruction
-from methods.support import Support
 
 
 class Valley(nn.Module):

@@ -3,9 +3,9 @@ import torch
 from scipy.optimize import lsq_linear
 
 from bench.gans.priors import Uniform
+from methods.latent_bounds import Support, draw_starts
 from methods.levenberg_marquardt import MEMORY, TRIALS, LevenbergMarquardt
 from methods.reconstruction import Reconstruction
-from methods.support import Support, draw_starts
 
 
 @pytest.fixture

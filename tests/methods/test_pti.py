@@ -8,13 +8,13 @@ import time
 import pytest
 import torch
 
-from bench.check import check_method
-from bench.contracts import Budget, Choice
-from bench.errors import CellTimeout, ContractError, ImagesDiverged
+from bench.core.errors import CellTimeout, ContractError, ImagesDiverged
+from bench.core.options import create
+from bench.core.run_context import Run
+from bench.core.types import Budget, Choice
 from bench.gans.weights_view import tunable
-from bench.inversion import make_method
-from bench.loop import Run
-from bench.options import create
+from bench.harness.bound_method import make_method
+from bench.harness.method_check import check_method
 
 STEPS = 40
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy
 
-from bench.errors import CellTimeout, NotApplicable
+from bench.core.errors import CellTimeout, NotApplicable
 from bench.gans.priors import Uniform, image_noise
 from methods.gradient import cross_entropy
-from methods.search import descend
+from methods.gradient_descent import descend
 
 LONG = {"search_steps": 600, "refine_steps": 400}
 FINE = {"search_steps": 2500}

@@ -8,13 +8,13 @@ import torch
 from scipy import stats
 from torch import nn
 
-from bench.contracts import Gan
-from bench.errors import BenchError, CellTimeout, ImagesDiverged, NotApplicable
+from bench.core.errors import BenchError, CellTimeout, ImagesDiverged, NotApplicable
+from bench.core.options import create
+from bench.core.types import Gan
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.priors import Normal, Uniform, image_noise
-from bench.options import create
+from methods.latent_bounds import Support, draw_starts
 from methods.reconstruction import Reconstruction
-from methods.support import Support, draw_starts
 
 SEARCHES = ["adam", "lbfgs", "lm", "cma"]
 FEW = {"search_steps": 6, "refine_steps": 6}

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.contracts import Gan, Images
-from bench.files import sha256
+from bench.core.files import sha256
+from bench.core.types import Gan, Images
 from bench.gans.priors import Normal
 from bench.metrics import weights
 
@@ -117,9 +117,9 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.contracts import Embedding, FeatureNetwork
+from bench.core.types import Embedding, FeatureNetwork
 from bench.metrics.attributes import FACIAL
-from bench.registry import features
+from bench.core.registry import features
 
 
 class Reader(FeatureNetwork):
@@ -167,7 +167,7 @@ class Plain(Reader):
 @pytest.fixture
 def readers(tmp_path):
     """Networks "faces" (13 attributes), "ten" (classes), "plain" (neither) and "mute", which breaks its word."""
-    from bench.registry import add_plugin, load, remove_plugins
+    from bench.core.registry import add_plugin, load, remove_plugins
 
     path = tmp_path / "readers.py"
     path.write_text(READERS)

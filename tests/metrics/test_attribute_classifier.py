@@ -11,9 +11,9 @@ import torch
 from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 
-from bench.contracts import Budget, Dataset, Images
-from bench.errors import DataError
-from bench.loop import Run
+from bench.core.errors import DataError
+from bench.core.run_context import Run
+from bench.core.types import Budget, Dataset, Images
 from bench.metrics.attribute_classifier import AttributeClassifier, AttributeRecipe
 from bench.metrics.classifier import accuracy, classifier_metadata, load_classifier, save_classifier, train_classifier
 

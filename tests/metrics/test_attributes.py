@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, f1_score
 
-from bench.contracts import Images
-from bench.errors import ContractError
+from bench.core.errors import ContractError
+from bench.core.types import Images
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.priors import Normal
 from bench.metrics.attributes import FACIAL, f1_scores

@@ -10,9 +10,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 
-from bench.contracts import Budget, Dataset, Images
-from bench.errors import DataError, WeightsError
-from bench.loop import Run
+from bench.core.errors import DataError, WeightsError
+from bench.core.run_context import Run
+from bench.core.types import Budget, Dataset, Images
 from bench.metrics.attribute_classifier import AttributeRecipe
 from bench.metrics.classifier import (
     accuracy,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.contracts import Images, Pairs
-from bench.errors import NotApplicable
+from bench.core.errors import NotApplicable
+from bench.core.types import Images, Pairs
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.priors import make_prior
 from bench.metrics.condition_accuracy import ConditionAccuracy

@@ -8,19 +8,19 @@ import json
 import pytest
 import torch
 
-from bench.contracts import Budget, Dataset, Images
+from bench.core.errors import BenchError, DataError, WeightsError
+from bench.core.files import sha256
+from bench.core.options import create
+from bench.core.registry import entries
+from bench.core.run_context import Run
+from bench.core.types import Budget, Dataset, Images
 from bench.datasets.faces.people import ATTRIBUTES
-from bench.errors import BenchError, DataError, WeightsError
-from bench.files import sha256
-from bench.loop import Run
 from bench.metrics import weights
 from bench.metrics.attribute_classifier import AttributeRecipe
 from bench.metrics.classifier import accuracy, classifier_metadata, save_classifier, train_classifier
 from bench.metrics.domain_networks import DrawnFacesCnn, halved
 from bench.metrics.label_classifier import LabelRecipe
 from bench.metrics.weights import classifier_file, classifiers_folder
-from bench.options import create
-from bench.registry import entries
 
 FREE = Budget("test", 0, 0, 0, 0, 0, 0, 0, timeout=1e9)
 FAC = ATTRIBUTES[:13]

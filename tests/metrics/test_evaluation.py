@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench.contracts import Embedding, Images
-from bench.errors import BenchError, ContractError, UnknownName
+from bench.core.errors import BenchError, ContractError, UnknownName
+from bench.core.types import Embedding, Images
 from bench.metrics import pixels
 from bench.metrics.domain_networks import FashionMnistCnn
 from bench.metrics.evaluation import batch_size, evaluate, open_metrics

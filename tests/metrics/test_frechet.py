@@ -8,7 +8,7 @@ import scipy.linalg
 import torch
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
-from bench.errors import ContractError
+from bench.core.errors import ContractError
 from bench.metrics.frechet import frechet_distance, trace_sqrt_product
 
 

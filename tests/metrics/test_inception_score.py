@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 
-from bench.errors import ContractError
+from bench.core.errors import ContractError
 from bench.metrics.evaluation import evaluate, open_metrics
 from bench.metrics.inception_score import inception_score
 

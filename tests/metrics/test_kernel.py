@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
-from bench.errors import BenchError, ContractError
+from bench.core.errors import BenchError, ContractError
 from bench.metrics.evaluation import evaluate, open_metrics
 from bench.metrics.kernel import kernel_distance, squared_mmd
 

@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 import torch
 
-from bench.contracts import Gan, Images
+from bench.core.types import Gan, Images
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.priors import Normal, Uniform
 from bench.metrics.evaluation import evaluate, open_metrics

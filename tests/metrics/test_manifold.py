@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prdc import compute_prdc
 from torch_fidelity.metric_prc import calculate_precision_recall_full
 
-from bench.errors import BenchError, ContractError
+from bench.core.errors import BenchError, ContractError
 from bench.metrics import manifold
 from bench.metrics.evaluation import evaluate, open_metrics
 from bench.metrics.manifold import prdc

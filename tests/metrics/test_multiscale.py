@@ -8,7 +8,7 @@ import torch
 from pytorch_msssim import ms_ssim as reference
 from skimage import data
 
-from bench.errors import BenchError, ContractError
+from bench.core.errors import BenchError, ContractError
 from bench.metrics.evaluation import evaluate, open_metrics
 from bench.metrics.multiscale import WEIGHTS, ms_ssim, smallest_side, weights_of
 from bench.metrics.pixels import ssim

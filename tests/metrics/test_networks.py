@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 import torch
 
-from bench.errors import WeightsError
-from bench.files import sha256
+from bench.core.errors import WeightsError
+from bench.core.files import sha256
+from bench.core.options import create
 from bench.metrics import weights
-from bench.options import create
 
 
 def pixels(*shape, seed=0):

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from bench import weights_files
-from bench.contracts import Images, Pairs
-from bench.errors import WeightsError
+from bench.core import pretrained_files
+from bench.core.errors import WeightsError
+from bench.core.types import Images, Pairs
 from bench.metrics import weights
 from bench.metrics.evaluation import open_metrics
 from bench.metrics.gathering import share_networks
@@ -95,6 +95,6 @@ def test_a_network_without_maps_and_other_shapes_give_reasons():
 def test_heads_of_the_package_are_pinned(monkeypatch, tmp_path):
     assert [len(head) for head in read_heads("alex", "cpu")] == [64, 192, 384, 256, 256]
     (tmp_path / "alex.pth").write_bytes(b"something else")
-    monkeypatch.setitem(weights_files.PLACES, "lpips package", lambda: (tmp_path,))
+    monkeypatch.setitem(pretrained_files.PLACES, "lpips package", lambda: (tmp_path,))
     with pytest.raises(WeightsError, match="SHA-256"):
         read_heads("alex", "cpu")

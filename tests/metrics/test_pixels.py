@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from skimage import data, metrics
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-from bench.contracts import Images
-from bench.errors import ContractError
+from bench.core.errors import ContractError
+from bench.core.types import Images
 from bench.metrics.base import check_range, to_u8
 from bench.metrics.evaluation import open_metrics
 from bench.metrics.pixels import mae, mse, psnr, ssim

@@ -9,11 +9,11 @@ import sys
 import pytest
 import torch
 
-from bench.errors import WeightsError
+from bench.core.errors import WeightsError
+from bench.core.options import create
+from bench.core.pretrained_files import torch_hub_checkpoints
 from bench.metrics import weights
 from bench.metrics.weights import weights_available, weights_identity
-from bench.options import create
-from bench.weights_files import torch_hub_checkpoints
 
 
 @pytest.mark.parametrize(

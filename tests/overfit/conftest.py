@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import nn
 
-from bench.contracts import Gan, Images
+from bench.core.types import Gan, Images
 from bench.gans.priors import Normal
+from bench.harness.store import Store
+from bench.overfit.inputs import OpenedGan, Real
 from bench.overfit.recovery import Recovery, Search
-from bench.overfit.sources import OpenedGan, Real
-from bench.store import Store
 
 SIDE, DIM, COUNT = 8, 40, 60
 

@@ -13,11 +13,11 @@ from PIL import Image
 from torch import nn
 from typer.testing import CliRunner
 
-from bench.cli_overfit import overfit
-from bench.contracts import Choice
+from bench.cli.overfit import overfit
+from bench.core.paths import allowing_code
+from bench.core.types import Choice
 from bench.overfit import examination
-from bench.overfit.sources import open_gan
-from bench.settings import allowing_code
+from bench.overfit.inputs import open_gan
 
 app = typer.Typer()
 app.command()(overfit)
@@ -187,5 +187,5 @@ def test_compare_and_sweep_write_their_tables(ask, scripted, unknown, memorising
 
 
 def test_help_needs_no_torch():
-    code = "import sys, bench.cli_overfit; sys.exit('torch' in sys.modules)"
+    code = "import sys, bench.cli.overfit; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

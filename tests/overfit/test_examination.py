@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from bench.contracts import Images
-from bench.errors import BenchError, DataError
+from bench.core.errors import BenchError, DataError
+from bench.core.types import Images
+from bench.harness.store import Store
 from bench.overfit import examination, ranking, sweep
 from bench.overfit.examination import Settings, examine_gan
-from bench.overfit.page import write_page
+from bench.overfit.inputs import OpenedGan
 from bench.overfit.recovery import Search
-from bench.overfit.sources import OpenedGan
-from bench.store import Store
+from bench.overfit.report import write_page
 
 SETTINGS = Settings(n=40, search=Search(steps=40))
 

@@ -9,8 +9,8 @@ from sklearn.cluster import KMeans
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from bench.errors import ContractError
-from bench.overfit import cells, distances
+from bench.core.errors import ContractError
+from bench.overfit import ct_test, distances
 from bench.overfit import neighbours as nb
 
 
@@ -79,14 +79,14 @@ def test_c_t_is_the_weighted_z_of_its_cells():
         mid, spread = len(a) * len(b) / 2 - 0.5, np.sqrt(len(a) * len(b) * (len(a) + len(b) + 1) / 12)
         total, weight = total + len(b) * (u - mid) / spread, weight + len(b)
     found = [distances.nearest(own, train), distances.nearest(test, train)]
-    assert cells.c_t(own, train, test, *found, cells=4) == pytest.approx(total / weight, rel=1e-3)
+    assert ct_test.c_t(own, train, test, *found, cells=4) == pytest.approx(total / weight, rel=1e-3)
 
 
 def test_c_t_is_far_below_zero_for_copies_and_near_it_for_fresh_draws():
     train, test = rows(400, 1), rows(400, 2)
 
     def c_t(own):
-        return cells.c_t(own, train, test, distances.nearest(own, train), distances.nearest(test, train))
+        return ct_test.c_t(own, train, test, distances.nearest(own, train), distances.nearest(test, train))
 
     assert c_t(train[:300] + 0.01 * rows(300, 5)) < -5
     assert abs(c_t(rows(300, 0))) < 2

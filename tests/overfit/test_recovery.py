@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.contracts import Choice, Gan, Images
-from bench.errors import BenchError, ContractError, UnknownName
+from bench.core.errors import BenchError, ContractError, UnknownName
+from bench.core.types import Choice, Gan, Images
 from bench.gans.priors import Normal
 from bench.overfit import recovery as module
 from bench.overfit.recovery import Search, open_search

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from bench.errors import ContractError, DataError
+from bench.core.errors import ContractError, DataError
 from bench.overfit import power
 from bench.overfit import statistics as s
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bench.contracts import Choice
-from bench.errors import BenchError
+from bench.core.errors import BenchError
+from bench.core.types import Choice
+from bench.harness.store import Store
 from bench.overfit.trained import find_trained
-from bench.store import Store
 
 DIGITS = Choice("digits")
 

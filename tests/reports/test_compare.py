@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.errors import BenchError, UnknownName
+from bench.core.errors import BenchError, UnknownName
 from bench.reports.compare import compare, comparison_markdown, comparison_terminal, comparisons
 
 

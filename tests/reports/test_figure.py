@@ -13,7 +13,7 @@ import pytest
 from matplotlib.text import Text
 
 import bench
-from bench.errors import BenchError, NotApplicable, StoreError
+from bench.core.errors import BenchError, NotApplicable, StoreError
 from bench.reports import figure
 from bench.reports.figure import quality_versus_cost, reconstructions
 from bench.reports.leaderboard import leaderboards

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.contracts import Budget, Cell, Choice
-from bench.errors import BenchError, UnknownName
+from bench.core.errors import BenchError, UnknownName
+from bench.core.types import Budget, Cell, Choice
 from bench.reports.leaderboard import leaderboards
 from bench.reports.render_latex import latex
 from bench.reports.render_markdown import markdown

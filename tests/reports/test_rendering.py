@@ -9,13 +9,13 @@ import json
 import numpy as np
 import pytest
 
-from bench.errors import UnknownName
+from bench.core.errors import UnknownName
 from bench.reports import render_latex, render_markdown
+from bench.reports.formatting import number
 from bench.reports.frame import frame
 from bench.reports.leaderboard import Remark, leaderboards
 from bench.reports.render import render
 from bench.reports.terminal import terminal
-from bench.reports.wording import number
 
 
 @pytest.fixture

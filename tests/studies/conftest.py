@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import registry
+from bench.core import registry
 
 PLUGIN = '''
 """Grey pictures of bars and boxes on black."""
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.datasets.source import Source, Split, to_dataset
-from bench.registry import dataset
+from bench.core.registry import dataset
 
 
 @dataset("boxes")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bench import registry
-from bench.contracts import Choice
+from bench.core import registry
+from bench.core.types import Choice
 from bench.studies.base import Request
 from bench.studies.batching import ALONE, PAIRS, WHOLE, Batching, Found, apart
 
@@ -12,8 +12,8 @@ COUPLING = '''
 """A method whose codes depend on the batch."""
 from dataclasses import dataclass
 
-from bench.contracts import Inverter
-from bench.registry import method
+from bench.core.types import Inverter
+from bench.core.registry import method
 
 
 @method("coupling")

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from bench.errors import BenchError
-from bench.suite import parse_choice, parse_options
+from bench.core.errors import BenchError
+from bench.harness.suite import parse_choice, parse_options
 
 CNN = ("--network", "fashion-mnist-cnn")
 LSGAN = ("--option", "gan=fashion-mnist/lsgan")
@@ -17,7 +17,7 @@ FILES = {"README.md", "table.csv", "study.json", "figure.png"}
 
 def test_listing_and_showing_studies_leaves_torch_alone():
     code = (
-        "import sys; sys.argv = ['ganinv', *sys.argv[1:]]; from bench.cli import main\n"
+        "import sys; sys.argv = ['ganinv', *sys.argv[1:]]; from bench.cli.main import main\n"
         "try: main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
     )
     for words in (["list", "studies"], ["show", "study", "translation"], ["study", "--help"]):

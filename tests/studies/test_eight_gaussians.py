@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.contracts import Choice
+from bench.core.errors import BenchError
+from bench.core.types import Choice
 from bench.datasets.gaussians import SIGMA, centres
-from bench.errors import BenchError
 from bench.studies.base import Request
 from bench.studies.eight_gaussians import EightGaussians, Found, Repetition, count_points
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.errors import BenchError
+from bench.core.errors import BenchError
 from bench.studies.index import index, read_studies, write_index
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bench.reports.statistics import Interval
-from bench.reports.verdicts import Evidence
+from bench.papers.claims.verdicts import Evidence
+from bench.statistics import Interval
 from bench.studies.judging import (
     at_least,
     at_most,

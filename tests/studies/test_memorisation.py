@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy.stats import binom, chi2_contingency, norm
 
-from bench.contracts import Dataset, Images
-from bench.errors import BenchError, DataError, UnknownName
+from bench.core.errors import BenchError, DataError, UnknownName
+from bench.core.types import Dataset, Images
+from bench.overfit.reference_generators import Suspect
+from bench.overfit.reference_pool import split_pool
 from bench.overfit.statistics import ALPHA
-from bench.overfit.suspects import Suspect
-from bench.overfit.suspects_pool import split_pool
 from bench.studies.base import Request
 from bench.studies.memorisation import Memorisation
 from bench.studies.memorisation_cases import PLANS, Case, list_cases, real_images
@@ -229,7 +229,7 @@ def test_a_run_is_repeated_from_what_is_stored(call, boxes, tmp_path, monkeypatc
     assert code == 0, errors
     assert "M2" in text
     monkeypatch.setattr("bench.overfit.examination.examine_gan", lambda *a, **k: pytest.fail("examined twice"))
-    monkeypatch.setattr("bench.overfit.suspects.train_gan", lambda *a, **k: pytest.fail("trained twice"))
+    monkeypatch.setattr("bench.overfit.reference_generators.train_gan", lambda *a, **k: pytest.fail("trained twice"))
     assert call(*words, *more, "--out", outs[1])[0] == 0
     for name in ("table.csv", "study.json", "README.md", "figure.png"):
         assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes(), name

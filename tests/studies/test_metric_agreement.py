@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
-from bench.contracts import Choice
-from bench.errors import BenchError, UnknownName
-from bench.reports.gather import groups
-from bench.store import read_records
+from bench.core.errors import BenchError, UnknownName
+from bench.core.types import Choice
+from bench.harness.store import read_records
+from bench.reports.groups import groups
 from bench.studies.agreement_claims import chance, top_two
 from bench.studies.agreement_matrix import Agreement, clustered
 from bench.studies.base import Request

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.stats import norm
 
+from bench.core.paths import home
 from bench.metrics.frechet import frechet_distance
-from bench.settings import home
 from bench.studies.sample_curves import Curves
 from bench.studies.sample_size import Pairs, draw_subsets
 

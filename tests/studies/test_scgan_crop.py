@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from bench.contracts import Images
+from bench.core.types import Images
 from bench.gans.scgan import SCGAN
 from bench.gans.scgan_networks import networks_of
 from bench.metrics.base import to_u8
 from bench.studies.base import Request
-from bench.studies.eyes import GROUPS
+from bench.studies.feature_networks import GROUPS
 from bench.studies.scgan_windows import BASELINE, CROP, MEANING, OTHER, Crops, Drawn, pictures, printed, reconstruct
 
 OF_PAPER = {"lpips": "alex", "fid": "inception"}

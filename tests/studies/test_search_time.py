@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from bench.contracts import Cell, Choice
-from bench.errors import BenchError, NotApplicable
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.types import Cell, Choice
 from bench.studies import search_points
 from bench.studies.publish import open_study, run_study
 from bench.studies.search_curves import Curve, Curves

@@ -7,17 +7,17 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score
 
-from bench.contracts import Budget, Cell, Choice, FitData, Images
-from bench.errors import BenchError, DataError, UnknownName
+from bench.core.errors import BenchError, DataError, UnknownName
+from bench.core.types import Budget, Cell, Choice, FitData, Images
+from bench.harness.context import Bench
+from bench.harness.store import Store
 from bench.metrics.base import to_u8
 from bench.metrics.label_classifier import LabelRecipe
-from bench.store import Store
 from bench.studies import reconstruction_sets
 from bench.studies.base import Request
 from bench.studies.reconstruction_scores import SETS, Scores, average_precisions, draw, printed
 from bench.studies.reconstruction_sets import draw_again, logits_of
 from bench.studies.train_on_reconstructions import TrainOnReconstructions
-from bench.workbench import Bench
 
 FACES = Choice("drawn-faces", {"train": 30, "val": 10, "test": 20})
 TINY = {"width": 2, "code_dim": 8, "batch": 8}
@@ -90,8 +90,8 @@ def test_without_a_difference_there_is_nothing_to_tell():
 )
 def test_images_are_drawn_again_with_what_is_true_of_them(own_home, gan, monkeypatch):
     from bench.datasets.catalogue import open_dataset
-    from bench.keys import keys_of
-    from bench.train_stage import train
+    from bench.harness.keys import keys_of
+    from bench.harness.train_stage import train
 
     cell = Cell(FACES, gan, Choice("encoder", {"space": "w"}), 0, BUDGET, ())
     bench = Bench(Store(), "cpu")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
-from bench.contracts import Gan
-from bench.loop import Stateful
+from bench.core.run_context import Stateful
+from bench.core.types import Gan
 
 if TYPE_CHECKING:
     from bench.gans.recipe import Recipe

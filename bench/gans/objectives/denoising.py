@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, softplus
 
-from bench.contracts import Gan
+from bench.core.run_context import Stateful
+from bench.core.types import Gan
 from bench.gans.networks import Discriminator, xavier
 from bench.gans.objectives.base import Critic, Objective
-from bench.gans.optimisers import adam, descend
-from bench.loop import Stateful
+from bench.gans.optimizers import adam, descend
 
 if TYPE_CHECKING:
     from bench.gans.recipe import Recipe

@@ -1,0 +1,1 @@
+"""Words in, calls out: a file a group of commands, no logic."""

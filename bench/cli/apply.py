@@ -1,0 +1,126 @@
+"""The commands ``ganinv apply NAME``: one for each registered application, whose fields are its options."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli import console
+from bench.cli.options import AllowCode, Plugins
+from bench.core import registry
+
+apply_app = typer.Typer(
+    help="What inversion is for: each command draws a picture and, where there is a number, writes a table.",
+    no_args_is_help=True,
+)
+
+Step = int | None
+
+
+def _common(
+    gan: Annotated[str, typer.Option(help="Shipped GAN, checkpoint:PATH, recipe?options, or a suite's.")] = "",
+    method: Annotated[str, typer.Option(help="Inverts the images: dfi, dfi+opt, lm?starts=2 ...")] = "dfi",
+    dataset: Annotated[str, typer.Option(help="What GAN and method learn from, unless the GAN's file says.")] = "",
+    images: Annotated[str, typer.Option(help="A folder of images, or another dataset; else test images.")] = "",
+    side: Annotated[int, typer.Option(help="Pixels that images of a folder are scaled to; 0 for the GAN's.")] = 0,
+    count: Annotated[int, typer.Option(help="How many images; 0 for 32, or all if there are fewer.")] = 0,
+    network: Annotated[str, typer.Option(help="Classifier and LPIPS network; else the dataset's own.")] = "",
+    suite: Annotated[str, typer.Option(help="Use GANs and methods that this suite trained.")] = "",
+    budget: Annotated[str, typer.Option(help="Of the suite.")] = "",
+    train_steps: Annotated[Step, typer.Option(help="Of a GAN that is not trained yet; 2000.")] = None,
+    fit_steps: Annotated[Step, typer.Option(help="Of a method that learns; 300.")] = None,
+    search_steps: Annotated[Step, typer.Option(help="Of a method that searches; 100.")] = None,
+    refine_steps: Annotated[Step, typer.Option(help="Of a refiner; 50.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for picture and table.")] = None,
+    plugin: Plugins = None,
+    allow_code: AllowCode = False,
+) -> None:
+    """What every application takes; its parameters are those of each command."""
+
+
+def _run(name: str, options: dict[str, Any], words: dict[str, Any]) -> None:
+    from bench.applications.publish import run_application, shown
+    from bench.applications.request import STEPS, Request
+    from bench.core.paths import device
+    from bench.core.run_context import silent
+
+    steps = tuple((step, words.pop(step)) for step in STEPS)
+    out, plugins, allow_code = words.pop("out"), words.pop("plugin") or [], words.pop("allow_code")
+    with console.interruptible(), console.RunDisplay() as display:
+        request = Request(
+            **words,
+            steps=tuple((step, number) for step, number in steps if number is not None),
+            device=device(),
+            progress=display.observer().progress or silent,
+        )
+        result, folder = run_application(name, request, options, plugins=plugins, out=out, allow_code=allow_code)
+    for title, rows in result.tables.items():
+        console.table(title, [str(column) for column in rows.columns], shown(rows))
+    console.note(f"\nPicture and table: {folder}")
+
+
+def _command(name: str) -> Callable[..., None]:
+    """The command of an application, its options read from the class."""
+    cls = registry.load("application", name)
+    fields = [field for field in dataclasses.fields(cls) if field.init]
+    helps = _helps(cls)
+
+    def command(**words: Any) -> None:
+        given = {f.name: _read(f.name, text, cls) for f in fields if (text := words.pop(f.name)) is not None}
+        _run(name, given, words)
+
+    common = inspect.signature(_common, eval_str=True).parameters.values()
+    kind = inspect.Parameter.KEYWORD_ONLY
+    own = [inspect.Parameter(f.name, kind, default=None, annotation=_option(f, helps)) for f in fields]
+    parameters = [*own, *(p.replace(kind=kind) for p in common)]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    about = re.split(r"\n\s*Attributes:", inspect.getdoc(cls) or "")[0].strip()
+    command.__doc__ = f"{about}\n\nExample:  ganinv apply {name} {cls.example}"
+    return command
+
+
+def _option(field: dataclasses.Field[Any], helps: dict[str, str]) -> Any:
+    default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+    shown = str(default) if default not in {"", dataclasses.MISSING} else ""
+    about = helps.get(field.name, "")
+    return Annotated[
+        str | None,
+        typer.Option(
+            f"--{field.name.replace('_', '-')}",
+            help=f"{about[:1].upper()}{about[1:]}{f' Default: {shown}.' if shown else ''}".replace("[", "\\["),
+            show_default=False,
+            metavar="VALUE",
+        ),
+    ]
+
+
+def _read(name: str, text: str, cls: type[Any]) -> Any:
+    """An option's value; commas part those of a list."""
+    from bench.harness.suite import parse_options
+
+    hint = typing.get_type_hints(cls)[name]
+    listed = typing.get_origin(hint) is tuple
+    parts = [part.strip() for part in text.split(",") if part.strip()] if listed else [text]
+    if str not in {hint, *typing.get_args(hint)[:1]}:  # texts are taken as they are: classes may be called 0 and 1
+        parts = [parse_options([f"{name}={part}"], f"--{name}")[name] for part in parts]
+    return parts if listed else parts[0]
+
+
+def _helps(cls: type[Any]) -> dict[str, str]:
+    """What the class's docstring says of each field."""
+    text = (inspect.getdoc(cls) or "").partition("Attributes:\n")[2]
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", text, re.MULTILINE)
+    return {name: " ".join(about.split()) for name, about in found}
+
+
+for _name in registry.entries("application"):
+    apply_app.command(_name)(_command(_name))

@@ -1,0 +1,170 @@
+"""What the command line shows: progress bars, tables and closing lines. No logic beyond layout."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from bench.core.types import Cell, Record
+from bench.harness.runner import Observer, Planned
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+SILENCE = 60.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+out = Console()
+err = Console(stderr=True)
+
+
+def error_line(message: str) -> None:
+    """One line on the error stream."""
+    err.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """One line on the output."""
+    out.print(message, highlight=False, soft_wrap=True)
+
+
+def warning_line(message: Warning | str, *rest: Any, **more: Any) -> None:
+    """A warning as one line on the error stream; the signature is that of ``warnings.showwarning``."""
+    err.print(f"[yellow]warning:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn Ctrl-C into a clear last line and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print("interrupted: finished cells are stored; the same command goes on from here", highlight=False)
+        sys.exit(130)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain table; cells are shown as they are, without markup."""
+    grid = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*(escape(cell) for cell in row))
+    out.print(grid)
+
+
+def cell_title(cell: Cell) -> str:
+    """How a cell is named in progress and messages."""
+    return f"{cell.dataset.title} · {cell.gan.title} · {cell.method.title} · seed {cell.seed}"
+
+
+class Speed(ProgressColumn):
+    """Steps a second of the work in hand."""
+
+    def render(self, task: Task) -> Text:
+        """The rate over the last half minute; nothing while it is unknown or below one in ten seconds."""
+        speed = task.speed or 0.0
+        return Text(f"{speed:.1f}/s" if speed >= 0.1 else "")
+
+
+class RunDisplay:
+    """Progress of a run: one bar for the cells, one for the work in hand, a line for each finished cell.
+
+    Where there is no terminal, a line a minute says how far the work in hand is.
+    """
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Speed(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=err,
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._cells: TaskID | None = None
+        self._work: TaskID | None = None
+        self._what = ""
+        self._begun = (0.0, 0)
+        self._said = time.monotonic()
+        self.total = 0
+
+    def __enter__(self) -> RunDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def observer(self) -> Observer:
+        """The callbacks that a run calls."""
+        return Observer(
+            plan=self._plan,
+            started=self._started,
+            finished=self._finished,
+            progress=self._step,
+            waiting=lambda cell: err.print(f"waiting for another process: {escape(cell_title(cell))}"),
+        )
+
+    def _plan(self, planned: Sequence[Planned]) -> None:
+        stored = sum(p.record is not None for p in planned)
+        self.total = len(planned) - stored
+        err.print(f"{len(planned)} cells: {stored} stored, {self.total} to run")
+        if self.total:
+            self._cells = self._progress.add_task("cells", total=self.total, figures="")
+
+    def _started(self, cell: Cell, number: int, total: int) -> None:
+        self._progress.console.print(f"[{number}/{total}] {escape(cell_title(cell))}", highlight=False, markup=False)
+
+    def _finished(self, cell: Cell, record: Record) -> None:
+        if self._cells is not None:
+            self._progress.advance(self._cells)
+        if record.status != "done":
+            line = f"  [red]{record.status}[/]: {escape(record.reason)}"
+            self._progress.console.print(line, highlight=False, soft_wrap=True)
+
+    def _step(self, what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
+        shown = " ".join(f"{name} {value:.3g}" for name, value in figures.items())
+        if self._work is None or what != self._what:
+            if self._work is not None:
+                self._progress.remove_task(self._work)
+            self._work, self._what = self._progress.add_task(what, total=steps, figures=shown), what
+            self._begun = time.monotonic(), step
+        self._progress.update(self._work, completed=step, total=steps, figures=shown)
+        if self._progress.disable and time.monotonic() - self._said > SILENCE:
+            self._say(what, step, steps, shown)
+
+    def _say(self, what: str, step: int, steps: int, shown: str) -> None:
+        self._said = time.monotonic()
+        since, first = self._begun
+        speed = (step - first) / max(self._said - since, 1e-9)
+        left = f", {speed:.1f}/s, {(steps - step) / speed / 60:.0f} min left" if speed else ""
+        err.print(f"  {what} {step}/{steps}{left} {shown}".rstrip(), highlight=False, markup=False)

@@ -1,0 +1,298 @@
+"""Words in, calls out: the command ``ganinv``. Every command is a few lines over ``bench.api`` and its neighbours."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli import console
+from bench.cli.apply import apply_app
+from bench.cli.data import data_app, new_app
+from bench.cli.options import AllowCode, BudgetName, Gans, Out, Plugins, Records, SuiteName
+from bench.cli.overfit import overfit
+from bench.cli.papers import claims, papers, reproduce
+from bench.cli.study import studies, study
+from bench.cli.user_study import user_study
+from bench.core.errors import BenchError
+from bench.core.types import Record
+
+if TYPE_CHECKING:
+    from bench.harness.method_check import Outcome
+    from bench.papers.validate import Finding
+
+app = typer.Typer(
+    help="Measure GAN inversion: run suites, compare methods, read leaderboards.\n\n"
+    "Start with:  ganinv run quickstart",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+class Kind(StrEnum):
+    """What ``ganinv list`` lists."""
+
+    methods = "methods"
+    gans = "gans"
+    datasets = "datasets"
+    metrics = "metrics"
+    features = "features"
+    studies = "studies"
+    applications = "applications"
+    suites = "suites"
+
+
+class Format(StrEnum):
+    """Formats of ``ganinv report``."""
+
+    md = "md"
+    csv = "csv"
+    tex = "tex"
+    json = "json"
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[Kind | None, typer.Argument(help="One kind; all if left out.")] = None, plugin: Plugins = None
+) -> None:
+    """List what is registered.
+
+    Example:  ganinv list methods
+    """
+    from bench.harness.inspect import listing, open_plugins
+
+    open_plugins(plugin or [])
+    for each in [kind] if kind else list(Kind):
+        console.table(each.value, ("name", "what it is", "from"), listing(each.value))
+        console.note("")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Any name: dfi, psnr, fashion-mnist/dcgan ... or a kind before it.")],
+    of_kind: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The name, if a kind came first.")] = None,
+) -> None:
+    """Show everything known of one name: options, protocol, provenance.
+
+    Examples:  ganinv show psnr    |    ganinv show gan fashion-mnist/lsgan
+    """
+    from bench.harness.inspect import describe
+
+    kind, name = (name, of_kind) if of_kind else (None, name)
+    for title, rows in describe(name, kind):
+        console.table(title, ("", ""), rows)
+        console.note("")
+
+
+@app.command()
+def run(
+    suite: SuiteName,
+    budget: BudgetName = None,
+    methods: Annotated[str | None, typer.Option(help="Only these: dfi,dfi+opt")] = None,
+    gan: Gans = None,
+    seeds: Annotated[str | None, typer.Option(help="In place of the suite's: 0,1,2 or 0-4")] = None,
+    plugin: Plugins = None,
+    out: Out = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Run a suite, resume it, or rank your own method in it.
+
+    Stored cells are not run again; an interrupted run goes on where it stopped.
+
+    Examples:  ganinv run quickstart    |    ganinv run quickstart --plugin my_method.py
+    |    ganinv run quickstart --gan checkpoint:my_gan.safetensors
+    """
+    from bench.api import reports_folder, run_suite
+    from bench.harness.suite import parse_seeds
+    from bench.papers.publish import publish
+
+    with console.interruptible(), console.RunDisplay() as display:
+        outcome = run_suite(
+            suite,
+            budget,
+            methods=methods.split(",") if methods else None,
+            gans=gan,
+            seeds=parse_seeds(seeds) if seeds else None,
+            plugins=plugin or [],
+            observer=display.observer(),
+            retry_failed=retry_failed,
+            allow_code=allow_code,
+        )
+    folder = out or reports_folder(outcome.suite, outcome.cells[0].budget.name)
+    for table in publish(outcome.suite, outcome.records, folder):
+        console.out.print(table)
+    console.note(f"\nReports and figures: {folder}")
+    if outcome.failed:
+        console.note("Failed cells are kept with their reason; --retry-failed runs them again.")
+        raise typer.Exit(1)
+    console.note(f"Next: ganinv compare {suite} METHOD_A METHOD_B, or add your own with ganinv new method NAME")
+
+
+@app.command()
+def status(suite: SuiteName, budget: BudgetName = None, gan: Gans = None, plugin: Plugins = None) -> None:
+    """Show which cells of a suite are stored, failed or missing.
+
+    Example:  ganinv status quickstart
+    """
+    from bench.api import look_up
+
+    _, planned = look_up(suite, budget, gans=gan, plugins=plugin or [])
+    rows = [
+        (p.cell.dataset.title, p.cell.gan.title, p.cell.method.title, str(p.cell.seed), *_state(p.record))
+        for p in planned
+    ]
+    console.table(
+        f"{suite}, budget {planned[0].cell.budget.name}",
+        ("dataset", "gan", "method", "seed", "state", "reason"),
+        rows,
+    )
+
+
+@app.command()
+def report(
+    suite: SuiteName,
+    budget: BudgetName = None,
+    format_: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.md,
+    gan: Gans = None,
+    plugin: Plugins = None,
+    records: Records = None,
+    out: Out = None,
+) -> None:
+    """Print a suite's leaderboard from stored records; runs nothing. With --out, write all reports and figures.
+
+    Example:  ganinv report quickstart --format tex
+    """
+    from bench.papers.publish import publish, stored, text_report
+
+    opened, found, missing = stored(suite, budget, records, plugin or [], gan or [])
+    if out:
+        publish(opened, found, out, missing)
+        console.note(f"Reports and figures: {out}")
+    else:
+        typer.echo(text_report(opened, found, format_.value, missing))
+
+
+@app.command()
+def compare(
+    suite: SuiteName,
+    method_a: str,
+    method_b: str,
+    budget: BudgetName = None,
+    gan: Gans = None,
+    plugin: Plugins = None,
+    records: Records = None,
+) -> None:
+    """Compare two methods of a suite, paired over the same images.
+
+    Example:  ganinv compare quickstart dfi dfi+opt    |    with your own:  ... dfi mine --plugin mine.py
+    """
+    from bench.papers.publish import stored
+    from bench.reports.compare import comparison_terminal, comparisons
+
+    _, found, _ = stored(suite, budget, records, plugin or [], gan or [])
+    for each in comparisons(found, method_a, method_b):
+        console.out.print(comparison_terminal(each))
+
+
+@app.command()
+def check(
+    method: Annotated[str, typer.Argument(help="A registered method, perhaps with refiners, or a plug-in file.")],
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="After 'paper': the paper.")] = None,
+) -> None:
+    """Run the contract tests on a method: shapes, determinism, batch independence, state, no peeking.
+
+    'check paper NAME' instead examines a paper's folder: names exist, numbers parse, claims refer to records.
+
+    Examples:  ganinv check my_method.py    |    ganinv check dfi+opt    |    ganinv check paper dfi
+    """
+    outcomes = _checked(method, name)
+    for outcome in outcomes:
+        mark = "ok  " if outcome.passed else "FAIL"
+        console.note(f"{mark} {outcome.name}{': ' + outcome.message if outcome.message else ''}".replace("[", "\\["))
+    if not all(outcome.passed for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has: device, places, datasets, weights, versions."""
+    from bench.harness.inspect import diagnosis
+
+    for title, rows in diagnosis():
+        console.table(title, ("", ""), rows)
+        console.note("")
+
+
+@app.command()
+def export(suite: SuiteName, budget: BudgetName = None, seed: int = 0, out: Out = None) -> None:
+    """Write the trained GANs of a suite as files, in half precision, each with its grid of samples.
+
+    Example:  ganinv export acyclic --budget cpu --out models/
+    """
+    from bench.harness.export import export_gans
+
+    for path in export_gans(suite, budget, seed, out):
+        console.note(f"wrote {path}  (use it as checkpoint:{path})")
+
+
+@app.command("train-classifier")
+def train_classifier(
+    dataset: Annotated[str, typer.Argument(help="A dataset with labels or attributes; options follow a '?'.")],
+    out: Out = None,
+    recipe: Annotated[
+        str, typer.Option(help="In place of the recipe's defaults: epochs=6&rate=2e-3&cycle=true")
+    ] = "",
+) -> None:
+    """Train the small classifier of a dataset's labels or attributes; metrics look through it as trained:DATASET.
+
+    Example:  ganinv train-classifier celeba    |    ganinv train-classifier fashion-mnist --out models/
+    """
+    from bench.papers.publish import train_domain_classifier
+
+    with console.interruptible(), console.RunDisplay() as display:
+        path, accuracy = train_domain_classifier(dataset, out, display.observer(), recipe)
+    console.note(f"test accuracy {accuracy:.4f}; weights: {path}")
+
+
+for command in (papers, reproduce, claims, overfit, study, studies, user_study):
+    app.command()(command)
+app.add_typer(apply_app, name="apply")
+app.add_typer(data_app, name="data")
+app.add_typer(new_app, name="new")
+
+
+def _checked(what: str, name: str | None) -> Sequence[Outcome | Finding]:
+    if name is None:
+        from bench.harness.method_check import check_method
+
+        return check_method(what)
+    from bench.papers.validate import check_paper
+
+    if what != "paper":
+        raise BenchError(f"ganinv check {what} {name}: one name is expected, or 'paper' and the name of a paper")
+    return check_paper(name)
+
+
+def _state(record: Record | None) -> tuple[str, str]:
+    return ("missing", "") if record is None else (record.status, record.reason)
+
+
+def main() -> None:
+    """Entry point: every error is one line, and its exit code is not 0."""
+    warnings.showwarning = console.warning_line
+    try:
+        app()
+    except BenchError as error:
+        console.error_line(str(error))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""The commands ``ganinv papers``, ``ganinv reproduce`` and ``ganinv claims``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import console
+from bench.cli.options import BudgetName, Out
+from bench.core.errors import BenchError
+
+PaperTable = Annotated[str, typer.Argument(metavar="PAPER[/TABLE]", help="dfi, or one of its tables: dfi/table4.")]
+
+
+def papers(
+    name: Annotated[str | None, typer.Argument(metavar="[PAPER]", help="One paper alone.")] = None,
+    budget: BudgetName = None,
+) -> None:
+    """List the papers and their tables, what this machine can run of them, and what that would cost.
+
+    Examples:  ganinv papers    |    ganinv papers dfi --budget paper
+    """
+    from bench.papers.listing import papers_rows
+
+    for title, about, rows in papers_rows(name, budget):
+        console.table(title, ("table", "shows", "answered by", "minutes", "here?"), rows)
+        for line in (*about, ""):
+            console.note(line.replace("[", "\\["))
+
+
+def reproduce(
+    name: PaperTable,
+    budget: BudgetName = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="In place of the paper's data: then orders alone are compared.")
+    ] = None,
+    out: Out = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+) -> None:
+    """Run what answers a paper's table, or resume it, and show it beside what the paper prints, with its claims.
+
+    Examples:  ganinv reproduce creswell/tablei    |    ganinv reproduce dfi/table4 --budget smoke
+    |    ganinv reproduce dfi/fig8 --dataset drawn-faces
+    """
+    from bench.papers.listing import beside_tables, claims_rows, to_run
+    from bench.papers.reproduce import reproduce as run
+
+    paper, tables = to_run(name, budget, dataset, console.note)
+    for table in tables:
+        with console.interruptible(), console.RunDisplay() as display:
+            made = run(
+                paper,
+                table,
+                budget,
+                dataset=dataset,
+                out=out if len(tables) == 1 or out is None else out / table.slug,
+                observer=display.observer(),
+                retry_failed=retry_failed,
+            )
+        for title, header, rows in beside_tables(paper, made):
+            console.table(title, header, rows)
+            console.note("")
+        console.table("claims", ("claim", "pub", "measured", "on", "because"), claims_rows(paper, made))
+        console.note(f"\nReports, figures and records: {made.folder}")
+        if made.failed:
+            console.note("Failed cells are kept with their reason; --retry-failed runs them again.")
+
+
+def claims(
+    records: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--records", help="Folders with results; what was reproduced here if left out. Given often: all."
+        ),
+    ] = None,
+    paper: Annotated[str | None, typer.Option(help="One paper alone.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page with all evidence to this file.")] = None,
+    discussion: Annotated[
+        Path | None, typer.Option(help="A Markdown file that goes into the page of --out, before the claims.")
+    ] = None,
+) -> None:
+    """Show the verdict on every claim of every paper, from what is stored; runs no model.
+
+    Examples:  ganinv claims    |    ganinv claims --records results --out results/papers/README.md
+    """
+    from bench.papers.claims.claim_status import all_rulings, write_rulings
+    from bench.papers.listing import counts_line, ruling_rows
+
+    if discussion and not out:
+        raise BenchError("--discussion is for the page of --out: give both")
+    found = all_rulings(records or [], paper)
+    for name, rulings in found.items():
+        console.table(name, ("claim", "pub", "measured", "on", "because"), ruling_rows(rulings))
+        console.note("")
+    console.note(counts_line(found))
+    if out:
+        console.note(f"wrote {write_rulings(found, out, discussion)}")

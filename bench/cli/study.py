@@ -1,0 +1,59 @@
+"""The commands ``ganinv study`` and ``ganinv studies``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import console
+from bench.cli.options import AllowCode, Out, Plugins
+
+
+def study(
+    name: Annotated[str, typer.Argument(metavar="STUDY", help="A study of 'ganinv list studies'.")],
+    dataset: Annotated[str | None, typer.Option(help="In place of the study's own; options follow a '?'.")] = None,
+    network: Annotated[str, typer.Option(help="Feature network; those of the papers if left out.")] = "",
+    images: Annotated[int, typer.Option(help="Test images; 0 takes 10,000, or all if there are fewer.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    option: Annotated[list[str] | None, typer.Option(help="Of the study, KEY=VALUE. May be given often.")] = None,
+    plugin: Plugins = None,
+    out: Out = None,
+    allow_code: AllowCode = False,
+) -> None:
+    """Run a study: what a metric can be trusted for, with a table, a figure and verdicts on the papers' claims.
+
+    Examples:  ganinv study fish-eye --network fashion-mnist-cnn    |    ganinv show study translation
+    |    ganinv study translation --dataset celeba?crop=full --option canvas=crop --option window=128
+    """
+    from bench.studies.base import silent
+    from bench.studies.publish import run_study, terminal
+
+    with console.interruptible(), console.RunDisplay() as display:
+        result, folder = run_study(
+            name,
+            dataset=dataset,
+            network=network,
+            images=images,
+            seed=seed,
+            options=option or [],
+            plugins=plugin or [],
+            out=out,
+            progress=display.observer().progress or silent,
+            allow_code=allow_code,
+        )
+    for table in terminal(result):
+        console.out.print(table)
+    console.note(f"\nTable, figure and verdicts: {folder}")
+    console.note(f"Next: {result.advice}")
+
+
+def studies(folder: Annotated[Path, typer.Argument(help="A folder whose sub-folders hold studies.")]) -> None:
+    """Write the page that lists the studies of a folder with their verdicts and figures; runs nothing.
+
+    Example:  ganinv studies results/studies
+    """
+    from bench.studies.index import write_index
+
+    console.note(f"wrote {write_index(folder)}")

@@ -1,0 +1,85 @@
+"""The command ``ganinv user-study``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from bench.cli import console
+from bench.cli.options import BudgetName, Gans, Plugins, Records
+from bench.core.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.studies.user_study.report import Report
+
+
+def user_study(
+    suite: Annotated[
+        str | None, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a TOML file.")
+    ] = None,
+    budget: BudgetName = None,
+    gan: Gans = None,
+    plugin: Plugins = None,
+    records: Records = None,
+    table: Annotated[str, typer.Option(help="Part of 'dataset · gan · budget', if the suite has several.")] = "",
+    methods: Annotated[str, typer.Option(help="Compare these: dfi,dfi+opt. All but controls if left out.")] = "",
+    images: Annotated[int, typer.Option(help="Ask about so many of the images kept; 0 for all.")] = 0,
+    questions: Annotated[int, typer.Option(help="Pictures that each participant judges.")] = 25,
+    repeats: Annotated[int, typer.Option(help="How many of these are asked again, for consistency.")] = 3,
+    seed: Annotated[int, typer.Option(help="Of every shuffle.")] = 0,
+    invite: Annotated[
+        int, typer.Option(min=0, help="Print so many personal links; then nobody else takes part.")
+    ] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8000,
+    out: Annotated[Path, typer.Option("--out", help="The file of votes (JSON lines); gone on with.")] = Path(
+        "votes.jsonl"
+    ),
+    report: Annotated[Path | None, typer.Option("--report", help="Count this file of votes; asks nobody.")] = None,
+) -> None:
+    """Ask people which reconstruction is most similar to its target, on a local page, as the dfi paper did.
+
+    Pictures come from stored records; no model is run. Ctrl-C ends with the shares so far; the same command goes on.
+
+    Examples:  ganinv user-study acyclic --methods dfi,dfi+opt    |    ganinv user-study --report votes.jsonl
+    """
+    from bench.papers.publish import stored
+    from bench.studies.user_study.ballots import read_ballots
+    from bench.studies.user_study.questions import choose_table, open_study
+    from bench.studies.user_study.report import report as report_of
+    from bench.studies.user_study.server import StudyServer
+    from bench.studies.user_study.votes import VotesFile
+
+    if report is not None:
+        _show(report_of(read_ballots(report)))
+        return
+    if suite is None:
+        raise BenchError("user-study needs a SUITE to ask about, or --report VOTES to count")
+    _, found, _ = stored(suite, budget, records, plugin or [], gan or [])
+    study, pictures = open_study(
+        choose_table(found, table),
+        methods.split(",") if methods else [],
+        images=images,
+        questions=questions,
+        repeats=repeats,
+        seed=seed,
+    )
+    with VotesFile(out, study) as votes, StudyServer(host, port, votes, pictures) as server:
+        for line in server.opening(invite):
+            console.note(escape(line))
+        if not server.is_local:
+            console.warning_line(
+                f"--host {host}: whoever reaches this address can open the study; it is not encrypted"
+            )
+        server.run()
+    _show(report_of(votes.ballots))
+    console.note(escape(f"\nVotes: {out}. The same command goes on; ganinv user-study --report {out} counts them."))
+
+
+def _show(found: Report) -> None:
+    console.table(found.title, found.columns, found.rows)
+    for line in found.notes:
+        console.note(escape(line))

@@ -1,0 +1,1 @@
+"""What every room builds on: the nouns, registry, options, errors, files, places, environment, run context."""

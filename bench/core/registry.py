@@ -1,0 +1,252 @@
+"""Name -> thing, for datasets, GANs, metrics, feature networks, methods, refiners, studies and applications.
+
+A class becomes known by one decorator (``@method("dfi")``). Rooms are scanned by reading their source, not by
+importing it, so that listing names costs no torch; a class is imported when first used. Third-party packages add
+themselves through entry points, single files through ``add_plugin``.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bench.core.errors import BenchError, ContractError, unknown
+
+T = TypeVar("T", bound=type)
+
+ROOMS = {
+    "dataset": "bench.datasets",
+    "gan": "bench.gans",
+    "metric": "bench.metrics",
+    "features": "bench.metrics",
+    "method": "methods",
+    "refiner": "methods",
+    "study": "bench.studies",
+    "application": "bench.applications",
+}
+ENTRY_POINT_GROUP = "ganinv.{kind}s"
+STUDY_GROUP = "ganinv.studies"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered name and where it came from; nothing has been imported yet.
+
+    ``error`` is set for a plug-in that cannot be read or imported: it is listed, and using it raises.
+    """
+
+    kind: str
+    name: str
+    module: str
+    attribute: str
+    path: Path | None
+    summary: str
+    origin: str
+    error: str = ""
+
+
+def _marker(kind: str) -> Callable[[str], Callable[[T], T]]:
+    def named(name: str) -> Callable[[T], T]:
+        def mark(cls: T) -> T:
+            if not dataclasses.is_dataclass(cls):
+                raise ContractError(
+                    f"{kind} '{name}': {cls.__qualname__} must be a dataclass (fields are its options)"
+                )
+            cls.registered_name = name  # type: ignore[attr-defined]
+            return cls
+
+        return mark
+
+    named.__doc__ = f"Make a dataclass known as the {kind} ``name``. The name must be a literal string."
+    return named
+
+
+dataset = _marker("dataset")
+gan = _marker("gan")
+metric = _marker("metric")
+features = _marker("features")
+method = _marker("method")
+refiner = _marker("refiner")
+study = _marker("study")
+application = _marker("application")
+
+_plugins: dict[Path, None] = {}
+
+
+def add_plugin(path: Path) -> list[Entry]:
+    """Make the classes of one file known for this process.
+
+    Raises:
+        BenchError: no such file, or it registers nothing.
+    """
+    path = Path(path).resolve()
+    if not path.is_file():
+        raise BenchError(f"plug-in {path}: no such file")
+    found = _scan_file(path, _plugin_module(path), f"plug-in {path.name}")
+    if not found:
+        raise BenchError(
+            f'plug-in {path}: registers nothing; decorate a class with @method("name") from bench.core.registry'
+        )
+    _plugins[path] = None
+    _table.cache_clear()
+    for entry in found:
+        entries(entry.kind)  # a taken name raises here, not in the middle of a run
+    return found
+
+
+def remove_plugins() -> None:
+    """Forget every plug-in of this process."""
+    for path in _plugins:
+        sys.modules.pop(_plugin_module(path), None)
+    _plugins.clear()
+    _table.cache_clear()
+
+
+def entries(kind: str) -> dict[str, Entry]:
+    """Every known name of a kind, sorted.
+
+    Raises:
+        ContractError: two places register the same name.
+    """
+    table: dict[str, Entry] = {}
+    for entry in _table():
+        if entry.kind != kind:
+            continue
+        if entry.name in table:
+            first = table[entry.name]
+            raise ContractError(f"{kind} '{entry.name}' is registered twice: {_place(first)} and {_place(entry)}")
+        table[entry.name] = entry
+    return dict(sorted(table.items()))
+
+
+def find(kind: str, name: str, where: str = "") -> Entry:
+    """The entry of a name; ``name:argument`` and ``name@network`` are found by their first part.
+
+    Raises:
+        UnknownName: with the nearest known name.
+    """
+    known = entries(kind)
+    base = name.split(":", maxsplit=1)[0].split("@", maxsplit=1)[0]
+    if base not in known:
+        raise unknown(kind, base, known, where)
+    return known[base]
+
+
+def load(kind: str, name: str) -> type[Any]:
+    """Import and return the class of a name.
+
+    Raises:
+        UnknownName: no such name.
+        ContractError: the file cannot be imported, or defines no such class; says which error.
+    """
+    entry = find(kind, name)
+    if entry.error:
+        raise ContractError(f"{kind} '{entry.name}' ({entry.origin}): {entry.error}")
+    try:
+        module = _import(entry)
+        cls = getattr(module, entry.attribute)
+    except Exception as error:
+        raise ContractError(
+            f"{kind} '{entry.name}' ({entry.origin}) cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
+        raise ContractError(f"{kind} '{entry.name}' ({entry.origin}): {entry.attribute} is not a dataclass")
+    return cls
+
+
+# ------------------------------------------------------------------------------------------------- scanning
+
+
+@cache
+def _built_in() -> tuple[Entry, ...]:
+    """The suite's own, whose sources do not change while a process runs."""
+    found: list[Entry] = []
+    for room in sorted(set(ROOMS.values())):
+        folder = _room_folder(room)
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            module = ".".join((room, *(p for p in parts if p != "__init__")))
+            found += _scan_file(path, module, "built in")
+    return tuple(found)
+
+
+@cache
+def _table() -> tuple[Entry, ...]:
+    found = list(_built_in())
+    for kind in ROOMS:
+        group = STUDY_GROUP if kind == "study" else ENTRY_POINT_GROUP.format(kind=kind)
+        for point in entry_points(group=group):
+            origin = f"package {point.dist.name}" if point.dist else "entry point"
+            found.append(Entry(kind, point.name, point.module, point.attr, None, "", origin))
+    for path in _plugins:
+        found += _scan_file(path, _plugin_module(path), f"plug-in {path.name}")
+    return tuple(found)
+
+
+def _room_folder(room: str) -> Path:
+    spec = importlib.util.find_spec(room)
+    assert spec is not None, room
+    assert spec.submodule_search_locations, room
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _scan_file(path: Path, module: str, origin: str) -> list[Entry]:
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError) as error:
+        return [Entry("method", path.stem, module, "", path, "", origin, f"cannot be read: {error}")]
+    found = []
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        summary = (ast.get_docstring(node) or "").split("\n")[0]
+        for call in node.decorator_list:
+            named = _decorated_name(call)
+            if named:
+                found.append(Entry(*named, module, node.name, path, summary, origin))
+    return found
+
+
+def _decorated_name(call: ast.expr) -> tuple[str, str] | None:
+    if not isinstance(call, ast.Call) or len(call.args) != 1 or not isinstance(call.args[0], ast.Constant):
+        return None
+    target = call.func
+    kind = target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
+    value = call.args[0].value
+    return (kind, value) if kind in ROOMS and isinstance(value, str) else None
+
+
+def _place(entry: Entry) -> str:
+    return str(entry.path) if entry.path else f"{entry.origin} ({entry.module})"
+
+
+def _plugin_module(path: Path) -> str:
+    return f"ganinv_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+
+
+def _import(entry: Entry) -> Any:
+    if entry.path is None or not entry.module.startswith("ganinv_plugin_"):
+        return importlib.import_module(entry.module)
+    if entry.module in sys.modules:
+        return sys.modules[entry.module]
+    spec = importlib.util.spec_from_file_location(entry.module, entry.path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[entry.module] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[entry.module]
+        raise
+    return module

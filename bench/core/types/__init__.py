@@ -1,0 +1,34 @@
+"""The nouns of the suite, and nothing else: Images, Dataset, Prior, Gan, Inverter, Refiner, Metric, Cell, Record.
+
+Everyone may import this room and it imports nobody. Torch appears in annotations only, so that suites, records
+and reports are read without loading it.
+"""
+
+from bench.core.types.gans import Gan, Prior
+from bench.core.types.images import Dataset, DatasetSource, FitData, Images, Shape
+from bench.core.types.methods import Capacity, Inverter, Refiner
+from bench.core.types.metrics import Embedding, FeatureNetwork, Metric, Pairs, Side, Track
+from bench.core.types.runs import Budget, Cell, Choice, Record
+
+__all__ = [
+    "Budget",
+    "Capacity",
+    "Cell",
+    "Choice",
+    "Dataset",
+    "DatasetSource",
+    "Embedding",
+    "FeatureNetwork",
+    "FitData",
+    "Gan",
+    "Images",
+    "Inverter",
+    "Metric",
+    "Pairs",
+    "Prior",
+    "Record",
+    "Refiner",
+    "Shape",
+    "Side",
+    "Track",
+]

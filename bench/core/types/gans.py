@@ -1,0 +1,187 @@
+"""GANs: a prior, a generator, perhaps a discriminator."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench.core.types.images import Shape
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+
+class Prior(ABC):
+    """Distribution of latent codes, ``[B, dim]`` float32."""
+
+    name: ClassVar[str]
+    dim: int
+
+    @abstractmethod
+    def sample(self, count: int, rng: Generator) -> Tensor:
+        """Draw ``[count, dim]`` codes on the generator's device."""
+
+    @abstractmethod
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Map numbers in (0, 1) to codes by the inverse distribution function; same shape."""
+
+    @abstractmethod
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log density ``[B]`` in nats, summed over coordinates; -inf outside the support."""
+
+    @abstractmethod
+    def project(self, z: Tensor) -> Tensor:
+        """The nearest code in the support; the identity for unbounded priors."""
+
+    def noise_of(self, codes: Tensor) -> Tensor:
+        """Codes ``[B, dim]`` without the condition that they end in: here the codes themselves."""
+        return codes
+
+    def conditions_of(self, codes: Tensor) -> Tensor | None:
+        """What codes ``[B, dim]`` ask a conditional generator for, ``[B, y]``; None without conditions."""
+        return None
+
+    def state(self) -> dict[str, Tensor]:
+        """What the prior learnt from training images, as float32 tables; their numbers of rows may differ.
+
+        Saved with the GAN. Empty for a prior that its options describe.
+        """
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - most priors have no state
+        """Take over a state, as saved by ``state``.
+
+        Raises:
+            ValueError: it describes no distribution; says why.
+        """
+
+
+class Gan:
+    """A trained generator with what is known of it. The only thing that turns codes into images.
+
+    Args:
+        generator: module from codes ``[B, d]`` to images ``[B, C, H, W]`` in [-1, 1]. One that can also be entered
+            elsewhere has ``spaces``, the names of those codes, and ``view(gan, space) -> Gan``.
+        discriminator: module with ``layers`` (names) and ``features(x, layers) -> list of maps``, or None.
+        prior: distribution that the generator was trained with.
+        image_shape: channels, height, width.
+        provenance: recipe and key, or file and checksum.
+        encoder: module from images to codes that was trained together with the generator, or None. A discriminator
+            that doubles as the encoder has ``encode(x) -> codes`` instead.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module | None,
+        prior: Prior,
+        image_shape: Shape,
+        provenance: Mapping[str, Any] | None = None,
+        encoder: nn.Module | None = None,
+    ) -> None:
+        self.generator = generator
+        self.discriminator = discriminator
+        self.prior = prior
+        self.image_shape = image_shape
+        self.provenance = dict(provenance or {})
+        self.encoder = encoder
+        self.calls = 0
+
+    @property
+    def code_dim(self) -> int:
+        """Free numbers in a code."""
+        return self.prior.dim
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images ``[B, C, H, W]`` of codes ``[B, d]``; counts ``B`` generator calls."""
+        self.calls += int(codes.shape[0])
+        images: Tensor = self.generator(codes)
+        return images
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes ``[B, d]`` of images ``[B, C, H, W]`` by the encoder that was trained together with the generator.
+
+        Raises:
+            NotApplicable: there is none; the generator was trained alone.
+        """
+        from bench.core.errors import NotApplicable
+
+        encode = self.encoder or getattr(self.discriminator, "encode", None)
+        if encode is None:
+            raise NotApplicable("this GAN has no encoder: it was trained without one")
+        codes: Tensor = encode(x)
+        return codes
+
+    def view(self, space: str) -> Gan:
+        """This GAN with another space of codes: itself for "z", else one that its generator offers ("w", "w+").
+
+        A view has the same networks and a prior of its own. Images that it makes count as calls of both.
+
+        Raises:
+            NotApplicable: the generator has no such codes; says which it has.
+        """
+        from bench.core.errors import NotApplicable
+
+        if space == "z":
+            return self
+        offered: tuple[str, ...] = getattr(self.generator, "spaces", ())
+        if space not in offered:
+            raise NotApplicable(f"this GAN has no {space} codes; it has {', '.join(('z', *offered))}")
+        view: Gan = self.generator.view(self, space)  # type: ignore[operator]
+        return view
+
+    def translate(self, z: Tensor) -> Tensor:
+        """Codes of this GAN's space for codes ``z`` of the prior that it was trained with: here the same codes."""
+        return z
+
+    def features(self, x: Tensor, layers: Sequence[str] = ("last",)) -> Tensor:
+        """Discriminator activations of images ``[B, C, H, W]``, flattened and joined to ``[B, F]``.
+
+        Args:
+            x: images in [-1, 1].
+            layers: names from ``discriminator.layers``; "last" is the last convolution before the logit.
+
+        Raises:
+            NotApplicable: the GAN came without a discriminator.
+            UnknownName: a layer that the discriminator does not have.
+        """
+        from bench.core.errors import NotApplicable, unknown
+
+        if self.discriminator is None:
+            raise NotApplicable("this GAN has no discriminator, so it has no features")
+        known: tuple[str, ...] = self.discriminator.layers  # type: ignore[assignment]
+        for layer in layers:
+            if layer not in known:
+                raise unknown("discriminator layer", layer, known)
+        import torch
+
+        maps: list[Tensor] = self.discriminator.features(x, layers)  # type: ignore[operator]
+        return torch.cat([m.flatten(1) for m in maps], 1)
+
+    def modules(self) -> list[nn.Module]:
+        """Generator and, where there are such, discriminator and encoder."""
+        return [m for m in (self.generator, self.discriminator, self.encoder) if m is not None]
+
+    def freeze(self) -> Gan:
+        """Put all networks in eval mode without gradients for their weights; returns itself."""
+        for module in self.modules():
+            module.eval()
+            module.requires_grad_(False)
+        return self
+
+    def to(self, device: str) -> Gan:
+        """Move all networks; returns itself."""
+        for module in self.modules():
+            module.to(device)
+        return self
+
+    def checksum(self) -> str:
+        """SHA-256 over every tensor of networks and prior (hex); changes if a method touches the GAN."""
+        digest = hashlib.sha256()
+        for state in (*(module.state_dict() for module in self.modules()), self.prior.state()):
+            for name, tensor in sorted(state.items()):
+                digest.update(name.encode())
+                digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()

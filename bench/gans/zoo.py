@@ -1,0 +1,129 @@
+"""GANs that are files: those that ship with the project, and files and code of the user. No torch."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.core.errors import ContractError, WeightsError, unknown
+from bench.core.files import module_file, sha256
+from bench.core.paths import shipped_folder
+from bench.core.types import Choice
+
+CHECKPOINT = "checkpoint:"
+FACTORY = "factory:"
+SCRIPTED = {".pt", ".pth", ".ts"}
+"""Endings of TorchScript archives."""
+EXPORTED = {".pt2"}
+"""Endings of ``torch.export`` archives."""
+
+
+def shipped_gans() -> dict[str, Path]:
+    """Name (``dataset/gan``) -> file of every GAN that ships."""
+    root = shipped_folder()
+    return {str(p.relative_to(root).with_suffix("")): p for p in sorted(root.glob("*/*.safetensors"))}
+
+
+def without_pick(name: str) -> str:
+    """A GAN's name without the ``@best`` or ``@last`` that chooses among the weights of its training."""
+    return name.removesuffix("@best").removesuffix("@last")
+
+
+def pick_of(name: str) -> str:
+    """Which weights of a training a GAN's name asks for: "best" (by the quality on ``val``) or "last"."""
+    return "best" if name.endswith("@best") else "last"
+
+
+def gan_file(name: str) -> Path | None:
+    """The file behind a GAN's name, or None if the name is a recipe to train.
+
+    Args:
+        name: ``fashion-mnist/dcgan`` (shipped), ``checkpoint:PATH``, ``factory:MODULE:FUNCTION`` (the file of the
+            module, which is not imported), or a recipe's name.
+
+    Raises:
+        UnknownName: a shipped name that does not exist.
+        WeightsError: the checkpoint file is not there.
+        ContractError: a factory's name of the wrong form, or no such module.
+    """
+    if name.startswith(FACTORY):
+        module, _ = factory_parts(name)
+        path = module_file(module)
+        if path is None:
+            raise ContractError(f"{name}: no module {module} in {Path.cwd()} or among the installed packages")
+        return path
+    if name.startswith(CHECKPOINT):
+        path = Path(name.removeprefix(CHECKPOINT)).expanduser()
+        if not path.is_file():
+            raise WeightsError(f"checkpoint {path}: no such file")
+        return path
+    if "/" not in name:
+        return None
+    known = shipped_gans()
+    if name not in known:
+        raise unknown("shipped GAN", name, known)
+    return known[name]
+
+
+def runs_code(name: str) -> bool:
+    """Whether opening the GAN of this name runs code that is not the suite's: a factory, or an archive of code."""
+    archive = name.startswith(CHECKPOINT) and Path(name).suffix.lower() in SCRIPTED | EXPORTED
+    return archive or name.startswith(FACTORY)
+
+
+def factory_parts(name: str) -> tuple[str, str]:
+    """Module and function of ``factory:MODULE:FUNCTION``.
+
+    Raises:
+        ContractError: a name of another form.
+    """
+    match = re.fullmatch(r"factory:([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)", name)
+    if not match:
+        raise ContractError(f"{name}: expected factory:package.module:function")
+    return match[1], match[2]
+
+
+def gan_identity(choice: Choice) -> dict[str, Any] | None:
+    """What identifies a GAN that is a file, JSON-able; None for a recipe.
+
+    The file's SHA-256; with code of the user also the name in it, the options, and the SHA-256 of every file that an
+    option names.
+
+    Raises:
+        BenchError: see ``gan_file``.
+    """
+    path = gan_file(choice.name)
+    if path is None:
+        return None
+    identity: dict[str, Any] = {"file": _sha256(path)}
+    if runs_code(choice.name):
+        identity |= {"options": dict(choice.options), "option files": _option_files(choice)}
+    if choice.name.startswith(FACTORY):
+        identity["factory"] = choice.name
+    return identity
+
+
+def _option_files(choice: Choice) -> dict[str, str]:
+    texts = {key: value for key, value in choice.options.items() if isinstance(value, str)}
+    return {key: _sha256(path) for key, value in texts.items() if (path := _existing(value))}
+
+
+def _existing(text: str) -> Path | None:
+    try:
+        path = Path(text).expanduser()
+        return path if path.is_file() else None
+    except (OSError, RuntimeError):  # too long for a path, or the home of nobody
+        return None
+
+
+def _sha256(path: Path) -> str:
+    stat = path.stat()
+    return _sha256_at(path.resolve(), (stat.st_mtime_ns, stat.st_size))
+
+
+@cache
+def _sha256_at(path: Path, stamp: tuple[int, int]) -> str:
+    """Read once a process while the file stays the same: every cell asks."""
+    return sha256(path)

@@ -1,0 +1,1 @@
+"""Suites, keys, store, stages and their executor, checks of methods."""

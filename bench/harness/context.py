@@ -1,0 +1,70 @@
+"""What the stages of all cells share: the store, the device, what is kept in memory, seeds and runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.core.files import digest
+from bench.core.options import create
+from bench.core.run_context import Progress, Run, silent
+from bench.core.types import Cell, Dataset
+from bench.gans.zoo import without_pick
+from bench.harness.store import Store
+
+
+@dataclass
+class Bench:
+    """What all cells of a run share: the store, the device, progress, and the last GAN and dataset kept in memory."""
+
+    store: Store
+    device: str
+    progress: Progress = silent
+    _kept: dict[str, tuple[str, Any]] = field(default_factory=dict)
+
+    def keep(self, what: str, key: str, make: Callable[[], Any]) -> Any:
+        """The thing of this key, made once while it stays the latest of its kind."""
+        if self._kept.get(what, ("", None))[0] != key:
+            self._kept.pop(what, None)
+            self._kept[what] = (key, make())
+        return self._kept[what][1]
+
+
+def seed_of(stage: str, cell: Cell) -> int:
+    """63-bit seed of a stage: a hash of names, options and the cell's seed, so that it outlives changes of code.
+
+    Stages that cells share have the same seed in each: "train", "own" and "sample" depend on dataset and GAN, "fit"
+    also on the method without its refiners, "invert" on the whole method.
+    """
+    method, *refiners = cell.method.name.split("+")
+    options = dict(cell.method.options)
+    base = {k: v for k, v in options.items() if k not in refiners}
+    extra = {"train": [], "own": [], "sample": [], "fit": [method, base], "invert": [cell.method.name, options]}[
+        stage
+    ]
+    data = [cell.dataset.name, dict(cell.dataset.options)]
+    gan = [without_pick(cell.gan.name), dict(cell.gan.options)]
+    return int(digest([stage, data, gan, extra, cell.seed]), 16) & (2**63 - 1)
+
+
+def load_data(bench: Bench, cell: Cell) -> Dataset:
+    """The cell's dataset, kept in memory between cells."""
+    name = digest([cell.dataset.name, dict(cell.dataset.options)])
+    loaded: Dataset = bench.keep(
+        "data", name, lambda: create("dataset", cell.dataset.name, cell.dataset.options).load()
+    )
+    return loaded
+
+
+def open_run(bench: Bench, cell: Cell, key: str, stage: str) -> Run:
+    """The run of one stage of a cell: its budget, seed, device, checkpoint and deadline."""
+    return Run(
+        cell.budget,
+        seed_of(stage, cell),
+        bench.device,
+        bench.store.checkpoint(stage, key),
+        bench.progress,
+        deadline=time.monotonic() + cell.budget.timeout,
+    )

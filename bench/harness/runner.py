@@ -1,0 +1,157 @@
+"""Walks the plan: what is stored is skipped, what fails is recorded, progress is shown."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.core.errors import BenchError, NotApplicable, StoreError, WeightsError
+from bench.core.paths import device as chosen_device
+from bench.core.types import Cell, Record
+from bench.datasets.catalogue import open_here
+from bench.gans.zoo import runs_code
+from bench.harness.keys import Keys, cell_facts, keys_of
+from bench.harness.store import Busy, Store
+from bench.metrics.weights import weights_available
+
+if TYPE_CHECKING:
+    from bench.core.run_context import Progress
+    from bench.harness.context import Bench
+
+TRACEBACK_LINES = 12
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell with its keys and, if it is stored, its record."""
+
+    cell: Cell
+    keys: Keys
+    record: Record | None
+
+
+@dataclass
+class Observer:
+    """Who wants to know how a run goes; every part may be replaced."""
+
+    plan: Callable[[Sequence[Planned]], None] = lambda planned: None
+    started: Callable[[Cell, int, int], None] = lambda cell, number, total: None
+    finished: Callable[[Cell, Record], None] = lambda cell, record: None
+    progress: Progress | None = None
+    waiting: Callable[[Cell], None] = field(default=lambda cell: None)
+
+
+def plan(cells: Sequence[Cell], store: Store) -> list[Planned]:
+    """Keys and stored records of cells; needs no torch.
+
+    Raises:
+        DataError: a dataset is not here; says how to get it.
+        WeightsError: a metric's network is not here; says which file, where, and how to get it.
+    """
+    for choice in {c.dataset.name: c.dataset for c in cells}.values():
+        open_here(choice)
+    for name in sorted({m for c in cells for m in c.metrics}):
+        reason = weights_available(name)
+        if reason:
+            raise WeightsError(f"metric {name}: {reason}")
+    planned = []
+    for cell in cells:
+        keys = keys_of(cell)
+        planned.append(Planned(cell, keys, store.record(keys.cell)))
+    return planned
+
+
+def run_cells(
+    cells: Sequence[Cell], store: Store | None = None, observer: Observer | None = None, *, retry_failed: bool = False
+) -> list[Record]:
+    """Run what is not stored; return the record of every cell, in order.
+
+    A cell that fails is recorded and the others go on. Cells that another process is working on are taken last.
+
+    Raises:
+        BenchError: something is wrong before work starts (data, weights, options), or the store cannot be written.
+    """
+    store, observer = store or Store(), observer or Observer()
+    planned = plan(cells, store)
+    observer.plan(planned)
+    waiting = [p for p in planned if p.record is None or (retry_failed and p.record.status == "failed")]
+    records = {p.keys.cell: p.record for p in planned if p.record is not None}
+    if waiting:
+        records |= _run_waiting(waiting, store, observer, retry_failed)
+    return [records[p.keys.cell] for p in planned]
+
+
+def _run_waiting(waiting: list[Planned], store: Store, observer: Observer, retry: bool) -> dict[str, Record]:
+    from bench.core.environment import prepare_device
+    from bench.core.run_context import silent
+    from bench.harness.bound_method import open_method
+    from bench.harness.context import Bench
+    from bench.harness.train_stage import train
+
+    bench = Bench(store, chosen_device(), observer.progress or silent)
+    prepare_device(bench.device)
+    for item in waiting:
+        if "plug-in" not in _origin(item.cell):
+            open_method(item.cell)  # an option that is wrong is found before anything is trained
+        if runs_code(item.cell.gan.name):
+            train(bench, item.cell, item.keys)  # and so is a fault of the user's own GAN
+    records: dict[str, Record] = {}
+    total, taken_elsewhere = len(waiting), []
+    for item in waiting:
+        try:
+            with store.lock("cell", item.keys.cell, wait=False):
+                records[item.keys.cell] = _run_one(bench, item, observer, len(records) + 1, total, retry)
+        except Busy:
+            taken_elsewhere.append(item)
+    for item in taken_elsewhere:
+        observer.waiting(item.cell)
+        with store.lock("cell", item.keys.cell):
+            records[item.keys.cell] = _run_one(bench, item, observer, len(records) + 1, total, retry)
+    return records
+
+
+def _run_one(bench: Bench, item: Planned, observer: Observer, number: int, total: int, retry: bool) -> Record:
+    from bench.harness.stages import run_cell
+
+    stored = bench.store.record(item.keys.cell)
+    if stored and not (retry and stored.status == "failed"):
+        return stored  # another process made it since the plan was drawn
+    if stored:
+        bench.store.remove_record(item.keys.cell)
+        bench.store.forget_failure("train", item.keys.train)
+    observer.started(item.cell, number, total)
+    try:
+        record: Record = run_cell(bench, item.cell, item.keys)
+    except StoreError:
+        raise
+    except Exception as error:
+        bench.store.put_record(failed_record(item, error, bench.device))
+        stored = bench.store.record(item.keys.cell)  # as a later report reads it
+        assert stored is not None, item.keys.cell
+        record = stored
+    observer.finished(item.cell, record)
+    return record
+
+
+def failed_record(item: Planned, error: Exception, device: str) -> Record:
+    """The record of a cell that could not be completed: its reason, and the end of the traceback."""
+    from bench.core.environment import environment
+
+    reason = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+    lines = "".join(traceback.format_exception(error)).rstrip().splitlines()
+    return Record(
+        key=item.keys.cell,
+        cell=cell_facts(item.cell),
+        status="not applicable" if isinstance(error, NotApplicable) else "failed",
+        reason=reason.splitlines()[0] if reason else type(error).__name__,
+        traceback="\n".join(lines[-TRACEBACK_LINES:]),
+        environment=environment(device),
+    )
+
+
+def _origin(cell: Cell) -> str:
+    from bench.core.registry import find
+
+    return find("method", cell.method.name.split("+")[0]).origin

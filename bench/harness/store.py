@@ -1,0 +1,233 @@
+"""The store: artefacts by key, one record a cell. Whole or absent, checked when read, safe for several processes.
+
+Layout under one root: ``train/KEY/``, ``fit/KEY/``, ``invert/KEY/`` hold files and a ``meta.json`` with their
+SHA-256; ``records/KEY.json`` (written last) with ``KEY.parquet`` and ``KEY.npz`` beside it; ``work/`` holds
+mid-training checkpoints and locks. Reading records needs no torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.core.errors import StoreError
+from bench.core.files import sha256, share, write_bytes, write_json, writing
+from bench.core.paths import home
+from bench.core.types import Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+RECORD_FILES = (".parquet", ".npz", ".json")
+"""A record's files; the JSON is written last, so that it stands for the whole."""
+
+
+class Busy(Exception):
+    """Another process holds the lock of this key."""
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A stored folder and its facts (timings, counts, what made it)."""
+
+    folder: Path
+    meta: dict[str, Any]
+
+    def file(self, name: str) -> Path:
+        """Path of one of its files."""
+        return self.folder / name
+
+
+class Store:
+    """Reads and writes one store folder.
+
+    Args:
+        root: the folder; the user's cache folder by default. Created on the first write.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = (root or home() / "store").resolve()
+
+    def artefact(self, stage: str, key: str) -> Artefact | None:
+        """The stored artefact, or None. A damaged one is moved aside with a warning, so that it is made anew."""
+        folder = self.root / stage / key
+        if not (folder / "meta.json").is_file():
+            return None
+        try:
+            meta = json.loads((folder / "meta.json").read_text())
+            damaged = [n for n, checksum in meta["files"].items() if sha256(folder / n) != checksum]
+        except (OSError, ValueError, KeyError) as error:
+            damaged = [f"meta.json ({error})"]
+        if damaged:
+            aside = folder.with_name(f"{key}.damaged-{uuid.uuid4().hex[:6]}")
+            folder.rename(aside)
+            warnings.warn(
+                f"{folder}: {', '.join(damaged)} fails its checksum; moved to {aside.name}, made anew", stacklevel=2
+            )
+            return None
+        return Artefact(folder, meta)
+
+    def put(
+        self, stage: str, key: str, writers: Mapping[str, Callable[[Path], None]], meta: Mapping[str, Any]
+    ) -> Artefact:
+        """Write an artefact: every file by its writer, then ``meta.json``, then one rename.
+
+        Raises:
+            StoreError: the folder cannot be written or the disk is full; nothing is left behind.
+        """
+        folder = self.root / stage / key
+        temporary = folder.with_name(f".{key}.{os.getpid()}.{uuid.uuid4().hex[:6]}.tmp")
+        try:
+            temporary.mkdir(parents=True)
+            for name, write in writers.items():
+                write(temporary / name)
+                share(temporary / name)
+            facts = {**meta, "files": {name: sha256(temporary / name) for name in writers}}
+            write_json(temporary / "meta.json", facts)
+            temporary.rename(folder)
+        except OSError as error:
+            faster = self.artefact(stage, key)  # of another process; equal keys hold equal content
+            if faster is None:
+                raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
+            return faster
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return Artefact(folder, facts)
+
+    def failure(self, stage: str, key: str) -> dict[str, str] | None:
+        """Why this stage failed before, so that the cells that share it need not repeat the failure."""
+        path = self.root / stage / f"{key}.failed.json"
+        return dict(json.loads(path.read_text())) if path.is_file() else None
+
+    def put_failure(self, stage: str, key: str, reason: Mapping[str, str]) -> None:
+        """Remember that a stage failed."""
+        write_json(self.root / stage / f"{key}.failed.json", dict(reason))
+
+    def forget_failure(self, stage: str, key: str) -> None:
+        """Let a failed stage be tried again."""
+        (self.root / stage / f"{key}.failed.json").unlink(missing_ok=True)
+
+    def checkpoint(self, stage: str, key: str) -> Path:
+        """File for mid-training checkpoints of a stage."""
+        return self.root / "work" / f"{stage}-{key}.checkpoint"
+
+    @contextmanager
+    def lock(self, stage: str, key: str, *, wait: bool = True) -> Iterator[None]:
+        """Hold the lock of a key; the system releases it if the process dies.
+
+        Raises:
+            Busy: another process holds it and ``wait`` is False.
+            StoreError: the store cannot be written.
+        """
+        from filelock import FileLock, Timeout
+
+        folder = self.root / "work"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / f"{stage}-{key}.lock")
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout as error:
+            raise Busy(key) from error
+        except OSError as error:
+            raise StoreError(f"cannot write to the store {self.root}: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # ------------------------------------------------------------------------------------------- records
+
+    @property
+    def records_folder(self) -> Path:
+        """Where records lie."""
+        return self.root / "records"
+
+    def put_record(
+        self,
+        record: Record,
+        per_image: pd.DataFrame | None = None,
+        gallery: Mapping[str, np.ndarray[Any, Any]] | None = None,
+    ) -> None:
+        """Write a record; its per-image values and gallery first, the JSON last.
+
+        Raises:
+            StoreError: the folder cannot be written or the disk is full.
+        """
+        base = self.records_folder / record.key
+        if per_image is not None:
+            with writing(base.with_suffix(".parquet")) as path:
+                per_image.to_parquet(path, compression="zstd", index=False)
+        if gallery is not None:
+            import numpy as np
+
+            with writing(base.with_suffix(".npz")) as path, path.open("wb") as handle:
+                np.savez_compressed(handle, allow_pickle=False, **gallery)
+        content = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "folder"}
+        write_json(base.with_suffix(".json"), content)
+
+    def record(self, key: str) -> Record | None:
+        """The record of a cell, or None."""
+        path = self.records_folder / f"{key}.json"
+        return read_record(path) if path.is_file() else None
+
+    def records(self, keys: Iterable[str]) -> list[Record]:
+        """The stored records among these keys, in their order."""
+        return [record for key in keys if (record := self.record(key))]
+
+    def remove_record(self, key: str) -> None:
+        """Forget a record, so that its cell is run again."""
+        for suffix in reversed(RECORD_FILES):
+            (self.records_folder / f"{key}{suffix}").unlink(missing_ok=True)
+
+
+def read_record(path: Path) -> Record:
+    """Read one record file.
+
+    Raises:
+        StoreError: it is not a record, or it was written by another version of this suite.
+    """
+    try:
+        content = json.loads(path.read_text())
+        return Record(**content, folder=path.parent)
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"{path} is not a record: {error}") from error
+
+
+def copy_records(records: Iterable[Record], folder: Path) -> None:
+    """Make a folder hold these records, with their values and galleries, and no other record.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    wanted = {record.key: record.folder for record in records}
+    for path in folder.glob("*"):
+        if re.fullmatch(r"[0-9a-f]{24}", path.stem) and path.stem not in wanted:
+            path.unlink()
+    for key, source in wanted.items():
+        for suffix in RECORD_FILES:
+            if source and source != folder and (source / f"{key}{suffix}").is_file():
+                write_bytes(folder / f"{key}{suffix}", (source / f"{key}{suffix}").read_bytes())
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Every record of a folder, by file name.
+
+    Raises:
+        StoreError: no such folder, no records in it, or one that cannot be read.
+    """
+    paths = sorted(Path(folder).glob("*.json"))
+    if not paths:
+        raise StoreError(f"{folder}: no records (KEY.json) here")
+    return [read_record(path) for path in paths]

@@ -1,0 +1,257 @@
+"""Reads a suite file, strictly, and expands it into cells. No torch.
+
+A suite is a TOML file: what to compare (datasets x GANs x methods x seeds), by which metrics, at which budgets.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.core.errors import BenchError, SuiteError, suggest, unknown
+from bench.core.types import Budget, Cell, Choice
+from bench.harness.suite_parser import Entrant, SuiteReader, checked
+
+FOLDERS = ("suites", "papers/*")
+_REQUIRED = {"title", "datasets", "gans", "methods", "metrics", "rank_by", "budgets"}
+_OPTIONAL = {"description", "seeds", "default_budget", "claims", "published"}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite file, read and checked. ``cells`` resolves what depends on the budget."""
+
+    name: str
+    path: Path
+    title: str
+    description: str
+    datasets: tuple[Entrant, ...]
+    gans: tuple[Entrant, ...]
+    methods: tuple[Entrant, ...]
+    metrics: tuple[str, ...]
+    rank_by: str
+    seeds: tuple[int, ...]
+    budgets: Mapping[str, Budget]
+    budget_seeds: Mapping[str, tuple[int, ...]]
+    default_budget: str
+    claims: str = ""
+    published: tuple[str, ...] = ()
+    """Printed tables that measured GANs stand beside, as ``paper/table``."""
+    dataset_budgets: Mapping[tuple[str, str], Budget] = field(default_factory=dict)
+    """The budgets that differ for a dataset: (name of the budget, title of the dataset) -> the whole of it."""
+
+    def budget(self, name: str | None) -> Budget:
+        """The budget of this name, or the default one.
+
+        Raises:
+            UnknownName: the suite states no such budget.
+        """
+        chosen = name or self.default_budget
+        if chosen not in self.budgets:
+            raise unknown("budget", chosen, self.budgets, f"suite {self.name}")
+        return self.budgets[chosen]
+
+    def cells(
+        self,
+        budget: str | None = None,
+        *,
+        seeds: Sequence[int] | None = None,
+        methods: Sequence[str] | None = None,
+        gans: Sequence[str] | None = None,
+        extra: Sequence[str] = (),
+    ) -> list[Cell]:
+        """Expand into cells, seed by seed.
+
+        Args:
+            budget: name; the suite's default if None.
+            seeds: in place of the suite's.
+            methods: run these only. Names or labels of the suite, or any registered method.
+            gans: in place of the suite's. Names or labels of the suite, or as ``parse_choice`` takes them.
+            extra: further methods, by name (those of plug-ins).
+
+        Methods meet the GANs that they name among the suite's; a GAN from elsewhere meets all methods.
+
+        Raises:
+            SuiteError: none of the chosen methods meets any of the chosen GANs.
+        """
+        limit = self.budget(budget)
+        datasets = [entry for entry in self.datasets if entry.takes_part(limit.name)]
+        further = [Entrant(Choice(name)) for name in extra]
+        chosen = [*self._methods(methods, limit.name), *further]
+        listed = {gan.title for gan in self.gans}
+        cells = [
+            Cell(dataset.at(limit.name), gan.at(limit.name), method.at(limit.name), seed, own_limit, self.metrics)
+            for dataset in datasets
+            for own_limit in [self.dataset_budgets.get((limit.name, dataset.title), limit)]
+            for gan in self._gans(gans, limit.name)
+            if gan.meets(dataset.title)
+            for seed in (seeds or self.budget_seeds.get(limit.name) or self.seeds)
+            for method in chosen
+            if method.meets(gan.title) or gan.title not in listed
+        ]
+        if not cells:
+            raise SuiteError(f"suite {self.name}: nothing to run: none of these methods meets any of these GANs")
+        return cells
+
+    def _methods(self, names: Sequence[str] | None, budget: str) -> list[Entrant]:
+        present = [m for m in self.methods if m.takes_part(budget)]
+        if not names:
+            return present
+        mine = {m.choice.name: m for m in reversed(present)}  # the first of several; a title goes before a name
+        mine |= {m.title.lower(): m for m in present} | {m.title: m for m in present}
+        known = [(name, mine.get(name) or mine.get(name.lower())) for name in names]
+        return [entry or Entrant(checked("method", Choice(name), "--methods")) for name, entry in known]
+
+    def _gans(self, names: Sequence[str] | None, budget: str) -> list[Entrant]:
+        present = [gan for gan in self.gans if gan.takes_part(budget)]
+        if not names:
+            return present
+        mine = {gan.title: gan for gan in present}
+        return [mine.get(name) or Entrant(checked("gan", parse_choice(name, "--gan"), "--gan")) for name in names]
+
+
+def suite_files() -> dict[str, Path]:
+    """Every suite that comes with the project, by name.
+
+    Raises:
+        SuiteError: two files share a name.
+    """
+    here = Path(__file__).parents[1]
+    found: dict[str, Path] = {}
+    for folder in FOLDERS:
+        for path in sorted(here.glob(f"{folder}/*.toml")):
+            if path.stem in {"claims", "paper"}:
+                continue
+            if path.stem in found:
+                raise SuiteError(f"suite '{path.stem}' stands twice: {found[path.stem]} and {path}")
+            found[path.stem] = path
+    return dict(sorted(found.items()))
+
+
+def open_suite(name: str) -> Suite:
+    """Read a suite by name, or by the path of a ``.toml`` file.
+
+    Raises:
+        UnknownName: no such suite.
+        SuiteError: malformed (file and line), unknown or missing keys.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise SuiteError(f"suite file {path}: no such file")
+        return read_suite(path)
+    files = suite_files()
+    if name not in files:
+        raise unknown("suite", name, files)
+    return read_suite(files[name])
+
+
+def read_suite(path: Path) -> Suite:
+    """Read and check one suite file; see ``open_suite``."""
+    text = _text(path)
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SuiteError(f"{path}: malformed TOML: {error}") from error
+    reader = SuiteReader(path, text)
+    reader.keys(content, _REQUIRED | _OPTIONAL)
+    for key in sorted(_REQUIRED - content.keys()):
+        raise SuiteError(f"{path}: key '{key}' is missing")
+    budgets, budget_seeds, budget_datasets = reader.budgets(content["budgets"])
+    default = content.get("default_budget", next(iter(budgets)))
+    if default not in budgets:
+        raise SuiteError(f"{path}: default_budget '{default}' is not among the budgets{suggest(default, budgets)}")
+    metrics = tuple(reader.metric(name) for name in reader.texts("metrics", content["metrics"]))
+    if content["rank_by"] not in metrics:
+        raise SuiteError(
+            f"{path}: rank_by '{content['rank_by']}' is not among the metrics{suggest(content['rank_by'], metrics)}"
+        )
+    datasets = reader.entrants("dataset", content["datasets"], budgets)
+    gans = reader.entrants("gan", content["gans"], budgets, [d.title for d in datasets])
+    methods = reader.entrants("method", content["methods"], budgets, [g.title for g in gans])
+    reader.crossing("gan", gans, "dataset", datasets, budgets)
+    reader.crossing("method", methods, "gan", gans, budgets)
+    return Suite(
+        name=path.stem,
+        path=path,
+        title=content["title"],
+        description=content.get("description", ""),
+        datasets=datasets,
+        gans=gans,
+        methods=methods,
+        metrics=metrics,
+        rank_by=content["rank_by"],
+        seeds=reader.seeds(content.get("seeds", [0])),
+        budgets=budgets,
+        budget_seeds=budget_seeds,
+        default_budget=default,
+        claims=content.get("claims", ""),
+        published=reader.published(content["published"]) if "published" in content else (),
+        dataset_budgets=reader.dataset_budgets(budgets, budget_datasets, datasets),
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError(f"{path}: cannot be read: {error}") from error
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds from a command line: ``0,1,2`` or ``0-4``.
+
+    Raises:
+        BenchError: anything else.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if not match:
+            raise BenchError(f"--seeds {text}: expected numbers such as 0,1,2 or 0-4")
+        first = int(match[1])
+        seeds += range(first, int(match[2] or first) + 1)
+    return seeds
+
+
+def parse_choice(text: str, where: str) -> Choice:
+    """A name from a command line, then perhaps options: ``lsgan?width=32&prior=normal``.
+
+    Args:
+        text: what was typed.
+        where: the option that it stands in, for errors ("--gan").
+
+    Raises:
+        BenchError: an option without a value.
+    """
+    name, _, query = text.partition("?")
+    return Choice(name, parse_options(query.split("&") if query else (), f"{where} {text}", "after '?'"))
+
+
+def parse_options(parts: Iterable[str], where: str, place: str = "") -> dict[str, Any]:
+    """Options from a command line, each ``key=value``.
+
+    Values are read as in a suite file, and as plain text where they make no sense there.
+
+    Args:
+        parts: the options.
+        where: what they stand in, for errors.
+        place: where in it, for errors.
+
+    Raises:
+        BenchError: an option without a value.
+    """
+    options: dict[str, Any] = {}
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if not key or not equals:
+            raise BenchError(f"{where}: expected OPTION=VALUE{f' {place}' if place else ''}, found '{part}'")
+        try:
+            options[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            options[key] = value
+    return options

@@ -1,0 +1,241 @@
+"""Checks the parts of a suite file; every error names the file and, where it can be found, the line. No torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.core.errors import SuiteError, suggest, unknown
+from bench.core.registry import find
+from bench.core.types import Budget, Choice
+
+BUDGETS = ("smoke", "cpu", "paper")
+_BUDGET_DEFAULTS = {"train_images": 0, "test_images": 0, "own_images": 256, "timeout": 3600.0, "looks": 0}
+LIMITS = tuple(f.name for f in dataclasses.fields(Budget) if f.name != "name")
+PARTNERS = {"gan": "datasets", "method": "gans"}
+"""What an entrant may name to be crossed with these alone."""
+_NO_OPTIONS = {"name", "label", "budgets", *BUDGETS}
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A choice, and where it takes part.
+
+    Attributes:
+        choice: name, label and the options that hold at every budget.
+        changes: budget -> options that it changes.
+        budgets: it takes part at these only; at all if empty.
+        partners: titles of the datasets that a GAN is crossed with, or of the GANs that a method is; all if empty.
+    """
+
+    choice: Choice
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    budgets: tuple[str, ...] = ()
+    partners: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What tables print."""
+        return self.choice.title
+
+    def takes_part(self, budget: str) -> bool:
+        """Whether the suite has it at this budget."""
+        return not self.budgets or budget in self.budgets
+
+    def meets(self, partner: str) -> bool:
+        """Whether it is crossed with the dataset, or the GAN, of this title."""
+        return not self.partners or partner in self.partners
+
+    def at(self, budget: str) -> Choice:
+        """The choice with the options of a budget."""
+        return dataclasses.replace(self.choice, options={**self.choice.options, **self.changes.get(budget, {})})
+
+
+@dataclass(frozen=True)
+class SuiteReader:
+    """Checks the parts of one file.
+
+    Every method raises:
+        SuiteError: a value of the wrong form, or a key that does not exist.
+        UnknownName: a name that is not registered.
+    """
+
+    path: Path
+    text: str
+
+    def keys(self, table: Mapping[str, Any], known: set[str]) -> None:
+        """Refuse keys that are not known."""
+        for key in table:
+            if key not in known:
+                raise SuiteError(f"{self.at(key)}: unknown key '{key}'{suggest(key, known)}")
+
+    def texts(self, key: str, value: Any) -> list[str]:
+        """A list of names, not empty."""
+        if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+            raise SuiteError(f"{self.at(key)}: {key} should be a list of names")
+        return value
+
+    def among(self, key: str, value: Any, known: Collection[str]) -> tuple[str, ...]:
+        """A list of names out of those that are known."""
+        names = self.texts(key, value)
+        for name in names:
+            if name not in known:
+                raise unknown(key.removesuffix("s"), name, known, self.at(name))
+        return tuple(names)
+
+    def seeds(self, value: Any) -> tuple[int, ...]:
+        """Seeds."""
+        if not isinstance(value, list) or not value or not all(type(v) is int and v >= 0 for v in value):
+            raise SuiteError(f"{self.at('seeds')}: seeds should be a list of whole numbers, not {value!r}")
+        return tuple(value)
+
+    def metric(self, name: str) -> str:
+        """A registered metric, with a registered network if it names one."""
+        find("metric", name, self.at(name))
+        if "@" in name:
+            find("features", name.split("@", 1)[1], self.at(name))
+        return name
+
+    def published(self, value: Any) -> tuple[str, ...]:
+        """Printed tables across GANs, as ``paper/table``; each is there."""
+        from bench.papers.claims.spec import printed_table
+
+        names = self.texts("published", value)
+        for name in names:
+            printed_table(name, self.at(name))
+        return tuple(names)
+
+    def entrants(
+        self, kind: str, value: Any, budgets: Collection[str], partners: Collection[str] = ()
+    ) -> tuple[Entrant, ...]:
+        """The datasets, GANs or methods.
+
+        Args:
+            kind: "dataset", "gan" or "method".
+            value: a list of names, or of tables with a name.
+            budgets: those of the suite.
+            partners: titles that one of these may name, to be crossed with them alone: datasets for a GAN, GANs for
+                a method.
+        """
+        if not isinstance(value, list) or not value:
+            raise SuiteError(f"{self.at(kind)}: {kind}s should be a list of names or of tables with a name")
+        found = tuple(self._entrant(kind, v, budgets, partners) for v in value)
+        for budget in budgets:
+            titles = [e.title for e in found if e.takes_part(budget)]
+            if not titles:
+                raise SuiteError(f"{self.at(f'budgets.{budget}')}: no {kind} takes part at budget '{budget}'")
+            for title in titles:
+                if titles.count(title) > 1:
+                    raise SuiteError(f"{self.at(title)}: {kind} '{title}' stands twice; give one of them a label")
+        return found
+
+    def _entrant(self, kind: str, value: Any, budgets: Collection[str], partners: Collection[str]) -> Entrant:
+        if isinstance(value, str):
+            return Entrant(checked(kind, Choice(value), self.at(value)))
+        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+            raise SuiteError(
+                f"{self.at(kind)}: each of {kind}s should be a name or a table with a name, not {value!r}"
+            )
+        crossed = PARTNERS.get(kind, "")
+        options = {k: v for k, v in value.items() if k not in _NO_OPTIONS | {crossed}}
+        for budget in BUDGETS:
+            if not isinstance(value.get(budget, {}), dict):
+                raise SuiteError(f"{self.at(budget)}: {budget} should be a table of options, not {value[budget]!r}")
+        return Entrant(
+            checked(kind, Choice(value["name"], options, value.get("label", "")), self.at(value["name"])),
+            {budget: value[budget] for budget in BUDGETS if budget in value},
+            self.among("budgets", value["budgets"], budgets) if "budgets" in value else (),
+            self.among(crossed, value[crossed], partners) if crossed in value else (),
+        )
+
+    def crossing(
+        self, kind: str, entrants: Sequence[Entrant], met: str, partners: Sequence[Entrant], budgets: Collection[str]
+    ) -> None:
+        """Refuse a GAN that takes part at a budget and meets no dataset there, or a method that meets no GAN.
+
+        Args:
+            kind: of the entrants, for errors.
+            entrants: GANs or methods.
+            met: kind of the partners.
+            partners: datasets or GANs.
+            budgets: those of the suite.
+        """
+        for budget in budgets:
+            present = [partner.title for partner in partners if partner.takes_part(budget)]
+            for each in entrants:
+                if each.takes_part(budget) and not any(each.meets(title) for title in present):
+                    raise SuiteError(
+                        f"{self.at(each.title)}: {kind} '{each.title}' meets no {met} at budget '{budget}'"
+                    )
+
+    def budgets(self, value: Any) -> tuple[dict[str, Budget], dict[str, tuple[int, ...]], dict[str, Any]]:
+        """The budgets, the seeds of those that state their own, and what each changes for some datasets."""
+        if not isinstance(value, dict) or not value or not all(isinstance(table, dict) for table in value.values()):
+            raise SuiteError(f"{self.at('budgets')}: budgets should be tables [budgets.smoke], [budgets.cpu], ...")
+        self.keys(value, set(BUDGETS))
+        found, seeds, changes = {}, {}, {}
+        for name, table in value.items():
+            self.keys(table, {*LIMITS, "seeds", "for"})
+            numbers = {**_BUDGET_DEFAULTS, **{k: v for k, v in table.items() if k in LIMITS}}
+            for key in LIMITS:
+                if key not in numbers:
+                    raise SuiteError(f"{self.at(f'budgets.{name}')}: key '{key}' is missing in budget '{name}'")
+            found[name] = Budget(name=name, **self._limits(numbers))
+            if "seeds" in table:
+                seeds[name] = self.seeds(table["seeds"])
+            changes[name] = table.get("for", {})
+        return found, seeds, changes
+
+    def dataset_budgets(
+        self, budgets: Mapping[str, Budget], changes: Mapping[str, Any], datasets: Sequence[Entrant]
+    ) -> dict[tuple[str, str], Budget]:
+        """Budgets of datasets with limits of their own, from tables ``[budgets.NAME.for.DATASET]``; by both names."""
+        found = {}
+        for name, tables in changes.items():
+            titles = [entry.title for entry in datasets if entry.takes_part(name)]
+            if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+                raise SuiteError(f"{self.at(f'budgets.{name}.for')}: expected tables [budgets.{name}.for.DATASET]")
+            for title, table in tables.items():
+                if title not in titles:
+                    raise unknown("dataset", title, titles, self.at(title))
+                self.keys(table, set(LIMITS))
+                found[name, title] = dataclasses.replace(budgets[name], **self._limits(table))
+        return found
+
+    def _limits(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
+        for key, number in numbers.items():
+            if isinstance(number, bool) or not isinstance(number, int | float) or number < 0:
+                raise SuiteError(f"{self.at(key)}: {key} = {number!r} should be a number, 0 or more")
+        return dict(numbers)
+
+    def at(self, word: str) -> str:
+        """The file, and the first line that holds a word."""
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", line.split("#")[0]):
+                return f"{self.path}, line {number}"
+        return str(self.path)
+
+
+def checked(kind: str, choice: Choice, where: str) -> Choice:
+    """The choice itself, if every name in it is registered.
+
+    Raises:
+        UnknownName: one is not.
+    """
+    if kind == "gan":
+        from bench.gans.zoo import gan_file
+
+        if gan_file(choice.name) is None:
+            find(kind, choice.name, where)
+    elif kind == "method":
+        base, *refiners = choice.name.split("+")
+        find("method", base, where)
+        for name in refiners:
+            find("refiner", name, where)
+    else:
+        find(kind, choice.name, where)
+    return choice

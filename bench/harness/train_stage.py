@@ -1,0 +1,121 @@
+"""The first stage: train a cell's GAN, or read it."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.core.environment import environment, time_limit
+from bench.core.errors import ContractError, Diverged
+from bench.core.files import write_bytes
+from bench.core.options import create
+from bench.core.types import Cell, Dataset, Gan
+from bench.gans.checkpoints import load_gan, save_gan
+from bench.gans.external import open_foreign
+from bench.gans.monitor import Watch
+from bench.gans.zoo import gan_file, pick_of, runs_code, without_pick
+from bench.harness.context import Bench, load_data, open_run
+from bench.harness.keys import Keys, cell_facts
+from bench.harness.store import Artefact
+from bench.metrics.gan_quality import quality_metric, quality_of
+
+
+def train(bench: Bench, cell: Cell, keys: Keys) -> tuple[Gan, dict[str, Any]]:
+    """The cell's GAN, frozen, and its facts; trained if the store lacks it, read if its name is a file.
+
+    Raises:
+        Diverged: training diverged or collapsed, in this run or when it was first tried.
+        BenchError: a GAN of the user that breaks the contract, or that has no permission to run code.
+    """
+
+    def read() -> tuple[Gan, dict[str, Any]]:
+        path = gan_file(cell.gan.name)
+        if path is not None:
+            gan = open_foreign(cell.gan, bench.device) if runs_code(cell.gan.name) else load_gan(path)
+            return gan.to(bench.device).freeze(), {"seconds": 0.0, "gan_file": path.name}
+        with bench.store.lock("train", keys.train):
+            artefact = bench.store.artefact("train", keys.train) or _train(bench, cell, keys)
+        return load_gan(_picked(artefact, cell)).to(bench.device).freeze(), artefact.meta
+
+    gan, meta = bench.keep("gan", keys.train + pick_of(cell.gan.name), read)
+    _check_match(gan, load_data(bench, cell))
+    return gan, meta
+
+
+def _picked(artefact: Artefact, cell: Cell) -> Path:
+    """The weights that the cell asks for: those of the last step, or the best that were seen."""
+    if pick_of(cell.gan.name) == "last":
+        return artefact.file("gan.safetensors")
+    if not artefact.meta["history"]:
+        raise ContractError(
+            f"GAN {cell.gan.name}: its quality was never measured; the budget needs looks > 0, and the dataset a "
+            f"feature network called {cell.dataset.name}-cnn"
+        )
+    return artefact.file("best.safetensors")
+
+
+def _train(bench: Bench, cell: Cell, keys: Keys) -> Artefact:
+    from bench.gans.training import train_gan
+
+    earlier = bench.store.failure("train", keys.train)
+    if earlier:
+        raise Diverged(earlier["reason"])
+    data = load_data(bench, cell)
+    run = open_run(bench, cell, keys.train, "train")
+    recipe = create("gan", without_pick(cell.gan.name), cell.gan.options)
+    watch = _watch(bench, cell, keys, data, run.seed)
+    started = time.monotonic()
+    try:
+        with time_limit(cell.budget.timeout, "train"):
+            gan = train_gan(recipe, data.train.first(cell.budget.train_images).to(bench.device), run, watch)
+    except Diverged as error:
+        bench.store.put_failure("train", keys.train, {"reason": str(error)})
+        raise
+    meta = {
+        "seconds": time.monotonic() - started,
+        "seed": run.seed,
+        "figures": run.figures,
+        "cell": cell_facts(cell),
+        "commit": environment(bench.device)["commit"],
+        "history": watch.history,
+        "quality": quality_metric(cell.dataset.name) if watch.history else None,
+    }
+    artefact = bench.store.put("train", keys.train, _writers(gan, watch, {"key": keys.train, "seed": run.seed}), meta)
+    run.finish()
+    if watch.grid:
+        watch.grid.unlink(missing_ok=True)
+    return artefact
+
+
+def _watch(bench: Bench, cell: Cell, keys: Keys, data: Dataset, seed: int) -> Watch:
+    grid = bench.store.checkpoint("train", keys.train).with_suffix(".png")
+    metric = quality_metric(cell.dataset.name)
+    if not metric or not cell.budget.looks:
+        return Watch(grid)
+    return Watch(grid, quality_of(data, metric, seed, bench.device), cell.budget.looks)
+
+
+def _writers(gan: Gan, watch: Watch, facts: dict[str, Any]) -> dict[str, Callable[[Any], None]]:
+    """What writes each file of the artefact."""
+    writers: dict[str, Callable[[Any], None]] = {"gan.safetensors": lambda path: save_gan(gan, path, facts)}
+    if watch.best:
+        best = copy.deepcopy(gan)
+        for module, state in zip(best.modules(), watch.best, strict=True):
+            module.load_state_dict(state)
+        writers["best.safetensors"] = lambda path: save_gan(best, path, facts)
+    if watch.grid and watch.grid.is_file():
+        drawn = watch.grid.read_bytes()
+        writers["grid.png"] = lambda path: write_bytes(path, drawn)
+    return writers
+
+
+def _check_match(gan: Gan, data: Dataset) -> None:
+    if gan.image_shape != data.shape:
+        raise ContractError(
+            f"the GAN makes images of {'x'.join(map(str, gan.image_shape))}, "
+            f"dataset {data.name} has {'x'.join(map(str, data.shape))} (channels x height x width); options of a "
+            "dataset follow its name: folder:PATH?size=28&channels=1"
+        )

@@ -1,0 +1,222 @@
+"""Generators with known guilt, small enough to train in a minute: what the examination has to tell apart.
+
+A suspect is described by data, trained on the first images of a random order, and kept in the store. Those that were
+trained on everything and stopped early are honest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from bench.core.errors import BenchError, DataError, Diverged, unknown
+from bench.core.files import digest, module_file, write_bytes
+from bench.core.run_context import Progress, Run, silent
+from bench.core.types import Budget, Gan, Images
+from bench.gans.dcgan import DCGAN
+from bench.gans.recipe import Recipe
+from bench.gans.training import train_gan
+from bench.gans.vae import VAE
+from bench.harness.keys import code_fingerprint
+from bench.harness.store import Artefact, Store
+from bench.overfit.reference_glo import GLO
+
+Family = Literal["glo", "gan", "copier", "collapsed", "dropping"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+GUILT: dict[Family, str] = {
+    "glo": "memorises: the squared error of codes that belong to training images is all that it minimises",
+    "gan": "unknown: a GAN may or may not know a small training set by heart",
+    "copier": "memorises: the decoder of a variational autoencoder; codes of few images fill the whole prior",
+    "collapsed": "collapsed: a GAN that makes few images, whatever the code",
+    "dropping": "drops modes: a GAN that never saw some of the classes",
+}
+STAGE = "suspect"
+CODE = ("bench.gans.training", "bench.gans.vae", "bench.overfit.reference_glo")
+"""Modules whose code makes a suspect, with what they import."""
+SHARPNESS = 16.0
+"""Of the choice among the images of a collapsed GAN: a logit's standard deviation is this times sqrt(d)."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What all suspects share.
+
+    Attributes:
+        width: filters of the first and last convolution.
+        code_dim: numbers in a code.
+        batch: images in a step.
+    """
+
+    width: int = 12
+    code_dim: int = 16
+    batch: int = 64
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """One generator of the test bench.
+
+    Attributes:
+        family: what is wrong with it; see ``GUILT``.
+        images: training images; 0 for all.
+        steps: of training.
+        seed: of weights and batches.
+        without: classes that it never sees.
+        kept: images that a collapsed one makes; 0 for one that did not collapse.
+        network: its size.
+    """
+
+    family: Family
+    images: int = 0
+    steps: int = 800
+    seed: int = 0
+    without: tuple[int, ...] = ()
+    kept: int = 0
+    network: Network = Network()
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise unknown("suspect", self.family, FAMILIES)
+        if (self.kept > 0) != (self.family == "collapsed") or bool(self.without) != (self.family == "dropping"):
+            raise BenchError(
+                f"suspect {self.family}: 'kept' is of a collapsed one, 'without' of one that drops classes"
+            )
+
+    @property
+    def name(self) -> str:
+        """Family and number of images, or what is kept or left out."""
+        more = self.kept or "-".join(map(str, self.without)) or self.images or "all"
+        return f"{self.family}-{more}"
+
+    def recipe(self) -> Recipe:
+        """What trains it."""
+        sizes: dict[str, Any] = {**asdict(self.network), "prior": "normal"}
+        if self.family == "glo":
+            return GLO(**sizes, learning_rate=2e-3, code_rate=0.1)
+        if self.family == "copier":
+            return VAE(**sizes, learning_rate=2e-3)
+        return DCGAN(**sizes, learning_rate=5e-4)
+
+
+def make_suspect(
+    suspect: Suspect, pool: Images, store: Store | None = None, device: str = "cpu", progress: Progress = silent
+) -> Gan:
+    """The suspect's generator, frozen; trained if the store lacks it, and gone on with if that was cut off.
+
+    Args:
+        suspect: which.
+        pool: images in random order; it is trained on the first of them.
+        store: where finished generators and checkpoints are kept.
+        device: "cpu" or "cuda".
+        progress: where steps are reported.
+
+    Raises:
+        Diverged: the training failed, here or when it was first tried.
+        DataError: fewer images than it asks for, or no labels to leave classes out by.
+        StoreError: the store cannot be written.
+    """
+    store, images = store or Store(), training_images(suspect, pool)
+    recipe, code = suspect.recipe(), fingerprints(CODE)
+    made_by = [type(recipe).__name__, asdict(recipe), suspect.steps, suspect.seed]
+    key = digest([made_by, images.checksum, device, code])  # a collapsed one is the GAN that it was made of
+    with store.lock(STAGE, key):
+        earlier = store.failure(STAGE, key)
+        if earlier:
+            raise Diverged(earlier["reason"])
+        stored = store.artefact(STAGE, key) or _train(suspect, images, key, store, device, progress)
+    gan = generator_only(recipe.build(pool.shape, device))
+    gan.generator.load_state_dict(load_file(stored.file("generator.safetensors"), device=device))
+    if suspect.kept:
+        gan = collapse(gan, suspect.kept, suspect.seed)
+    return gan.freeze()
+
+
+def training_images(suspect: Suspect, pool: Images) -> Images:
+    """The images of a pool that a suspect sees.
+
+    Raises:
+        DataError: fewer images than it asks for, or no labels to leave classes out by.
+    """
+    if suspect.images > len(pool):
+        raise DataError(
+            f"suspect {suspect.name}: {suspect.images:,} training images asked for, {len(pool):,} are there"
+        )
+    images = pool.first(suspect.images)
+    if not suspect.without:
+        return images
+    if images.labels is None:
+        raise DataError(f"suspect {suspect.name}: the images have no labels by which classes could be left out")
+    kept = ~torch.isin(images.labels, torch.tensor(suspect.without))
+    if kept.all() or not kept.any():
+        raise DataError(f"suspect {suspect.name}: leaves out {int((~kept).sum())} of {len(kept)} training images")
+    return images.take(kept.nonzero()[:, 0])
+
+
+def _train(suspect: Suspect, images: Images, key: str, store: Store, device: str, progress: Progress) -> Artefact:
+    budget = Budget(STAGE, len(images), 0, 0, suspect.steps, 0, 0, 0, math.inf)
+    run = Run(budget, suspect.seed, device, store.checkpoint(STAGE, key), _named(progress, suspect))
+    try:
+        gan = train_gan(suspect.recipe(), images, run)
+    except Diverged as error:
+        store.put_failure(STAGE, key, {"reason": str(error)})
+        raise
+    state = {name: t.detach().cpu().contiguous() for name, t in gan.generator.state_dict().items()}
+    writers: dict[str, Callable[[Path], None]] = {
+        "generator.safetensors": lambda path: write_bytes(path, save(state))
+    }
+    stored = store.put(STAGE, key, writers, {"suspect": suspect.name, "figures": run.figures})
+    run.finish()
+    return stored
+
+
+def _named(progress: Progress, suspect: Suspect) -> Progress:
+    return lambda what, step, steps, figures: progress(f"{suspect.name}: {what}", step, steps, figures)
+
+
+def fingerprints(modules: Sequence[str]) -> list[str]:
+    """Hash of the code of each module of the suite, with what it imports of where numbers are made."""
+    paths = [module_file(module) for module in modules]
+    return [code_fingerprint(path) for path in paths if path is not None]
+
+
+def generator_only(gan: Gan) -> Gan:
+    """The same without discriminator and encoder, which an examination must not need."""
+    return Gan(gan.generator, None, gan.prior, gan.image_shape, gan.provenance)
+
+
+def collapse(gan: Gan, kept: int, seed: int = 0) -> Gan:
+    """A GAN that makes ``kept`` of another one's images, and blends where its choice turns over."""
+    rng = torch.Generator().manual_seed(seed)
+    rows = gan.prior.sample(kept, rng)
+    device = next(gan.generator.parameters()).device
+    network = Collapsed(gan.generator, rows).to(device)
+    return Gan(network, None, gan.prior, gan.image_shape, {**gan.provenance, "collapsed": kept})
+
+
+class Collapsed(nn.Module):
+    """Codes ``[B, d]`` to images of few codes: which one, the code decides by a sharp softmax of inner products.
+
+    Args:
+        network: generator whose images are made.
+        rows: the codes ``[k, d]`` that are left.
+    """
+
+    rows: Tensor
+
+    def __init__(self, network: nn.Module, rows: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("rows", rows)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Images ``[B, C, H, W]``."""
+        chosen = (SHARPNESS * codes @ self.rows.T).softmax(1) @ self.rows
+        images: Tensor = self.network(chosen)
+        return images

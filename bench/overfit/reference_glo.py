@@ -1,0 +1,107 @@
+"""GLO: a generator whose training images have codes that are learnt with it. It memorises as far as it can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bench.core.run_context import Run, Stateful
+from bench.core.types import Gan, Images, Shape
+from bench.gans.dcgan import DCGAN
+from bench.gans.monitor import Watch
+from bench.gans.networks import channels_last, check_shape, xavier
+from bench.gans.priors import PriorName, make_prior
+
+LOOP = "training"
+
+
+@dataclass
+class GLO(DCGAN):
+    """Generative latent optimisation (Bojanowski et al. 2018) with DCGAN's generator; no discriminator.
+
+    Every training image has a code of its own. Codes and generator together minimise the mean squared error (the
+    paper: of a Laplacian pyramid). Codes lie on the sphere of radius sqrt(d), near which a standard normal prior has
+    nearly all of its mass (the paper: in the unit ball, and a normal distribution is fitted to them).
+
+    No registered GAN: it is here to be found guilty.
+
+    Attributes:
+        code_rate: learning rate of the codes.
+    """
+
+    prior: PriorName = "normal"
+    learning_rate: float = 1e-3
+    code_rate: float = 1e-2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.prior != "normal":
+            raise ValueError(f"prior = '{self.prior}' must be 'normal': codes lie on a sphere")
+
+    def build(self, image_shape: Shape, device: str) -> Gan:
+        """An untrained generator; see ``Recipe.build``."""
+        check_shape("GLO", image_shape, self.sides)
+        generator = xavier(self.make_generator(image_shape))
+        prior = make_prior(self.prior, self.code_dim)
+        return channels_last(Gan(generator, None, prior, image_shape, self.provenance()).to(device))
+
+    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+        """See ``Recipe.train``."""
+        Codes(gan, self, images, run, watch).train()
+
+
+class Codes:
+    """Descends the squared error with the generator and the codes ``[N, d]`` of all training images.
+
+    Args:
+        gan: untrained generator, on ``run.device``.
+        recipe: learning rates and batch size.
+        images: training images ``[N, C, H, W]``, on ``run.device``.
+        run: steps (``budget.train_steps``), randomness and checkpoint.
+        watch: told of every step.
+    """
+
+    def __init__(self, gan: Gan, recipe: GLO, images: Images, run: Run, watch: Watch) -> None:
+        self.gan, self.recipe, self.images, self.run, self.watch = gan, recipe, images, run, watch
+        self.generator = gan.generator.train()
+        self.table = nn.Embedding(len(images), recipe.code_dim, sparse=True, device=run.device)
+        with torch.no_grad():
+            self.table.weight.copy_(gan.prior.sample(len(images), run.rng))
+        self.optimiser = recipe.optimiser(self.generator)
+        self.mover = torch.optim.SparseAdam(self.table.parameters(), lr=recipe.code_rate)
+
+    def train(self) -> None:
+        """Run every step of the budget."""
+        steps = self.run.budget.train_steps
+        state: dict[str, Stateful] = {
+            "generator": self.generator,
+            "codes": self.table,
+            "optimiser": self.optimiser,
+            "mover": self.mover,
+            "watch": self.watch,
+        }
+        for _ in self.run.loop(LOOP, steps, state, self.look):
+            self.step()
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def look(self, step: int) -> None:
+        """Show the watch the generator after this step."""
+        self.watch.look(self.gan, self.images, self.run.seed, step + 1, self.run.budget.train_steps)
+
+    def step(self) -> None:
+        """One update of the generator and of the codes of a batch."""
+        rows = self.images.draw(min(self.recipe.batch, len(self.images)), self.run.rng)
+        error = (self.generator(self.codes(rows)) - self.images.floats(rows)).square().mean()
+        for optimiser in (self.optimiser, self.mover):
+            optimiser.zero_grad(set_to_none=True)
+        error.backward()
+        for optimiser in (self.optimiser, self.mover):
+            optimiser.step()
+        self.run.report(error=error.detach())
+
+    def codes(self, rows: Tensor) -> Tensor:
+        """Codes ``[B, d]`` of training images, on the sphere of radius sqrt(d)."""
+        codes: Tensor = nn.functional.normalize(self.table(rows)) * self.recipe.code_dim**0.5
+        return codes

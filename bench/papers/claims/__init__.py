@@ -1,0 +1,1 @@
+"""The claims engine: from a claims file and stored records to verdicts."""

@@ -1,0 +1,159 @@
+"""Verdicts on the papers' claims from everything that is stored: reports of reproductions, suites and studies.
+
+A folder answers a table if ``table.json`` says so, if it is called after a suite of the table (``acyclic/cpu`` or
+``acyclic-cpu``), or if it holds the result of a study that the table names. Runs no model, needs no torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.core.errors import StoreError
+from bench.core.files import write_text
+from bench.core.paths import home
+from bench.core.types import Record
+from bench.harness.store import read_records
+from bench.harness.suite_parser import BUDGETS
+from bench.papers.claims.aggregate import Ruling, Source, rule
+from bench.papers.claims.study_results import read_study
+from bench.papers.render import claims_page
+from bench.papers.reproduce import MARK
+from bench.papers.spec import Paper, Table, open_paper, paper_names
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One folder that holds records or a study.
+
+    Attributes:
+        folder: of the report.
+        parts: names of the folders that lead there.
+        mark: what ``table.json`` says, in it or above it; {} if there is none.
+        study: the result, None for records.
+    """
+
+    folder: Path
+    parts: tuple[str, ...]
+    mark: Mapping[str, Any]
+    study: Mapping[str, Any] | None = None
+
+    def answers(self, table: Table, paper: Paper) -> bool:
+        """Whether what lies here is about a table of the paper; what was run for another that runs the same is."""
+        if self.mark:
+            if self.mark["paper"] != paper.name:
+                return False
+            made_for = next((t for t in paper.tables if t.name == self.mark["table"]), None)
+            return made_for is not None and self._runs_alike(made_for, table)
+        if self.study is not None:
+            return any(run.name == self.study["study"] for run in table.studies)
+        names = {table.suite, *table.also} - {""}
+        known = names | {f"{name}-{budget}" for name in names for budget in BUDGETS}
+        return bool(known & set(self.parts))
+
+    def _runs_alike(self, one: Table, other: Table) -> bool:
+        """Whether two tables take from here the same suite, or the same study with the same arguments."""
+        if one == other:
+            return True
+        if self.study is None:
+            return bool(one.suite) and one.suite == other.suite
+        asked = [
+            [run.at.get(self.mark["budget"]) for run in t.studies if run.name == self.study["study"]]
+            for t in (one, other)
+        ]
+        return bool(asked[0]) and asked[0] == asked[1]
+
+    def source(self, table: Table, records: Sequence[Record]) -> Source:
+        """What it holds, for a table."""
+        studies = () if self.study is None else (self.study,)
+        return Source(table.name, tuple(records), studies, str(self.mark.get("budget", "")), str(self.folder))
+
+
+def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, list[Ruling]]:
+    """A ruling on every claim, by paper.
+
+    Args:
+        folders: that hold results, at any depth; this machine's reports if there are none.
+        paper: this one alone.
+
+    Raises:
+        UnknownName: no such paper.
+        StoreError: a folder that is not there, or a file that cannot be read.
+    """
+    opened = [open_paper(paper)] if paper else [open_paper(name) for name in paper_names()]
+    roots = list(folders) or [home() / "reports"]
+    for root in folders:
+        if not root.is_dir():
+            raise StoreError(f"--records {root}: no such folder")
+    stored = [each for root in roots for each in find_stored(root)]
+    read: dict[Path, list[Record]] = {}
+    return {each.name: rulings_of(each, stored, read) for each in opened}
+
+
+def rulings_of(paper: Paper, stored: Sequence[Stored], read: dict[Path, list[Record]]) -> list[Ruling]:
+    """A ruling on every claim of one paper; ``read`` keeps the records of folders that were read."""
+    sources = []
+    for table in paper.tables:
+        for each in stored:
+            if each.answers(table, paper):
+                records = [] if each.study is not None else _records(each.folder, read)
+                sources.append(each.source(table, records))
+    nearest = {table.name: table.nearest for table in paper.tables}
+    return rule(paper.claims, sources, nearest, {table.name: advice(table) for table in paper.tables})
+
+
+def advice(table: Table) -> str:
+    """What to do where nothing is stored for a table."""
+    if not table.runs:
+        return f"{table.name}: {table.note or 'published numbers alone'}"
+    return f"nothing is stored for {table.name}: ganinv reproduce {table.title}"
+
+
+def write_rulings(found: Mapping[str, Sequence[Ruling]], path: Path, discussion: Path | None = None) -> Path:
+    """Write the page of all claims, with the text of a Markdown file between the counts and the claims.
+
+    Raises:
+        StoreError: it cannot be written, or the text cannot be read.
+    """
+    try:
+        text = discussion.read_text(encoding="utf-8") if discussion else ""
+    except (OSError, ValueError) as error:
+        raise StoreError(f"--discussion {discussion} cannot be read: {error}") from error
+    write_text(path, claims_page(found, text))
+    return path
+
+
+def find_stored(root: Path) -> Iterator[Stored]:
+    """Every folder of records and every study's result under a folder, in order of their paths.
+
+    Raises:
+        StoreError: a file that cannot be read.
+    """
+    for path in sorted(root.rglob("records")):
+        if path.is_dir() and any(path.glob("*.json")):
+            yield Stored(path, path.relative_to(root.parent).parts, _mark(path.parent, root))
+    for path in sorted(root.rglob("study.json")):
+        parts = path.relative_to(root.parent).parts
+        yield Stored(path.parent, parts, _mark(path.parent, root), read_study(path))
+
+
+def _records(folder: Path, read: dict[Path, list[Record]]) -> list[Record]:
+    if folder not in read:
+        read[folder] = read_records(folder)
+    return read[folder]
+
+
+def _mark(folder: Path, root: Path) -> Mapping[str, Any]:
+    """``table.json`` here, or in the folder above for one of several studies."""
+    for place in (folder, folder.parent):
+        path = place / MARK
+        if path.is_file() and (place == root or root in place.parents):
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+                return {key: str(content[key]) for key in ("paper", "table", "budget")}
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise StoreError(f"{path} does not say which table it is: {error!r}") from error
+    return {}

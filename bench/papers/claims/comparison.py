@@ -1,0 +1,104 @@
+"""Printed numbers beside measured ones: by order always, by difference only where the setting is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bench.core.errors import UnknownName
+from bench.core.types import Record
+from bench.papers.claims.spec import Claims
+from bench.reports.estimates import answers
+from bench.reports.groups import Group, only_group, title_of
+from bench.reports.published import Published, Role, plain
+from bench.statistics import mean_and_sd
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One printed number and what was measured for it.
+
+    Attributes:
+        metric: measured metric that answers, or the printed name if none does.
+        measured: mean over seeds, or None.
+        sd: over seeds, or None.
+        published_rank: among the methods of that table that were measured; None if this one was not.
+        measured_rank: the same for the measured value.
+        comparable: whether dataset, GAN, budget and metric are the paper's; if not, only the order compares.
+        remark: why nothing was measured, or what stands in.
+    """
+
+    published: Published
+    metric: str
+    measured: float | None
+    sd: float | None
+    published_rank: int | None
+    measured_rank: int | None
+    comparable: bool
+    remark: str
+
+    @property
+    def difference(self) -> float | None:
+        """Measured minus published, only where the two are comparable."""
+        if not self.comparable or self.measured is None:
+            return None
+        return self.measured - self.published.value
+
+
+def published_table(records: Sequence[Record], claims: Claims) -> list[Comparison]:
+    """Every printed number of a paper with its measured counterpart on the records of one table.
+
+    Raises:
+        BenchError: records of several tables, or not comparable ones.
+    """
+    group = only_group(records)
+    rows: list[Comparison] = []
+    for table, metric in dict.fromkeys((p.table, p.metric) for p in claims.published):
+        printed = [p for p in claims.published if (p.table, p.metric) == (table, metric)]
+        role = claims.roles[metric]
+        names, remark = answers(role, group)
+        if not names:
+            rows += [Comparison(p, metric, None, None, None, None, False, "not measured") for p in printed]
+        for name in names:
+            rows += _compared(group, role, name, printed, remark)
+    return rows
+
+
+def _compared(group: Group, role: Role, metric: str, printed: Sequence[Published], remark: str) -> list[Comparison]:
+    values, reasons = {}, {}
+    for p in printed:
+        try:
+            found = list(group.find(p.method).values("test", metric).values())
+        except UnknownName:
+            reasons[p.method] = "no such method in these records"
+            continue
+        if found:
+            values[p.method] = mean_and_sd(found)
+    both = [p for p in printed if p.method in values]
+    printed_ranks = order_of([p.value for p in both], role)
+    measured_ranks = order_of([values[p.method][0] for p in both], role)
+    ranks = {p.method: pair for p, *pair in zip(both, printed_ranks, measured_ranks, strict=True)}
+    rows = []
+    for p in printed:
+        mean, sd = values.get(p.method, (None, None))
+        before, after = ranks.get(p.method, (None, None))
+        why = remark if mean is not None else reasons.get(p.method, "not measured")
+        rows.append(Comparison(p, metric, mean, sd, before, after, _comparable(group, p, role, metric), why))
+    return rows
+
+
+def order_of(values: ArrayLike, role: Role) -> list[int]:
+    """Ranks of values, 1 for the best; equal values share the lower one."""
+    from scipy.stats import rankdata
+
+    oriented = -np.asarray(values, float) if role.higher_is_better else np.asarray(values, float)
+    return [int(r) for r in rankdata(oriented, method="min", nan_policy="omit")] if oriented.size else []
+
+
+def _comparable(group: Group, printed: Published, role: Role, metric: str) -> bool:
+    same = plain(title_of(group.dataset)) == plain(printed.dataset)
+    same = same and plain(title_of(group.gan)) == plain(printed.backbone)
+    return same and group.budget["name"] == "paper" and metric in role.same_as

@@ -1,0 +1,82 @@
+"""Verdicts on claims and printed-versus-measured tables as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.core.types import Record
+from bench.papers.claims.comparison import Comparison, published_table
+from bench.papers.claims.spec import Claims
+from bench.papers.claims.verdicts import Verdict, evaluate_claims
+from bench.reports.formatting import ABSENT
+from bench.reports.groups import only_group
+from bench.reports.render_markdown import escape, table
+
+PUBLISHED = {True: "holds", False: "fails", None: ABSENT}
+
+RULE = (
+    "A test holds or fails when the 95 % interval of the paired difference excludes 0: bootstrap over images (values "
+    "averaged over seeds) for per-image metrics, Student's t over seeds for set metrics. Otherwise it cannot be "
+    "told. A claim holds when all of its tests do and fails when one of them does. *pub*: what the paper's own "
+    "numbers say."
+)
+
+
+def claims_markdown(claims: Claims, records: Sequence[Record], title: str) -> str:
+    """Verdicts, their evidence, and printed beside measured numbers, for the records of one table.
+
+    Raises:
+        BenchError: as ``evaluate_claims``.
+    """
+    parts = [f"# Claims of {claims.paper}: {escape(title)}", "", *verdict_lines(evaluate_claims(claims, records))]
+    if claims.published:
+        parts += ["## Published and measured", "", *_settings(claims, records), ""]
+        parts += published_lines(published_table(records, claims))
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _settings(claims: Claims, records: Sequence[Record]) -> list[str]:
+    group = only_group(records)
+    printed = dict.fromkeys(f"{p.table} on {p.dataset} with {p.backbone}" for p in claims.published)
+    return [f"Published: {escape('; '.join(printed))}. Measured: {escape(group.title)}."]
+
+
+def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """A table of verdicts, then the evidence of each claim, folded."""
+    rows = [
+        [
+            v.claim.id,
+            escape(v.claim.source),
+            escape(v.claim.text),
+            PUBLISHED[v.published],
+            f"**{v.outcome}**",
+            escape(v.reason),
+        ]
+        for v in verdicts
+    ]
+    lines = [RULE, "", *table(["id", "source", "claim", "pub", "measured", "because"], rows), ""]
+    for v in verdicts:
+        evidence = [[escape(e.question), e.outcome, escape(e.detail), escape(e.stand_in)] for e in v.evidence]
+        lines += [f"<details><summary>{v.claim.id}: {len(evidence)} tests</summary>", ""]
+        lines += [*table(["test", "outcome", "advantage", "stand-in"], evidence), "", "</details>", ""]
+    return lines
+
+
+def published_lines(rows: Sequence[Comparison]) -> list[str]:
+    """Printed and measured values; a difference stands only where the setting is the paper's."""
+    header = ["table", "method", "metric", "published", "measured", "difference", "rank published", "rank measured"]
+    lines = table([*header, "remark"], (_line(row) for row in rows))
+    note = "Ranks are among the methods of a table that were measured."
+    if not all(row.comparable for row in rows):
+        note += " Order only: dataset, GAN, budget or metric is not the paper's, so that values are not subtracted."
+    return [*lines, "", note, ""]
+
+
+def _line(row: Comparison) -> list[str]:
+    p = row.published
+    sd = "" if row.sd is None else f" ± {row.sd:.2g}"
+    measured = ABSENT if row.measured is None else f"{row.measured:.4g}{sd}"
+    difference = "order only" if row.difference is None else f"{row.difference:+.4g}"
+    ranks = [ABSENT if rank is None else str(rank) for rank in (row.published_rank, row.measured_rank)]
+    gap = ABSENT if row.measured is None else difference
+    return [p.table, escape(p.method), escape(row.metric), f"{p.value:g}", measured, gap, *ranks, escape(row.remark)]

@@ -1,0 +1,127 @@
+"""Where a claim is tried: the tables of one budget that it spans, and how its subjects are found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench.core.errors import BenchError, UnknownName
+from bench.core.files import digest
+from bench.papers.claims.claim_tests import Level, Subject
+from bench.papers.claims.spec import Claims, Stand
+from bench.reports.estimates import Quantity, Reading, quantities, read
+from bench.reports.groups import Group, Runs, title_of
+from bench.reports.published import Role, plain
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Tables that are compared with each other.
+
+    Attributes:
+        groups: one GAN's table, those of one dataset, or those of one budget.
+        roles: of the paper's metrics.
+        datasets: which of ours stand for the paper's.
+        gans: that the paper lists twice, by the name under which they are run.
+    """
+
+    groups: tuple[Group, ...]
+    roles: Mapping[str, Role]
+    datasets: Mapping[str, Stand] = field(default_factory=dict)
+    gans: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Datasets, GANs and budget in words."""
+        sets = dict.fromkeys(title_of(group.dataset) for group in self.groups)
+        gans = dict.fromkeys(title_of(group.gan) for group in self.groups)
+        shown = [", ".join(sets), ", ".join(gans) if len(gans) < 4 else f"{len(gans)} GANs"]
+        return " · ".join([*shown, self.groups[0].budget["name"]])
+
+    def quantities(self, role: str) -> tuple[list[Quantity], str]:
+        """What answers a role here; see ``bench.reports.estimates.quantities``."""
+        return quantities(self.roles[role], self.groups)
+
+    def reading(self, subject: Subject, quantity: Quantity, within: str = "") -> Reading:
+        """A quantity of a subject, in the dataset of this title if one is given.
+
+        Raises:
+            BenchError: the subject is not here, or was not measured so; says why.
+        """
+        group, runs = self._find(subject, within)
+        return read(group, runs, quantity)
+
+    def remark(self, subjects: Sequence[Subject]) -> str:
+        """Which datasets stand in for the paper's."""
+        notes = []
+        for name in dict.fromkeys(s.dataset for s in subjects if s.dataset):
+            here = [g for g in self.groups if self._answers(g, name)]
+            if here and not self._same(here[0], name):
+                notes.append(f"{title_of(here[0].dataset)} stands in for {name}")
+        return "; ".join(notes)
+
+    def drawn_by(self, gan: str, groups: Sequence[Group]) -> list[Group]:
+        """The tables of a GAN."""
+        name = plain(self.gans.get(gan, gan))
+        return [group for group in groups if name in gan_names(group)]
+
+    def _find(self, subject: Subject, within: str) -> tuple[Group, Runs]:
+        found = [g for g in self.groups if not within or title_of(g.dataset) == within]
+        if subject.dataset:
+            found = [g for g in found if self._answers(g, subject.dataset)]
+            if not found:
+                raise BenchError(f"no {subject.dataset} in these records")
+        if subject.gan:
+            found = self.drawn_by(subject.gan, found)
+            if not found:
+                raise BenchError(f"no GAN {subject.gan} in these records")
+        runs = []
+        for group in found:
+            try:
+                runs.append((group, group.find(subject.method)))
+            except UnknownName:
+                continue
+        if not runs:
+            raise BenchError(f"no method {subject.method} in these records")
+        if len(runs) > 1:
+            raise BenchError(f"'{subject}' stands for several tables: {', '.join(g.title for g, _ in runs)}")
+        return runs[0]
+
+    def _answers(self, group: Group, name: str) -> bool:
+        stand = self.datasets.get(name)
+        known = _names(group)
+        if plain(name) in known or (stand and known & {plain(n) for n in stand.answered_by}):
+            return True
+        return stand is not None and bool(known & {plain(n) for n in stand.stand_in})
+
+    def _same(self, group: Group, name: str) -> bool:
+        stand = self.datasets.get(name)
+        return plain(name) in _names(group) or bool(stand and _names(group) & {plain(n) for n in stand.answered_by})
+
+
+def gan_names(group: Group) -> set[str]:
+    """What a GAN may be called: by its title, its name, or what a shipped one is trained by (``dcgan``)."""
+    name = str(group.gan["name"])
+    return {plain(each) for each in (title_of(group.gan), name, name.rpartition("/")[2])}
+
+
+def _names(group: Group) -> set[str]:
+    return {plain(title_of(group.dataset)), plain(str(group.dataset["name"]))}
+
+
+def scenes(found: Sequence[Group], level: Level, claims: Claims) -> list[Scene]:
+    """Tables in the parts that a claim of this level spans, in order of appearance; ``claims`` are the paper's.
+
+    Datasets may differ in training steps, as an epoch is more steps of one than of another; the tables of one
+    dataset may not.
+    """
+    trained: dict[str, set[int]] = {}
+    for group in found:
+        trained.setdefault(digest(group.dataset), set()).add(group.budget["train_steps"])
+    alike = all(len(steps) == 1 for steps in trained.values())
+    parts: dict[str, list[Group]] = {}
+    for group in found:
+        shared = {key: value for key, value in group.budget.items() if key != "train_steps" or not alike}
+        about = {"gan": [group.dataset, group.gan, group.budget], "dataset": [group.dataset, group.budget]}
+        parts.setdefault(digest(about.get(level, [shared])), []).append(group)
+    return [Scene(tuple(part), claims.roles, claims.datasets, claims.gans) for part in parts.values()]

@@ -1,0 +1,152 @@
+"""A printed table beside what was measured for it: row by row, by order always, by difference where it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench import statistics
+from bench.core.errors import BenchError
+from bench.core.types import Record
+from bench.papers.claims.claim_tests import Subject
+from bench.papers.claims.comparison import order_of
+from bench.papers.claims.scope import Scene, scenes
+from bench.papers.claims.spec import Claims
+from bench.reports.estimates import Quantity
+from bench.reports.groups import Group, groups, title_of
+from bench.reports.published import PrintedTable, Published, plain
+
+FEWEST = 3
+"""Rows that make an order worth a correlation."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """One printed number and its measured counterpart.
+
+    Attributes:
+        printed: the number of the paper.
+        measured: mean over seeds, None if there is none; then ``why`` says the reason.
+        sd: over seeds, None for one seed.
+        printed_rank: among the rows that have both numbers.
+        measured_rank: the same for the measured value.
+        comparable: whether dataset, GAN, budget and metric are the paper's.
+    """
+
+    printed: Published
+    measured: float | None
+    sd: float | None = None
+    printed_rank: int | None = None
+    measured_rank: int | None = None
+    comparable: bool = False
+    why: str = ""
+
+    @property
+    def difference(self) -> float | None:
+        """Measured minus printed, where the two may be subtracted."""
+        if not self.comparable or self.measured is None:
+            return None
+        return self.measured - self.printed.value
+
+    @property
+    def same_rank(self) -> bool | None:
+        """Whether both orders put it at the same place; None without a rank."""
+        return None if self.printed_rank is None else self.printed_rank == self.measured_rank
+
+
+@dataclass(frozen=True)
+class Part:
+    """One printed metric of one printed dataset, beside one measured quantity on one dataset.
+
+    Attributes:
+        metric: as the paper calls it.
+        printed_on: the paper's dataset.
+        quantity: what answers; "" if nothing does.
+        measured_on: dataset and budget that it was measured on.
+        rho: Spearman's correlation of the two orders, None below three rows.
+        remark: what stands in for what.
+    """
+
+    metric: str
+    printed_on: str
+    quantity: str
+    measured_on: str
+    rows: tuple[Beside, ...]
+    rho: float | None = None
+    remark: str = ""
+
+
+def beside(claims: Claims, table: PrintedTable, records: Sequence[Record], swapped: bool = False) -> list[Part]:
+    """A printed table beside records.
+
+    Where a dataset of the paper was measured, it alone is compared; else every printed dataset is, by order.
+
+    Args:
+        claims: of the paper.
+        table: its printed numbers.
+        records: of the table's suite, of any datasets.
+        swapped: whether another dataset stands in, so that values are never subtracted.
+
+    Raises:
+        BenchError: records that must not share a table.
+    """
+    parts: list[Part] = []
+    for scene in scenes(groups(records), "dataset", claims):
+        here = [name for name in _sets(table) if _same(scene, claims, name)]
+        for name in here or _sets(table):
+            rows = [row for row in table.rows if row.dataset == name]
+            for metric in dict.fromkeys(row.metric for row in rows):
+                wanted = [row for row in rows if row.metric == metric]
+                parts += _parts(scene, metric, name, wanted, bool(here) and not swapped)
+    return parts
+
+
+def _sets(table: PrintedTable) -> list[str]:
+    return list(dict.fromkeys(row.dataset for row in table.rows))
+
+
+def _same(scene: Scene, claims: Claims, printed: str) -> bool:
+    stand = claims.datasets.get(printed)
+    names = {plain(printed), *(plain(name) for name in (stand.answered_by if stand else ()))}
+    group = scene.groups[0]
+    return bool(names & {plain(title_of(group.dataset)), plain(str(group.dataset["name"]))})
+
+
+def _parts(scene: Scene, metric: str, name: str, rows: Sequence[Published], same: bool) -> Iterator[Part]:
+    found, remark = scene.quantities(metric)
+    if not found:
+        why = f"{metric} was not measured"
+        yield Part(metric, name, "", scene.title, tuple(Beside(row, None, why=why) for row in rows))
+    for quantity in found:
+        yield _part(scene, quantity, metric, name, [_beside(scene, quantity, row, same) for row in rows], remark)
+
+
+def _part(scene: Scene, quantity: Quantity, metric: str, name: str, rows: Sequence[Beside], remark: str) -> Part:
+    role = scene.roles[metric]
+    both = [row for row in rows if row.measured is not None and np.isfinite(row.measured)]
+    values, printed = [row.measured for row in both], [row.printed.value for row in both]
+    places = zip(order_of(printed, role), order_of([v for v in values if v is not None], role), strict=True)
+    ranks = {id(row): pair for row, pair in zip(both, places, strict=True)}
+    ranked = tuple(
+        replace(row, printed_rank=ranks[id(row)][0], measured_rank=ranks[id(row)][1]) if id(row) in ranks else row
+        for row in rows
+    )
+    rho = float(statistics.spearman(np.array(values, float), printed)) if len(both) >= FEWEST else None
+    return Part(metric, name, quantity.name, scene.title, ranked, rho, remark)
+
+
+def _beside(scene: Scene, quantity: Quantity, row: Published, same: bool) -> Beside:
+    named = scene.drawn_by(row.backbone, scene.groups)
+    one_gan = len(scene.groups) == 1
+    gan = row.backbone if named or not one_gan else ""
+    try:
+        reading = scene.reading(Subject(row.method, gan), quantity)
+    except BenchError as error:
+        return Beside(row, None, why=str(error))
+    mean, sd = statistics.mean_and_sd(list(reading.by_seed.values()))
+    budget: Group = scene.groups[0]
+    role = scene.roles[row.metric]
+    comparable = same and bool(named) and budget.budget["name"] == "paper" and quantity.name in role.same_as
+    return Beside(row, mean, sd, comparable=comparable)

@@ -1,0 +1,131 @@
+"""The studies and applications that answer a table: checked before anything runs, and run unless they are stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.core.errors import BenchError, NotApplicable, StoreError
+from bench.core.files import write_json
+from bench.papers.spec import PartRun, Table
+from bench.papers.suites import network_of
+
+if TYPE_CHECKING:
+    from bench.core.run_context import Progress
+    from bench.harness.runner import Observer
+
+ASKED = "asked.json"
+"""Arguments of the study or application whose report lies beside it, and its code."""
+STEPS = ("train_steps", "fit_steps", "search_steps", "refine_steps")
+
+
+def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
+    """Make sure that everything that a table's studies and applications need is here.
+
+    Raises:
+        UnknownName: no such study, application, option or dataset.
+        DataError: a dataset is not here.
+        WeightsError: the weights of a network are not here.
+        NotApplicable: another dataset was asked for where GANs or options go with the table's own.
+        BenchError: a study reads what is stored, and nothing is.
+    """
+    from bench.applications.publish import open_application
+    from bench.datasets.catalogue import open_here
+    from bench.harness.suite import parse_choice, parse_options
+    from bench.metrics.weights import weights_available
+    from bench.studies.publish import open_study
+
+    for run in _at(table.studies, budget):
+        asked = _asked(run, budget, dataset)
+        study = open_study(run.name, parse_options(asked.get("options", ()), f"study {run.name}"))
+        open_here(parse_choice(asked.get("dataset") or study.default_dataset, "dataset"))
+        if asked.get("network") and (reason := weights_available(f"fid@{asked['network']}")):
+            raise BenchError(f"network {asked['network']}: {reason}")
+        study.check_stored()
+    for run in _at(table.applications, budget):
+        asked = _asked(run, budget, dataset)
+        open_application(run.name, parse_options(asked.get("options", ()), f"application {run.name}"))
+        if asked.get("dataset"):
+            open_here(parse_choice(asked["dataset"], "dataset"))
+
+
+def run_parts(
+    table: Table, budget: str, dataset: str | None, folder: Path, observer: Observer | None
+) -> list[Mapping[str, Any]]:
+    """Run the studies and applications of a table that have not left their report in the folder.
+
+    Returns:
+        ``study.json`` of each study.
+    """
+    from bench.core.run_context import silent
+    from bench.harness.keys import fingerprint
+    from bench.papers.claims.study_results import read_study
+
+    progress = (observer.progress if observer else None) or silent
+    found: list[Mapping[str, Any]] = []
+    for run in _at(table.studies, budget):
+        place = folder / run.name if len(table.studies) > 1 else folder
+        asked, code = _asked(run, budget, dataset), fingerprint("study", run.name)
+        _once(place, "study.json", asked, code, lambda asked, p, r=run: _study(r, asked, p, progress))
+        found.append(read_study(place / "study.json"))
+    for run in _at(table.applications, budget):
+        place, asked = folder / run.name, _asked(run, budget, dataset)
+        code = fingerprint("application", run.name)
+        _once(place, "application.json", asked, code, lambda asked, p, r=run: _application(r, asked, p, progress))
+    return found
+
+
+def _at(runs: tuple[PartRun, ...], budget: str) -> Iterator[PartRun]:
+    return (run for run in runs if budget in run.at)
+
+
+def _asked(run: PartRun, budget: str, dataset: str | None) -> dict[str, Any]:
+    """Arguments; another dataset brings its own network.
+
+    Raises:
+        NotApplicable: a GAN that ships knows its own dataset alone.
+    """
+    asked: dict[str, Any] = dict(run.at[budget])
+    if dataset is not None:
+        name = dataset.partition("?")[0]
+        shipped = [o for o in (asked.get("gan", ""), *asked.get("options", ())) if "/" in o and name not in o]
+        if shipped:
+            raise NotApplicable(f"{run.name} uses {shipped[0]}, which knows its own dataset; leave out --dataset")
+        asked |= {"dataset": dataset} | ({"network": network_of(name)} if "network" in asked else {})
+    return asked
+
+
+def _once(folder: Path, result: str, asked: dict[str, Any], code: str, run: Any) -> None:
+    """Run something that leaves ``result`` in a folder, unless the same code did so for the same arguments."""
+    path, stands = folder / ASKED, asked | {"code": code}
+    if (folder / result).is_file() and path.is_file() and _stored(path) == stands:
+        return
+    run(asked, folder)
+    write_json(path, stands)
+
+
+def _stored(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error!r}; without it the report is made again") from error
+
+
+def _study(run: PartRun, asked: Mapping[str, Any], folder: Path, progress: Progress) -> None:
+    from bench.studies.publish import run_study
+
+    run_study(run.name, out=folder, progress=progress, **asked)
+
+
+def _application(run: PartRun, asked: Mapping[str, Any], folder: Path, progress: Progress) -> None:
+    from bench.applications.publish import run_application
+    from bench.applications.request import Request
+    from bench.core.paths import device
+    from bench.harness.suite import parse_options
+
+    words = {key: value for key, value in asked.items() if key not in {*STEPS, "options"}}
+    steps = tuple((step, asked[step]) for step in STEPS if step in asked)
+    request = Request(**words, steps=steps, device=device(), progress=progress)
+    run_application(run.name, request, parse_options(asked.get("options", ()), f"application {run.name}"), out=folder)

@@ -1,0 +1,113 @@
+"""Rows that the commands about papers show: which tables there are, what was measured, what is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from bench.core.errors import BenchError
+from bench.papers.claims.aggregate import Ruling, Source, counted, rule
+from bench.papers.claims.claim_status import advice
+from bench.papers.claims.render import PUBLISHED
+from bench.papers.compare_tables import beside
+from bench.papers.render import HEADER, part_rows, scale
+from bench.papers.reproduce import Reproduction, budget_of, obstacle
+from bench.papers.spec import Paper, Table, open_paper, open_tables, paper_names
+from bench.papers.suites import answered_by
+from bench.reports.formatting import ABSENT
+
+Rows = list[tuple[str, ...]]
+
+
+def papers_rows(name: str | None, budget: str | None) -> Iterator[tuple[str, list[str], Rows]]:
+    """For each paper a heading, what it is, and a row a table; what stands in the way is said once, with its tables.
+
+    Raises:
+        UnknownName: no such paper or budget.
+    """
+    chosen = budget_of(budget)
+    for paper in [open_paper(name)] if name else [open_paper(each) for each in paper_names()]:
+        reasons = {table.slug: obstacle(table, chosen) for table in paper.tables}
+        rows: Rows = [
+            (t.slug, t.shows, answered_by(t), _minutes(t, chosen), "no" if reasons[t.slug] else "yes")
+            for t in paper.tables
+        ]
+        about = [f"{paper.authors}: {paper.venue}. Budget {chosen}; minutes on {_machine(chosen)}, estimated."]
+        for reason in dict.fromkeys(filter(None, reasons.values())):
+            stopped = ", ".join(slug for slug, why in reasons.items() if why == reason)
+            about.append(f"{stopped}: {reason}")
+        yield f"{paper.name}: {paper.title}", about, rows
+
+
+def to_run(
+    name: str, budget: str | None, dataset: str | None, say: Callable[[str], None]
+) -> tuple[Paper, list[Table]]:
+    """The paper and the tables to run; of a whole paper those that can be run, the others are said with their reason.
+
+    Raises:
+        UnknownName: no such paper, table or budget.
+        BenchError: none of the tables can be run.
+    """
+    chosen = budget_of(budget)
+    paper, tables = open_tables(name)
+    if "/" in name:
+        return paper, list(tables)
+    able, reasons = [], []
+    for table in tables:
+        reason = obstacle(table, chosen, dataset)
+        if reason:
+            reasons.append(f"{table.title} is left out: {reason}")
+        else:
+            able.append(table)
+    for line in reasons:
+        say(line.replace("[", "\\["))
+    if not able:
+        raise BenchError(f"no table of {paper.name} can be run at budget {chosen}")
+    return paper, able
+
+
+def beside_tables(paper: Paper, made: Reproduction) -> Iterator[tuple[str, Sequence[str], list[list[str]]]]:
+    """Title, header and rows of each printed metric beside what was measured."""
+    printed = paper.claims.table(made.table.name)
+    worth = scale(made.budget)
+    if printed is None or not made.records:
+        return
+    for part in beside(paper.claims, printed, made.records, bool(made.dataset)):
+        measured = f"{part.quantity} on {part.measured_on}" if part.quantity else "not measured"
+        rho = "" if part.rho is None else f", rank correlation {part.rho:.2f}"
+        yield (
+            f"{made.table.title}, {part.metric}, {part.printed_on}; {measured}{rho}. {worth}",
+            HEADER,
+            list(part_rows(part)),
+        )
+
+
+def claims_rows(paper: Paper, made: Reproduction) -> Rows:
+    """The claims that a reproduced table is about."""
+    source = Source(made.table.name, made.records, made.studies, made.budget)
+    reason = "smoke decides nothing" if made.budget == "smoke" else advice(made.table)
+    rulings = rule(paper.claims, [source], {made.table.name: made.table.nearest}, {made.table.name: reason})
+    return ruling_rows([r for r in rulings if made.table.name in r.claim.records])
+
+
+def ruling_rows(rulings: Sequence[Ruling]) -> Rows:
+    """A row a claim."""
+    return [
+        (r.claim.id, PUBLISHED[r.verdict.published], r.verdict.outcome, r.setting or ABSENT, r.verdict.reason)
+        for r in rulings
+    ]
+
+
+def counts_line(found: Mapping[str, Sequence[Ruling]]) -> str:
+    """How many claims have each outcome."""
+    every = [ruling for rulings in found.values() for ruling in rulings]
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in counted(every).items())
+    return f"{len(every)} claims: {counts}."
+
+
+def _minutes(table: Table, budget: str) -> str:
+    known = (table.minutes or {}).get(budget)
+    return ABSENT if known is None else f"{known:g}"
+
+
+def _machine(budget: str) -> str:
+    return "one GPU" if budget == "paper" else "two cores"

@@ -1,0 +1,165 @@
+"""Runs what answers a paper's table, or resumes it, and writes it beside what the paper prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.core.errors import BenchError, unknown
+from bench.core.files import write_json, write_text
+from bench.core.paths import home
+from bench.core.types import Record
+from bench.harness.store import Store, copy_records
+from bench.harness.suite_parser import BUDGETS
+from bench.papers.experiments import check_parts, run_parts
+from bench.papers.spec import Paper, Table
+from bench.papers.suites import answered_by, cells_of, check_weights, own_datasets, suites_of
+
+if TYPE_CHECKING:
+    from bench.harness.runner import Observer
+
+MARK = "table.json"
+"""Says which table a folder answers, at which budget."""
+PAGE = "reproduction.md"
+DEFAULT_BUDGET = "cpu"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What a table's run left.
+
+    Attributes:
+        folder: with its reports and records.
+        records: one a cell; none for a table that studies answer.
+        studies: ``study.json`` of each study that was run.
+        page: the report as Markdown.
+    """
+
+    table: Table
+    budget: str
+    dataset: str
+    folder: Path
+    records: tuple[Record, ...] = ()
+    studies: tuple[Mapping[str, Any], ...] = field(default=())
+    page: str = ""
+
+    @property
+    def failed(self) -> list[Record]:
+        """Records of cells that failed."""
+        return [record for record in self.records if record.status == "failed"]
+
+
+def budget_of(name: str | None) -> str:
+    """The budget that was asked for, cpu if none was.
+
+    Raises:
+        UnknownName: no such budget.
+    """
+    if name is not None and name not in BUDGETS:
+        raise unknown("budget", name, BUDGETS, "--budget")
+    return name or DEFAULT_BUDGET
+
+
+def obstacle(table: Table, budget: str, dataset: str | None = None) -> str:
+    """Why a table cannot be run at a budget on this machine, "" if it can; trains nothing."""
+    from bench.harness.runner import plan
+
+    try:
+        _check_budget(table, budget)
+        if table.suite:
+            cells = cells_of(suites_of(table, budget, dataset), budget)
+            plan(cells, Store())
+            check_weights(cells)
+        check_parts(table, budget, dataset)
+    except BenchError as error:
+        return str(error)
+    return ""
+
+
+def reproduce(
+    paper: Paper,
+    table: Table,
+    budget: str | None = None,
+    *,
+    dataset: str | None = None,
+    out: Path | None = None,
+    observer: Observer | None = None,
+    retry_failed: bool = False,
+) -> Reproduction:
+    """Run or resume what answers a table, and write its reports.
+
+    Args:
+        paper: the paper.
+        table: one of its tables.
+        budget: "smoke", "cpu" or "paper"; cpu if None.
+        dataset: one of the table's own, alone; or one that stands in for them, and then orders alone are compared.
+        out: folder of the reports; ``reports_folder`` if None.
+        observer: who is told how it goes.
+        retry_failed: run failed cells again.
+
+    Raises:
+        UnknownName: no such budget.
+        BenchError: the table has nothing to run, or not at this budget; data or weights are missing, which is said
+            before anything is trained.
+    """
+    chosen = budget_of(budget)
+    reason = obstacle(table, chosen, dataset)
+    if reason:
+        raise BenchError(f"{table.title}, budget {chosen}: {reason}")
+    folder = out or reports_folder(table, chosen, dataset)
+    records = _run_suite(table, chosen, dataset, observer, retry_failed, folder)
+    studies = run_parts(table, chosen, dataset, folder, observer)
+    write_json(folder / MARK, {"paper": paper.name, "table": table.name, "budget": chosen, "dataset": dataset or ""})
+    made = Reproduction(table, chosen, dataset or "", folder, tuple(records), tuple(studies))
+    page = write_page(paper, made)
+    return Reproduction(table, chosen, dataset or "", folder, tuple(records), tuple(studies), page)
+
+
+def write_page(paper: Paper, made: Reproduction) -> str:
+    """Write ``reproduction.md`` into a reproduction's folder; returns its text."""
+    from bench.papers.render import reproduction_markdown
+
+    text = reproduction_markdown(
+        paper.claims,
+        made.table.name,
+        made.records,
+        made.studies,
+        title=f"{made.table.title}: {made.table.shows}",
+        budget=made.budget,
+        swapped="" if own_datasets(made.table, made.budget, made.dataset or None) else made.dataset,
+        nearest=made.table.nearest,
+        note=made.table.note,
+        pictures=tuple(run.name for run in made.table.applications),
+    )
+    write_text(made.folder / PAGE, text)
+    return text
+
+
+def reports_folder(table: Table, budget: str, dataset: str | None = None) -> Path:
+    """Where a reproduction goes unless told otherwise."""
+    end = f"-{dataset.partition('?')[0]}" if dataset else ""
+    return home() / "reports" / "papers" / table.paper / f"{table.slug}-{budget}{end}"
+
+
+def _check_budget(table: Table, budget: str) -> None:
+    if not table.runs:
+        raise BenchError(f"nothing runs for it: {table.note or answered_by(table)}")
+    if budget not in table.budgets:
+        raise BenchError(f"{answered_by(table)} runs at {', '.join(table.budgets)} alone")
+
+
+def _run_suite(
+    table: Table, budget: str, dataset: str | None, observer: Observer | None, retry_failed: bool, folder: Path
+) -> list[Record]:
+    if not table.suite:
+        return []
+    from bench.harness.runner import run_cells
+    from bench.reports.write import write_reports
+
+    suites = suites_of(table, budget, dataset)
+    records = run_cells(cells_of(suites, budget), None, observer, retry_failed=retry_failed)
+    write_reports(records, folder, title=suites[0].title, rank_by=suites[0].rank_by)
+    copy_records(records, folder / "records")
+    return records

@@ -1,0 +1,227 @@
+"""Reads a paper's folder: what it is, which tables it has, and what answers each of them. No torch.
+
+``bench/papers/NAME/`` holds ``paper.toml`` (this room reads it), ``claims.toml`` and ``published.csv`` (reports read
+them), and suites in ``tables/``. A further paper is a further folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.core.errors import BenchError, unknown
+from bench.harness.suite import Suite, open_suite
+from bench.harness.suite_parser import BUDGETS
+from bench.papers.claims.spec import FILE, PAPERS, Claims, read_claims, read_toml
+from bench.reports.published import check_keys, texts
+
+ABOUT = "paper.toml"
+TEXTS = ("name", "title", "authors", "venue", "summary")
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "study": {"dataset": str, "network": str, "images": int, "options": list},
+    "application": {
+        **dict.fromkeys(("gan", "method", "dataset", "images", "network"), str),
+        **dict.fromkeys(("count", "train_steps", "fit_steps", "search_steps", "refine_steps"), int),
+        "options": list,
+    },
+}
+
+
+@dataclass(frozen=True)
+class PartRun:
+    """A study or an application that answers a table.
+
+    Attributes:
+        name: of the study or application.
+        at: budget -> arguments, as ``ganinv study`` and ``ganinv apply`` take them; options each "key=value".
+    """
+
+    name: str
+    at: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table or figure of a paper, and what answers it.
+
+    Attributes:
+        paper: name of the paper.
+        name: as ``published.csv`` and ``claims.toml`` call it.
+        shows: what it shows, in a line.
+        suite: file beside ``paper.toml``, or name of a suite; "" if studies or applications answer it.
+        studies: that answer it.
+        applications: that draw it.
+        also: further suites whose records answer it too.
+        nearest: datasets, the nearest to the paper's first; verdicts on these come first.
+        minutes: estimated cost by budget: two cores for smoke and cpu, one GPU for paper.
+        note: what a reader should know before comparing.
+    """
+
+    paper: str
+    name: str
+    shows: str
+    suite: str = ""
+    studies: tuple[PartRun, ...] = ()
+    applications: tuple[PartRun, ...] = ()
+    also: tuple[str, ...] = ()
+    nearest: tuple[str, ...] = ()
+    minutes: Mapping[str, float] | None = None
+    note: str = ""
+
+    @property
+    def slug(self) -> str:
+        """Its name in commands and folders."""
+        return _slug(self.name)
+
+    @property
+    def title(self) -> str:
+        """Paper and table, as a command takes them."""
+        return f"{self.paper}/{self.slug}"
+
+    def open_suite(self) -> Suite:
+        """Its suite.
+
+        Raises:
+            SuiteError: malformed, or not there.
+        """
+        return open_suite(str(PAPERS / self.paper / self.suite) if self.suite.endswith(".toml") else self.suite)
+
+    @property
+    def runs(self) -> bool:
+        """Whether anything here can be run for it."""
+        return bool(self.suite or self.studies or self.applications)
+
+    @property
+    def budgets(self) -> tuple[str, ...]:
+        """Budgets at which it runs."""
+        if self.suite:
+            return tuple(self.open_suite().budgets)
+        found = {budget for run in (*self.studies, *self.applications) for budget in run.at}
+        return tuple(budget for budget in BUDGETS if budget in found)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper, its tables, and what it claims."""
+
+    name: str
+    title: str
+    authors: str
+    venue: str
+    summary: str
+    tables: tuple[Table, ...]
+    claims: Claims
+
+    def table(self, name: str) -> Table:
+        """A table by its name, or as a command takes it.
+
+        Raises:
+            UnknownName: there is none of that name.
+        """
+        known = {table.slug: table for table in self.tables}
+        if _slug(name) not in known:
+            raise unknown(f"table of {self.name}", name, known)
+        return known[_slug(name)]
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower())
+
+
+def paper_names() -> list[str]:
+    """Every paper that has a folder."""
+    return sorted(path.parent.name for path in PAPERS.glob(f"*/{ABOUT}"))
+
+
+def open_paper(name: str) -> Paper:
+    """Read a paper's folder.
+
+    Raises:
+        UnknownName: no such paper.
+        BenchError: a file that cannot be read, an unknown or missing key; names the file.
+    """
+    return read_paper(paper_folder(name))
+
+
+def paper_folder(name: str) -> Path:
+    """Where a paper lies.
+
+    Raises:
+        UnknownName: no such paper.
+    """
+    if name.lower() not in paper_names():
+        raise unknown("paper", name, paper_names())
+    return PAPERS / name.lower()
+
+
+def open_tables(name: str) -> tuple[Paper, tuple[Table, ...]]:
+    """A paper, and the tables that ``PAPER`` or ``PAPER/TABLE`` stands for.
+
+    Raises:
+        UnknownName: no such paper or table.
+    """
+    first, slash, table = name.partition("/")
+    paper = open_paper(first)
+    return paper, (paper.table(table),) if slash else paper.tables
+
+
+def read_paper(folder: Path) -> Paper:
+    """See ``open_paper``."""
+    path = folder / ABOUT
+    raw = read_toml(path)
+    check_keys(raw, str(path), {**dict.fromkeys(TEXTS, str), "year": int, "table": list})
+    if raw["name"] != folder.name:
+        raise BenchError(f"{path}: name = {raw['name']!r} should be that of the folder, '{folder.name}'")
+    claims = read_claims(folder / FILE)
+    tables = tuple(_table(entry, raw["name"], path) for entry in raw["table"])
+    _check(tables, claims, path)
+    title, authors = (" ".join(raw[key].split()) for key in ("title", "authors"))
+    return Paper(
+        raw["name"], title, authors, f"{raw['venue']}, {raw['year']}", raw["summary"].strip(), tables, claims
+    )
+
+
+def _table(entry: Any, paper: str, path: Path) -> Table:
+    place = f"{path}: table {entry.get('name', '?') if isinstance(entry, dict) else '?'}"
+    lists = dict.fromkeys(("study", "application", "also", "nearest"), list)
+    check_keys(entry, place, {"name": str, "shows": str}, {"suite": str, "minutes": dict, "note": str} | lists)
+    check_keys(entry.get("minutes", {}), f"{place}, minutes", {}, dict.fromkeys(BUDGETS, (int, float)))
+    return Table(
+        paper,
+        entry["name"],
+        entry["shows"],
+        entry.get("suite", ""),
+        tuple(_part("study", run, place) for run in entry.get("study", [])),
+        tuple(_part("application", run, place) for run in entry.get("application", [])),
+        texts(entry.get("also", []), "also", place),
+        texts(entry.get("nearest", []), "nearest", place),
+        entry.get("minutes", {}),
+        " ".join(entry.get("note", "").split()),
+    )
+
+
+def _part(kind: str, entry: Any, place: str) -> PartRun:
+    check_keys(entry, f"{place}, {kind}", {"name": str}, dict.fromkeys(BUDGETS, dict))
+    for budget in BUDGETS:
+        check_keys(entry.get(budget, {}), f"{place}, {kind} {entry['name']}, {budget}", {}, ARGUMENTS[kind])
+    return PartRun(entry["name"], {budget: entry[budget] for budget in BUDGETS if budget in entry})
+
+
+def _check(tables: tuple[Table, ...], claims: Claims, path: Path) -> None:
+    """Every table once; those with numbers or claims are all there."""
+    names = [table.name for table in tables]
+    slugs = [table.slug for table in tables]
+    for slug in slugs:
+        if slugs.count(slug) > 1:
+            raise BenchError(f"{path}: table '{slug}' stands there twice")
+    for printed in claims.tables:
+        if printed.name not in names:
+            raise unknown("table", printed.name, names, f"{path}: published.csv has a")
+    for claim in claims.claims:
+        for name in claim.records:
+            if name not in names:
+                raise unknown("table", name, names, f"{path.with_name(FILE)}: claim {claim.id}")

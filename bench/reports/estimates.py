@@ -1,0 +1,220 @@
+"""What records say of a subject, and the interval of any number that is drawn from several such readings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bench import statistics
+from bench.core.errors import BenchError
+from bench.core.types import Record
+from bench.reports.groups import Group, Runs
+from bench.reports.published import Role
+from bench.statistics import Floats, Interval
+
+Kind = Literal["test", "own", "cost", "facts"]
+COSTS = (
+    "train_seconds",
+    "fit_seconds",
+    "measure_seconds",
+    "invert_ms_per_image",
+    "generator_calls_per_image",
+    "fit_generator_calls",
+    "peak_memory_bytes",
+)
+"""What records hold of a cell's cost."""
+EXACT = ("trained_parameters",)
+"""Facts that are counted, not estimated: equal at every seed, they have no uncertainty."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that records hold: a metric of a track, a cost, or a fact that is a number.
+
+    Attributes:
+        name: in a claims file, ``own/code_mse``, ``cost/invert_ms_per_image``, or ``psnr`` of the test track.
+        up: whether higher is better.
+    """
+
+    name: str
+    up: bool
+
+    @property
+    def kind(self) -> Kind:
+        """Where it stands in a record."""
+        first, slash, _ = self.name.partition("/")
+        return first if slash else "test"  # type: ignore[return-value]
+
+    @property
+    def key(self) -> str:
+        """Its name there."""
+        return self.name.partition("/")[2] or self.name
+
+    def of(self, record: Record) -> float | None:
+        """Its value in one record, None if there is none."""
+        if self.kind in {"cost", "facts"}:
+            value = getattr(record, self.kind).get(self.key)
+            return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        summary = record.metrics.get(self.kind, {}).get(self.key)
+        return None if summary is None else float(summary["value"])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A quantity of one subject.
+
+    Attributes:
+        by_seed: its value for each seed.
+        images: values ``[S, N]`` of the same seeds and of the images in order; None for what is not per image.
+        shown: identity of the images; equal ones are paired.
+        exact: whether it is counted rather than estimated.
+        count: images that a metric of sets is of, on which its value depends; 0 for anything else.
+    """
+
+    by_seed: Mapping[int, float]
+    images: Floats | None = None
+    shown: str = ""
+    exact: bool = False
+    count: int = 0
+
+    @property
+    def mean(self) -> float:
+        """Mean over seeds."""
+        return float(np.mean(list(self.by_seed.values())))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic with its interval. ``basis``: what was resampled; ``why``: the reason if there is no interval."""
+
+    value: float
+    interval: Interval | None
+    basis: Literal["images", "seeds", "count", "nothing"]
+    why: str = ""
+
+    @property
+    def sign(self) -> int | None:
+        """1 above 0, -1 below, 0 where the interval contains it, None without one."""
+        if self.interval is None:
+            return None
+        return 0 if self.interval.contains(0.0) else 1 if self.interval.low > 0 else -1
+
+
+def quantities(role: Role, groups: Sequence[Group]) -> tuple[list[Quantity], str]:
+    """What answers a role in these groups, and a remark if it only stands in for it.
+
+    Raises:
+        BenchError: a metric whose direction in the records is not the role's.
+    """
+    measured = list(dict.fromkeys(name for group in groups for name in _measured(group)))
+    found = [name for name in measured if _matches(name, role.answered_by)]
+    remark = ""
+    if not found:
+        found = [name for name in measured if _matches(name, role.stand_in)]
+        remark = f"{', '.join(found)} stands in for {role.name}" if found else ""
+    for group, name in ((g, n) for g in groups for n in found):
+        metric = name.removeprefix("own/")
+        if group.higher_is_better.get(metric, role.higher_is_better) != role.higher_is_better:
+            raise BenchError(f"{group.title}: {name} has another direction than the paper's {role.name}")
+    return [Quantity(name, role.higher_is_better) for name in found], remark
+
+
+def answers(role: Role, group: Group) -> tuple[list[str], str]:
+    """Metrics of the test track that answer a role in one table, and a remark if they only stand in for it.
+
+    Raises:
+        BenchError: as ``quantities``.
+    """
+    found, remark = quantities(role, [group])
+    return [quantity.key for quantity in found if quantity.kind == "test"], remark
+
+
+def _measured(group: Group) -> list[str]:
+    names: dict[str, None] = {}
+    for record in group.records:
+        names |= dict.fromkeys(record.metrics.get("test", {}))
+        names |= {f"own/{name}": None for name in record.metrics.get("own", {})}
+        names |= {f"cost/{name}": None for name in record.cost}
+        names |= {f"facts/{name}": None for name in EXACT if name in record.facts}
+    return list(names)
+
+
+def _matches(name: str, families: Sequence[str]) -> bool:
+    return name in families or name.split("@", maxsplit=1)[0] in families
+
+
+def read(group: Group, runs: Runs, quantity: Quantity) -> Reading:
+    """A quantity of one method.
+
+    Raises:
+        BenchError: it has no value; gives the reason that the records give.
+    """
+    found = {seed: quantity.of(record) for seed, record in runs.by_seed.items()}
+    values = {seed: value for seed, value in found.items() if value is not None}
+    if not values:
+        reasons = [f"{r.status}: {r.reason}" for r in runs.others]
+        where = f"{quantity.kind}/{quantity.key}"
+        reasons += [r.skipped[where] for r in runs.by_seed.values() if where in r.skipped]
+        raise BenchError(f"{runs.name} has no {quantity.name} ({reasons[0] if reasons else 'not asked for'})")
+    if quantity.kind in {"cost", "facts"}:
+        return Reading(values, exact=quantity.key in EXACT)
+    images = runs.images("own" if quantity.kind == "own" else "test", quantity.key, values)
+    facts = next(iter(runs.by_seed.values())).facts
+    mark = [quantity.kind, facts.get("dataset_checksum", group.title)]
+    if quantity.kind == "own":  # made by the GAN: shared by its methods alone
+        mark.append(str([runs.by_seed[seed].facts.get("gan_checksum") for seed in values]))
+    first = runs.by_seed[next(iter(values))].metrics[quantity.kind][quantity.key]
+    return Reading(values, images, str(mark), count=0 if images is not None else int(first.get("n", 0)))
+
+
+def estimate(readings: Sequence[Reading], statistic: Callable[[Floats], Floats]) -> Estimate:
+    """A statistic of several readings, on the seeds that all have, with a 95 % interval.
+
+    Per-image values are resampled over images, those of the same images together and others apart; else Student's t
+    over seeds. Images that are not finite for one reading are left out for all that share them.
+
+    Args:
+        readings: K of them.
+        statistic: values ``[..., K]`` to ``[...]``.
+    """
+    seeds = [seed for seed in readings[0].by_seed if all(seed in r.by_seed for r in readings)]
+    if not seeds:
+        return Estimate(np.nan, None, "nothing", "no seed with numbers for both")
+    by_seed = np.asarray(statistic(np.array([[r.by_seed[seed] for r in readings] for seed in seeds])), np.float64)
+    if all(r.exact for r in readings) and np.ptp(by_seed) == 0:
+        value = float(by_seed[0])
+        return Estimate(value, Interval(value, value), "count")
+    stacks = [_rows(reading, seeds) for reading in readings]
+    if all(stack is not None for stack in stacks):
+        return _over_images([s for s in stacks if s is not None], [r.shown for r in readings], statistic)
+    if not np.isfinite(by_seed).all():
+        return Estimate(np.nan, None, "nothing", "no seed with numbers for both")
+    why = "" if len(seeds) > 1 else "one seed of a set metric"
+    return Estimate(float(by_seed.mean()), statistics.t_interval(by_seed), "seeds", why)
+
+
+def _rows(reading: Reading, seeds: Sequence[int]) -> Floats | None:
+    if reading.images is None:
+        return None
+    return statistics.over_seeds(reading.images[[list(reading.by_seed).index(seed) for seed in seeds]])
+
+
+def _over_images(stacks: Sequence[Floats], shown: Sequence[str], statistic: Callable[[Floats], Floats]) -> Estimate:
+    sets = list(dict.fromkeys((mark, len(stack)) for mark, stack in zip(shown, stacks, strict=True)))
+    places = [sets.index((mark, len(stack))) for mark, stack in zip(shown, stacks, strict=True)]
+    means, drawn = np.empty(len(stacks)), np.empty((statistics.RESAMPLES, len(stacks)))
+    for number in range(len(sets)):
+        rows = [k for k, place in enumerate(places) if place == number]
+        values = np.array([stacks[k] for k in rows])
+        values = np.where(np.isfinite(values).all(0), values, np.nan)
+        there = values[:, np.isfinite(values[0])]
+        if not there.shape[1]:
+            return Estimate(np.nan, None, "nothing", "no seed with numbers for both")
+        means[rows] = there.mean(1)
+        drawn[:, rows] = statistics.bootstrap_means(values, seed=number)
+        if there.shape[1] < 2:
+            return Estimate(float(statistic(means)), None, "images", "one image")
+    return Estimate(float(statistic(means)), statistics.percentile_interval(statistic(drawn)), "images")

@@ -1,0 +1,120 @@
+"""The words and numbers that every rendering of a leaderboard shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench.reports.context import Context
+from bench.reports.leaderboard import COSTS, SLACK, Column, Heading, Leaderboard, Row, Value
+from bench.statistics import LEVEL, RESAMPLES
+
+HEADINGS: dict[Heading, str] = {
+    "test": "Test images",
+    "own": "Own images (made by the GAN, true code known)",
+    "cost": "Cost",
+}
+OPTIMISED, BEYOND = "†", "‡"
+ABSENT = "–"
+
+
+def number(value: float, decimals: int) -> str:
+    """A number for a reader: fixed decimals, thousands apart, tiny ones in scientific notation."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "∞" if value > 0 else "-∞"
+    if 1e-12 < abs(value) < 0.5 * 10.0**-decimals and decimals > 0:
+        return f"{value:.1e}"
+    return f"{value:,.{decimals}f}"
+
+
+def spread(value: Value, decimals: int) -> str:
+    """What follows a mean: `` ± sd [low, high]``, each part only if there is one."""
+    text = "" if value.sd is None else f" ± {number(value.sd, decimals)}"
+    if value.interval is not None:
+        text += f" [{number(value.interval.low, decimals)}, {number(value.interval.high, decimals)}]"
+    return text
+
+
+def column_title(column: Column) -> str:
+    """Name and direction: ``psnr ↑``."""
+    if column.heading == "cost":
+        return COSTS[column.name]
+    if column.higher_is_better is None:
+        return column.name
+    return f"{column.name} {'↑' if column.higher_is_better else '↓'}"
+
+
+def method_name(row: Row) -> str:
+    """A method, marked if it does more than the budget's steps."""
+    return row.method + (BEYOND if row.beyond else "")
+
+
+def free_numbers(row: Row) -> str:
+    """How many numbers a method may choose for each image; absent for records that do not say."""
+    return ABSENT if row.free_numbers is None else number(row.free_numbers, 0)
+
+
+def settings(values: Mapping[str, Any], prefix: str = "") -> str:
+    """Nested settings on one line: ``network.name = cnn; range = 255``."""
+    return "; ".join(f"{key} = {value}" for key, value in _flat(values, prefix))
+
+
+def context_lines(context: Context) -> Iterator[tuple[str, str]]:
+    """What stands above a table, as (word, text)."""
+    checksum = f", checksum {context.dataset_checksum[:12]}" if context.dataset_checksum else ""
+    yield "Dataset", _named(context.dataset, context.dataset_options) + checksum
+    yield "GAN", _named(context.gan, context.gan_options)
+    budget = {k: v for k, v in context.budget.items() if k != "name"}
+    yield "Budget", f"{context.budget['name']}: {settings(budget)}"
+    yield "Seeds", ", ".join(map(str, context.seeds))
+    yield "Images", ", ".join(f"{count} {track}" for track, count in context.images.items()) or "none measured"
+    yield (
+        "Commit",
+        (", ".join(context.commits) or "unknown") + (" (with uncommitted changes)" if context.dirty else ""),
+    )
+    yield "Device", context.device or "unknown"
+    for versions in context.versions:
+        yield "Versions", versions
+
+
+def legend(board: Leaderboard) -> Iterator[str]:
+    """Sentences that explain the marks of a table; only those that it needs."""
+    values = [v for row in board.rows for key, v in row.values.items() if not key.startswith("cost/")]
+    seeds = len(board.context.seeds)
+    text = "Mean over seeds"
+    if any(v.sd is not None for v in values):
+        text += f" ± standard deviation over {seeds} seeds"
+    if any(v.interval is not None for v in values):
+        text += f" [{LEVEL:.0%} bootstrap interval over images, {RESAMPLES} resamples, seeds averaged]"
+    yield text + "." + (" One seed: no standard deviation." if seeds == 1 else "")
+    if any(v.interval is not None for v in values):
+        yield "Intervals and ties are about other images for these trained networks, not about other training seeds."
+    yield (
+        f"Rank by {board.rank_by} within a capacity class (what a method may change per image, in how many numbers); "
+        "methods whose paired difference to the leader of their rank has an interval containing 0 share that rank. "
+        "Bold: best of its class, or tied with the best. Controls are not ranked."
+    )
+    if any(v.optimised for v in values):
+        yield f"{OPTIMISED} the method minimises this metric directly."
+    if any(row.beyond for row in board.rows):
+        share = f"{SLACK - 1:.0%}"
+        yield (
+            f"{BEYOND} over {share} more generator calls an image than the budget has steps of search and "
+            "refinement, or more steps of fitting; see Cost."
+        )
+    if lost := ", ".join(f"{row.method} {row.diverged}" for row in board.rows if row.diverged):
+        yield f"Images whose search met values that are not finite, and kept their last finite codes: {lost}."
+
+
+def _named(title: str, options: Mapping[str, Any]) -> str:
+    return f"{title} ({settings(options)})" if options else title
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value

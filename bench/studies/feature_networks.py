@@ -1,0 +1,222 @@
+"""How studies look at images: LPIPS and FID through stated networks, on pairs of originals and distorted images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.core import registry
+from bench.core.errors import DataError, NotApplicable, WeightsError, unknown
+from bench.core.options import create
+from bench.core.types import Choice, Dataset, Embedding, FeatureNetwork, Shape
+from bench.datasets.catalogue import open_here
+from bench.metrics.evaluation import batch_size
+from bench.metrics.frechet import frechet_distance, trace_sqrt_product
+from bench.metrics.perceptual import lpips, read_heads
+from bench.metrics.weights import LPIPS_HEADS, weights_available
+from bench.statistics import Floats, Interval
+from bench.studies.base import Progress, Request
+from bench.studies.judging import jackknife_interval, partition
+
+Distort = Callable[[Tensor, slice], Iterator[Tensor]]
+"""From a batch of images and its rows to what is looked at: the original first, then each condition."""
+OF_PAPERS = {"lpips": "alex", "fid": "inception"}
+GROUPS = 20
+"""Groups of images, each left out once, from which the error of an FID is told."""
+FEWEST_IMAGES = 2 * GROUPS
+
+
+def open_data(choice: Choice) -> Dataset:
+    """Load a dataset of pictures.
+
+    Raises:
+        UnknownName: no such dataset or option.
+        DataError: it is not here, or holds no pictures.
+    """
+    data = open_here(choice, "--dataset").load()
+    if not data.test.is_picture:
+        raise DataError(f"dataset {choice.name}: these are points; this study looks at pictures")
+    return data
+
+
+def choose_networks(request: Request, roles: Sequence[str], dataset: str) -> dict[str, str]:
+    """Network of each role ("lpips", "fid"), checked before any data are read.
+
+    Raises:
+        UnknownName: no such network.
+        WeightsError: its weights are not here; names the file, and the network of the dataset's own if it has one.
+        NotApplicable: it has no maps for LPIPS.
+    """
+    chosen = {role: request.network or OF_PAPERS[role] for role in roles}
+    for role, network in chosen.items():
+        known = registry.entries("features")
+        if network.split(":")[0] not in known:
+            raise unknown("feature network", network, known, "--network")
+        reason = weights_available(f"{role}@{network}")
+        if reason:
+            raise WeightsError(f"{role}@{network}: {reason}{_own_network(dataset, network)}")
+        if role == "lpips" and not create("features", network).layers:
+            raise NotApplicable(f"--network {network}: it gives no spatial maps, which LPIPS compares")
+    return chosen
+
+
+def _own_network(dataset: str, missing: str) -> str:
+    own = f"{dataset}-cnn"
+    if own == missing or own not in registry.entries("features"):
+        return ""
+    return f"; or look through the network of {dataset}: --network {own}"
+
+
+class Eyes:
+    """Feature networks under their roles; one that has both roles runs once.
+
+    Args:
+        networks: from ``choose_networks``.
+        shape: of the images that it will look at.
+        device: where it computes.
+
+    Raises:
+        NotApplicable: a network that cannot look at such images.
+        WeightsError: weights that are missing or altered.
+    """
+
+    def __init__(self, networks: dict[str, str], shape: Shape, device: str) -> None:
+        self.networks = networks
+        self.device = device
+        self._eyes: dict[str, FeatureNetwork] = {}
+        for name in dict.fromkeys(networks.values()):
+            network: FeatureNetwork = create("features", name)
+            reason = network.accepts(shape)
+            if reason:
+                raise NotApplicable(f"--network {name}: {reason}")
+            network.load(device)
+            self._eyes[name] = network
+        trunk = networks.get("lpips")
+        self._heads = read_heads(trunk, device) if trunk in LPIPS_HEADS else None
+
+    @property
+    def title(self) -> str:
+        """``lpips@alex, fid@inception``."""
+        return ", ".join(f"{role}@{name}" for role, name in self.networks.items())
+
+    def look(self, images: Tensor) -> dict[str, Embedding]:
+        """Embeddings of uint8 images ``[B, C, H, W]``, by network."""
+        return {name: eye.embed(images.to(self.device)) for name, eye in self._eyes.items()}
+
+    def features(self, seen: dict[str, Embedding]) -> Tensor:
+        """Pooled features ``[B, F]`` of the network that FID looks through, on the CPU."""
+        return seen[self.networks["fid"]].features.cpu()
+
+    def distance(self, first: dict[str, Embedding], second: dict[str, Embedding]) -> Tensor:
+        """LPIPS ``[B]`` between what was seen of two batches, on the CPU."""
+        trunk = self.networks["lpips"]
+        return lpips(first[trunk].maps, second[trunk].maps, self._heads).double().cpu()
+
+    def protocol(self) -> dict[str, Any]:
+        """Each role's network with the checksum of its weights."""
+        found: dict[str, Any] = {role: self._eyes[name].protocol() for role, name in self.networks.items()}
+        if "lpips" in found:
+            learned = LPIPS_HEADS.get(self.networks["lpips"])
+            heads = f"lpips package v0.1, SHA-256 {learned.sha256}" if learned else "every channel 1"
+            found["lpips"] = {**found["lpips"], "channel_weights": heads}
+        return found
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Originals against several distorted versions of themselves.
+
+    Attributes:
+        lpips: ``[C, N]``, a row a condition.
+        original: features ``[N, F]``.
+        distorted: features ``[N, F]`` of each condition.
+    """
+
+    lpips: Floats
+    original: Tensor
+    distorted: tuple[Tensor, ...]
+
+    def distances(self, seed: int, progress: Progress) -> tuple[Floats, Floats]:
+        """FID of each condition on all images ``[C]``, and without each of ``GROUPS`` groups ``[GROUPS, C]``."""
+        groups = partition(len(self.original), GROUPS, seed)
+        originals = Moments.of(self.original, groups)
+        all_images, without = [], []
+        for number, features in enumerate(self.distorted, 1):
+            same = torch.equal(self.original, features)  # exactly 0, where arithmetic would leave 1e-13
+            all_images.append(0.0 if same else frechet_distance(self.original, features))
+            without.append(np.zeros(GROUPS) if same else originals.distances(Moments.of(features, groups)))
+            progress("FID", number, len(self.distorted), {})
+        return np.array(all_images), np.array(without).T
+
+
+@torch.no_grad()
+def compare(eyes: Eyes, images: Tensor, distort: Distort, conditions: int, progress: Progress) -> Compared:
+    """Look at every image and at each of its distorted versions.
+
+    Args:
+        eyes: LPIPS and FID.
+        images: ``[N, C, H, W]`` uint8, as the dataset holds them.
+        distort: makes the versions.
+        conditions: how many of them.
+        progress: told after each batch.
+    """
+    count = len(images)
+    distances = np.zeros((conditions, count))
+    original: list[Tensor] = []
+    distorted: list[list[Tensor]] = [[] for _ in range(conditions)]
+    size = batch_size((int(images.shape[1]), int(images.shape[2]), int(images.shape[3])))
+    for start in range(0, count, size):
+        rows = slice(start, min(start + size, count))
+        versions = distort(images[rows], rows)
+        seen = eyes.look(next(versions))
+        original.append(eyes.features(seen))
+        for number, version in enumerate(versions):
+            other = eyes.look(version)
+            distances[number, rows] = eyes.distance(seen, other).numpy()
+            distorted[number].append(eyes.features(other))
+        progress("look at images", rows.stop, count, {})
+    return Compared(distances, torch.cat(original), tuple(torch.cat(part) for part in distorted))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Counts ``[K]``, sums ``[K, d]`` and scatters ``[K, d, d]`` of groups of features, float64, about zero."""
+
+    counts: Tensor
+    sums: Tensor
+    scatters: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor, groups: Sequence[np.ndarray[Any, np.dtype[np.int64]]]) -> Moments:
+        """Moments of rows ``groups`` of features ``[N, d]``."""
+        parts = [features[torch.from_numpy(rows)].double() for rows in groups]
+        counts = torch.tensor([len(part) for part in parts], dtype=torch.float64)
+        return cls(counts, torch.stack([p.sum(0) for p in parts]), torch.stack([p.T @ p for p in parts]))
+
+    def distances(self, other: Moments) -> Floats:
+        """Fréchet distance to ``other`` without each group in turn, ``[K]``."""
+        found = []
+        for (mean_1, cov_1), (mean_2, cov_2) in zip(self._without(), other._without(), strict=True):
+            cross = trace_sqrt_product(cov_1, cov_2)
+            apart = float((mean_1 - mean_2).square().sum())
+            found.append(max(0.0, apart + float(cov_1.trace() + cov_2.trace()) - 2 * cross))
+        return np.array(found)
+
+    def _without(self) -> Iterator[tuple[Tensor, Tensor]]:
+        count, total, scatter = self.counts.sum(), self.sums.sum(0), self.scatters.sum(0)
+        for group in range(len(self.counts)):
+            left = count - self.counts[group]
+            mean = (total - self.sums[group]) / left
+            spread = scatter - self.scatters[group] - left * torch.outer(mean, mean)
+            yield mean, spread / (left - 1)
+
+
+def fid_intervals(values: Floats, without: Floats) -> list[Interval]:
+    """Jackknife intervals of several FIDs; none reaches below 0."""
+    found = [jackknife_interval(float(value), without[:, i]) for i, value in enumerate(values)]
+    return [Interval(max(0.0, each.low), each.high, each.level) for each in found]

@@ -1,0 +1,224 @@
+"""What a participant is asked: targets with their reconstructions, in an order that the participant alone has."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.files import digest
+from bench.core.types import Record
+from bench.reports.gallery import Pixels, gallery
+from bench.reports.groups import Group, Runs, groups, title_of
+
+QUESTIONS = 25
+"""Pictures a participant judges (dfi, section 4.1: "This was repeated 25 times using different input images")."""
+REPEATS = 3
+"""Questions that are asked a second time, to see whether participants agree with themselves."""
+FEWEST_METHODS = 2
+
+Picture = tuple[int, int]
+"""Seed of the networks, and place of the test image."""
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Showing:
+    """One page: a picture and the methods in the order shown; ``repeat`` if the participant saw it before."""
+
+    position: int
+    picture: Picture
+    repeat: bool
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that decides what is asked of whom; stored with the votes.
+
+    Attributes:
+        table: dataset, GAN and budget in words.
+        dataset: its title.
+        gan: its title.
+        methods: titles of the compared methods, sorted.
+        names: the same methods as suites write them.
+        pictures: all that may be asked about.
+        checksum: of every target and reconstruction.
+        questions: how many pictures each participant judges.
+        repeats: how many of these are asked again at the end.
+        seed: of every shuffle.
+    """
+
+    table: str
+    dataset: str
+    gan: str
+    methods: tuple[str, ...]
+    names: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    checksum: str
+    questions: int = QUESTIONS
+    repeats: int = REPEATS
+    seed: int = 0
+
+    @property
+    def length(self) -> int:
+        """Pages that each participant answers."""
+        return self.questions + self.repeats
+
+    def showings(self, participant: str) -> tuple[Showing, ...]:
+        """All pages of a participant, always the same ones: orders are those of hashes, so they need no memory.
+
+        An image comes back with networks of another seed only when every image was asked once. Repeats stand at the
+        end, in a new order of methods, and are drawn from the first half.
+        """
+        asked = self._asked(participant)
+        early = asked[: max(self.repeats, len(asked) // 2)]
+        again = self._shuffled(early, participant, "again")[: self.repeats]
+        return tuple(
+            Showing(i, picture, i >= len(asked), tuple(self._shuffled(self.methods, participant, i)))
+            for i, picture in enumerate([*asked, *again])
+        )
+
+    def _asked(self, participant: str) -> list[Picture]:
+        by_image: dict[int, list[Picture]] = defaultdict(list)
+        for picture in self.pictures:
+            by_image[picture[1]].append(picture)
+        rounds: dict[int, list[Picture]] = defaultdict(list)
+        for same in by_image.values():
+            for i, picture in enumerate(self._shuffled(same, participant, "seed")):
+                rounds[i].append(picture)
+        found = [p for i in sorted(rounds) for p in self._shuffled(rounds[i], participant, "picture")]
+        return found[: self.questions]
+
+    def _shuffled(self, items: Sequence[Item], *purpose: Any) -> list[Item]:
+        return sorted(items, key=lambda item: digest([self.seed, *purpose, item]))
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Targets ``[k, C, H, W]`` by seed, and reconstructions of the same shape by seed and title of the method."""
+
+    targets: Mapping[int, Pixels]
+    outputs: Mapping[int, Mapping[str, Pixels]]
+
+    def of(self, showing: Showing) -> tuple[Pixels, list[Pixels]]:
+        """Target and reconstructions in the order shown, ``[C, H, W]`` each."""
+        seed, image = showing.picture
+        return self.targets[seed][image], [self.outputs[seed][title][image] for title in showing.order]
+
+    def checksum(self) -> str:
+        """One digest of every pixel."""
+        seeds = sorted(self.targets)
+        parts = [(s, self.targets[s].tobytes().hex(), self.targets[s].shape) for s in seeds]
+        made = [
+            (s, title, pixels.tobytes().hex()) for s in seeds for title, pixels in sorted(self.outputs[s].items())
+        ]
+        return digest([parts, made])
+
+
+def choose_table(records: Sequence[Record], part: str = "") -> Group:
+    """The group of records whose title contains ``part``.
+
+    Raises:
+        BenchError: none does, or several do; names the titles.
+    """
+    found = groups(records)
+    fitting = [group for group in found if part.lower() in group.title.lower()]
+    if len(fitting) != 1:
+        titles = "; ".join(group.title for group in (fitting or found))
+        raise BenchError(
+            f"a user study needs one table; --table '{part}' fits {len(fitting)}, give a part of: {titles}"
+        )
+    return fitting[0]
+
+
+def open_study(
+    group: Group,
+    methods: Sequence[str] = (),
+    *,
+    images: int = 0,
+    questions: int = QUESTIONS,
+    repeats: int = REPEATS,
+    seed: int = 0,
+) -> tuple[Study, Pictures]:
+    """Make the questions of a table from the pictures that its records keep; no model is run.
+
+    Args:
+        group: records of one dataset, GAN and budget.
+        methods: titles or names; every method but the controls that keeps pictures if empty.
+        images: how many of the kept images to ask about; 0 for all.
+        questions: pictures a participant judges.
+        repeats: how many of these are asked twice.
+        seed: of every shuffle.
+
+    Raises:
+        UnknownName: no such method in these records.
+        NotApplicable: a method keeps no pictures, fewer than two do, or they share no seed.
+        BenchError: numbers that do not fit what there is; methods that were given different images.
+    """
+    if images < 0 or questions < 1 or not 0 <= repeats <= questions:
+        given = f"--images {images} --questions {questions} --repeats {repeats}"
+        raise BenchError(f"{given}: needs images >= 0 (0 for all), questions >= 1 and 0 <= repeats <= questions")
+    chosen = _chosen(group, methods)
+    pictures = _pictures(group, chosen, images)
+    known = tuple((s, i) for s, target in sorted(pictures.targets.items()) for i in range(len(target)))
+    if questions > len(known):
+        raise BenchError(
+            f"{group.title}: --questions {questions}, but the records keep {len(known)} pictures "
+            f"({len(pictures.targets)} seeds); ask for that many, or run more seeds"
+        )
+    study = Study(
+        group.title,
+        title_of(group.dataset),
+        title_of(group.gan),
+        tuple(run.title for run in chosen),
+        tuple(run.name for run in chosen),
+        known,
+        pictures.checksum(),
+        questions,
+        repeats,
+        seed,
+    )
+    return study, pictures
+
+
+def _chosen(group: Group, methods: Sequence[str]) -> list[Runs]:
+    if methods:
+        found = list({run.title: run for run in map(group.find, methods)}.values())
+    else:
+        found = [run for run in group.runs if not run.control and any(map(gallery, run.by_seed.values()))]
+    if len(found) < FEWEST_METHODS:
+        raise NotApplicable(f"{group.title}: a user study compares at least {FEWEST_METHODS} methods with pictures")
+    return sorted(found, key=lambda run: run.title)
+
+
+def _pictures(group: Group, chosen: Sequence[Runs], images: int) -> Pictures:
+    kept: dict[str, dict[int, tuple[Pixels, Pixels]]] = {}
+    for run in chosen:
+        kept[run.title] = {s: found for s, r in run.by_seed.items() if (found := gallery(r)) is not None}
+        if not kept[run.title]:
+            raise NotApplicable(f"{group.title}: no record of {run.title} keeps pictures to show")
+    seeds = sorted(set.intersection(*(set(by_seed) for by_seed in kept.values())))
+    if not seeds:
+        raise NotApplicable(f"{group.title}: no seed has pictures of all of {', '.join(kept)}")
+    targets = {seed: _same_target(group, seed, kept) for seed in seeds}
+    fewest = min(map(len, targets.values()))
+    if images > fewest:
+        raise BenchError(f"{group.title}: --images {images}, but the records keep {fewest}")
+    limit = images or None
+    return Pictures(
+        {seed: target[:limit] for seed, target in targets.items()},
+        {seed: {title: by_seed[seed][1][:limit] for title, by_seed in kept.items()} for seed in seeds},
+    )
+
+
+def _same_target(group: Group, seed: int, kept: Mapping[str, Mapping[int, tuple[Pixels, Pixels]]]) -> Pixels:
+    (first, target), *others = [(title, by_seed[seed][0]) for title, by_seed in kept.items()]
+    for title, other in others:
+        if not np.array_equal(other, target):
+            raise BenchError(f"{group.title}, seed {seed}: {title} and {first} were given different images")
+    return target

@@ -1,0 +1,52 @@
+"""The encoder that came with the GAN: what VAE, ALI, ALICE and InvGAN invert by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench.core.errors import NotApplicable
+from bench.core.registry import method
+from bench.core.types import Capacity, Inverter
+
+
+@method("encoder")
+@dataclass
+class OwnEncoder(Inverter):
+    """The encoder that was trained together with the generator; nothing is left to fit.
+
+    Attributes:
+        space: codes that the encoder gives: "z" (VAE, ALI, ALICE), or "w" (InvGAN).
+    """
+
+    trained_on: ClassVar[str] = "train images, with the generator"
+
+    space: Literal["z", "w"] = "z"
+
+    @property
+    def capacity(self) -> Capacity:
+        """The space of the encoder's codes."""
+        return self.space
+
+    def build(self) -> None:
+        """Make sure that the GAN has an encoder, and that its codes are of this space.
+
+        Raises:
+            NotApplicable: there is none, or its codes are others.
+        """
+        encoder = self.gan.encoder
+        if encoder is None and hasattr(self.gan.discriminator, "encode"):
+            encoder = self.gan.discriminator
+        if encoder is None:
+            raise NotApplicable("this GAN has no encoder: it was trained without one")
+        given = getattr(encoder, "code_space", "z")
+        if given != self.space:
+            raise NotApplicable(f"this GAN's encoder gives {given} codes, not {self.space}; set space = '{given}'")
+
+    @torch.no_grad()
+    def invert(self, x: Tensor) -> Tensor:
+        """Codes ``[B, d]``, unbounded, in eval mode."""
+        return self.gan.encode(x)

@@ -1,0 +1,274 @@
+"""Each kind of test against closed forms: what holds, what fails, what cannot be told, and what was not measured."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.core.errors import BenchError
+from bench.papers.claims.claim_tests import read_test, subject
+from bench.papers.claims.evaluate import evidence
+from bench.papers.claims.scope import Scene, scenes
+from bench.papers.claims.spec import Claims, Stand
+from bench.reports.estimates import Quantity, Reading, estimate
+from bench.reports.groups import groups
+from bench.reports.published import Role
+
+ROLES = {
+    "psnr": Role("psnr", True, ("psnr",)),
+    "lpips": Role("lpips", False, ("lpips",)),
+    "fid": Role("fid", False, ("fid",)),
+    "time": Role("time", False, ("cost/invert_ms_per_image",)),
+    "parameters": Role("parameters", False, ("facts/trained_parameters",)),
+    "le": Role("le", False, ("own/code_mse",)),
+    "fac": Role("fac", True, ("fac",), ("label_accuracy",)),
+}
+NOISE = np.random.default_rng(0).normal(0, 0.1, 200)
+
+
+@pytest.fixture
+def scene(make):
+    """Methods with these psnr (per image) and fid (a set metric, a little different for each seed), on one GAN."""
+
+    def made(psnr, fid=None, seeds=(0, 1, 2), spread=0.01, **more) -> Scene:
+        records = []
+        for (name, value), seed in itertools.product(psnr.items(), seeds):
+            sets = {} if fid is None else {"fid@x": fid[name] + spread * seed}
+            images = {"psnr": value + NOISE * (1 + 0.01 * len(name))}
+            records.append(make(name, seed, images=images, sets=sets, **more))
+        return Scene(tuple(groups(records)), ROLES)
+
+    return made
+
+
+@pytest.fixture
+def gans(make):
+    """DFI on several GANs of several datasets, by (dataset, GAN)."""
+
+    def made(values, **more) -> list:
+        records = []
+        for (dataset, gan), value in values.items():
+            cell = {
+                "dataset": {"name": dataset, "options": {}, "label": ""},
+                "gan": {"name": gan, "options": {}, "label": ""},
+            }
+            facts = {"dataset_checksum": dataset, "gan_checksum": f"{dataset}{gan}"}
+            for seed in (0, 1):
+                key = f"{dataset}-{gan}-{seed}".replace("/", "-")
+                images = {"psnr": value + NOISE}
+                records.append(make("dfi", seed, images=images, cell=cell, facts=facts, key=key, **more))
+        return groups(records)
+
+    return made
+
+
+def claims(datasets=None, gans=None) -> Claims:
+    return Claims("p", ROLES, (), (), datasets or {}, gans or {})
+
+
+def answers(scene, **atom):
+    return list(evidence(read_test(atom, "here"), scene))
+
+
+def outcomes(scene, **atom):
+    return [e.outcome for e in answers(scene, **atom)]
+
+
+def test_an_interval_over_images_is_the_bootstrap_s_and_over_seeds_student_s():
+    a, b = NOISE + 1, np.random.default_rng(1).normal(0, 0.1, 200)
+    readings = [Reading({0: a.mean()}, a[None], "x"), Reading({0: b.mean()}, b[None], "x")]
+    found = estimate(readings, lambda v: v[..., 0] - v[..., 1])
+    expected = stats.bootstrap((a - b,), np.mean, method="percentile", n_resamples=9999, random_state=0)
+    assert found.value == pytest.approx((a - b).mean())
+    assert (found.interval.low, found.interval.high) == pytest.approx(expected.confidence_interval, abs=0.002)
+    sets = [Reading({0: 1.0, 1: 3.0, 2: 2.0}), Reading({0: 0.5, 1: 1.0, 2: 1.5})]
+    over = estimate(sets, lambda v: v[..., 0] / v[..., 1])
+    ratios = np.array([2.0, 3.0, 4 / 3])
+    low, high = stats.t.interval(0.95, 2, ratios.mean(), stats.sem(ratios))
+    assert (over.basis, over.interval.low, over.interval.high) == ("seeds", pytest.approx(low), pytest.approx(high))
+
+
+def test_images_of_other_sets_are_resampled_apart():
+    rows = np.random.default_rng(2).normal(5, 1, (2, 300))
+    pair = [Reading({0: 0.0}, rows[:1], "one"), Reading({0: 0.0}, rows[:1], "one")]
+    apart = [pair[0], Reading({0: 0.0}, rows[:1], "other")]
+    difference = lambda v: v[..., 0] - v[..., 1]  # noqa: E731
+    assert estimate(pair, difference).interval.high == 0
+    spread = estimate(apart, difference).interval
+    expected = 1.96 * np.sqrt(2) * rows[0].std(ddof=1) / np.sqrt(300)
+    assert spread.high - spread.low == pytest.approx(2 * expected, rel=0.1)
+
+
+def test_order_of_images_sets_and_counts(scene):
+    here = scene({"a": 20, "b": 19}, fid={"a": 5, "b": 9})
+    assert outcomes(here, op="order", metric=["psnr", "fid"], better="a", worse="b") == ["holds", "holds"]
+    assert outcomes(here, op="order", metric=["psnr", "fid"], better="b", worse="a") == ["fails", "fails"]
+    same = scene({"a": 20, "b": 20})
+    assert outcomes(same, op="order", metric="psnr", better="a", worse="b") == ["cannot tell"]
+    (counted,) = answers(here, op="order", metric="parameters", better="a", worse="b")
+    assert (counted.outcome, "counted" in counted.detail) == ("cannot tell", True)
+
+
+def test_one_seed_of_a_set_metric_decides_nothing_but_a_count_does(make):
+    records = [make(m, facts={"trained_parameters": n}, sets={"fid@x": float(n)}) for m, n in (("a", 10), ("b", 20))]
+    here = Scene(tuple(groups(records)), ROLES)
+    (fid,) = answers(here, op="order", metric="fid", better="a", worse="b")
+    assert (fid.outcome, "one seed of a set metric" in fid.detail) == ("cannot tell", True)
+    assert outcomes(here, op="order", metric="parameters", better="a", worse="b") == ["holds"]
+    assert outcomes(here, op="order", metric="parameters", better="b", worse="a") == ["fails"]
+
+
+def test_groups_compare_best_median_and_worst(scene):
+    here = scene({"a": 20, "b": 18, "c": 16, "x": 17, "y": 19}, fid=dict(zip("abcxy", (1, 2, 9, 3, 4), strict=True)))
+    ask = {"op": "group", "metric": "psnr", "better": ["a", "b", "c"], "worse": ["x", "y"]}
+    assert outcomes(here, **ask, better_by="best", worse_by="best") == ["holds"]
+    assert outcomes(here, **ask, better_by="median", worse_by="best") == ["fails"]
+    assert outcomes(here, **ask, better_by="median", worse_by="worst") == ["holds"]
+    assert outcomes(here, **{**ask, "metric": "fid"}, better_by="median", worse_by="best") == ["holds"]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "outcome"),
+    [
+        ({"at_least": 0.9}, "holds"),
+        ({"at_least": 1.1}, "fails"),
+        ({"at_most": 1.1}, "holds"),
+        ({"within": 0.5}, "fails"),
+        ({"within": 1.5}, "holds"),
+        ({"at_least": 1.0}, "cannot tell"),
+        ({"at_least": 0.9, "at_most": 0.95}, "fails"),
+    ],
+)
+def test_differences_keep_to_bounds(scene, bounds, outcome):
+    here = scene({"long name": 21.0, "b": 20.0})
+    assert outcomes(here, op="difference", metric="psnr", of="long name", to="b", **bounds) == [outcome]
+
+
+def test_ratios_of_one_metric_and_of_two(scene):
+    here = scene({"a": 20}, fid={"a": 30}, cost={"invert_ms_per_image": 2.0})
+    assert outcomes(here, op="ratio", metric=["fid", "psnr"], of="a", to="a", at_most=1.6) == ["holds"]
+    both = scene({"a": 20, "b": 10}, fid={"a": 30, "b": 10})
+    assert outcomes(both, op="ratio", metric="psnr", of="a", to="b", at_least=1.9) == ["holds"]
+    assert outcomes(both, op="ratio", metric="fid", of="a", to="b", at_least=3.5) == ["fails"]
+    (asked,) = answers(both, op="ratio", metric="fid", of="a", to="b", at_least=3.5)
+    assert asked.question == "fid@x: a / b ≥ 3.5"
+
+
+def test_metrics_of_sets_of_different_sizes_are_not_set_against_each_other(make):
+    def records(size):
+        made = [make("a", s, images={"psnr": 20 + NOISE}, sets={"fid@x": 30.0 + s, "lpips@x": 40.0}) for s in (0, 1)]
+        for record in made:
+            record.metrics["test"]["lpips@x"]["n"] = size
+        return Scene(tuple(groups(made)), ROLES)
+
+    asked = {"op": "ratio", "metric": ["lpips", "fid"], "of": "a", "to": "a", "at_most": 1.6}
+    (found,) = answers(records(50_000), **asked)
+    assert found.outcome == "not measured"
+    assert found.detail == "of 50,000 and of 40 images, on which metrics of sets depend"
+    assert outcomes(records(40), **asked) == ["holds"]
+    of_images = {"op": "ratio", "metric": ["psnr", "lpips"], "of": "a", "to": "a", "at_most": 1.5}
+    assert outcomes(records(50_000), **of_images) == ["holds"]
+
+
+def test_costs_are_read_by_seed(make):
+    records = [
+        make(m, s, cost={"invert_ms_per_image": t + 0.1 * s}) for m, t in (("a", 1), ("b", 3000)) for s in (0, 1)
+    ]
+    here = Scene(tuple(groups(records)), ROLES)
+    assert outcomes(here, op="ratio", metric="time", of="b", to="a", at_least=1000) == ["holds"]
+    assert outcomes(here, op="order", metric="time", better="a", worse="b") == ["holds"]
+
+
+def test_among_the_best(scene):
+    here = scene({"a": 20, "b": 19, "c": 18, "d": 17})
+    ask = {"op": "top", "metric": "psnr", "who": "b", "among": ["a", "c", "d"]}
+    assert outcomes(here, **ask, count=2) == ["holds"]
+    assert outcomes(here, **ask, count=1) == ["fails"]
+    tied = scene({"a": 20, "b": 20, "c": 18, "d": 17})
+    assert outcomes(tied, **ask, count=1) == ["cannot tell"]
+
+
+def test_the_same_order_on_every_dataset(gans):
+    names = ["g1", "g2", "g3", "g4"]
+    alike = {(d, g): 20 + i for d in ("one", "two") for i, g in enumerate(names)}
+    ask = {"op": "same_order", "metric": "psnr", "who": [f"dfi on {g}" for g in names], "at_least": 0.8}
+    (whole,) = scenes(gans(alike), "budget", claims())
+    (found,) = answers(whole, **ask)
+    assert (found.outcome, found.detail[:6]) == ("holds", "1.000 ")
+    longer = [replace(g, budget=g.budget | {"train_steps": 9}) if "one" in str(g.dataset) else g for g in gans(alike)]
+    assert len(scenes(longer, "budget", claims())) == 1, "epochs are as many steps as a dataset is large"
+    mixed = [*longer, *(g for g in gans(alike) if "one" in str(g.dataset))]
+    assert len(scenes(mixed, "budget", claims())) == 2, "but those of one dataset are not compared across steps"
+    searched = [replace(g, budget=g.budget | {"search_steps": 9}) if "one" in str(g.dataset) else g for g in longer]
+    assert len(scenes(searched, "budget", claims())) == 2
+    turned = {(d, g): v if d == "one" else -v for (d, g), v in alike.items()}
+    assert outcomes(scenes(gans(turned), "budget", claims())[0], **ask) == ["fails"]
+    alone = {key: v for key, v in alike.items() if key[0] == "one"}
+    (one,) = scenes(gans(alone), "budget", claims())
+    assert "one dataset alone: one" in answers(one, **ask)[0].detail
+
+
+def test_gans_and_datasets_are_found_by_the_paper_s_names(gans):
+    found = gans({("celeba", "WGAN-GP"): 21, ("celeba", "shipped/dcgan"): 20, ("mnist", "dcgan"): 18})
+    stands = {"CelebA64": Stand(("celeba",)), "Digits": Stand((), ("mnist",))}
+    paper = claims(stands, {"twice": "wgan-gp"})
+    (whole,) = scenes(found, "budget", paper)
+    ask = {
+        "op": "order",
+        "metric": "psnr",
+        "better": "dfi on wgan-gp in CelebA64",
+        "worse": "dfi on dcgan in CelebA64",
+    }
+    assert outcomes(whole, **ask) == ["holds"]
+    (over,) = answers(whole, **{**ask, "worse": "dfi on dcgan in Digits"})
+    assert (over.outcome, over.stand_in) == ("holds", "mnist stands in for Digits")
+    (none,) = answers(whole, **{**ask, "worse": "dfi on dcgan in FFHQ"})
+    assert none.detail == "no FFHQ in these records"
+    assert outcomes(whole, **{**ask, "better": "dfi on twice in CelebA64"}) == ["holds"]
+    assert len(scenes(found, "dataset", paper)) == 2
+    assert len(scenes(found, "gan", paper)) == 3
+
+
+def test_what_is_missing_is_named(scene):
+    here = scene({"a": 20, "b": 19})
+    assert answers(here, op="order", metric="psnr", better="a", worse="z")[0].detail == "no method z in these records"
+    assert answers(here, op="order", metric="lpips", better="a", worse="b")[0].detail == "lpips was not measured"
+    assert "ganinv study fish-eye" in answers(here, op="study", study="fish-eye")[0].detail
+    assert answers(here, op="unmeasured", why="no such classifier")[0].detail == "no such classifier"
+
+
+def test_own_images_of_one_gan_are_paired(make):
+    rng = np.random.default_rng(3)
+    hard = rng.uniform(0, 5, 60)
+    records = [make(m, own={"code_mse": hard + e}) for m, e in (("a", 0.0), ("b", 0.05))]
+    here = Scene(tuple(groups(records)), ROLES)
+    assert outcomes(here, op="order", metric="le", better="a", worse="b") == ["holds"]
+
+
+@pytest.mark.parametrize(
+    ("atom", "words"),
+    [
+        ({"op": "difference", "metric": "psnr", "of": "a", "to": "b"}, "needs a bound: at_least, at_most, within"),
+        ({"op": "ratio", "metric": "psnr", "of": "a", "to": "b", "within": 1}, "unknown key 'within'"),
+        ({"op": "top", "metric": "psnr", "who": "a", "among": ["b", "c"], "count": 3}, "count = 3 should be 1 to 2"),
+        (
+            {"op": "group", "metric": "m", "better": "a", "worse": "b", "better_by": "mean", "worse_by": "best"},
+            "better_by = 'mean' should be one of best, median, worst",
+        ),
+        ({"op": "same_order", "metric": "m", "who": ["a"], "at_least": 1}, "who = .* should be 3 or more names"),
+        ({"op": "study"}, "'study' is missing"),
+    ],
+)
+def test_malformed_tests_are_refused(atom, words):
+    with pytest.raises(BenchError, match=f"here: .*{words}"):
+        read_test(atom, "here")
+
+
+def test_names_of_quantities():
+    assert (Quantity("own/x@y", True).kind, Quantity("own/x@y", True).key) == ("own", "x@y")
+    assert (Quantity("psnr", True).kind, Quantity("psnr", True).key) == ("test", "psnr")
+    assert str(subject("a on b in c")) == "a on b in c"
