@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.core.paths import allowing_code, home
-from bench.core.registry import add_plugin
+from bench.core.paths import allowing_code
 from bench.core.types import Cell, Record
-from bench.harness.runner import Observer, Planned, plan, run_cells
+from bench.harness.lookup import cells_of
+from bench.harness.runner import Observer, run_cells
 from bench.harness.store import Store
 from bench.harness.suite import Suite, open_suite
 
@@ -30,27 +30,6 @@ class Outcome:
     def failed(self) -> list[Record]:
         """Records of cells that failed."""
         return [r for r in self.records if r.status == "failed"]
-
-
-def cells_of(
-    suite: Suite,
-    budget: str | None = None,
-    *,
-    methods: Sequence[str] | None = None,
-    gans: Sequence[str] | None = None,
-    seeds: Sequence[int] | None = None,
-    plugins: Sequence[Path] = (),
-) -> list[Cell]:
-    """Cells of a suite; the methods of plug-in files join those of the suite.
-
-    Raises:
-        UnknownName: method or budget unknown.
-        BenchError: a plug-in file that registers nothing, or a name that is taken.
-    """
-    extra = [entry.name for path in plugins for entry in add_plugin(path) if entry.kind == "method"]
-    if methods:
-        extra = [name for name in extra if name not in methods]
-    return suite.cells(budget, methods=methods, gans=gans, seeds=seeds, extra=extra)
 
 
 def run_suite(
@@ -94,22 +73,3 @@ def run(name: str, budget: str | None = None, **options: Any) -> pd.DataFrame:
     from bench.reports.frame import frame
 
     return frame(run_suite(name, budget, **options).records)
-
-
-def look_up(
-    name: str,
-    budget: str | None = None,
-    *,
-    gans: Sequence[str] | None = None,
-    seeds: Sequence[int] | None = None,
-    plugins: Sequence[Path] = (),
-    store: Store | None = None,
-) -> tuple[Suite, list[Planned]]:
-    """A suite's cells with what is stored of them; runs nothing and needs no torch."""
-    suite = open_suite(name)
-    return suite, plan(cells_of(suite, budget, gans=gans, seeds=seeds, plugins=plugins), store or Store())
-
-
-def reports_folder(suite: Suite, budget: str) -> Path:
-    """Where a run's reports go unless told otherwise."""
-    return home() / "reports" / f"{suite.name}-{budget}"

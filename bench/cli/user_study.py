@@ -46,7 +46,7 @@ def user_study(
 
     Examples:  ganinv user-study acyclic --methods dfi,dfi+opt    |    ganinv user-study --report votes.jsonl
     """
-    from bench.papers.publish import stored
+    from bench.harness.lookup import stored
     from bench.studies.user_study.ballots import read_ballots
     from bench.studies.user_study.questions import choose_table, open_study
     from bench.studies.user_study.report import report as report_of

@@ -58,7 +58,7 @@ class MetricAgreement(Study):
         self._stored()
 
     def _stored(self) -> tuple[Suite, list[Record], list[Cell]]:
-        from bench.papers.publish import stored
+        from bench.harness.lookup import stored
 
         return stored(self.suite, self.budget or None, Path(self.records) if self.records else None)
 

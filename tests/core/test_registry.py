@@ -37,7 +37,7 @@ def test_every_entry_can_be_imported_and_has_a_summary():
 
 def test_listing_every_kind_leaves_torch_alone():
     code = (
-        "import sys; from bench import registry; [registry.entries(k) for k in registry.ROOMS];"
+        "import sys; from bench.core import registry; [registry.entries(k) for k in registry.ROOMS];"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

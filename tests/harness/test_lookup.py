@@ -4,8 +4,8 @@ import random
 
 from bench.core.types import Record
 from bench.harness.keys import cell_facts
+from bench.harness.lookup import stored
 from bench.harness.suite import open_suite
-from bench.papers.publish import stored
 
 
 def test_records_of_a_folder_stand_in_the_order_of_the_suite(monkeypatch, tmp_path):
@@ -15,7 +15,7 @@ def test_records_of_a_folder_stand_in_the_order_of_the_suite(monkeypatch, tmp_pa
     stranger = Record("stranger", facts[0] | {"method": {"name": "mine", "options": {}, "label": ""}}, "done")
     shuffled = [*records, stranger]
     random.Random(0).shuffle(shuffled)
-    monkeypatch.setattr("bench.papers.publish.read_records", lambda folder: shuffled)
+    monkeypatch.setattr("bench.harness.lookup.read_records", lambda folder: shuffled)
     _, found, missing = stored("backbones", "cpu", tmp_path)
     assert [r.key for r in found if r is not stranger] == [r.key for r in records]
     place = found.index(stranger)
