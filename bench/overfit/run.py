@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from bench.core.environment import environment, prepare_device
 from bench.core.errors import BenchError, DataError, unknown
@@ -110,6 +110,28 @@ def overfit(
             for each in opened
         ]
     return _write(asked, opened, examined, out or _folder(asked, examined))
+
+
+def examine(
+    *gans: str,
+    plugins: Sequence[Path] = (),
+    out: Path | None = None,
+    allow_code: bool = False,
+    store: Store | None = None,
+    **asked: Any,
+) -> Answer:
+    """``overfit`` with what was asked as keywords; see ``bench.api.overfit``.
+
+    Raises:
+        BenchError: no GAN, an unknown keyword, or as ``overfit``.
+    """
+    known = {field.name for field in dataclasses.fields(Asked)} - {"gans"}
+    for name in asked:
+        if name not in known:
+            raise unknown("option of overfit", name, known)
+    if not gans:
+        raise BenchError("overfit: no GAN is given")
+    return overfit(Asked(gans, **asked), plugins=plugins, out=out, allow_code=allow_code, store=store)
 
 
 def invert_ahead(asked: Asked, plugins: Sequence[Path], allow_code: bool, store: Store, progress: Progress) -> None:
