@@ -1,4 +1,7 @@
-"""The suite from Python: run, read, compare, reproduce, examine. The command line calls these same functions."""
+"""The suite from Python: run, read, compare, reproduce, examine; and what a plug-in needs. ``import bench`` gives it.
+
+A plug-in imports base classes and decorators from ``bench`` alone, so that rooms can move without breaking it.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bench.core.errors import BenchError, NotApplicable
 from bench.core.paths import allowing_code
-from bench.core.types import Cell, Record
+from bench.core.registry import application, dataset, features, gan, method, metric, refiner, study
+from bench.core.types import (
+    Capacity,
+    Cell,
+    Dataset,
+    DatasetSource,
+    FitData,
+    Gan,
+    Images,
+    Inverter,
+    Metric,
+    Pairs,
+    Prior,
+    Record,
+    Refiner,
+)
 from bench.harness.lookup import cells_of, stored
 from bench.harness.runner import Observer, run_cells
 from bench.harness.store import Store
@@ -17,11 +36,46 @@ from bench.harness.suite import Suite, open_suite
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.harness.method_check import Outcome as Checked
     from bench.overfit.run import Answer
     from bench.papers.claims.aggregate import Ruling
     from bench.papers.reproduce import Reproduction
     from bench.reports.compare import Comparison
     from bench.reports.leaderboard import Leaderboard
+
+__all__ = [
+    "BenchError",
+    "Capacity",
+    "Dataset",
+    "DatasetSource",
+    "FitData",
+    "Gan",
+    "Images",
+    "Inverter",
+    "Metric",
+    "NotApplicable",
+    "Outcome",
+    "Pairs",
+    "Prior",
+    "Record",
+    "Refiner",
+    "application",
+    "check_method",
+    "claims",
+    "compare",
+    "dataset",
+    "features",
+    "gan",
+    "leaderboard",
+    "method",
+    "metric",
+    "overfit",
+    "refiner",
+    "reproduce",
+    "run",
+    "run_suite",
+    "study",
+]
 
 
 @dataclass(frozen=True)
@@ -221,3 +275,14 @@ def claims(records: Sequence[Path] = (), paper: str | None = None) -> dict[str, 
     from bench.papers.claims.claim_status import all_rulings
 
     return all_rulings(list(records), paper)
+
+
+def check_method(target: str) -> list[Checked]:
+    """Run the contract tests on a method by name, perhaps with refiners, or on every method of a plug-in file.
+
+    Raises:
+        BenchError: no such method or file.
+    """
+    from bench.harness.method_check import check_method as check
+
+    return list(check(target))
