@@ -88,10 +88,17 @@ def pytest_terminal_summary(terminalreporter):
                 terminalreporter.write_line(f"{report.nodeid}: {figures}")
 
 
+def _forget_plugins():
+    for path in registry._plugins:
+        sys.modules.pop(registry._plugin_module(path), None)
+    registry._plugins.clear()
+    registry._table.cache_clear()
+
+
+@pytest.fixture
 def forget_plugins():
-    """As if none had been added; without any there is nothing to do, and names need no second scan of the sources."""
-    if registry._plugins:
-        registry.remove_plugins()
+    """A call makes the process as if no plug-in had been added; each test ends with one."""
+    return _forget_plugins
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +112,7 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("GANINV_HOME", str(home))
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
     yield home
-    forget_plugins()
+    _forget_plugins()
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +151,7 @@ def call(monkeypatch, capsys):
     """Run a command in this process, as if in a new one; gives its exit code, output and errors."""
 
     def ganinv(*words):
-        forget_plugins()
+        _forget_plugins()
         monkeypatch.setattr(sys, "argv", ["ganinv", *map(str, words)])
         monkeypatch.setattr(main.console.out, "width", 200)
         monkeypatch.setattr(main.console.err, "width", 200)

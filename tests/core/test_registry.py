@@ -1,5 +1,6 @@
 """Names are found without importing torch; collisions and broken plug-ins are told."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -48,12 +49,10 @@ def test_unknown_name_suggests_the_nearest():
         registry.find("method", "enc_imag")
 
 
-def test_a_plugin_is_found_loaded_and_forgotten(tmp_path):
+def test_a_plugin_is_found_and_loaded(tmp_path):
     registry.add_plugin(write(tmp_path, "mine.py", PLUGIN.format(name="mine")))
     assert registry.load("method", "mine").__name__ == "Mine"
     assert registry.entries("method")["mine"].origin == "plug-in mine.py"
-    registry.remove_plugins()
-    assert "mine" not in registry.entries("method")
 
 
 def test_a_name_taken_twice_raises_and_names_both_places(tmp_path):
@@ -61,12 +60,58 @@ def test_a_name_taken_twice_raises_and_names_both_places(tmp_path):
         registry.add_plugin(write(tmp_path, "mine.py", PLUGIN.format(name="dfi")))
 
 
-def test_a_plugin_that_does_not_parse_is_listed_with_its_error(tmp_path):
-    registry.add_plugin(write(tmp_path, "broken.py", "def :\n"))
-    assert "cannot be read" in registry.entries("method")["broken"].error
-    assert "dfi" in registry.entries("method")
-    with pytest.raises(ContractError, match="broken"):
-        registry.load("method", "broken")
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x = 1\n\ndef :\n", r"plug-in .*broken\.py, line 3: invalid syntax"),
+        ("x = '\0'\n", r"broken\.py.*null bytes"),
+    ],
+)
+def test_a_plugin_that_does_not_parse_is_refused_with_its_line(tmp_path, text, says):
+    known = {kind: set(registry.entries(kind)) for kind in registry.ROOMS}
+    with pytest.raises(BenchError, match=says):
+        registry.add_plugin(write(tmp_path, "broken.py", text))
+    assert {kind: set(registry.entries(kind)) for kind in registry.ROOMS} == known
+
+
+BROKEN = {
+    "mine.py": '@dataset("mine")\n@dataclass\nclass Mine(Source):\n    def\n',
+    "deeper/two.py": "@registry.gan(\n    'first'\n)\nclass A:\n    pass\n@method('second')\nclass B(:\n    pass\n",
+    "shared.py": "def helper(:\n    @metric('inner')\n",
+}
+
+
+@pytest.fixture
+def datasets_room(tmp_path, monkeypatch):
+    """The folder of a room that stands for the datasets' own; all other rooms are empty."""
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "empty").mkdir()
+    rooms = {"bench.datasets": tmp_path / "ours"}
+    monkeypatch.setattr(registry, "_room_folder", lambda room: rooms.get(room, tmp_path / "empty"))
+    registry._built_in.cache_clear()
+    registry._table.cache_clear()
+    yield tmp_path / "ours"
+    registry._built_in.cache_clear()
+    registry._table.cache_clear()
+
+
+def test_a_broken_file_of_a_room_is_listed_as_what_it_would_register(datasets_room):
+    (datasets_room / "deeper").mkdir()
+    for name, text in BROKEN.items():
+        write(datasets_room, name, text)
+    write(datasets_room, "whole.py", '@dataset("whole")\nclass Whole:\n    """Fine."""\n')
+    found = {(e.kind, e.name): e.error for kind in registry.ROOMS for e in registry.entries(kind).values()}
+    assert found.pop(("dataset", "whole")) == ""
+    assert set(found) == {
+        ("dataset", "mine"),
+        ("gan", "first"),
+        ("method", "second"),
+        ("dataset", "bench.datasets.shared"),
+    }
+    assert "two.py, line 7" in found["gan", "first"]
+    assert found["gan", "first"] == found["method", "second"]
+    with pytest.raises(ContractError, match=r"dataset 'mine' \(built in\): cannot be read: .*mine\.py, line 4"):
+        registry.load("dataset", "mine")
 
 
 def test_a_plugin_that_raises_at_import_says_so_when_it_is_used(tmp_path):
@@ -74,6 +119,36 @@ def test_a_plugin_that_raises_at_import_says_so_when_it_is_used(tmp_path):
     registry.add_plugin(write(tmp_path, "mine.py", text))
     with pytest.raises(ContractError, match="RuntimeError: no such device"):
         registry.load("method", "mine")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("from bench.contracts import Inverter", "bench.contracts is bench.core.types now"),
+        ("from bench.contracts.methods import Inverter", "bench.contracts is bench.core.types now"),
+        ("from bench.registry import method", "bench.registry is bench.core.registry now"),
+        ("from bench import registry", "bench.registry is bench.core.registry now"),
+        ("import bench.gans.regularisers.base", "bench.gans.regularisers is bench.gans.regularizers now"),
+    ],
+)
+def test_a_plugin_that_imports_from_an_old_place_is_told_the_new_one(tmp_path, line, says):
+    registry.add_plugin(write(tmp_path, "mine.py", f"{line}\n{PLUGIN.format(name='mine')}"))
+    with pytest.raises(ContractError) as caught:
+        registry.load("method", "mine")
+    assert str(caught.value).endswith(f"; {says}")
+    assert "\n" not in str(caught.value)
+
+
+def test_other_missing_modules_have_no_new_place(tmp_path):
+    registry.add_plugin(write(tmp_path, "mine.py", f"import bench.nowhere\n{PLUGIN.format(name='mine')}"))
+    with pytest.raises(ContractError, match=r"No module named 'bench\.nowhere'$"):
+        registry.load("method", "mine")
+
+
+def test_moved_modules_are_gone_from_their_old_places_and_found_in_the_new_ones():
+    for old, new in registry.MOVED.items():
+        assert importlib.util.find_spec(old) is None, old
+        assert importlib.util.find_spec(new) is not None, new
 
 
 def test_a_plugin_that_registers_nothing_and_a_missing_one(tmp_path):
@@ -89,7 +164,7 @@ def test_a_class_that_is_no_dataclass_is_refused(tmp_path):
         registry.load("method", "mine")
 
 
-def test_a_third_party_package_is_found_through_its_entry_point(tmp_path, monkeypatch):
+def test_a_third_party_package_is_found_through_its_entry_point(tmp_path, monkeypatch, forget_plugins):
     package = write(tmp_path, "elsewhere.py", PLUGIN.format(name="far"))
     info = tmp_path / "elsewhere-1.0.dist-info"
     info.mkdir()
@@ -97,8 +172,8 @@ def test_a_third_party_package_is_found_through_its_entry_point(tmp_path, monkey
     (info / "entry_points.txt").write_text("[ganinv.methods]\nfar = elsewhere:Mine\n")
     with monkeypatch.context() as patch:
         patch.syspath_prepend(str(package.parent))
-        registry.remove_plugins()  # names are looked up anew
+        forget_plugins()  # names are looked up anew
         assert registry.entries("method")["far"].origin == "package elsewhere"
         assert registry.load("method", "far").__name__ == "Mine"
-    registry.remove_plugins()
+    forget_plugins()
     assert "far" not in registry.entries("method")
