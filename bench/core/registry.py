@@ -269,10 +269,11 @@ def _decorated_name(call: ast.expr) -> tuple[str, str] | None:
 
 def _new_place(error: Exception) -> str:
     """Where the module lies now that an import did not find under its old name; empty for any other error."""
-    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
     if part := re.match(r"cannot import name '(\w+)' from '([\w.]+)'", str(error)):  # from bench import registry
         name = f"{part[2]}.{part[1]}"
-    return f"; {name} is {MOVED[name]} now" if name in MOVED else ""
+    old = next((old for old in MOVED if f"{name}.".startswith(f"{old}.")), None)
+    return f"; {old} is {MOVED[old]} now" if old else ""
 
 
 def _place(entry: Entry) -> str:
