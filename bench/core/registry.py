@@ -56,6 +56,8 @@ MOVED = {
     "methods.support": "methods.latent_bounds",
 }
 """Modules that plug-ins import and that lie elsewhere now: an import of the old name is answered with the new one."""
+FACED = ("bench.core.errors", "bench.core.registry", "bench.core.types")
+"""Modules out of which ``bench`` itself offers what a plug-in needs."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,7 @@ def add_plugin(path: Path) -> list[Entry]:
         raise BenchError(f"plug-in {error}") from error
     found = _registered(tree, path, _plugin_module(path), f"plug-in {path.name}")
     if not found:
-        raise BenchError(
-            f'plug-in {path}: registers nothing; decorate a class with @method("name") from bench.core.registry'
-        )
+        raise BenchError(f'plug-in {path}: registers nothing; decorate a class with @method("name") from bench')
     _plugins[path] = found
     _table.cache_clear()
     for entry in found:
@@ -273,7 +273,10 @@ def _new_place(error: Exception) -> str:
     if part := re.match(r"cannot import name '(\w+)' from '([\w.]+)'", str(error)):  # from bench import registry
         name = f"{part[2]}.{part[1]}"
     old = next((old for old in MOVED if f"{name}.".startswith(f"{old}.")), None)
-    return f"; {old} is {MOVED[old]} now" if old else ""
+    if old is None:
+        return ""
+    face = "; plug-ins import what they need from bench" if MOVED[old] in FACED else ""
+    return f"; {old} is {MOVED[old]} now{face}"
 
 
 def _place(entry: Entry) -> str:

@@ -22,6 +22,7 @@ class Mine(Inverter):
     def invert(self, x):
         return x
 '''
+FACE = "plug-ins import what they need from bench"
 
 
 def write(tmp_path, name, text):
@@ -125,10 +126,10 @@ def test_a_plugin_that_raises_at_import_says_so_when_it_is_used(tmp_path):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("from bench.contracts import Inverter", "bench.contracts is bench.core.types now"),
-        ("from bench.contracts.methods import Inverter", "bench.contracts is bench.core.types now"),
-        ("from bench.registry import method", "bench.registry is bench.core.registry now"),
-        ("from bench import registry", "bench.registry is bench.core.registry now"),
+        ("from bench.contracts import Inverter", f"bench.contracts is bench.core.types now; {FACE}"),
+        ("from bench.contracts.methods import Inverter", f"bench.contracts is bench.core.types now; {FACE}"),
+        ("from bench.registry import method", f"bench.registry is bench.core.registry now; {FACE}"),
+        ("from bench import registry", f"bench.registry is bench.core.registry now; {FACE}"),
         ("import bench.gans.regularisers.base", "bench.gans.regularisers is bench.gans.regularizers now"),
     ],
 )
@@ -149,7 +150,7 @@ def test_an_old_package_of_which_only_its_caches_are_left_is_told_too(tmp_path, 
     with pytest.raises(ContractError) as caught:
         registry.load("method", "mine")
     del sys.modules["bench.contracts"]
-    assert str(caught.value).endswith("; bench.contracts is bench.core.types now")
+    assert str(caught.value).endswith(f"; bench.contracts is bench.core.types now; {FACE}")
 
 
 def test_other_missing_modules_have_no_new_place(tmp_path):
@@ -163,6 +164,8 @@ def test_moved_modules_are_gone_from_their_old_places_and_found_in_the_new_ones(
         found = importlib.util.find_spec(old)
         assert found is None or found.origin is None, old  # a folder without sources may be left behind
         assert importlib.util.find_spec(new) is not None, new
+    for home, name in zip(registry.FACED, ("BenchError", "method", "Inverter"), strict=True):
+        assert getattr(bench, name) is getattr(importlib.import_module(home), name)
 
 
 def test_a_plugin_that_registers_nothing_and_a_missing_one(tmp_path):
