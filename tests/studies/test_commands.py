@@ -124,7 +124,7 @@ MISTAKES = {
         "unknown discriminator layer 'lst'",
     ),
     "records through a network": (["metric-agreement", *CNN], "reads stored records"),
-    "no records": (["metric-agreement", "--option", "suite=quickstart"], "nothing is stored; ganinv run quickstart"),
+    "no records": (["metric-agreement", "--option", "suite=faces"], "nothing is stored; ganinv run faces"),
 }
 
 
