@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.registry import study
@@ -144,20 +142,3 @@ DFI takes its features from a discriminator that was trained to tell real from g
 generated ones only. It works on real images if the features of both kinds lie in the same place. The paper shows
 two principal components of an LSGAN's features: both kinds overlap much, and the real ones spread wider, because
 the GAN's samples are less diverse."""
-
-
-def project(real: Tensor, fake: Tensor, seed: int) -> tuple[Any, Any, tuple[float, float]]:
-    """Coordinates ``[N, 2]`` of both sets on the first two components of their union, and the shares of variance.
-
-    The sign of a component is such that its largest loading is positive.
-    """
-    import torch
-    from sklearn.decomposition import PCA
-
-    union = torch.cat([real, fake]).numpy()
-    fitted = PCA(n_components=2, svd_solver="arpack", random_state=seed).fit(union)
-    largest = np.abs(fitted.components_).argmax(1)
-    signs = np.sign(fitted.components_[np.arange(2), largest])
-    points = (fitted.transform(union) * signs).astype(np.float64)
-    first, second = (float(share) for share in fitted.explained_variance_ratio_)
-    return points[: len(real)], points[len(real) :], (first, second)

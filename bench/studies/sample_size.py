@@ -74,7 +74,7 @@ class SampleSize(Study):
         cell = Cell(choice, gan, method, request.seed, self._budget(count), ())
         outputs, keys = reconstructions(cell, request)
         pairs = look(looking, data.test.first(count).data, outputs, request)
-        curves = Curves.of(self._measured(pairs, request), pairs, request.seed)
+        curves = Curves.of(self._measured(pairs, request), pairs.psnr, request.seed)
         what = f"{words_of(method)} on {words_of(gan)}"
         where = f"{words_of(choice)}, {count:,} test images, {what}, {self.fit_steps:,} fit steps"
         return StudyResult(
