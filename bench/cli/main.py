@@ -65,7 +65,8 @@ def list_(
 
     Example:  ganinv list methods
     """
-    from bench.harness.inspect import listing, open_plugins
+    from bench.harness.experiment import open_plugins
+    from bench.harness.inspect import listing
 
     open_plugins(plugin or [])
     for each in [kind] if kind else list(Kind):

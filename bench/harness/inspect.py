@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,6 @@ _KINDS = {
     "studies": ("study",),
     "applications": ("application",),
 }
-
-
-def open_plugins(paths: Iterable[Path]) -> None:
-    """Make plug-in files known."""
-    for path in paths:
-        registry.add_plugin(path)
 
 
 def listing(kind: str) -> list[tuple[str, str, str]]:

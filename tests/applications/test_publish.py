@@ -202,6 +202,6 @@ def test_the_store_may_be_given(tmp_path):
     from bench.applications.merge import Merge
     from bench.applications.subject import open_subject
 
-    made = open_subject(request(method="random_code"), Merge(), Store(tmp_path / "store"))
+    made = open_subject(request(method="random_code"), Merge().check, Store(tmp_path / "store"))
     assert torch.equal(made.invert(made.x), made.invert(made.x))
     assert (tmp_path / "store").is_dir()
