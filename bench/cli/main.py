@@ -218,7 +218,7 @@ def check(
     outcomes = _checked(method, name)
     for outcome in outcomes:
         mark = "ok  " if outcome.passed else "FAIL"
-        console.note(f"{mark} {outcome.name}{': ' + outcome.message if outcome.message else ''}".replace("[", "\\["))
+        console.note(f"{mark} {outcome.name}{': ' + outcome.message if outcome.message else ''}")
     if not all(outcome.passed for outcome in outcomes):
         raise typer.Exit(1)
 
