@@ -243,18 +243,11 @@ def reconstructed(cell: Cell, request: Request) -> tuple[Floats, Gan, str]:
     """
     import torch
 
-    from bench.harness.context import Bench
-    from bench.harness.keys import keys_of
-    from bench.harness.stages import invert
-    from bench.harness.store import Store
-    from bench.harness.train_stage import train
+    from bench.studies.gans import invert_test_images
 
-    keys = keys_of(cell)
-    bench = Bench(Store(), request.device, request.progress)
-    gan, _ = train(bench, cell, keys)
-    codes, _ = invert(bench, cell, keys, gan)
+    gan, codes, keys = invert_test_images(cell, request)
     with torch.no_grad():
-        return _flat(gan.decode(codes["test"])), gan, keys.invert
+        return _flat(gan.decode(codes)), gan, keys["invert"]
 
 
 def sampled(gan: Gan, seed: int) -> Floats:

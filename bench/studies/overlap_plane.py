@@ -54,8 +54,6 @@ class Plane:
     @classmethod
     def of(cls, real: Tensor, fake: Tensor, bins: int, resamples: int, request: Request) -> Plane:
         """From features ``[N, F]`` of both kinds."""
-        from bench.studies.feature_overlap import project
-
         request.progress("components", 0, 1, {})
         left, right, shares = project(real, fake, request.seed)
         grid = Grid.around(np.concatenate([left, right]), bins)
@@ -174,6 +172,23 @@ class Grid:
         steps = np.array([self.x[1] - self.x[0], self.y[1] - self.y[0]])
         smooth = gaussian_filter(counts, width / steps, mode="constant", truncate=4.0)
         return np.asarray(smooth / smooth.sum(), np.float64)
+
+
+def project(real: Tensor, fake: Tensor, seed: int) -> tuple[Any, Any, tuple[float, float]]:
+    """Coordinates ``[N, 2]`` of both sets on the first two components of their union, and the shares of variance.
+
+    The sign of a component is such that its largest loading is positive.
+    """
+    import torch
+    from sklearn.decomposition import PCA
+
+    union = torch.cat([real, fake]).numpy()
+    fitted = PCA(n_components=2, svd_solver="arpack", random_state=seed).fit(union)
+    largest = np.abs(fitted.components_).argmax(1)
+    signs = np.sign(fitted.components_[np.arange(2), largest])
+    points = (fitted.transform(union) * signs).astype(np.float64)
+    first, second = (float(share) for share in fitted.explained_variance_ratio_)
+    return points[: len(real)], points[len(real) :], (first, second)
 
 
 def overlap(first: Floats, second: Floats) -> float:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bench.studies.sample_size import Pairs
-
 METRICS = ("psnr", "ssim", "fid", "fid_unpaired", "kid")
 SMALL, LARGE = 1_000, 10_000
 SHARE = 0.10
@@ -46,12 +44,12 @@ class Curves:
     psnr_sd_interval: Interval
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[int, bool, dict[str, float]]], pairs: Pairs, seed: int) -> Curves:
-        """From the values of every subset."""
+    def of(cls, rows: Iterable[tuple[int, bool, dict[str, float]]], psnr: Floats, seed: int) -> Curves:
+        """From the values of every subset, and PSNR of every image ``[N]``, infinite for identical ones."""
         found = list(rows)
         sizes = dict.fromkeys(size for size, _, _ in found)
         values = {m: {n: np.array([v[m] for size, _, v in found if size == n]) for n in sizes} for m in METRICS}
-        psnr = pairs.psnr[np.isfinite(pairs.psnr)]
+        psnr = psnr[np.isfinite(psnr)]
         rng = np.random.RandomState(seed)
         spreads = [psnr[rng.randint(len(psnr), size=len(psnr))].std(ddof=1) for _ in range(500)]
         low, high = np.quantile(spreads, [0.025, 0.975])
