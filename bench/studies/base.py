@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.core.errors import DataError
 from bench.core.types import Choice
-from bench.papers.claims.verdicts import Verdict
+from bench.reports.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

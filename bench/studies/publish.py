@@ -16,8 +16,8 @@ from bench.core.options import create
 from bench.core.paths import allowing_code, device, home
 from bench.core.registry import add_plugin
 from bench.harness.suite import parse_choice, parse_options
-from bench.papers.claims.verdicts import Verdict
 from bench.reports.render_markdown import escape, table
+from bench.reports.verdicts import Verdict
 from bench.studies.base import Progress, Request, Study, StudyResult, silent
 
 if TYPE_CHECKING:
