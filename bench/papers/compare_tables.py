@@ -116,19 +116,15 @@ def _parts(scope: ClaimScope, metric: str, name: str, rows: Sequence[Published],
 
 def _part(scope: ClaimScope, quantity: Quantity, metric: str, name: str, rows: Sequence[Beside], remark: str) -> Part:
     role = scope.paper.roles[metric]
-    both = [row for row in rows if row.measured is not None and np.isfinite(row.measured)]
-    values, printed = [row.measured for row in both], [row.printed.value for row in both]
-    up = role.higher_is_better
-    orders = (
-        competition_ranks([v for v in side if v is not None], higher_is_better=up) for side in (printed, values)
-    )
-    places = zip(*orders, strict=True)
-    ranks = {id(row): pair for row, pair in zip(both, places, strict=True)}
+    both = [(row, row.measured) for row in rows if row.measured is not None and np.isfinite(row.measured)]
+    printed, values = [row.printed.value for row, _ in both], [value for _, value in both]
+    orders = (competition_ranks(side, higher_is_better=role.higher_is_better) for side in (printed, values))
+    ranks = {id(row): places for (row, _), *places in zip(both, *orders, strict=True)}
     ranked = tuple(
         replace(row, printed_rank=ranks[id(row)][0], measured_rank=ranks[id(row)][1]) if id(row) in ranks else row
         for row in rows
     )
-    rho = float(statistics.spearman(np.array(values, float), printed)) if len(both) >= FEWEST else None
+    rho = float(statistics.spearman(values, printed)) if len(both) >= FEWEST else None
     return Part(metric, name, quantity.name, scope.title, ranked, rho, remark)
 
 

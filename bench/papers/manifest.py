@@ -48,7 +48,7 @@ class Kept:
         """Whether the file at a path would come out the same."""
         return path.parent == self.folder and path.name in self.files
 
-    def replace(self, written: Sequence[Path], boards: Sequence[TerminalBoard]) -> Sequence[TerminalBoard]:
+    def remember(self, written: Sequence[Path], boards: Sequence[TerminalBoard]) -> Sequence[TerminalBoard]:
         """Remember the files of a report and its boards; returns these.
 
         Raises:

@@ -93,4 +93,4 @@ def _write(
     printed = [printed_table(name, str(suite.path)) for name in suite.published]
     what = Reported(suite.title, measured, boards, printed, claims_pages(claims, measured))
     written = write_reports(what, folder, kept.has)
-    return kept.replace(written, [glance(board) for board in boards])
+    return kept.remember(written, [glance(board) for board in boards])

@@ -171,6 +171,6 @@ def _run_suite(
     if not kept.whole:
         boards = boards_of(measured, rank_by, title)
         written = write_reports(Reported(title, measured, boards), folder, kept.has)
-        kept.replace(written, [glance(board) for board in boards])
+        kept.remember(written, [glance(board) for board in boards])
     copy_records(records, folder / "records")
     return records, measured
