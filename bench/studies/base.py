@@ -11,7 +11,7 @@ from bench.core.errors import DataError
 from bench.core.types import Choice
 from bench.harness.experiment import Experiment, Progress, silent
 from bench.harness.suite import words_of
-from bench.papers.claims.verdicts import Verdict
+from bench.reports.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.papers.claims.verdicts import Evidence, Verdict
 from bench.reports import plotting
-from bench.statistics import Floats, Interval, percentile_interval
+from bench.reports.verdicts import Evidence, Statement, Verdict, at_least, span, verdict
+from bench.statistics import Floats, Interval, partition, percentile_interval
 from bench.studies.base import Request
-from bench.studies.judging import at_least, claim, judge, partition, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from torch import Tensor
 
-C29 = claim(
+C29 = Statement(
     "C29",
     "dfi §4.6, Fig. 17",
     "In the plane of D's first two components real and generated images overlap, the real ones wider (LSGAN).",
@@ -138,7 +137,7 @@ class Plane:
             interval = self.interval(name)
             detail = f"{NAMES[name]} {self.values[name]:.3f} {span(interval)}"
             evidence.append(Evidence(question, at_least(interval, threshold), detail, remark))
-        return judge(C29, evidence)
+        return verdict(C29, evidence)
 
 
 NAMES = {

@@ -24,8 +24,8 @@ from bench.harness.experiment_report import (
     table_section,
 )
 from bench.harness.suite import parse_choice, parse_options
-from bench.papers.claims.verdicts import Verdict
 from bench.reports.render_markdown import escape, table
+from bench.reports.verdicts import Verdict
 from bench.studies.base import Progress, Request, Study, StudyResult, silent
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.papers.claims.verdicts import Evidence, Verdict
 from bench.reports import plotting
+from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_most, span, verdict, within
 from bench.statistics import Floats, Interval, t_interval
-from bench.studies.judging import all_of, at_most, claim, judge, span, within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,8 +22,8 @@ SHARE = 0.10
 """By how much FID on 1,000 images may differ from FID on 10,000; ours."""
 DECIBELS = 0.3
 """By how much PSNR may move between 100 and 10,000 images; ours."""
-C27 = claim("C27", "dfi §3.2", "FID of reconstructions is reliable even for few test images.")
-C36 = claim("C36", "recycling §4", "The reconstruction error hardly changes from 100 to 10,000 test images.")
+C27 = Statement("C27", "dfi §3.2", "FID of reconstructions is reliable even for few test images.")
+C36 = Statement("C36", "recycling §4", "The reconstruction error hardly changes from 100 to 10,000 test images.")
 NORMAL = 1.96
 
 
@@ -108,7 +107,7 @@ class Curves:
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """C27 and C36."""
-        return judge(C27, [self._fid()]), judge(C36, [self._psnr()])
+        return verdict(C27, [self._fid()]), verdict(C36, [self._psnr()])
 
     def _fid(self) -> Evidence:
         last = self.sizes[-1]

@@ -11,10 +11,11 @@ from bench.core.errors import BenchError, UnknownName
 from bench.core.types import Choice
 from bench.harness.store import read_records
 from bench.reports.groups import groups
+from bench.studies.agreement_cells import Cells
 from bench.studies.agreement_claims import chance, top_two
 from bench.studies.agreement_matrix import Agreement, clustered
 from bench.studies.base import Request
-from bench.studies.metric_agreement import Cells, MetricAgreement, one_family
+from bench.studies.metric_agreement import MetricAgreement, one_family
 
 GANS = ("dcgan", "lsgan", "fashion-mnist/rfgan", "wgan-gp", "dfm")
 METHODS = ("dfi", "enc_image", "gradient")
