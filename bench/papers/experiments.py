@@ -60,19 +60,21 @@ def run_parts(
         ``study.json`` of each study.
     """
     from bench.core.run_context import silent
-    from bench.harness.keys import fingerprint
+    from bench.harness.keys import KeyMaker
     from bench.papers.claims.study_results import read_study
 
+    maker = KeyMaker()
     progress = (observer.progress if observer else None) or silent
     found: list[Mapping[str, Any]] = []
     for run in _at(table.studies, budget):
         place = folder / run.name if len(table.studies) > 1 else folder
-        asked, code = _asked(run, budget, dataset), fingerprint("study", run.name)
+        asked = _asked(run, budget, dataset)
+        code = maker.report("study", run.name, asked)
         _once(place, "study.json", asked, code, lambda asked, p, r=run: _study(r, asked, p, progress))
         found.append(read_study(place / "study.json"))
     for run in _at(table.applications, budget):
         place, asked = folder / run.name, _asked(run, budget, dataset)
-        code = fingerprint("application", run.name)
+        code = maker.report("application", run.name, asked)
         _once(place, "application.json", asked, code, lambda asked, p, r=run: _application(r, asked, p, progress))
     return found
 

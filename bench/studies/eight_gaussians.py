@@ -244,8 +244,8 @@ def reconstructed(cell: Cell, request: Request) -> tuple[Floats, Gan, str]:
     import torch
 
     from bench.harness.context import Bench
+    from bench.harness.invert_stage import invert
     from bench.harness.keys import keys_of
-    from bench.harness.stages import invert
     from bench.harness.store import Store
     from bench.harness.train_stage import train
 

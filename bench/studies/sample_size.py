@@ -204,8 +204,8 @@ def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, dict[str, str
 
     from bench.harness.bound_method import view_of
     from bench.harness.context import Bench
+    from bench.harness.invert_stage import invert
     from bench.harness.keys import keys_of
-    from bench.harness.stages import invert
     from bench.harness.store import Store
     from bench.harness.train_stage import train
     from bench.metrics.base import to_u8
