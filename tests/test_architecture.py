@@ -12,6 +12,7 @@ BASE = {"bench.core.errors"}
 SUPPORT = BASE | {
     "bench.core.types",
     "bench.core.files",
+    "bench.core.fingerprints",
     "bench.core.paths",
     "bench.core.registry",
     "bench.core.options",

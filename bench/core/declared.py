@@ -160,7 +160,7 @@ def _place(reader: CodeReader, path: Path, name: str) -> Place | None:
     first, _, rest = name.partition(".")
     if not rest and _class(reader, path, name):
         return path, name
-    target = reader.target(path, first)
+    target = reader.graph.target(path, first)
     if target is None:
         return None
     file, taken = target
@@ -169,7 +169,7 @@ def _place(reader: CodeReader, path: Path, name: str) -> Place | None:
 
 
 def _class(reader: CodeReader, path: Path, name: str) -> ClassText | None:
-    if reader.source(path) is None:
+    if reader.graph.source(path) is None:
         return None
     stat = path.stat()
     return _read(path, stat.st_mtime_ns, stat.st_size)[0].get(name)
@@ -187,7 +187,7 @@ def _value(reader: CodeReader, path: Path, default: str) -> Any:
     constants = _read(path, stat.st_mtime_ns, stat.st_size)[1]
     if constants.get(default, default) != default:
         return _value(reader, path, constants[default])
-    target = reader.target(path, default)
+    target = reader.graph.target(path, default)
     if target is not None and target[1] and target != (path, default):
         return _value(reader, *target)
     return {"default": default}

@@ -174,7 +174,7 @@ class KeyMaker:
 
         Such names stand in its arguments, in the defaults of its options, or as texts in its modules.
         """
-        texts = [text for text in self.reader.texts(self.reader.entry_file(kind, name)) if " " not in text]
+        texts = [text for text in self.reader.graph.texts(self.reader.entry_file(kind, name)) if " " not in text]
         named = self._codes_named_in([texts, arguments, declared_options(kind, name, self.reader)])
         return digest([self._code(kind, name), named])[:16]
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bench.core.errors import BenchError, DataError
 from bench.core.fingerprints import Code, CodeReader
+from bench.core.import_graph import ImportGraph
 from bench.datasets import drawn_faces
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.faces import drawing
@@ -215,8 +216,8 @@ def test_pictures_are_drawn_once(monkeypatch):
 
 
 def test_other_drawing_code_means_another_folder(monkeypatch):
-    source, reader = open_dataset("drawn-faces", SMALL), CodeReader()
-    assert any(path.name == "hair.py" for path in reader.reached(reader.module_path(drawn_faces.__name__)))
+    source, graph = open_dataset("drawn-faces", SMALL), ImportGraph()
+    assert any(path.name == "hair.py" for path in graph.reached(graph.module_path(drawn_faces.__name__)))
     before = source.identity()
     monkeypatch.setattr(CodeReader, "module", lambda reader, name: Code(f"edited {name}", ()))
     assert source.identity() != before

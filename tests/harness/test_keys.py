@@ -10,7 +10,8 @@ import pytest
 
 import bench
 from bench.core.declared import declared_options
-from bench.core.fingerprints import CodeReader, SourceTree
+from bench.core.fingerprints import CodeReader
+from bench.core.import_graph import SourceTree
 from bench.core.registry import add_plugin, remove_plugins
 from bench.core.types import Choice
 from bench.harness import fit_stage, invert_stage, keys, stages, train_stage
