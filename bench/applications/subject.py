@@ -19,8 +19,9 @@ from bench.datasets.catalogue import open_here
 from bench.gans.tiling import Tiling
 from bench.harness.bound_method import Method, batch_size, check_untouched
 from bench.harness.context import Bench, load_data, open_run
+from bench.harness.fit_stage import fit
+from bench.harness.invert_stage import invert_images
 from bench.harness.keys import Keys, keys_of
-from bench.harness.stages import fit, invert_images
 from bench.harness.store import Store
 from bench.harness.suite import parse_choice
 from bench.harness.train_stage import train

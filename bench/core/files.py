@@ -83,6 +83,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def read_header(path: Path) -> dict[str, Any]:
+    """Everything that a safetensors file says of itself, without its numbers or torch.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no whole safetensors file.
+    """
+    with path.open("rb") as handle:
+        length = int.from_bytes(handle.read(8), "little")
+        header: dict[str, Any] = json.loads(handle.read(min(length, path.stat().st_size)))
+    return header
+
+
 def digest(content: Any) -> str:
     """Key of JSON-able content: 24 hex digits of the SHA-256 of its canonical form."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -13,11 +13,12 @@ from typing import Any
 
 from bench.core import registry
 from bench.core.errors import unknown
+from bench.core.files import read_header
 from bench.core.options import create
 from bench.core.paths import data_folder, device, home, shipped_folder
 from bench.core.types import DatasetSource, FeatureNetwork, Inverter, Metric
 from bench.gans.zoo import shipped_gans
-from bench.harness.export import facts_of, read_header
+from bench.harness.export import facts_of
 from bench.harness.suite import open_suite, suite_files
 
 Rows = list[tuple[str, str]]

@@ -24,6 +24,7 @@ from bench.core.errors import StoreError
 from bench.core.files import sha256, share, write_bytes, write_json, writing
 from bench.core.paths import home
 from bench.core.types import Record
+from bench.core.types.runs import SCHEMA
 
 if TYPE_CHECKING:
     import numpy as np
@@ -196,12 +197,18 @@ def read_record(path: Path) -> Record:
     """Read one record file.
 
     Raises:
-        StoreError: it is not a record, or it was written by another version of this suite.
+        StoreError: it is not a record, or it was written by a newer version of this suite.
     """
     try:
         content = json.loads(path.read_text())
+        schema = content.get("schema", SCHEMA)
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise StoreError(
+                f"{path} was written by a newer version of this suite: its schema is {schema}, known are those up to "
+                f"{SCHEMA}; update gan-inversion-bench"
+            )
         return Record(**content, folder=path.parent)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise StoreError(f"{path} is not a record: {error}") from error
 
 

@@ -94,9 +94,9 @@ def _asked(run: PartRun, budget: str, dataset: str | None) -> dict[str, Any]:
 
 def _once(kind: str, name: str, asked: dict[str, Any], folder: Path, progress: Progress) -> None:
     """Run a study or application, unless the same code has left its report there for the same arguments."""
-    from bench.harness.keys import fingerprint
+    from bench.harness.keys import KeyMaker
 
-    path, stands = folder / ASKED, asked | {"code": fingerprint(kind, name)}
+    path, stands = folder / ASKED, asked | {"code": KeyMaker().report(kind, name, asked)}
     if (folder / f"{kind}.json").is_file() and path.is_file() and _stored(path) == stands:
         return
     run = _study if kind == "study" else _application

@@ -186,8 +186,8 @@ def inverted(cell: Cell, x: Tensor, request: Request) -> dict[Precision, dict[st
         BenchError: the GAN cannot be had, or the method cannot serve it.
     """
     from bench.harness.context import Bench
+    from bench.harness.fit_stage import fit
     from bench.harness.keys import keys_of
-    from bench.harness.stages import fit
     from bench.harness.store import Store
     from bench.harness.train_stage import train
 

@@ -73,8 +73,8 @@ def invert_test_images(cell: Cell, request: Request) -> tuple[Gan, Tensor, Mappi
     """
     from bench.harness.bound_method import view_of
     from bench.harness.context import Bench
+    from bench.harness.invert_stage import invert
     from bench.harness.keys import keys_of
-    from bench.harness.stages import invert
     from bench.harness.store import Store
     from bench.harness.train_stage import train
 

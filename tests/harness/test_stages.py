@@ -16,8 +16,10 @@ from bench.core.types import Budget, Cell, Choice, Gan, Images
 from bench.datasets.digits import Digits
 from bench.gans.priors import Uniform
 from bench.harness.context import Bench
+from bench.harness.fit_stage import fit
+from bench.harness.invert_stage import invert, invert_images, own_images
 from bench.harness.keys import Keys
-from bench.harness.stages import fit, invert, invert_images, measure, own_images
+from bench.harness.stages import measure
 from bench.harness.store import Store
 
 BUDGET = Budget("test", 5, 7, 6, 0, 0, 0, 0, 60.0)
