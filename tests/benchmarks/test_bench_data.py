@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import resource
 import time
 
@@ -42,7 +43,10 @@ def processor_seconds():
 
 
 def from_files(folder, workers):
-    """Processor seconds a batch of three epochs, workers included; they have ended when the loader is gone."""
+    """Processor seconds a batch of three epochs, workers included: theirs count once they have been waited for.
+
+    A loader waits for five seconds, which on a busy machine may be too short.
+    """
     started, batches = processor_seconds(), 0
     loader = DataLoader(folder, BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
     for _ in range(3):
@@ -50,6 +54,8 @@ def from_files(folder, workers):
     assert batches == 3 * COUNT // BATCH
     del loader
     gc.collect()
+    for worker in multiprocessing.active_children():
+        worker.join(60)
     return (processor_seconds() - started) / batches
 
 

@@ -27,7 +27,7 @@ MODELS = {
 }
 
 SHARES = {"vae": 0.5, "alice": 0.6, "invgan": 0.65}
-"""Of random codes: .15 to .25, .30 to .34, .40 to .45 seen; .79 and more where an encoder learns nothing."""
+"""Of a random code's error: .15 to .25, .30 to .34 and .32 to .53 seen; .79 or more without the term."""
 
 TONES = {"width": 4, "code_dim": 1, "batch": 32, "learning_rate": 1e-3, "pair_width": 32, "prior": "uniform"}
 
