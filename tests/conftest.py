@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ from bench.cli import main
 from bench.core import registry
 from bench.core.paths import data_folder
 from bench.core.types import Record
+from bench.datasets.digits import Digits
 
 USER_DATA = data_folder()
 
@@ -114,6 +117,25 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
     yield home
     _forget_plugins()
+
+
+@pytest.fixture(scope="session")
+def read_digits():
+    """Reads the embedded digits, those of a size once: every run reads them, and enlarging them takes its time."""
+    plain, known = Digits.read, {}
+
+    def read(self):
+        if astuple(self) not in known:
+            known[astuple(self)] = plain(self)
+        return deepcopy(known[astuple(self)])
+
+    return read
+
+
+@pytest.fixture(autouse=True)
+def digits_at_hand(monkeypatch, read_digits):
+    """Digits that were read before are at hand."""
+    monkeypatch.setattr(Digits, "read", read_digits)
 
 
 @pytest.fixture(scope="session")

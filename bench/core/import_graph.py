@@ -29,6 +29,8 @@ CARRIERS: Mapping[str, str] = {
 """Modules that carry, check or show, and why each changes no number. All others are followed: a module that is
 missing here costs a computation that was not needed, and never a stale number."""
 CARRIED = "carried"
+FORWARDED = {"bench": "bench.api"}
+"""A package that takes names from a module of its own when they are first used: what a plug-in imports."""
 INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -204,6 +206,8 @@ class ImportGraph:
             if each.module.partition(".")[0] in self.tree.packages or (stems and self.module_of(path)):
                 raise ContractError(f"{path}: imports {each.module}, and there is no such module")
             return Reference(None, each.name or each.module, f"{each.module}:{each.name}")
+        if each.name and self.module_of(found) in FORWARDED:
+            return self._forwarded(path, each, self.module_path(FORWARDED[self.module_of(found)]))
         through = self.source(found)
         if each.name and through is not None and through.gathers:
             return self._through(path, each, found, through)
@@ -223,6 +227,16 @@ class ImportGraph:
                     return self._reference(package, passed)
                 finally:
                     self._passing.pop()
+        raise ContractError(f"{path}: imports {each.name} from {each.module}, which has no such name")
+
+    def _forwarded(self, path: Path, each: Import, home: Path) -> Reference:
+        """The reference of a name that a package forwards from a module; its own functions make no number."""
+        source = self.source(home)
+        for passed in source.imports if source else ():
+            if passed.local == each.name:
+                return self._reference(home, passed)
+        if source is not None and source.has(each.name):
+            return Reference(None, each.name, f"{CARRIED}:{each.name}")
         raise ContractError(f"{path}: imports {each.name} from {each.module}, which has no such name")
 
     def _carried(self, found: Reference) -> Reference:

@@ -38,9 +38,11 @@ def test_a_batch_is_inverted_many_times_faster_than_its_images_one_by_one(benchm
     for size in (1, IMAGES):
         gradient.invert(x[:size])  # first calls choose kernels
     alone, together = [], []
-    for _ in range(40):  # in turn, so that other work on the machine meets both; its busy spells are shorter
+    for turn in range(40):  # in turn, so that other work on the machine meets both; its busy spells are shorter
         alone.append(seconds(gradient.invert, x[:ALONE].split(1)) * IMAGES / ALONE)
         together.append(seconds(gradient.invert, [x]))
+        if turn >= 4 and min(alone) > 4 * min(together):
+            break  # quiet enough
     benchmark.pedantic(gradient.invert, (x,), rounds=3)
     benchmark.extra_info["one by one over batched"] = min(alone) / min(together)
     assert min(alone) > 4 * min(together)

@@ -57,19 +57,22 @@ def test_ssim_is_many_times_faster_than_a_loop_over_scikit_image(benchmark, one_
     target, output = smooth_images(10_000)
     part = 200
     loops, batches = [], []
-    for _ in range(10):  # in turn, so that a moment in which the machine is busy meets both
+    for turn in range(10):  # in turn, so that a moment in which the machine is busy meets both
         loops.append(seconds(lambda: one_by_one(target[:part], output[:part]), time.process_time))
         batches += [seconds(lambda: in_batches(target, output), time.process_time) for _ in range(2)]
-    ours = benchmark.pedantic(in_batches, (target, output), rounds=5)
+        ratio = min(spent for spent, _ in loops) * len(target) / part / min(spent for spent, _ in batches)
+        if turn >= 2 and ratio >= 8:
+            break
+    ours = benchmark.pedantic(in_batches, (target, output), rounds=2)
     np.testing.assert_allclose(ours[:part], loops[0][1], atol=1e-4)
-    ratio = min(spent for spent, _ in loops) * len(target) / part / min(spent for spent, _ in batches)
     benchmark.extra_info["times faster"] = ratio
     assert ratio >= 8  # 19 to 36 seen, the least without AVX
 
 
-@pytest.mark.alone
-def test_frechet_distance_is_several_times_faster_than_sqrtm(benchmark, all_threads):
-    dim, count = 2048, 2500
+@pytest.mark.benchmark(timer=time.process_time)
+def test_frechet_distance_is_several_times_faster_than_sqrtm(benchmark, one_thread):
+    """Of 1536 features: Inception's 2048 take both more than twice as long."""
+    dim, count = 1536, 1900
     generator = torch.Generator().manual_seed(0)
     decay = torch.linspace(0, -4, dim, dtype=torch.float64).exp()
     first = torch.randn(count, dim, generator=generator, dtype=torch.float64) * decay
@@ -82,16 +85,16 @@ def test_frechet_distance_is_several_times_faster_than_sqrtm(benchmark, all_thre
         return offset + sum(np.trace(c) for c in covariances) - 2 * float(np.trace(root).real)
 
     ours = benchmark.pedantic(frechet_distance, (first, second), rounds=2)
-    slow, expected = seconds(with_sqrtm)
+    slow, expected = seconds(with_sqrtm, time.process_time)
     assert ours == pytest.approx(expected, rel=1e-3)
     ratio = slow / benchmark.stats.stats.min
     benchmark.extra_info["times faster"] = ratio
-    assert ratio >= 3  # 14 seen on a busy machine
+    assert ratio >= 3  # 6.6 seen
 
 
 @pytest.mark.benchmark(timer=time.process_time)
 def test_frechet_distance_of_fewer_samples_than_features_is_many_times_faster_than_sqrtm(benchmark, one_thread):
-    dim, count = 2048, 1000
+    dim, count = 1024, 500
     generator = torch.Generator().manual_seed(0)
     first, second = torch.randn(2, count, dim, generator=generator)
     second = second * torch.linspace(0, -4, dim).exp() + 0.05
@@ -157,18 +160,18 @@ def test_the_whole_metric_set_costs_little_more_than_the_network_that_it_looks_t
     network.load("cpu")
 
     def network_alone():
-        """Classes of the targets; the outputs are looked at as well."""
-        parts = [part for side in (target, output) for part in side.split(batch_size((1, 28, 28)))]
-        return torch.cat([network.embed(part).logits.argmax(1) for part in parts])[: len(target)]
+        """Classes of a fifth of all images."""
+        parts = torch.cat([target, output])[::5].split(batch_size((1, 28, 28)))
+        return torch.cat([network.embed(part).logits.argmax(1) for part in parts])
 
     class Pixels(torch.nn.Module):
         def forward(self, codes):
             return codes.view(-1, 1, 28, 28)
 
-    alone, labels = seconds(network_alone, time.process_time)
+    alone = 5 * seconds(network_alone, time.process_time)[0]
     gan = Gan(Pixels(), None, Normal(784), (1, 28, 28))
     codes = output.flatten(1).float() / 127.5 - 1
-    images = Images(target, labels)
+    images = Images(target, torch.arange(len(target)) % 10)
 
     def whole_set():
         return evaluate(gan, images, codes, open_metrics(WHOLE_SET), track="test", device="cpu")
@@ -192,12 +195,16 @@ EVALUATE_LARGE_SET = """
         def forward(self, codes):
             return codes.view(-1, 3, 1, 1).expand(-1, -1, 128, 128)
 
+    def measure(images, *names):
+        metrics = open_metrics(names)
+        return evaluate(gan, images, torch.zeros(len(images), 3), metrics, track="test", device="cpu").summaries
+
     images = Images(torch.randint(256, (10_000, 3, 128, 128), dtype=torch.uint8))
     gan = Gan(Flat(), None, SimpleNamespace(dim=3), (3, 128, 128))
-    metrics = open_metrics(["mse", "mae", "psnr", "ssim"])
-    result = evaluate(gan, images, torch.zeros(10_000, 3), metrics, track="test", device="cpu")
+    measure(images.first(500), "mse", "mae", "psnr", "ssim")  # what a batch takes, of the metric with the most maps
+    summaries = measure(images, "mse")  # what stays of all images
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    json.dump({"peak": peak, "n": result.summaries["ssim"]["n"], "held": images.data.nbytes}, sys.stdout)
+    json.dump({"peak": peak, "n": summaries["mse"]["n"], "held": images.data.nbytes}, sys.stdout)
 """
 
 

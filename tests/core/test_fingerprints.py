@@ -466,6 +466,20 @@ def test_a_plugin_counts_with_what_it_imports_of_the_suite(tmp_path, copy):
     assert CodeReader(SourceTree.at(copy)).file(plugin) != before
 
 
+@pytest.mark.parametrize("line", ["from bench import FitData", "from bench import method", "from bench import run"])
+def test_what_a_plugin_imports_from_bench_counts_as_that_of_its_home(tmp_path, copy, line):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(f"{line}\n")
+    before = CodeReader(SourceTree.at(copy)).file(plugin).fingerprint
+    images = copy / "bench" / "core" / "types" / "images.py"
+    images.write_text(images.read_text().replace("127.5", "127.25"))
+    after = CodeReader(SourceTree.at(copy)).file(plugin).fingerprint
+    assert (after != before) == ("FitData" in line)  # a decorator and the Python API make no number
+    plugin.write_text("from bench import FitDate\n")
+    with pytest.raises(ContractError, match="imports FitDate from bench, which has no such name"):
+        CodeReader(SourceTree.at(copy)).file(plugin)
+
+
 def test_a_file_that_is_no_python_counts_with_its_bytes(tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text("def broken(:\n")

@@ -16,6 +16,11 @@ def data(tmp_path, monkeypatch):
     return data_folder()
 
 
+@pytest.fixture(autouse=True)
+def digits_at_hand():
+    """Digits are read anew by every test of this room."""
+
+
 class Quiet(SimpleHTTPRequestHandler):
     """Serves files without a log."""
 

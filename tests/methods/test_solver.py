@@ -73,7 +73,7 @@ def test_a_gradient_of_the_wrong_sign_does_not_pass_for_a_search(name, ready, tr
 
 
 def test_a_search_for_the_negative_does_not_pass_for_one(name, ready, trained, own, error, monkeypatch):
-    x, right = own[1][:12], Reconstruction.__post_init__
+    x, right = own[1][:4], Reconstruction.__post_init__
 
     def negated(self):
         right(self)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import warnings
+from functools import partial
 
 import pytest
 
 from bench.papers.reproduce import obstacle, reproduce
 from bench.papers.spec import open_paper, open_tables, paper_names
+from bench.reports import figure, write
 
 TABLES = [table.title for name in paper_names() for table in open_paper(name).tables if "smoke" in table.budgets]
 
@@ -17,6 +19,13 @@ TABLES = [table.title for name in paper_names() for table in open_paper(name).ta
 def shared(tmp_path_factory):
     """One home for all tables."""
     return tmp_path_factory.mktemp("tables")
+
+
+@pytest.fixture(autouse=True)
+def small_figures(monkeypatch):
+    """Figures of two images a method, coarse: every table draws two or more."""
+    monkeypatch.setattr(figure, "DPI", 50)
+    monkeypatch.setattr(write, "reconstructions", partial(figure.reconstructions, images=2))
 
 
 @pytest.mark.parametrize("title", TABLES)

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from bench.core.errors import BenchError, NotApplicable
+from bench.reports import write
 from bench.reports.compare_gans import across_gans
 from bench.reports.figure_gans import measured_against_published
 from bench.reports.groups import groups
@@ -132,6 +133,17 @@ def test_another_direction_is_refused(gans):
         families(records)
 
 
+@pytest.fixture
+def without_costs(monkeypatch):
+    """Reports without the figure of each GAN, as if no time had been taken."""
+
+    def draw(board, path):
+        raise NotApplicable("no time was taken")
+
+    monkeypatch.setattr(write, "quality_versus_cost", draw)
+
+
+@pytest.mark.usefixtures("without_costs")
 def test_reports_hold_the_comparison_and_a_table_across_gans(gans, tmp_path):
     records, tables = gans(seeds=2), [printed_table(name) for name in TABLES]
     found = groups(records)
@@ -146,6 +158,7 @@ def test_reports_hold_the_comparison_and_a_table_across_gans(gans, tmp_path):
     assert "Spearman's rho of the two orders: psnr ↑ 0.90 (5 GANs)" in text
 
 
+@pytest.mark.usefixtures("without_costs")
 def test_without_printed_tables_there_is_no_comparison(gans, tmp_path):
     found = groups(gans(seeds=1))
     written = write_reports(Reported("q", found, boards_of(found, "psnr", "q")), tmp_path / "out")

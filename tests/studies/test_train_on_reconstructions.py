@@ -13,7 +13,7 @@ from bench.harness.context import Bench
 from bench.harness.store import Store
 from bench.metrics.base import to_u8
 from bench.metrics.label_classifier import LabelRecipe
-from bench.studies import reconstruction_sets
+from bench.studies import reconstruction_scores, reconstruction_sets
 from bench.studies.base import Request
 from bench.studies.reconstruction_scores import SETS, Scores, average_precisions, draw, printed
 from bench.studies.reconstruction_sets import draw_again, logits_of
@@ -22,6 +22,12 @@ from bench.studies.train_on_reconstructions import TrainOnReconstructions
 FACES = Choice("drawn-faces", {"train": 30, "val": 10, "test": 20})
 TINY = {"width": 2, "code_dim": 8, "batch": 8}
 BUDGET = Budget("study", 0, 0, 1, 1, 1, 0, 0, timeout=600.0)
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch):
+    """A fifth of the bootstrap samples: intervals are nearly as long, and what is told apart lies further off."""
+    monkeypatch.setattr(reconstruction_scores, "DRAWS", 200)
 
 
 @pytest.mark.parametrize("levels", [0, 4], ids=["without ties", "with ties"])
