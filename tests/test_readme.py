@@ -1,4 +1,4 @@
-"""What the README, the guides and the pages of results say: commands exist, links lead somewhere, tables are the files'."""
+"""What README, guides and results/README.md say: commands exist, links lead somewhere, tables are those of files."""
 
 import re
 import shlex
@@ -101,10 +101,8 @@ def test_the_counts_of_verdicts_are_those_of_the_page_of_claims():
     page = (ROOT / "results" / "papers" / "README.md").read_text()
     (counts,) = re.findall(r"^\| \*\*all\*\* \|(.*)\|$", page, re.MULTILINE)
     holds, fails, undecided, unmeasured = map(int, re.findall(r"\d+", counts))
-    said = re.search(
-        r"Of (\d+) claims of the papers (\d+) hold there, (\d+) fail, (\d+) are undecided and (\d+) were not measured",
-        " ".join(TEXT.split()),
-    )
+    sentence = r"Of (\d+) claims of the papers (\d+) hold there, (\d+) fail, (\d+) are undecided and (\d+) were not"
+    said = re.search(sentence, " ".join(TEXT.split()))
     total = holds + fails + undecided + unmeasured
     assert tuple(map(int, said.groups())) == (total, holds, fails, undecided, unmeasured)
 

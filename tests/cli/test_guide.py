@@ -12,7 +12,6 @@ from PIL import Image
 from rich.console import Console
 
 from bench.cli import guide as room
-from bench.cli import main
 from bench.overfit.verdict import OUTCOMES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,7 +81,7 @@ def run_python(name):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    """A folder as the guides suppose it: the reader's images, the committed results, and the files that guides show."""
+    """A folder as the guides suppose it: images of the reader, the committed results, the files that guides show."""
     rng = np.random.default_rng(0)
     for name, count in FOLDERS.items():
         (tmp_path / name).mkdir()
