@@ -13,6 +13,7 @@ import typer
 from bench.cli import console
 from bench.cli.apply import apply_app
 from bench.cli.data import data_app, new_app
+from bench.cli.guide import guide
 from bench.cli.options import AllowCode, BudgetName, Gans, Out, Plugins, Records, SuiteName
 from bench.cli.overfit import overfit
 from bench.cli.papers import claims, papers, reproduce
@@ -264,7 +265,7 @@ def train_classifier(
     console.note(f"test accuracy {accuracy:.4f}; weights: {path}")
 
 
-for command in (papers, reproduce, claims, overfit, study, studies, user_study):
+for command in (guide, papers, reproduce, claims, overfit, study, studies, user_study):
     app.command()(command)
 app.add_typer(apply_app, name="apply")
 app.add_typer(data_app, name="data")
