@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bench.cli import main
+from bench.cli import app
 from bench.core import registry
 from bench.core.paths import data_folder
 from bench.core.types import Record
@@ -189,10 +189,10 @@ def call(monkeypatch, capsys):
     def ganinv(*words):
         _forget_plugins()
         monkeypatch.setattr(sys, "argv", ["ganinv", *map(str, words)])
-        monkeypatch.setattr(main.console.out, "width", 200)
-        monkeypatch.setattr(main.console.err, "width", 200)
+        monkeypatch.setattr(app.console.out, "width", 200)
+        monkeypatch.setattr(app.console.err, "width", 200)
         with pytest.raises(SystemExit) as stop:
-            main.main()
+            app.main()
             raise SystemExit(0)
         text = capsys.readouterr()
         return stop.value.code, text.out, text.err

@@ -177,7 +177,7 @@ def test_the_harness_never_imports_a_method():
 )
 def test_reading_commands_leave_torch_alone(command):
     code = (
-        "import sys; sys.argv = ['ganinv', *sys.argv[1:]]; from bench.cli.main import main\n"
+        "import sys; sys.argv = ['ganinv', *sys.argv[1:]]; from bench.cli.app import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "assert 'torch' not in sys.modules, 'torch was imported'"

@@ -8,8 +8,8 @@ import pytest
 from typer.main import get_command
 
 from bench.api import __all__ as offered
+from bench.cli.app import app
 from bench.cli.guide import guides
-from bench.cli.main import app
 from bench.core.registry import MOVED
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -57,7 +57,7 @@ def torch_loads_in():
 @pytest.mark.parametrize("command", [["--help"], ["list"]])
 def test_commands_that_compute_nothing_start_faster_than_torch_loads(benchmark, torch_loads_in, command):
     def start():
-        subprocess.run([sys.executable, "-m", "bench.cli.main", *command], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "bench.cli", *command], check=True, capture_output=True)
 
     benchmark.pedantic(start, rounds=3, warmup_rounds=1)
     benchmark.extra_info["torch loads in"] = torch_loads_in

@@ -69,7 +69,7 @@ def test_a_second_run_of_a_stored_suite_draws_and_writes_nothing(tiny_suite, own
     program = f"""
 import sys
 sys.argv = ["ganinv", "run", {str(tiny_suite)!r}, "--budget", "smoke"]
-from bench.cli.main import console, main
+from bench.cli.app import console, main
 console.out.width = 200
 try: main()
 except SystemExit as stop: assert not stop.code

@@ -17,7 +17,7 @@ FILES = {"README.md", "table.csv", "study.json", "figure.png"}
 
 def test_listing_and_showing_studies_leaves_torch_alone():
     code = (
-        "import sys; sys.argv = ['ganinv', *sys.argv[1:]]; from bench.cli.main import main\n"
+        "import sys; sys.argv = ['ganinv', *sys.argv[1:]]; from bench.cli.app import main\n"
         "try: main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
     )
     for words in (["list", "studies"], ["show", "study", "translation"], ["study", "--help"]):

@@ -12,11 +12,11 @@ import pytest
 import torch
 from typer.main import get_command
 
-from bench.cli import main
+from bench.cli import app
 from bench.gans.checkpoints import load_gan
 from bench.harness.scaffold import new_method
 
-GANINV = [sys.executable, "-m", "bench.cli.main"]
+GANINV = [sys.executable, "-m", "bench.cli"]
 
 
 MISTAKES = {
@@ -47,7 +47,7 @@ def test_a_mistake_is_one_clear_line(call, tiny_suite, tmp_path, mistake):
 
 
 def test_every_command_has_help_with_an_example():
-    for name, command in get_command(main.app).commands.items():
+    for name, command in get_command(app.app).commands.items():
         for each in getattr(command, "commands", {name: command}).values():
             if each.params and each.name != "doctor":
                 assert "Example" in each.help, f"{each.name} --help has no example"
@@ -97,7 +97,7 @@ def test_the_main_path(call, tiny_suite, own_home, picture, tmp_path):
 def test_reporting_a_stored_suite_needs_no_torch(call, tiny_suite, own_home):
     call("run", tiny_suite)
     script = (
-        "import sys; sys.argv = ['ganinv', *sys.argv[1:]]; from bench.cli.main import main\n"
+        "import sys; sys.argv = ['ganinv', *sys.argv[1:]]; from bench.cli.app import main\n"
         "try: main()\nexcept SystemExit as stop: assert not stop.code, stop.code\n"
         "assert 'torch' not in sys.modules, 'torch was imported'"
     )

@@ -1,0 +1,5 @@
+"""``python -m bench.cli`` is ``ganinv``."""
+
+from bench.cli import main
+
+main()
