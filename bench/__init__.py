@@ -1,9 +1,20 @@
 """Measures GAN inversion: suites in, comparable records and leaderboards out.
 
-``bench.run("quickstart")`` returns a pandas table; importing this package loads neither torch nor pandas.
+``bench.run("quickstart")`` returns a pandas table. All that ``bench.api`` offers is here too. Importing this package
+loads neither torch nor pandas; ``bench.api`` is loaded when a name of it is first used.
 """
 
-from bench.api import run, run_suite
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["run", "run_suite"]
+if TYPE_CHECKING:
+    from bench.api import *  # noqa: F403 - its __all__ is what this package gives
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    api = import_module("bench.api")
+    if name in api.__all__:
+        return getattr(api, name)
+    raise AttributeError(f"module 'bench' has no attribute {name!r}")

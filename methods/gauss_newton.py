@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from methods.quasi_newton import QuasiNewton
+from methods.lbfgs import QuasiNewton
 from methods.reconstruction import Reconstruction
 
 

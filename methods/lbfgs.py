@@ -1,16 +1,181 @@
-"""L-BFGS on the pixel error of each image, preconditioned by the generator's mean metric."""
+"""L-BFGS on the pixel error of each image, preconditioned by the generator's mean metric.
+
+Many images are searched at once: one history and one line search for each, none shared.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from bench.core.registry import method, refiner
+from bench.core.run_context import Run
 from bench.core.types import Gan
+from methods.latent_bounds import Support
 from methods.preconditioner import inverse_metric, mean_metric
-from methods.quasi_newton import QuasiNewton
-from methods.solver import LatentRefiner, LatentSearch, LeastSquaresSolver
+from methods.reconstruction import Reconstruction
+from methods.solver import LatentRefiner, LatentSearch, LeastSquaresSolver, SearchState, check_time, show_progress
+
+ARMIJO = 1e-4
+"""Share of the decrease that the slope promises which a step has to bring (Nocedal and Wright, section 3.1)."""
+SHRINK = 0.4
+TRIALS = 12
+CURVATURE = 1e-10
+"""Least cosine between a step and its change of gradient for the pair to be remembered."""
+
+
+@dataclass
+class State(SearchState):
+    """Where each image of a search is, and what it remembers of its last steps.
+
+    Attributes:
+        scale: of the first guess of the inverse Hessian, ``[b]``.
+        steps: remembered steps ``[b, m, d]``; zero where there is none.
+        changes: the changes of gradient that they brought, ``[b, m, d]``.
+        weights: 1 / (step . change) ``[b, m]``; zero where nothing is remembered.
+        fresh: whether an image remembers nothing, ``[b]``.
+    """
+
+    scale: Tensor
+    steps: Tensor
+    changes: Tensor
+    weights: Tensor
+    fresh: Tensor
+
+
+@dataclass
+class QuasiNewton:
+    """The search; see ``minimise``.
+
+    Attributes:
+        problem: what is minimised.
+        support: where codes may lie.
+        inverse: first guess of the inverse Hessian up to a scale, ``[d, d]``; None for the identity.
+        history: pairs that an image remembers.
+        tolerance: mean squared error at which an image is done.
+        run: deadline and progress.
+        diverged: images ``[B]`` of the last ``minimise`` whose start gave no finite error and gradient.
+    """
+
+    problem: Reconstruction
+    support: Support
+    inverse: Tensor | None
+    history: int
+    tolerance: float
+    run: Run
+    diverged: Tensor = field(init=False)
+
+    def minimise(self, start: Tensor, steps: int) -> Tensor:
+        """Free variables ``[B, d]`` after at most ``steps`` accepted or failed line searches.
+
+        A step costs one call and one backward pass, and one more of each where the line search shortens it. An image
+        is done at the tolerance, or when the line search fails along the preconditioned gradient itself.
+
+        Raises:
+            CellTimeout: the deadline passed.
+        """
+        found, state, problem = start.clone(), self._begin(start), self.problem
+        errors, self.diverged = state.f.clone(), ~(state.f.isfinite() & state.slope.isfinite().all(1))
+        for step in range(steps):
+            going = self._sound(state) & (self.problem.mse(state.f) > self.tolerance)
+            if not going.all():
+                state, problem = state.keep(going), problem.part(going)
+            if not len(state.rows):
+                break
+            check_time("lbfgs", step, steps, self.run)
+            state = self._step(problem, state, step)
+            found[state.rows], errors[state.rows] = state.u, state.f
+            show_progress("lbfgs", step + 1, steps, self.run, self.problem.mse(errors), self.diverged)
+        return found
+
+    def _begin(self, start: Tensor) -> State:
+        f, slope = self.problem.gradient(start)
+        count, dim = start.shape
+        memory = torch.zeros(count, self.history, dim, dtype=start.dtype, device=start.device)
+        scale = self._first_scale(slope)
+        nothing = torch.ones(count, dtype=torch.bool, device=start.device)
+        rows = torch.arange(count, device=start.device)
+        return State(rows, start, f, slope, scale, memory, memory.clone(), memory[:, :, 0].clone(), nothing)
+
+    def _first_scale(self, slope: Tensor) -> Tensor:
+        """Without a metric, the first step has length 1; with one, it is the Gauss-Newton step."""
+        if self.inverse is not None:
+            return torch.ones(len(slope), dtype=slope.dtype, device=slope.device)
+        lengths: Tensor = slope.norm(dim=1)
+        return lengths.clamp_min(1e-12).reciprocal()
+
+    def _sound(self, state: State) -> Tensor:
+        """Images whose search can go on."""
+        return state.f.isfinite() & state.slope.isfinite().all(1) & (state.slope != 0).any(1)
+
+    def _step(self, problem: Reconstruction, state: State, step: int) -> State:
+        """One line search for every image; those where it failed forget their history, then leave."""
+        free = self.support.movable(state.u, state.slope)
+        direction = -self._product(state, state.slope, free, step)
+        uphill = (direction * state.slope).sum(1) >= 0
+        if uphill.any():
+            steepest = state.slope if free is None else state.slope * free
+            direction = torch.where(uphill[:, None], -state.scale[:, None] * steepest, direction)
+        u, f, slope, moved = self._search(problem, state, direction, step)
+        self._remember(state, u - state.u, slope - state.slope, moved, step)
+        stuck = ~moved & state.fresh
+        lost = ~moved & ~state.fresh
+        state.weights[lost] = 0
+        state.scale[lost] = self._first_scale(state.slope[lost])
+        state.fresh = torch.where(moved, False, state.fresh | lost)
+        state.u, state.f, state.slope = u, f, torch.where(stuck[:, None], 0.0, slope)
+        return state
+
+    def _product(self, state: State, slope: Tensor, free: Tensor | None, step: int) -> Tensor:
+        """The inverse Hessian times gradients, by the two-loop recursion (Nocedal and Wright, algorithm 7.4)."""
+        q, shares = slope if free is None else slope * free, {}
+        for k in self._recent(step):
+            shares[k] = state.weights[:, k] * (state.steps[:, k] * q).sum(1)
+            q = q - shares[k][:, None] * state.changes[:, k]
+        q = state.scale[:, None] * (q if self.inverse is None else q @ self.inverse)
+        for k in reversed(shares):
+            back = state.weights[:, k] * (state.changes[:, k] * q).sum(1)
+            q = q + (shares[k] - back)[:, None] * state.steps[:, k]
+        return q if free is None else q * free
+
+    def _recent(self, step: int) -> Iterator[int]:
+        """Places in the memory that hold something, the latest first."""
+        return (k % self.history for k in range(step - 1, max(step - 1 - self.history, -1), -1))
+
+    def _search(
+        self, problem: Reconstruction, state: State, direction: Tensor, step: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Backtrack until the error falls enough; gives u, f, gradient and whether each image moved."""
+        u, f, slope = state.u.clone(), state.f.clone(), state.slope.clone()
+        moved = torch.zeros(len(u), dtype=torch.bool, device=u.device)
+        length = (u.shape[1] ** 0.5 / direction.norm(dim=1).clamp_min(1e-12)).clamp_max(1.0)
+        promise = (direction * state.slope).sum(1)
+        for trial in range(TRIALS):
+            left = (~moved).nonzero()[:, 0]
+            if not len(left):
+                break
+            part = problem if len(left) == len(u) else problem.part(left)
+            tried = state.u[left] + length[left, None] * direction[left]
+            tried = self.support.place(tried, part.x, step * TRIALS + trial)
+            error, gradient = part.gradient(tried)
+            enough = error <= state.f[left] + ARMIJO * length[left] * promise[left]
+            enough &= (error < state.f[left]) & gradient.isfinite().all(1)
+            taken = left[enough]
+            u[taken], f[taken], slope[taken], moved[taken] = tried[enough], error[enough], gradient[enough], True
+            length[left[~enough]] *= SHRINK
+        return u, f, slope, moved
+
+    def _remember(self, state: State, moves: Tensor, changes: Tensor, moved: Tensor, step: int) -> None:
+        """Store the pairs of positive curvature in place of the oldest, and scale the first guess by them."""
+        k, curvature = step % self.history, (moves * changes).sum(1)
+        useful = moved & (curvature > CURVATURE * moves.norm(dim=1) * changes.norm(dim=1))
+        state.steps[:, k], state.changes[:, k] = moves * useful[:, None], changes * useful[:, None]
+        state.weights[:, k] = torch.where(useful, 1 / curvature, 0.0)
+        seen = changes if self.inverse is None else changes @ self.inverse
+        state.scale = torch.where(useful, curvature / (seen * changes).sum(1), state.scale)
 
 
 @dataclass

@@ -1,15 +1,189 @@
-"""Levenberg-Marquardt on the pixel residuals of each image."""
+"""Levenberg-Marquardt on the pixel residuals of each image.
+
+Many images are searched at once: a Jacobian and a damping for each, none shared.
+"""
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from bench.core.registry import method, refiner
-from methods.levenberg_marquardt import LevenbergMarquardt
-from methods.solver import LatentRefiner, LatentSearch, LeastSquaresSolver
+from bench.core.run_context import Run, silent
+from methods.gauss_newton import Whitened, WhitenedQuasiNewton
+from methods.latent_bounds import Support
+from methods.reconstruction import Reconstruction
+from methods.solver import LatentRefiner, LatentSearch, LeastSquaresSolver, SearchState, check_time, show_progress
+
+ACCEPTED, REJECTED = 0.2, 4.0
+"""What the damping is multiplied by after a step that lowers the error, and after one that does not."""
+TRIALS = (ACCEPTED**2, ACCEPTED, 1.0, REJECTED)
+"""Dampings tried on one Jacobian, times the image's own; the best counts. A Jacobian costs d calls, a trial one."""
+DRAWS = len(TRIALS) + 1
+"""Draws of a step that "stochastic" clipping may need: one a trial, and one where a Jacobian was used again."""
+LEAST, MOST = 1e-8, 1e6
+STALLED = 1e-6
+"""Relative decrease of the error by one Jacobian below which a search has arrived."""
+MEMORY = 2**26
+"""Numbers in the matrices J'J that are held at a time."""
+
+
+@dataclass
+class State(SearchState):
+    """Where each image of a search is; ``slope`` is J'r.
+
+    Attributes:
+        square: J'J ``[b, d, d]``.
+        damping: times the mean of J'J's diagonal, added to that diagonal, ``[b]``.
+        stale: images ``[b]`` that moved since their slope and square were computed.
+        arrived: images ``[b]`` whose error falls no further.
+    """
+
+    square: Tensor
+    damping: Tensor
+    stale: Tensor
+    arrived: Tensor
+
+
+@dataclass
+class LevenbergMarquardt:
+    """The search; see ``minimise``.
+
+    Attributes:
+        problem: what is minimised.
+        support: where codes may lie.
+        damping: first damping of each image.
+        tolerance: mean squared error at which an image is done.
+        run: deadline and progress.
+        reuse: further steps that use a Jacobian; see ``_reuse``.
+    """
+
+    problem: Reconstruction
+    support: Support
+    damping: float
+    tolerance: float
+    run: Run
+    reuse: int = 0
+
+    def minimise(self, start: Tensor, steps: int) -> Tensor:
+        """Free variables ``[B, d]`` after at most ``steps`` steps.
+
+        One step in 1 + ``reuse`` computes Jacobians: it costs ``len(TRIALS)`` calls, and 1 + d more for an image that
+        moved since its last Jacobian. The others cost a call and a backward pass each, and two calls together.
+        An image is done at the tolerance, or when it no longer gets anywhere.
+
+        Raises:
+            CellTimeout: the deadline passed.
+            NotApplicable: the generator offers no forward-mode derivatives.
+        """
+        group = max(1, MEMORY // start.shape[1] ** 2)
+        places = torch.arange(len(start), device=start.device).split(group)
+        return torch.cat([self._minimise(rows, start[rows], steps) for rows in places]) if len(start) else start
+
+    def _minimise(self, rows: Tensor, start: Tensor, steps: int) -> Tensor:
+        """The images of one group, whose matrices are in memory together."""
+        found, problem = start.clone(), self.problem.part(rows)
+        state = self._begin(problem, start)
+        errors, diverged = state.f.clone(), ~state.f.isfinite()
+        for step in range(0, steps, 1 + self.reuse):
+            state = state.keep(self._going(state))
+            if not len(state.rows):
+                break
+            check_time("lm", step, steps, self.run)
+            self._linearise(problem, state)
+            sound = state.slope.isfinite().all(1) & state.square.isfinite().flatten(1).all(1)
+            diverged[state.rows[~sound]] = True
+            state = state.keep(sound)
+            before, further = state.f.clone(), min(self.reuse, steps - step - 1)
+            self._step(problem, state, step)
+            if further:
+                self._reuse(problem, state, further, step)
+            state.stale = state.f < before
+            state.arrived = state.stale & (before - state.f < STALLED * before)
+            found[state.rows], errors[state.rows] = state.u, state.f
+            show_progress("lm", step + 1 + further, steps, self.run, problem.mse(errors), diverged)
+        self.run.count_diverged("lm", diverged)
+        return found
+
+    def _begin(self, problem: Reconstruction, start: Tensor) -> State:
+        count, dim = start.shape
+        f, nothing = problem.errors(start), torch.zeros_like(start)
+        square = start.new_zeros(count, dim, dim)
+        stale = torch.ones(count, dtype=torch.bool, device=start.device)
+        rows = torch.arange(count, device=start.device)
+        return State(rows, start, f, nothing, square, torch.full_like(f, self.damping), stale, ~stale)
+
+    def _going(self, state: State) -> Tensor:
+        """Images whose search can go on."""
+        unsolved = state.f.isfinite() & (self.problem.mse(state.f) > self.tolerance)
+        return unsolved & ~state.arrived & (state.damping < MOST)
+
+    def _linearise(self, problem: Reconstruction, state: State) -> None:
+        """New Jacobians where images moved."""
+        stale = state.stale.nonzero()[:, 0]
+        if len(stale):
+            _, state.slope[stale], state.square[stale] = problem.part(state.rows[stale]).normal_equations(
+                state.u[stale]
+            )
+            state.stale[stale] = False
+
+    def _step(self, problem: Reconstruction, state: State, step: int) -> None:
+        """Try each damping and take the best step; an image that finds none better is damped more."""
+        part = problem.part(state.rows)
+        square, slope = self._free(state)
+        best, place, damping = state.f.clone(), state.u.clone(), state.damping * TRIALS[-1] * REJECTED
+        for trial, factor in enumerate(TRIALS):
+            damped = (state.damping * factor).clamp_min(LEAST)
+            tried = state.u - _solve(square, slope, damped)
+            tried = self.support.place(tried, part.x, step * DRAWS + trial)
+            f = part.errors(tried)
+            better = f < best
+            best, damping = torch.where(better, f, best), torch.where(better, damped, damping)
+            place = torch.where(better[:, None], tried, place)
+        state.u, state.f, state.damping = place, best, damping
+
+    def _reuse(self, problem: Reconstruction, state: State, steps: int, step: int) -> None:
+        """Quasi-Newton steps whose first guess of the Hessian is J'J with the first damping; a lower error is kept.
+
+        A generator with ReLUs has kinks wherever a unit switches: a Jacobian holds close by alone, and what gradients
+        say as the search goes on mends its product for a small part of its cost.
+        """
+        part, inner = problem.part(state.rows), copy(self.run)
+        inner.progress = silent
+        matrix = state.square + torch.diag_embed(_added(state.square, torch.full_like(state.f, self.damping)))
+        white = Whitened.around(part, state.u, matrix)
+        anywhere = Support(self.support.prior, "none", self.support.seed)
+        search = WhitenedQuasiNewton(white, anywhere, None, steps, self.tolerance, inner)
+        tried = white.free(search.minimise(torch.zeros_like(state.u), steps))
+        tried = self.support.place(tried, part.x, step * DRAWS + len(TRIALS))
+        f = part.errors(tried)
+        better = f < state.f
+        state.u = torch.where(better[:, None], tried, state.u)
+        state.f = torch.where(better, f, state.f)
+
+    def _free(self, state: State) -> tuple[Tensor, Tensor]:
+        """J'J and slope of the coordinates that no bound holds; the others do not move."""
+        movable = self.support.movable(state.u, state.slope)
+        if movable is None:
+            return state.square, state.slope
+        both = movable[:, :, None] & movable[:, None, :]
+        return state.square * both, state.slope * movable
+
+
+def _solve(square: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
+    """Steps ``[b, d]`` of (J'J + damping * mean diag(J'J) * I) s = J'r; not a number where that is not definite."""
+    factor, failed = torch.linalg.cholesky_ex(square + torch.diag_embed(_added(square, damping)))
+    step = torch.cholesky_solve(slope[:, :, None], factor).squeeze(2)
+    return torch.where((failed == 0)[:, None], step, torch.nan)
+
+
+def _added(square: Tensor, damping: Tensor) -> Tensor:
+    """What dampings ``[b]`` add to the diagonals of J'J, ``[b, d]``."""
+    mean = square.diagonal(dim1=1, dim2=2).mean(1)
+    return (damping * mean)[:, None].expand(-1, square.shape[1])
 
 
 @dataclass

@@ -12,8 +12,8 @@ from torch import Tensor
 from bench.core.errors import ContractError
 from bench.core.registry import refiner
 from bench.core.types import Capacity, Refiner
+from bench.gans.latent_spaces import VALUES, WeightsView
 from bench.gans.priors import image_noise
-from bench.gans.weights_view import VALUES, WeightsView
 from methods.gradient_descent import descend, pixel_error
 
 
@@ -53,7 +53,7 @@ class PivotalTuning(Refiner):
     def refine(self, x: Tensor, codes: Tensor) -> Tensor:
         """Codes ``[B, c + k]``: the method's, then what is added to the weights; some images at a time."""
         if not isinstance(self.gan, WeightsView):
-            raise ContractError("pti needs the GAN seen through its weights (bench.gans.weights_view)")
+            raise ContractError("pti needs the GAN seen through its weights (bench.gans.latent_spaces)")
         group = max(1, VALUES // self.gan.code_dim)
         parts = zip(x.split(group), codes.split(group), strict=True)
         return torch.cat([self._tuned(self.gan, *part) for part in parts])

@@ -14,7 +14,7 @@ from torch.func import jvp, vmap
 from bench.core.errors import NotApplicable
 from bench.core.types import Gan
 from bench.gans.folding import folded
-from bench.gans.views import View
+from bench.gans.latent_spaces import View
 
 PIXELS = 400_000
 """Pixels that one Jacobian pass may make, so that its memory is bounded: 510 tangents at 28 x 28."""

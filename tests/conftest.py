@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch and NumPy are load
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from bench.cli import main
 from bench.core import registry
@@ -88,10 +89,17 @@ def pytest_terminal_summary(terminalreporter):
                 terminalreporter.write_line(f"{report.nodeid}: {figures}")
 
 
+def _forget_plugins():
+    for path in registry._plugins:
+        sys.modules.pop(registry._plugin_module(path), None)
+    registry._plugins.clear()
+    registry._table.cache_clear()
+
+
+@pytest.fixture
 def forget_plugins():
-    """As if none had been added; without any there is nothing to do, and names need no second scan of the sources."""
-    if registry._plugins:
-        registry.remove_plugins()
+    """A call makes the process as if no plug-in had been added; each test ends with one."""
+    return _forget_plugins
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +113,7 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("GANINV_HOME", str(home))
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
     yield home
-    forget_plugins()
+    _forget_plugins()
 
 
 @pytest.fixture(scope="session")
@@ -134,6 +142,19 @@ def one_thread():
 
 
 @pytest.fixture
+def picture():
+    """``picture(path)``: grey levels ``[H, W]`` of a picture file; one of a single level fails."""
+
+    def read(path):
+        with Image.open(path) as opened:
+            levels = np.asarray(opened.convert("L"))
+        assert levels.min() < levels.max(), f"{path} is blank"
+        return levels
+
+    return read
+
+
+@pytest.fixture
 def listening():
     """For ``preexec_fn``: hear Ctrl-C, as a command in a terminal does; shells start background jobs deaf to it."""
     return lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -144,7 +165,7 @@ def call(monkeypatch, capsys):
     """Run a command in this process, as if in a new one; gives its exit code, output and errors."""
 
     def ganinv(*words):
-        forget_plugins()
+        _forget_plugins()
         monkeypatch.setattr(sys, "argv", ["ganinv", *map(str, words)])
         monkeypatch.setattr(main.console.out, "width", 200)
         monkeypatch.setattr(main.console.err, "width", 200)

@@ -1,70 +1,162 @@
-"""Who may know whom, and what must not load torch."""
+"""The house: which rooms there are, who may know whom, and what must not load torch."""
 
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = {"bench.core.errors"}
-SUPPORT = BASE | {
-    "bench.core.types",
-    "bench.core.files",
-    "bench.core.fingerprints",
-    "bench.core.paths",
-    "bench.core.registry",
-    "bench.core.options",
-    "bench.core.run_context",
+
+FLOORS = {
+    "bench.core": 1,
+    "bench.datasets": 2,
+    "bench.gans": 2,
+    "bench.statistics": 2,
+    "bench.metrics": 3,
+    "bench.reports": 3,
+    "methods": 3,
+    "bench.harness": 4,
+    "bench.applications": 5,
+    "bench.overfit": 5,
+    "bench.studies": 6,
+    "bench.papers": 7,
+    "bench.cli": 8,
+    "bench.api": 8,
+    "bench": 8,
 }
-WEIGHTS = SUPPORT | {"bench.core.pretrained_files"}
-MAY_KNOW = {
-    "bench/errors.py": set(),
-    "bench/contracts": BASE | {"bench.core.types", "bench.core.run_context"},  # the name Run, in annotations
-    "bench/datasets": SUPPORT | {"bench.datasets"},
-    "bench/gans": WEIGHTS | {"bench.gans"},
-    "bench/metrics": WEIGHTS | {"bench.metrics"},
-    "methods": SUPPORT | {"bench.gans", "methods"},
-    "bench/reports": {"bench.core.types", "bench.core.errors", "bench.core.files", "bench.reports"},
-    "bench/user_study": {
-        "bench.core.types",
-        "bench.core.errors",
-        "bench.core.files",
-        "bench.reports",
-        "bench.studies.user_study",
-    },
-    "bench/suite.py": SUPPORT | {"bench.harness.suite_parser"},
-    "bench/suite_reader.py": SUPPORT | {"bench.gans.zoo", "bench.papers.claims.spec"},
-}
+"""A room imports lower floors and itself, never a room beside it or above it."""
+ONE_FLAT = ({"bench.cli", "bench.api", "bench"},)
+"""Rooms of one floor that share it as one: the command line and the Python API."""
+MOST_ROOMS, MOST_FLOORS, MOST_ARROWS, MOST_LOOSE = 14, 9, 60, 3
+LONGEST_FILE = 320
 
 
-def imports(path):
+@cache
+def modules(root=ROOT):
+    """Every module of the project by its dotted name."""
+    found = {}
+    for path in sorted([*root.glob("bench/**/*.py"), *root.glob("methods/**/*.py")]):
+        parts = path.relative_to(root).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path, module, known):
+    """Modules of ours that a file imports anywhere: at its top, in a function, or for its annotations alone."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.Import):
+            named = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = ".".join(
+                    [*package.split(".")[: len(package.split(".")) - node.level + 1], *filter(None, [base])]
+                )
+            named = [f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base for alias in node.names]
+        else:
+            continue
+        yield from (name for name in named if name in known and name != module)
 
 
-def within(name, rooms):
-    return any(name == room or name.startswith(f"{room}.") for room in rooms)
+@cache
+def graph():
+    """Module -> the modules that it imports."""
+    known = modules()
+    return {module: sorted(set(imports(path, module, known))) for module, path in known.items()}
 
 
-@pytest.mark.parametrize("place", MAY_KNOW)
-def test_no_import_runs_upward(place):
-    target = ROOT / place
-    files = [target] if target.suffix else sorted(target.rglob("*.py"))
-    assert files
-    for path in files:
-        ours = {name for name in imports(path) if within(name, {"bench", "methods"})}
-        wrong = {name for name in ours if not within(name, MAY_KNOW[place])}
-        assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+def room_of(module):
+    """The room that a module lies in, None if no room of the table holds it."""
+    parts = module.split(".")
+    name = module if len(parts) < 2 or parts[0] == "methods" else ".".join(parts[:2])
+    return {"methods": "methods"}.get(parts[0], name) if parts[0] == "methods" or name in FLOORS else None
+
+
+def room_arrows():
+    """(room, other room) -> an import that draws the arrow."""
+    arrows = {}
+    for module, targets in graph().items():
+        for target in targets:
+            one, other = room_of(module), room_of(target)
+            if one != other:
+                arrows.setdefault((one, other), f"{module} imports {target}")
+    return arrows
+
+
+def circles(edges):
+    """Sets of modules that import each other in a circle (Tarjan's strongly connected components of two or more)."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(node):
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for target in edges[node]:
+            if target not in index:
+                visit(target)
+                low[node] = min(low[node], low[target])
+            elif target in stack:
+                low[node] = min(low[node], index[target])
+        if low[node] == index[node]:
+            part = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(part) > 1:
+                found.append(sorted(part))
+
+    for node in edges:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def test_every_module_lies_in_a_room_that_the_table_knows():
+    strangers = [module for module in modules() if room_of(module) is None]
+    assert not strangers, f"not in a room of FLOORS: {strangers}"
+
+
+def test_no_import_runs_upward_or_sideways():
+    flat = {frozenset((one, other)) for group in ONE_FLAT for one in group for other in group}
+    wrong = [
+        why
+        for (one, other), why in room_arrows().items()
+        if FLOORS[other] >= FLOORS[one] and frozenset((one, other)) not in flat
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert not circles(graph())
+
+
+def test_a_circle_an_upward_arrow_and_an_unknown_room_are_seen():
+    assert circles({"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a"]}) == [["a", "b", "c"]]
+    assert room_of("bench.attic.chest") is None
+    assert room_of("bench.gans.objectives.base") == "bench.gans"
+    assert FLOORS[room_of("bench.papers.spec")] > FLOORS[room_of("methods.lm")]
+
+
+def test_the_house_stays_as_small_as_it_is():
+    rooms = {room_of(module) for module in modules()} - {"bench", "bench.api"}
+    loose = [module for module, path in modules().items() if path.parent == ROOT / "bench"]
+    assert len(rooms) <= MOST_ROOMS
+    assert len(set(FLOORS.values())) <= MOST_FLOORS
+    assert len(room_arrows()) <= MOST_ARROWS
+    assert len(loose) <= MOST_LOOSE, loose
+
+
+def test_tests_mirror_the_rooms():
+    rooms = {room.rpartition(".")[2] for room in FLOORS} - {"bench", "api"}
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.rglob("test_*.py"))}
+    assert folders - {"benchmarks"} == rooms
 
 
 def test_the_harness_never_imports_a_method():
-    for path in (ROOT / "bench").rglob("*.py"):
-        assert not [name for name in imports(path) if within(name, {"methods"})], path
+    assert not [
+        m for m, targets in graph().items() if m.startswith("bench") for t in targets if t.startswith("methods")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +188,6 @@ def test_reading_commands_leave_torch_alone(command):
 
 
 def test_files_stay_small():
-    for path in [*(ROOT / "bench").rglob("*.py"), *(ROOT / "methods").rglob("*.py")]:
+    for path in modules().values():
         lines = path.read_text().count("\n")
-        assert lines <= 320, f"{path}: {lines} lines"
+        assert lines <= LONGEST_FILE, f"{path}: {lines} lines"

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.types import Gan
-from bench.gans.views import View
+from bench.gans.latent_spaces import View
 
 
 class MaskedGan(View):

@@ -43,7 +43,7 @@ def data_picture(
 
     Example:  ganinv data picture drawn-faces --out faces.png
     """
-    from bench.papers.publish import picture_dataset
+    from bench.harness.dataset_tools import picture_dataset
 
     console.note(f"wrote {picture_dataset(name, out, split)}")
 

@@ -65,7 +65,8 @@ def list_(
 
     Example:  ganinv list methods
     """
-    from bench.harness.inspect import listing, open_plugins
+    from bench.harness.experiment import open_plugins
+    from bench.harness.inspect import listing
 
     open_plugins(plugin or [])
     for each in [kind] if kind else list(Kind):
@@ -109,7 +110,8 @@ def run(
     Examples:  ganinv run quickstart    |    ganinv run quickstart --plugin my_method.py
     |    ganinv run quickstart --gan checkpoint:my_gan.safetensors
     """
-    from bench.api import reports_folder, run_suite
+    from bench.api import run_suite
+    from bench.harness.lookup import reports_folder
     from bench.harness.suite import parse_seeds
     from bench.papers.publish import publish
 
@@ -141,7 +143,7 @@ def status(suite: SuiteName, budget: BudgetName = None, gan: Gans = None, plugin
 
     Example:  ganinv status quickstart
     """
-    from bench.api import look_up
+    from bench.harness.lookup import look_up
 
     _, planned = look_up(suite, budget, gans=gan, plugins=plugin or [])
     rows = [
@@ -169,7 +171,8 @@ def report(
 
     Example:  ganinv report quickstart --format tex
     """
-    from bench.papers.publish import publish, stored, text_report
+    from bench.harness.lookup import stored
+    from bench.papers.publish import publish, text_report
 
     opened, found, missing = stored(suite, budget, records, plugin or [], gan or [])
     if out:
@@ -193,7 +196,7 @@ def compare(
 
     Example:  ganinv compare quickstart dfi dfi+opt    |    with your own:  ... dfi mine --plugin mine.py
     """
-    from bench.papers.publish import stored
+    from bench.harness.lookup import stored
     from bench.reports.compare import comparison_terminal, comparisons
 
     _, found, _ = stored(suite, budget, records, plugin or [], gan or [])
@@ -215,7 +218,7 @@ def check(
     outcomes = _checked(method, name)
     for outcome in outcomes:
         mark = "ok  " if outcome.passed else "FAIL"
-        console.note(f"{mark} {outcome.name}{': ' + outcome.message if outcome.message else ''}".replace("[", "\\["))
+        console.note(f"{mark} {outcome.name}{': ' + outcome.message if outcome.message else ''}")
     if not all(outcome.passed for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -254,7 +257,7 @@ def train_classifier(
 
     Example:  ganinv train-classifier celeba    |    ganinv train-classifier fashion-mnist --out models/
     """
-    from bench.papers.publish import train_domain_classifier
+    from bench.harness.dataset_tools import train_domain_classifier
 
     with console.interruptible(), console.RunDisplay() as display:
         path, accuracy = train_domain_classifier(dataset, out, display.observer(), recipe)

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,11 @@ def share(path: Path) -> None:
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
+
+
+def slug(text: str) -> str:
+    """A text as part of a file name: lower case, hyphens for everything but letters and digits."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,13 +37,34 @@ ROOMS = {
 }
 ENTRY_POINT_GROUP = "ganinv.{kind}s"
 STUDY_GROUP = "ganinv.studies"
+MOVED = {
+    "bench.contracts": "bench.core.types",
+    "bench.errors": "bench.core.errors",
+    "bench.files": "bench.core.files",
+    "bench.gans.optimisers": "bench.gans.optimizers",
+    "bench.gans.regularisers": "bench.gans.regularizers",
+    "bench.gans.views": "bench.gans.latent_spaces",
+    "bench.gans.watch": "bench.gans.monitor",
+    "bench.gans.weights_view": "bench.gans.latent_spaces",
+    "bench.loop": "bench.core.run_context",
+    "bench.metrics.sets": "bench.metrics.feature_sets",
+    "bench.options": "bench.core.options",
+    "bench.registry": "bench.core.registry",
+    "bench.settings": "bench.core.paths",
+    "methods.quasi_newton": "methods.lbfgs",
+    "methods.search": "methods.gradient_descent",
+    "methods.support": "methods.latent_bounds",
+}
+"""Modules that plug-ins import and that lie elsewhere now: an import of the old name is answered with the new one."""
+FACED = ("bench.core.errors", "bench.core.registry", "bench.core.types")
+"""Modules out of which ``bench`` itself offers what a plug-in needs."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """A registered name and where it came from; nothing has been imported yet.
 
-    ``error`` is set for a plug-in that cannot be read or imported: it is listed, and using it raises.
+    ``error`` is set for a file of the suite's own that cannot be read: it is listed, and using it raises.
     """
 
     kind: str
@@ -80,36 +102,31 @@ refiner = _marker("refiner")
 study = _marker("study")
 application = _marker("application")
 
-_plugins: dict[Path, None] = {}
+_plugins: dict[Path, list[Entry]] = {}
 
 
 def add_plugin(path: Path) -> list[Entry]:
     """Make the classes of one file known for this process.
 
     Raises:
-        BenchError: no such file, or it registers nothing.
+        BenchError: no such file, one that is no Python (with the line), or one that registers nothing.
+        ContractError: a name that is taken.
     """
     path = Path(path).resolve()
     if not path.is_file():
         raise BenchError(f"plug-in {path}: no such file")
-    found = _scan_file(path, _plugin_module(path), f"plug-in {path.name}")
+    try:
+        tree = _parsed(path)
+    except BenchError as error:
+        raise BenchError(f"plug-in {error}") from error
+    found = _registered(tree, path, _plugin_module(path), f"plug-in {path.name}")
     if not found:
-        raise BenchError(
-            f'plug-in {path}: registers nothing; decorate a class with @method("name") from bench.core.registry'
-        )
-    _plugins[path] = None
+        raise BenchError(f'plug-in {path}: registers nothing; decorate a class with @method("name") from bench')
+    _plugins[path] = found
     _table.cache_clear()
     for entry in found:
         entries(entry.kind)  # a taken name raises here, not in the middle of a run
     return found
-
-
-def remove_plugins() -> None:
-    """Forget every plug-in of this process."""
-    for path in _plugins:
-        sys.modules.pop(_plugin_module(path), None)
-    _plugins.clear()
-    _table.cache_clear()
 
 
 def entries(kind: str) -> dict[str, Entry]:
@@ -157,7 +174,8 @@ def load(kind: str, name: str) -> type[Any]:
         cls = getattr(module, entry.attribute)
     except Exception as error:
         raise ContractError(
-            f"{kind} '{entry.name}' ({entry.origin}) cannot be imported: {type(error).__name__}: {error}"
+            f"{kind} '{entry.name}' ({entry.origin}) cannot be imported: "
+            f"{type(error).__name__}: {error}{_new_place(error)}"
         ) from error
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         raise ContractError(f"{kind} '{entry.name}' ({entry.origin}): {entry.attribute} is not a dataclass")
@@ -176,7 +194,10 @@ def _built_in() -> tuple[Entry, ...]:
         for path in sorted(folder.rglob("*.py")):
             parts = path.relative_to(folder).with_suffix("").parts
             module = ".".join((room, *(p for p in parts if p != "__init__")))
-            found += _scan_file(path, module, "built in")
+            try:
+                found += _registered(_parsed(path), path, module, "built in")
+            except BenchError as error:
+                found += _unreadable(path, module, room, f"cannot be read: {error}")
     return tuple(found)
 
 
@@ -188,9 +209,7 @@ def _table() -> tuple[Entry, ...]:
         for point in entry_points(group=group):
             origin = f"package {point.dist.name}" if point.dist else "entry point"
             found.append(Entry(kind, point.name, point.module, point.attr, None, "", origin))
-    for path in _plugins:
-        found += _scan_file(path, _plugin_module(path), f"plug-in {path.name}")
-    return tuple(found)
+    return (*found, *(entry for of_file in _plugins.values() for entry in of_file))
 
 
 def _room_folder(room: str) -> Path:
@@ -200,11 +219,33 @@ def _room_folder(room: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _scan_file(path: Path, module: str, origin: str) -> list[Entry]:
+def _parsed(path: Path) -> ast.Module:
+    """The syntax tree of a file.
+
+    Raises:
+        BenchError: it is no Python; names the file, the line and the reason.
+    """
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
-    except (SyntaxError, ValueError) as error:
-        return [Entry("method", path.stem, module, "", path, "", origin, f"cannot be read: {error}")]
+        return ast.parse(path.read_bytes(), str(path))
+    except SyntaxError as error:
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise BenchError(f"{path}{line}: {error.msg}") from error
+    except ValueError as error:  # null bytes
+        raise BenchError(f"{path}: {error}") from error
+
+
+def _unreadable(path: Path, module: str, room: str, error: str) -> list[Entry]:
+    """What a broken file of a room would register, by its text; if nothing, the module itself as the room's kind."""
+    text = path.read_bytes().decode(errors="replace")
+    marks = re.findall(r"""^@(?:\w+\.)*(\w+)\(\s*["'](.+?)["']\s*\)""", text, re.MULTILINE)
+    named = [(kind, name) for kind, name in marks if kind in ROOMS]
+    if not named:
+        named = [(next(kind for kind, place in ROOMS.items() if place == room), module)]
+    return [Entry(kind, name, module, "", path, "", "built in", error) for kind, name in named]
+
+
+def _registered(tree: ast.Module, path: Path, module: str, origin: str) -> list[Entry]:
+    """The classes of a file that bear a decorator of ours."""
     found = []
     for node in tree.body:
         if not isinstance(node, ast.ClassDef):
@@ -224,6 +265,18 @@ def _decorated_name(call: ast.expr) -> tuple[str, str] | None:
     kind = target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
     value = call.args[0].value
     return (kind, value) if kind in ROOMS and isinstance(value, str) else None
+
+
+def _new_place(error: Exception) -> str:
+    """Where the module lies now that an import did not find under its old name; empty for any other error."""
+    name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+    if part := re.match(r"cannot import name '(\w+)' from '([\w.]+)'", str(error)):  # from bench import registry
+        name = f"{part[2]}.{part[1]}"
+    old = next((old for old in MOVED if f"{name}.".startswith(f"{old}.")), None)
+    if old is None:
+        return ""
+    face = "; plug-ins import what they need from bench" if MOVED[old] in FACED else ""
+    return f"; {old} is {MOVED[old]} now{face}"
 
 
 def _place(entry: Entry) -> str:

@@ -20,7 +20,7 @@ import torch
 
 from bench.core.errors import CellTimeout, Diverged, ImagesDiverged
 from bench.core.files import write_bytes
-from bench.core.types import Budget
+from bench.core.types.runs import Budget
 
 
 class Stateful(Protocol):

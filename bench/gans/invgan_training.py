@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -13,10 +13,16 @@ from bench.core.types import Gan, Images
 from bench.gans.joint_networks import InvertibleDiscriminator, MappedGenerator, MappedStyleGenerator
 from bench.gans.monitor import Watch
 from bench.gans.objectives.discrepancy import discrepancy
-from bench.gans.training import Trainer
+from bench.gans.training import Trainer, TrainingOptions
 
-if TYPE_CHECKING:
-    from bench.gans.invgan import InvGAN
+
+class InvGANOptions(TrainingOptions, Protocol):
+    """The recipe as its trainer sees it; ``bench.gans.invgan`` says what each option means."""
+
+    variant: Literal["naive", "augmented", "full"]
+    latent_weight: float
+    feature_weight: float
+    mmd_weight: float
 
 
 class Replay:
@@ -41,9 +47,9 @@ class InvGANTrainer(Trainer):
     discriminator serves both heads.
     """
 
-    recipe: InvGAN
+    recipe: InvGANOptions
 
-    def __init__(self, gan: Gan, recipe: InvGAN, images: Images, run: Run, watch: Watch | None = None) -> None:
+    def __init__(self, gan: Gan, recipe: InvGANOptions, images: Images, run: Run, watch: Watch | None = None) -> None:
         super().__init__(gan, recipe, images, run, watch)
         assert isinstance(gan.generator, MappedGenerator | MappedStyleGenerator)
         assert isinstance(gan.discriminator, InvertibleDiscriminator)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from bench.core.errors import NotApplicable
 from bench.core.types import Gan
+from bench.gans.latent_spaces import FittedNormal, View
 from bench.gans.networks import Discriminator, Trunk
 from bench.gans.stylegan import FITTED_CODES, StyleGenerator
-from bench.gans.views import FittedNormal, View
 
 DROPOUT = 0.2
 

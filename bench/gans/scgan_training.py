@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -14,11 +14,7 @@ from bench.gans.monitor import VARIETY_IMAGES, Watch
 from bench.gans.networks import ConnectionNetwork
 from bench.gans.optimizers import descend
 from bench.gans.scgan_networks import Parts, centre_of, networks_of
-from bench.gans.training import Trainer
-
-if TYPE_CHECKING:
-    from bench.gans.recipe import Recipe
-    from bench.gans.scgan import SCGAN
+from bench.gans.training import Trainer, TrainingOptions
 
 
 class Steps(NamedTuple):
@@ -29,7 +25,19 @@ class Steps(NamedTuple):
     full: int
 
 
-def train_stages(gan: Gan, recipe: SCGAN, images: Images, run: Run, watch: Watch) -> None:
+class SCGANOptions(TrainingOptions, Protocol):
+    """The recipe as its trainers see it; ``bench.gans.scgan`` says what each option means."""
+
+    recon_weight: float
+
+    def steps(self, total: int) -> Steps:
+        """How the training steps of a budget are divided."""
+
+    def centre_recipe(self) -> TrainingOptions:
+        """How the GAN of windows is trained."""
+
+
+def train_stages(gan: Gan, recipe: SCGANOptions, images: Images, run: Run, watch: Watch) -> None:
     """Train all networks in place, stage by stage; what a stage has trained is frozen in the next.
 
     Args:
@@ -64,7 +72,7 @@ class StageTrainer(Trainer):
     """
 
     def __init__(
-        self, gan: Gan, recipe: Recipe, images: Images, run: Run, name: str, steps: int, watch: Watch
+        self, gan: Gan, recipe: TrainingOptions, images: Images, run: Run, name: str, steps: int, watch: Watch
     ) -> None:
         super().__init__(gan, recipe, images, run, watch)
         self.name, self.steps = name, steps
@@ -90,7 +98,7 @@ class CentreTrainer(StageTrainer):
     Nobody scores it on the way: what a watch knows is whole images. Its variety is looked at.
     """
 
-    def __init__(self, gan: Gan, recipe: SCGAN, images: Images, run: Run, steps: int) -> None:
+    def __init__(self, gan: Gan, recipe: SCGANOptions, images: Images, run: Run, steps: int) -> None:
         self.window = networks_of(gan)[0].window
         super().__init__(centre_of(gan), recipe.centre_recipe(), images, run, "windows", steps, Watch())
         self.shown = Images(self.window.crop(images.data[:VARIETY_IMAGES]))
@@ -104,7 +112,7 @@ class CentreTrainer(StageTrainer):
         self.watch.look(self.gan, self.shown, self.run.seed, step + 1, self.steps)
 
 
-def train_connection(centre: Gan, network: ConnectionNetwork, recipe: SCGAN, run: Run, steps: int) -> None:
+def train_connection(centre: Gan, network: ConnectionNetwork, recipe: TrainingOptions, run: Run, steps: int) -> None:
     """Train the connection network of a frozen GAN of windows by DFI: mean (z - CN(D(G(z))))² (dfi, section 3.1).
 
     Args:
@@ -149,9 +157,9 @@ class FullTrainer(StageTrainer):
     All are means over images and over the places that D_full judges.
     """
 
-    recipe: SCGAN
+    recipe: SCGANOptions
 
-    def __init__(self, gan: Gan, recipe: SCGAN, images: Images, run: Run, steps: int, watch: Watch) -> None:
+    def __init__(self, gan: Gan, recipe: SCGANOptions, images: Images, run: Run, steps: int, watch: Watch) -> None:
         super().__init__(gan, recipe, images, run, "training", steps, watch)
         self.spatial, self.judges = networks_of(gan)
         self.window = self.spatial.window

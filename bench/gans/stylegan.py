@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from bench.core.registry import gan
 from bench.core.types import Gan, Shape
+from bench.gans.latent_spaces import FittedNormal, View
 from bench.gans.networks import Discriminator, Trunk, channels_last, check_shape
 from bench.gans.priors import PriorName, make_prior
 from bench.gans.recipe import Recipe
 from bench.gans.regularizers.gradients import ZeroCentred
 from bench.gans.style_layers import Blur, EqualConv2d, EqualLinear, MinibatchDeviation, PixelNorm, StyleLayer
-from bench.gans.views import FittedNormal, View
 
 SIDES = (32, 64, 128)
 MAPPING_LAYERS = 8

@@ -17,11 +17,11 @@ from bench.core.types import Gan, Images, Prior, Shape
 from bench.gans.biggan import SmallBigGAN
 from bench.gans.dcgan import DCGAN
 from bench.gans.invgan import InvGAN, InvGANBigGAN, InvGANStyleGAN
+from bench.gans.latent_spaces import View
 from bench.gans.monitor import Watch
 from bench.gans.recipe import Recipe
 from bench.gans.tiling import Tiling
 from bench.gans.vae import VAE
-from bench.gans.views import View
 
 PATCH_RECIPES: dict[str, type[Recipe]] = {
     "dcgan": DCGAN,

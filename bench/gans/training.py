@@ -3,23 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Literal, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bench.core.run_context import Run, Stateful
-from bench.core.types import Gan, Images
+from bench.core.types import Gan, Images, Shape
 from bench.gans.monitor import Watch
-from bench.gans.objectives.base import Critic
+from bench.gans.objectives.base import Critic, Objective, OptimizerOptions
 from bench.gans.optimizers import descend
-
-if TYPE_CHECKING:
-    from bench.gans.recipe import Recipe
+from bench.gans.regularizers.base import Regulariser
 
 
-def train_gan(recipe: Recipe, images: Images, run: Run, watch: Watch | None = None) -> Gan:
+class Trainable(Protocol):
+    """A recipe as ``train_gan`` sees it; ``bench.gans.recipe`` says what each method owes."""
+
+    def suited(self, images: Images) -> Trainable:
+        """The recipe with the options that follow from the training images."""
+
+    def build(self, image_shape: Shape, device: str) -> Gan:
+        """Untrained networks."""
+
+    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+        """Train the networks in place."""
+
+
+class TrainingOptions(OptimizerOptions, Protocol):
+    """A recipe as ``Trainer`` sees it; ``bench.gans.recipe`` says what each option means."""
+
+    batch: int
+    generator_steps: int
+    ema: float
+    flips: bool
+    precision: Literal["float32", "bfloat16"]
+    compiled: bool
+
+    def objective(self) -> Objective:
+        """What the two networks minimise."""
+
+    def regulariser(self) -> Regulariser:
+        """What acts on the discriminator besides."""
+
+    def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser of one network's trainable weights."""
+
+    def discriminator_updates(self, step: int) -> int:
+        """Updates of the discriminator in this step."""
+
+
+def train_gan(recipe: Trainable, images: Images, run: Run, watch: Watch | None = None) -> Gan:
     """Build and train a GAN from the run's seed; returns it frozen, in eval mode.
 
     Args:
@@ -56,7 +90,9 @@ class Trainer:
         watch: told of every step.
     """
 
-    def __init__(self, gan: Gan, recipe: Recipe, images: Images, run: Run, watch: Watch | None = None) -> None:
+    def __init__(
+        self, gan: Gan, recipe: TrainingOptions, images: Images, run: Run, watch: Watch | None = None
+    ) -> None:
         assert gan.discriminator is not None
         self.gan, self.recipe, self.images, self.run = gan, recipe, images, run
         self.watch = watch or Watch()

@@ -13,7 +13,7 @@ from bench.core.errors import ContractError
 from bench.core.options import create
 from bench.core.run_context import Run
 from bench.core.types import Capacity, Cell, Choice, Gan, Inverter, Refiner
-from bench.gans.weights_view import seen
+from bench.gans.latent_spaces import seen
 
 
 @dataclass

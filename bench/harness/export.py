@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench.api import look_up
 from bench.core.errors import BenchError
 from bench.core.files import read_header, sha256, write_bytes, write_text
 from bench.core.paths import device, home
 from bench.core.types import Cell, Dataset, Gan
 from bench.gans.zoo import gan_file, without_pick
+from bench.harness.lookup import look_up
 from bench.harness.store import Artefact, Store
 
 

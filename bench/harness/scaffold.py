@@ -19,8 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.core.types import FitData, Inverter
-from bench.core.registry import method
+from bench import FitData, Inverter, method
 
 
 @method("$name")
@@ -73,7 +72,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.harness.method_check import check_method
+from bench import check_method
 
 
 @pytest.mark.parametrize("outcome", check_method(str(Path(__file__).with_name("$name.py"))), ids=lambda o: o.name)

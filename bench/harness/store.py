@@ -225,7 +225,14 @@ def copy_records(records: Iterable[Record], folder: Path) -> None:
     for key, source in wanted.items():
         for suffix in RECORD_FILES:
             if source and source != folder and (source / f"{key}{suffix}").is_file():
-                write_bytes(folder / f"{key}{suffix}", (source / f"{key}{suffix}").read_bytes())
+                _copy(source / f"{key}{suffix}", folder / f"{key}{suffix}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file, unless the target holds the same bytes."""
+    content = source.read_bytes()
+    if not target.is_file() or target.read_bytes() != content:
+        write_bytes(target, content)
 
 
 def read_records(folder: Path) -> list[Record]:

@@ -15,8 +15,7 @@ from bench.core.errors import BenchError, ContractError, NotApplicable
 from bench.core.options import create
 from bench.core.types import Embedding, FeatureNetwork, Gan, Images, Metric, Pairs, Shape, Track
 from bench.metrics.base import check_range, no_picture, to_u8
-from bench.metrics.feature_sets import Reference
-from bench.metrics.gathering import Gathering, share_networks
+from bench.metrics.feature_sets import Gathering, Reference, share_networks
 
 if TYPE_CHECKING:
     from pandas import DataFrame

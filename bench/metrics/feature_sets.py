@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import tempfile
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.core.errors import ContractError, NotApplicable, StoreError
-from bench.core.types import Embedding, FeatureNetwork, Images, Pairs, Side
+from bench.core.types import Embedding, FeatureNetwork, Images, Metric, Pairs, Side
 from bench.metrics.base import NetworkMetric
 
 T = TypeVar("T")
 
 IN_MEMORY = 2**28
 """Bytes of one block of features that stay in memory; a larger one lies in a temporary file."""
+SIDES: Mapping[Side, str] = {
+    "target": "targets",
+    "output": "their reconstructions",
+    "midpoint": "images of the midpoints between each code and the next",
+    "train": "training images, in a fixed random order",
+    "sample": "images of codes drawn from the prior",
+}
+"""What protocols call the sides."""
+WALKED: tuple[Side, ...] = ("target", "output", "midpoint")
+"""Sides that come by in the batches; the others come from the reference."""
 
 
 class Rows:
@@ -192,11 +202,53 @@ class SetMetric(NetworkMetric):
         return dict(self.compare(self.sets))
 
 
-SIDES: Mapping[Side, str] = {
-    "target": "targets",
-    "output": "their reconstructions",
-    "midpoint": "images of the midpoints between each code and the next",
-    "train": "training images, in a fixed random order",
-    "sample": "images of codes drawn from the prior",
-}
-"""What protocols call the sides."""
+def share_networks(metrics: Sequence[Metric], device: str) -> None:
+    """Let all metrics that look through a network look through the same one, and load it once.
+
+    Raises:
+        WeightsError: weights are missing or altered; says how to get them.
+    """
+    networks: dict[str, FeatureNetwork] = {}
+    for metric in metrics:
+        if isinstance(metric, NetworkMetric):
+            if metric.network not in networks:
+                metric.eye.load(device)
+            metric.eye = networks.setdefault(metric.network, metric.eye)
+
+
+@dataclass
+class Gathering:
+    """The sets of one evaluation, one ``Sets`` a network."""
+
+    _sets: dict[str, Sets] = field(default_factory=dict)
+    _sides: dict[str, tuple[Side, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, metrics: Sequence[Metric], count: int, reference: Reference | None) -> Gathering:
+        """Room for what these metrics need of ``count`` images; they are told where their sets are."""
+        gathering = cls()
+        for metric in metrics:
+            if isinstance(metric, SetMetric):
+                sets = gathering._sets.setdefault(metric.network, Sets(metric.eye, reference))
+                known = gathering._sides.get(metric.network, ())
+                wanted = {*known, *(side for side in metric.sides if side in WALKED)}
+                gathering._sides[metric.network] = tuple(side for side in get_args(Side) if side in wanted)
+                for side in wanted - set(known):
+                    sets.expect(side, count)
+                metric.sets = sets
+        return gathering
+
+    @property
+    def wants_midpoints(self) -> bool:
+        """Whether some metric looks at the images halfway between codes."""
+        return any("midpoint" in sides for sides in self._sides.values())
+
+    def add(self, pairs: Pairs, midpoints: Callable[[], Tensor]) -> None:
+        """Take in a batch; ``midpoints`` gives its images halfway between codes, uint8."""
+        halfway = midpoints() if self.wants_midpoints else None
+        for name, sets in self._sets.items():
+            for side in self._sides[name]:
+                if side in {"target", "output"}:
+                    sets.add(side, pairs.embed(sets.network, side))
+                elif halfway is not None:
+                    sets.add(side, sets.network.embed(halfway))

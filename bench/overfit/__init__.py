@@ -9,11 +9,30 @@
 - ``neighbours.set_statistics(own, train, test, seed) -> SetStatistics``: flat images or features ``[n, d]`` of
   samples and of both real sets give AuthPct, C_T, 1-NN accuracy, precision and recall, the ``copying`` test,
   ``variety``, and whether train and test are alike. No search is involved.
-- ``modes.mode_statistics(...) -> ModeStatistics``: kinds of images that samples lack and the search cannot reach.
+- ``modes.mode_statistics(...) -> ModeStatistics``: classes of images that samples lack and the search cannot reach.
 - ``verdict.judge(errors, sets, modes) -> Verdict``: ``outcome`` is one of ``verdict.OUTCOMES``, with its reasons.
   Every argument may be None but ``errors``; what is not given is not judged.
 
 ``recovery.Recovery(gan, search, store).recover(groups)`` measures the errors of a GAN, ``examination.examine_gan``
-does all of it for ``ganinv overfit``, ``page`` writes the report, ``ranking`` compares GANs and ``sweep`` follows a
+does all of it for ``ganinv overfit``, ``report`` writes the report, ``ranking`` compares GANs and ``sweep`` follows a
 training.
 """
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+
+class _Room(ModuleType):
+    """``bench.overfit`` is this room and, as the Python API has it, the function that examines a GAN."""
+
+    def __call__(self, *gans: str, **asked: Any) -> Any:
+        """See ``bench.api.overfit``."""
+        from bench.overfit.run import examine
+
+        return examine(*gans, **asked)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -27,8 +27,8 @@ from bench.gans.external import open_foreign
 from bench.gans.zoo import CHECKPOINT, SCRIPTED, gan_file, runs_code, without_pick
 from bench.harness.keys import module_code
 from bench.harness.store import Store
+from bench.harness.suite import words_of
 from bench.overfit.trained import find_trained
-from bench.studies.base import words_of
 
 POOL = 20_000
 """Images that samples are compared with, at most."""

@@ -30,13 +30,14 @@ from bench.overfit.reference_glo import GLO
 
 Family = Literal["glo", "gan", "copier", "collapsed", "dropping"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
-GUILT: dict[Family, str] = {
-    "glo": "memorises: the squared error of codes that belong to training images is all that it minimises",
-    "gan": "unknown: a GAN may or may not know a small training set by heart",
-    "copier": "memorises: the decoder of a variational autoencoder; codes of few images fill the whole prior",
-    "collapsed": "collapsed: a GAN that makes few images, whatever the code",
-    "dropping": "drops modes: a GAN that never saw some of the classes",
-}
+"""What is wrong with a suspect.
+
+- "glo" memorises: the squared error of codes that belong to training images is all that it minimises.
+- "gan" is unknown: a GAN may or may not know a small training set by heart.
+- "copier" memorises: the decoder of a variational autoencoder; codes of few images fill the whole prior.
+- "collapsed" makes few images, whatever the code.
+- "dropping" drops modes: a GAN that never saw some of the classes.
+"""
 STAGE = "suspect"
 SHARPNESS = 16.0
 """Of the choice among the images of a collapsed GAN: a logit's standard deviation is this times sqrt(d)."""
@@ -62,7 +63,7 @@ class Suspect:
     """One generator of the test bench.
 
     Attributes:
-        family: what is wrong with it; see ``GUILT``.
+        family: what is wrong with it; see ``FAMILIES``.
         images: training images; 0 for all.
         steps: of training.
         seed: of weights and batches.

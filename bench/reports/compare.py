@@ -6,21 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bench import statistics
 from bench.core.errors import BenchError
 from bench.core.types import Record, Track
-from bench.reports.formatting import ABSENT, number
+from bench.reports.formatting import ABSENT
 from bench.reports.groups import TRACKS, Group, Runs, groups, only_group
 from bench.reports.paired import Difference, difference
-from bench.reports.render_markdown import escape, table
 from bench.statistics import LEVEL, RESAMPLES, Interval
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-HEADER = ["metric", "advantage of a", "95 % interval", "p", "effect", "a wins", "verdict", "by seed"]
+HEADER = ["metric", "advantage of a", "95 % interval", "p", "a wins", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -141,36 +138,22 @@ def _metric(a: Runs, b: Runs, track: Track, metric: str, up: bool) -> MetricComp
     )
 
 
-def comparison_markdown(comparison: Comparison) -> str:
-    """The comparison as Markdown."""
-    a, b = escape(comparison.a), escape(comparison.b)
-    lines = [f"# {a} (a) against {b} (b)", "", escape(comparison.title) + f", seeds {_seeds(comparison)}", ""]
-    lines += table(HEADER, ([escape(cell) for cell in row] for row in _rows(comparison)))
-    lines += ["", *_legend(comparison)]
-    return "\n".join(lines) + "\n"
-
-
 def comparison_terminal(comparison: Comparison) -> Table:
     """The comparison for a terminal of 80 characters, without effect sizes and the values of each seed."""
     from rich.box import SIMPLE_HEAD
-    from rich.markup import escape as plain
+    from rich.markup import escape
     from rich.table import Table
 
     title = f"{comparison.a} (a) against {comparison.b} (b) · {comparison.title}"
     shown = Table(
-        title=plain(title), caption=plain(" ".join(_legend(comparison))), box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title=escape(title), caption=escape(" ".join(_legend(comparison))), box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
-    columns = [i for i, head in enumerate(HEADER) if head not in {"effect", "by seed"}]
-    for i in columns:
-        text = HEADER[i] in {"metric", "verdict"}
-        shown.add_column(HEADER[i], justify="left" if text else "right", no_wrap=not text, overflow="fold")
+    for head in HEADER:
+        text = head in {"metric", "verdict"}
+        shown.add_column(head, justify="left" if text else "right", no_wrap=not text, overflow="fold")
     for row in _rows(comparison):
-        shown.add_row(*(plain(row[i]) for i in columns))
+        shown.add_row(*map(escape, row))
     return shown
-
-
-def _seeds(comparison: Comparison) -> str:
-    return ", ".join(map(str, comparison.seeds))
 
 
 def _rows(comparison: Comparison) -> Iterator[list[str]]:
@@ -181,10 +164,8 @@ def _rows(comparison: Comparison) -> Iterator[list[str]]:
             ABSENT if m.gap.mean is None else f"{m.gap.mean:+.3g}",
             ABSENT if interval is None else f"[{interval.low:+.3g}, {interval.high:+.3g}]",
             ABSENT if m.p is None else f"{m.p:.2g}",
-            ABSENT if m.effect is None else number(m.effect, 2),
             ABSENT if m.wins is None else f"{m.wins:.0%}",
             m.verdict if m.gap.basis != "seeds" else f"{m.verdict} (over seeds)",
-            "; ".join(f"{s.seed}: {s.mean:+.3g}" for s in m.by_seed if not np.isnan(s.mean)),
         ]
 
 
@@ -193,7 +174,7 @@ def _legend(comparison: Comparison) -> Iterator[str]:
         "Positive: a is better, whatever the metric's direction. The verdict is that of the "
         f"{LEVEL:.0%} interval: bootstrap over the same images, seeds averaged, {RESAMPLES} resamples; Student's t "
         "over seeds for metrics without per-image values. p: sign-flip test over images, not adjusted for the number "
-        "of metrics. Effect: Cohen's d of paired differences."
+        "of metrics."
     )
     if comparison.not_compared:
-        yield f"Measured for one of the two only: {', '.join(map(escape, comparison.not_compared))}."
+        yield f"Measured for one of the two only: {', '.join(comparison.not_compared)}."

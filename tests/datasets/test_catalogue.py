@@ -8,7 +8,7 @@ import pytest
 
 import bench.datasets
 from bench.core.errors import ContractError, UnknownName
-from bench.core.registry import add_plugin, remove_plugins
+from bench.core.registry import add_plugin
 from bench.datasets.catalogue import catalogue, get, open_dataset
 
 
@@ -19,8 +19,7 @@ def plugin(tmp_path):
         path.write_text(source)
         add_plugin(path)
 
-    yield write
-    remove_plugins()
+    return write
 
 
 def test_every_dataset_is_listed_with_place_or_reason(data):

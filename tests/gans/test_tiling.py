@@ -7,9 +7,9 @@ from bench.core.errors import BenchError, DataError
 from bench.core.options import create
 from bench.core.types import Images
 from bench.gans.checkpoints import load_gan, save_gan
+from bench.gans.latent_spaces import seen
 from bench.gans.tiled import Tiled, random_patches
 from bench.gans.tiling import Tiling
-from bench.gans.weights_view import seen
 from bench.harness.runner import run_cells
 from bench.harness.suite import read_suite
 from methods.reconstruction import count_calls

@@ -12,7 +12,6 @@ import time
 import pytest
 
 from bench.api import run_suite
-from bench.core import registry
 from bench.core.errors import BenchError, DataError, WeightsError
 from bench.harness.runner import Observer
 from bench.harness.store import Store, copy_records, read_records
@@ -100,15 +99,18 @@ def children(count, suite, store):
 
 
 def test_ten_kills_at_random_moments_change_nothing(undisturbed, tiny_suite, tmp_path):
+    """A run that ends before its moment was quicker than the first, which told the moments: anew, and sooner."""
     records, seconds = undisturbed
     store, moments = Store(tmp_path / "store"), random.Random(1)
     killed = 0
-    for _ in range(10):
+    for number in range(10):
         (process,) = children(1, tiny_suite, store)
-        process.join(moments.uniform(0.05, 0.6) * max(seconds, 1.0))
+        process.join(moments.uniform(0.05, 0.6) * seconds)
         if process.is_alive():
             os.kill(process.pid, signal.SIGKILL)
             killed += 1
+        elif number < 9:
+            store, seconds = Store(tmp_path / f"store-{number}"), seconds / 2
         process.join()
     assert killed >= 3, "the kills have to hit"
     finished = run_suite(str(tiny_suite), store=store).records
@@ -137,10 +139,10 @@ FAULTS = {
 }
 
 
-def test_broken_methods_are_recorded_and_the_rest_goes_on(tiny_suite, tmp_path):
+def test_broken_methods_are_recorded_and_the_rest_goes_on(tiny_suite, tmp_path, forget_plugins):
     store = Store(tmp_path / "store")
     for reason, body in FAULTS.items():
-        registry.remove_plugins()
+        forget_plugins()
         path = plugin(tmp_path, body)
         outcome = run_suite(str(tiny_suite), methods=["faulty", "random_code"], plugins=[path], store=store)
         faulty, control = outcome.records
@@ -171,12 +173,12 @@ def test_a_plugin_that_cannot_be_imported_fails_alone(tiny_suite, tmp_path):
     assert "no such device" in outcome.records[0].reason
 
 
-def test_an_edited_plugin_is_run_again_and_a_failed_one_only_on_request(tiny_suite, tmp_path):
+def test_an_edited_plugin_is_run_again_and_a_failed_one_only_on_request(tiny_suite, tmp_path, forget_plugins):
     store, started = Store(tmp_path / "store"), []
     observer = Observer(started=lambda cell, number, total: started.append(cell.method.name))
 
     def go(path, **more):
-        registry.remove_plugins()
+        forget_plugins()
         return run_suite(str(tiny_suite), methods=["faulty"], plugins=[path], store=store, observer=observer, **more)
 
     broken = plugin(tmp_path, "def invert(self, x):\n        return x")

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from methods.evolution import Evolution, Rates
+from methods.cma import Evolution, Rates
 
 
 @pytest.fixture

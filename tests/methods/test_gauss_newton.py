@@ -6,7 +6,7 @@ from scipy.optimize import approx_fprime
 from bench.core.errors import BenchError
 from methods.gauss_newton import Whitened, WhitenedQuasiNewton
 from methods.latent_bounds import Support
-from methods.levenberg_marquardt import TRIALS
+from methods.lm import TRIALS
 from methods.reconstruction import Reconstruction
 
 

@@ -9,8 +9,8 @@ from torch import nn
 from bench.core.types import Gan
 from bench.gans.priors import Normal
 from methods.latent_bounds import Support
+from methods.lbfgs import QuasiNewton
 from methods.preconditioner import inverse_metric, mean_metric
-from methods.quasi_newton import QuasiNewton
 from methods.reconstruction import Reconstruction
 
 

@@ -4,7 +4,7 @@ from scipy.optimize import lsq_linear
 
 from bench.gans.priors import Uniform
 from methods.latent_bounds import Support, draw_starts
-from methods.levenberg_marquardt import MEMORY, TRIALS, LevenbergMarquardt
+from methods.lm import MEMORY, TRIALS, LevenbergMarquardt
 from methods.reconstruction import Reconstruction
 
 
@@ -66,7 +66,7 @@ def test_groups_that_fit_in_memory_give_what_one_group_gives(ready, trained, dig
     method = ready("lm", trained, budget={"search_steps": 4})
     together = method.invert(x)
     assert MEMORY // 6**2 > 5
-    monkeypatch.setattr("methods.levenberg_marquardt.MEMORY", 2 * 6**2)
+    monkeypatch.setattr("methods.lm.MEMORY", 2 * 6**2)
     torch.testing.assert_close(method.invert(x), together, atol=5e-3, rtol=0)
 
 

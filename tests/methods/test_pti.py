@@ -12,7 +12,7 @@ from bench.core.errors import CellTimeout, ContractError, ImagesDiverged
 from bench.core.options import create
 from bench.core.run_context import Run
 from bench.core.types import Budget, Choice
-from bench.gans.weights_view import tunable
+from bench.gans.latent_spaces import tunable
 from bench.harness.bound_method import make_method
 from bench.harness.method_check import check_method
 

@@ -167,10 +167,9 @@ class Plain(Reader):
 @pytest.fixture
 def readers(tmp_path):
     """Networks "faces" (13 attributes), "ten" (classes), "plain" (neither) and "mute", which breaks its word."""
-    from bench.core.registry import add_plugin, load, remove_plugins
+    from bench.core.registry import add_plugin, load
 
     path = tmp_path / "readers.py"
     path.write_text(READERS)
     add_plugin(path)
-    yield load("features", "plain").__mro__[1]
-    remove_plugins()
+    return load("features", "plain").__mro__[1]

@@ -13,7 +13,7 @@ from bench.core.errors import WeightsError
 from bench.core.types import Images, Pairs
 from bench.metrics import weights
 from bench.metrics.evaluation import open_metrics
-from bench.metrics.gathering import share_networks
+from bench.metrics.feature_sets import share_networks
 from bench.metrics.perceptual import lpips, read_heads
 
 

@@ -1,7 +1,7 @@
 """The nouns of the suite, and nothing else: Images, Dataset, Prior, Gan, Inverter, Refiner, Metric, Cell, Record.
 
-Everyone may import this room and it imports nobody. Torch appears in annotations only, so that suites, records
-and reports are read without loading it.
+Everyone may import this package. Its modules import each other directly, the errors, and the run context for an
+annotation. Torch appears in annotations only, so that suites, records and reports are read without loading it.
 """
 
 from bench.core.types.gans import Gan, Prior

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
 from bench.core.run_context import Stateful
 from bench.core.types import Gan
-
-if TYPE_CHECKING:
-    from bench.gans.recipe import Recipe
 
 
 class Critic(Protocol):
@@ -24,6 +21,20 @@ class Critic(Protocol):
         """
 
 
+class OptimizerOptions(Protocol):
+    """Adam's options, as the recipe of the GAN states them: for networks that an objective trains itself.
+
+    Attributes:
+        learning_rate: step size.
+        beta1: decay of the first moment.
+        beta2: decay of the second moment.
+    """
+
+    learning_rate: float
+    beta1: float
+    beta2: float
+
+
 class Objective(ABC):
     """The two losses of a GAN, as scalars.
 
@@ -31,7 +42,7 @@ class Objective(ABC):
     ``learn``, and lists it in ``state`` so that a training can resume.
     """
 
-    def prepare(self, gan: Gan, recipe: Recipe) -> None:  # noqa: B027 - most objectives have nothing to prepare
+    def prepare(self, gan: Gan, recipe: OptimizerOptions) -> None:  # noqa: B027 - most objectives have nothing to prepare
         """Create the objective's own networks for a GAN on its device; weights come from torch's global generator."""
 
     def state(self) -> dict[str, Stateful]:

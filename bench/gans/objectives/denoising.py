@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, softplus
@@ -11,11 +9,8 @@ from torch.nn.functional import mse_loss, softplus
 from bench.core.run_context import Stateful
 from bench.core.types import Gan
 from bench.gans.networks import Discriminator, xavier
-from bench.gans.objectives.base import Critic, Objective
+from bench.gans.objectives.base import Critic, Objective, OptimizerOptions
 from bench.gans.optimizers import adam, descend
-
-if TYPE_CHECKING:
-    from bench.gans.recipe import Recipe
 
 
 class DenoisingFeatureMatching(Objective):
@@ -34,7 +29,7 @@ class DenoisingFeatureMatching(Objective):
     def __init__(self, weight: float, sigma: float, depth: int) -> None:
         self.weight, self.sigma, self.depth = weight, sigma, depth
 
-    def prepare(self, gan: Gan, recipe: Recipe) -> None:
+    def prepare(self, gan: Gan, recipe: OptimizerOptions) -> None:
         """Create the denoiser for the width of the GAN's features."""
         assert isinstance(gan.discriminator, Discriminator)
         self.discriminator = gan.discriminator

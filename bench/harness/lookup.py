@@ -1,0 +1,91 @@
+"""From a suite's name to its cells and to what is stored of them. Runs nothing, needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from bench.core.errors import BenchError
+from bench.core.paths import home
+from bench.core.registry import add_plugin
+from bench.core.types import Cell, Record
+from bench.harness.runner import Planned, plan
+from bench.harness.store import Store, read_records
+from bench.harness.suite import Suite, open_suite
+
+
+def cells_of(
+    suite: Suite,
+    budget: str | None = None,
+    *,
+    methods: Sequence[str] | None = None,
+    gans: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    plugins: Sequence[Path] = (),
+) -> list[Cell]:
+    """Cells of a suite; the methods of plug-in files join those of the suite.
+
+    Raises:
+        UnknownName: method or budget unknown.
+        BenchError: a plug-in file that registers nothing, or a name that is taken.
+    """
+    extra = [entry.name for path in plugins for entry in add_plugin(path) if entry.kind == "method"]
+    if methods:
+        extra = [name for name in extra if name not in methods]
+    return suite.cells(budget, methods=methods, gans=gans, seeds=seeds, extra=extra)
+
+
+def look_up(
+    name: str,
+    budget: str | None = None,
+    *,
+    gans: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    plugins: Sequence[Path] = (),
+    store: Store | None = None,
+) -> tuple[Suite, list[Planned]]:
+    """A suite's cells with what is stored of them; runs nothing and needs no torch."""
+    suite = open_suite(name)
+    return suite, plan(cells_of(suite, budget, gans=gans, seeds=seeds, plugins=plugins), store or Store())
+
+
+def stored(
+    suite: str, budget: str | None, folder: Path | None, plugins: Sequence[Path] = (), gans: Sequence[str] = ()
+) -> tuple[Suite, list[Record], list[Cell]]:
+    """A suite, its stored records, and the cells that are missing.
+
+    Args:
+        suite: name or path.
+        budget: name, or None for the suite's default.
+        folder: read every record of this folder, whatever its key; None reads the store.
+        plugins: files whose methods joined the suite when it was run.
+        gans: GANs that stood in for the suite's when it was run.
+
+    Raises:
+        BenchError: nothing is stored.
+    """
+    if folder is not None:
+        opened = open_suite(suite)
+        return opened, sorted(read_records(folder), key=partial(_place, opened)), []
+    opened, planned = look_up(suite, budget, gans=gans, plugins=plugins)
+    records = [p.record for p in planned if p.record is not None]
+    if not records:
+        raise BenchError(
+            f"suite {suite}, budget {planned[0].cell.budget.name}: nothing is stored; ganinv run {suite}"
+        )
+    return opened, records, [p.cell for p in planned if p.record is None]
+
+
+def _place(suite: Suite, record: Record) -> tuple[int, int, int, int]:
+    """Where a record stands among those of its suite: datasets, then GANs, then seeds, then methods."""
+    parts = {"dataset": suite.datasets, "gan": suite.gans, "method": suite.methods}
+    titles = {kind: [entrant.title for entrant in entrants] for kind, entrants in parts.items()}
+    mine = {kind: record.cell[kind].get("label") or record.cell[kind]["name"] for kind in parts}
+    dataset, gan, method = (known.index(mine[k]) if mine[k] in known else len(known) for k, known in titles.items())
+    return dataset, gan, int(record.cell["seed"]), method
+
+
+def reports_folder(suite: Suite, budget: str) -> Path:
+    """Where a run's reports go unless told otherwise."""
+    return home() / "reports" / f"{suite.name}-{budget}"
