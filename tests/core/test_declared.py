@@ -7,7 +7,7 @@ import pytest
 from bench.core import registry
 from bench.core.declared import Required, declared_options, differing_options, resolved_options
 from bench.core.fingerprints import CodeReader
-from bench.core.registry import add_plugin, remove_plugins
+from bench.core.registry import add_plugin
 
 
 def real(cls):
@@ -81,13 +81,13 @@ class Base:
 
 
 @pytest.fixture
-def plugin(tmp_path):
+def plugin(tmp_path, forget_plugins):
     (tmp_path / "declared_neighbour.py").write_text(NEIGHBOUR)
     path = tmp_path / "mine.py"
     path.write_text(PLUGIN.format(neighbour="declared_neighbour"))
     add_plugin(path)
     yield path
-    remove_plugins()
+    forget_plugins()
 
 
 def test_bases_constants_and_neighbours_of_a_plugin_are_read(plugin):

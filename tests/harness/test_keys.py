@@ -12,7 +12,7 @@ import bench
 from bench.core.declared import declared_options
 from bench.core.fingerprints import CodeReader
 from bench.core.import_graph import SourceTree
-from bench.core.registry import add_plugin, remove_plugins
+from bench.core.registry import add_plugin
 from bench.core.types import Choice
 from bench.harness import fit_stage, invert_stage, keys, stages, train_stage
 from bench.harness.keys import STAGES, KeyMaker, keys_of, module_code
@@ -215,18 +215,18 @@ class Keyed(Inverter):
 
 
 @pytest.fixture
-def plugin(tmp_path):
+def plugin(tmp_path, forget_plugins):
     """A function that writes a plug-in and its neighbour, and gives the method's identity."""
 
     def identity(network="alex", step="1", reader=None):
         (tmp_path / "keyed.py").write_text(PLUGIN.format(network=network))
         (tmp_path / "beside.py").write_text(f"STEP = {step}\n")
-        remove_plugins()
+        forget_plugins()
         add_plugin(tmp_path / "keyed.py")
         return KeyMaker(reader).component("method", "keyed", {})
 
     yield identity
-    remove_plugins()
+    forget_plugins()
 
 
 def test_a_plugin_counts_with_the_modules_beside_it(plugin):
