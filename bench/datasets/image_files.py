@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import os
 import warnings
@@ -89,7 +90,7 @@ class ImageFiles(Source):
 
         root = str(self.root)
         files = [(name, *self._stamp(root, name)) for name in self.list_inputs()]
-        code = CodeReader().entry("dataset", self.registered_name).fingerprint
+        code = CodeReader().file(Path(inspect.getfile(type(self))).resolve()).fingerprint
         rules = [self.rules(), repr(self.decoder()), code, SPLIT_SEED, VAL_LIMIT, f"Pillow {pillow}"]
         return f"{self.registered_name}-{digest([files, rules])}"
 

@@ -81,12 +81,13 @@ class Base:
 
 
 @pytest.fixture
-def plugin(tmp_path):
+def plugin(tmp_path, forget_plugins):
     (tmp_path / "declared_neighbour.py").write_text(NEIGHBOUR)
     path = tmp_path / "mine.py"
     path.write_text(PLUGIN.format(neighbour="declared_neighbour"))
     add_plugin(path)
-    return path
+    yield path
+    forget_plugins()
 
 
 def test_bases_constants_and_neighbours_of_a_plugin_are_read(plugin):

@@ -225,7 +225,8 @@ def plugin(tmp_path, forget_plugins):
         add_plugin(tmp_path / "keyed.py")
         return KeyMaker(reader).component("method", "keyed", {})
 
-    return identity
+    yield identity
+    forget_plugins()
 
 
 def test_a_plugin_counts_with_the_modules_beside_it(plugin):
