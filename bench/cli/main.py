@@ -15,6 +15,7 @@ from bench.cli.apply import apply_app
 from bench.cli.data import data_app, new_app
 from bench.cli.options import AllowCode, BudgetName, Gans, Out, Plugins, Records, SuiteName
 from bench.cli.overfit import overfit
+from bench.cli.pack import pack
 from bench.cli.papers import claims, papers, reproduce
 from bench.cli.study import studies, study
 from bench.cli.user_study import user_study
@@ -263,7 +264,7 @@ def train_classifier(
     console.note(f"test accuracy {accuracy:.4f}; weights: {path}")
 
 
-for command in (papers, reproduce, claims, overfit, study, studies, user_study):
+for command in (papers, reproduce, claims, overfit, study, studies, user_study, pack):
     app.command()(command)
 app.add_typer(apply_app, name="apply")
 app.add_typer(data_app, name="data")

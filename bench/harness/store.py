@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import StoreError
 from bench.core.files import sha256, share, write_bytes, write_json, writing
+from bench.core.packed import MANIFEST, PACKED_FILES, open_packed
 from bench.core.paths import home
 from bench.core.types import Record
 
@@ -165,17 +166,7 @@ class Store:
         Raises:
             StoreError: the folder cannot be written or the disk is full.
         """
-        base = self.records_folder / record.key
-        if per_image is not None:
-            with writing(base.with_suffix(".parquet")) as path:
-                per_image.to_parquet(path, compression="zstd", index=False)
-        if gallery is not None:
-            import numpy as np
-
-            with writing(base.with_suffix(".npz")) as path, path.open("wb") as handle:
-                np.savez_compressed(handle, allow_pickle=False, **gallery)
-        content = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "folder"}
-        write_json(base.with_suffix(".json"), content)
+        write_record(self.records_folder, record, per_image, gallery)
 
     def record(self, key: str) -> Record | None:
         """The record of a cell, or None."""
@@ -192,6 +183,34 @@ class Store:
             (self.records_folder / f"{key}{suffix}").unlink(missing_ok=True)
 
 
+def write_record(
+    folder: Path,
+    record: Record,
+    per_image: pd.DataFrame | None = None,
+    gallery: Mapping[str, np.ndarray[Any, Any]] | None = None,
+) -> None:
+    """Write a record's files into a folder, as ``Store.put_record`` does.
+
+    Raises:
+        StoreError: the folder cannot be written or the disk is full.
+    """
+    base = folder / record.key
+    if per_image is not None:
+        with writing(base.with_suffix(".parquet")) as path:
+            per_image.to_parquet(path, compression="zstd", index=False)
+    if gallery is not None:
+        import numpy as np
+
+        with writing(base.with_suffix(".npz")) as path, path.open("wb") as handle:
+            np.savez_compressed(handle, allow_pickle=False, **gallery)
+    write_json(base.with_suffix(".json"), content_of(record))
+
+
+def content_of(record: Record) -> dict[str, Any]:
+    """The fields of a record that are stored."""
+    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "folder"}
+
+
 def read_record(path: Path) -> Record:
     """Read one record file.
 
@@ -205,29 +224,76 @@ def read_record(path: Path) -> Record:
         raise StoreError(f"{path} is not a record: {error}") from error
 
 
+def per_image_values(record: Record) -> pd.DataFrame | None:
+    """The per-image values of a record as they were stored, or None if it has none.
+
+    Raises:
+        StoreError: they cannot be read.
+    """
+    import pandas as pd
+
+    if record.folder is None:
+        return None
+    path = record.folder / f"{record.key}.parquet"
+    if not path.is_file():
+        packed = open_packed(record.folder)
+        return packed.values(record.key) if packed else None
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read per-image values {path}: {error}") from error
+
+
 def copy_records(records: Iterable[Record], folder: Path) -> None:
     """Make a folder hold these records, with their values and galleries, and no other record.
 
+    Packed records are copied as files of their own; a folder that is packed and holds just these stays packed.
+
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: the folder cannot be written, or packed records cannot be read.
     """
-    wanted = {record.key: record.folder for record in records}
+    wanted = {record.key: record for record in records}
+    packed = open_packed(folder)
     for path in folder.glob("*"):
         if re.fullmatch(r"[0-9a-f]{24}", path.stem) and path.stem not in wanted:
             path.unlink()
-    for key, source in wanted.items():
-        for suffix in RECORD_FILES:
-            if source and source != folder and (source / f"{key}{suffix}").is_file():
-                write_bytes(folder / f"{key}{suffix}", (source / f"{key}{suffix}").read_bytes())
+    here = {key for key, r in wanted.items() if r.folder and r.folder.resolve() == folder.resolve()}
+    if packed is not None and here == set(wanted) == set(packed.records):
+        return
+    for key, record in wanted.items():
+        _copy_record(record, folder, onto_itself=key in here)
+    for name in reversed(PACKED_FILES) if packed is not None else ():
+        (folder / name).unlink(missing_ok=True)
+
+
+def _copy_record(record: Record, folder: Path, *, onto_itself: bool) -> None:
+    source = record.folder
+    if source is None:
+        return
+    if (source / f"{record.key}.json").is_file():
+        for suffix in RECORD_FILES if not onto_itself else ():
+            if (source / f"{record.key}{suffix}").is_file():
+                write_bytes(folder / f"{record.key}{suffix}", (source / f"{record.key}{suffix}").read_bytes())
+    elif (packed := open_packed(source)) is not None:
+        pictures = packed.pictures(record.key)
+        gallery = None if pictures is None else {"target": pictures[0], "output": pictures[1]}
+        write_record(folder, record, packed.values(record.key), gallery)
 
 
 def read_records(folder: Path) -> list[Record]:
-    """Every record of a folder, by file name.
+    """Every record of a folder, by file name; packed ones by key, and a record that also has a file from its file.
 
     Raises:
         StoreError: no such folder, no records in it, or one that cannot be read.
     """
-    paths = sorted(Path(folder).glob("*.json"))
-    if not paths:
-        raise StoreError(f"{folder}: no records (KEY.json) here")
-    return [read_record(path) for path in paths]
+    paths = sorted(path for path in Path(folder).glob("*.json") if path.name != MANIFEST)
+    found = {path.stem: read_record(path) for path in paths}
+    packed = open_packed(Path(folder))
+    for key, content in packed.records.items() if packed is not None else ():
+        try:
+            found.setdefault(key, Record(**content, folder=Path(folder)))
+        except TypeError as error:
+            raise StoreError(f"{folder}: packed record {key} is not a record: {error}") from error
+    if not found:
+        raise StoreError(f"{folder}: no records (KEY.json, or {MANIFEST}) here")
+    return [found[key] for key in sorted(found)] if packed is not None else list(found.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.core.errors import BenchError, NotApplicable
-from bench.core.files import writing
+from bench.core.files import write_bytes
+from bench.core.png import smaller_png
 from bench.core.types import Record
 from bench.reports.formatting import column_title
 from bench.reports.gallery import Pixels, gallery
@@ -65,6 +67,8 @@ def reconstructions(records: Sequence[Record], path: Path, metric: str = "psnr",
         title = runs.title if own == seed else f"{runs.title} (seed {own})"
         _name(line[0], title, CONTROL if runs.control else INK)
     note = _metric_note([runs for runs, *_ in shown], metric)
+    if count < images:
+        note += f" · the {count} kept image{'s' if count > 1 else ''} of each method"
     figure.suptitle(f"{group.title} · seed {seed}{note}", fontsize=8, color=INK)
     return save_figure(figure, path)
 
@@ -222,6 +226,7 @@ def save_figure(figure: Figure, path: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
-    with writing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
+    write_bytes(path, smaller_png(drawn.getvalue()) or drawn.getvalue())
     return path
