@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch and NumPy are load
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from bench.cli import main
 from bench.core import registry
@@ -138,6 +139,19 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def picture():
+    """``picture(path)``: grey levels ``[H, W]`` of a picture file; one of a single level fails."""
+
+    def read(path):
+        with Image.open(path) as opened:
+            levels = np.asarray(opened.convert("L"))
+        assert levels.min() < levels.max(), f"{path} is blank"
+        return levels
+
+    return read
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.core.errors import DataError, NotApplicable
+from bench.harness.experiment import Experiment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,17 +52,13 @@ class ApplicationResult:
     protocol: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Application(ABC):
-    """Base of every application. Subclasses are dataclasses; their fields are its options on the command line.
+class Application(Experiment):
+    """Base of every application. Register one with ``@application("name")`` from ``bench.core.registry``."""
 
-    Register one with ``@application("name")`` from ``bench.core.registry``. Its module is imported to show these
-    options, so it imports torch inside of functions.
-    """
-
+    registry_kind = "application"
     example: ClassVar[str] = "--gan fashion-mnist/dcgan --method dfi+opt"
     """What may follow the command's name, as its help shows it."""
 
-    registered_name: ClassVar[str]
     fewest: ClassVar[int] = 1
     """Images that it needs at least."""
     tiled: ClassVar[bool] = True
@@ -87,7 +84,3 @@ class Application(ABC):
             raise DataError(f"{self.registered_name} needs at least {self.fewest} images, found {images}")
         if tiles > 1 and not self.tiled:
             raise NotApplicable(f"{self.registered_name} takes images of the GAN's own size alone, not tiles of it")
-
-    def options(self) -> dict[str, Any]:
-        """The options as JSON."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}

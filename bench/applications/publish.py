@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.applications.base import Application, ApplicationResult
 from bench.applications.request import Request
-from bench.core.environment import environment, prepare_device
-from bench.core.errors import ContractError
-from bench.core.files import write_json, write_text
-from bench.core.options import create
-from bench.core.paths import allowing_code, home
-from bench.core.registry import add_plugin
-from bench.reports.formatting import ABSENT
-from bench.reports.render_markdown import escape, table
-from bench.studies.base import words_of
+from bench.core.environment import environment
+from bench.harness.experiment import computing, open_plugins
+from bench.harness.experiment_report import (
+    ExperimentReport,
+    json_rows,
+    machine_texts,
+    options_text,
+    table_section,
+)
+from bench.harness.suite import words_of
+from bench.reports.render_markdown import escape
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bench.applications.subject import Subject
-
-DIGITS = 6
-"""Significant digits in the CSV files: sums of floats may differ in their last bits between machines."""
-
-
-def open_application(name: str, options: Mapping[str, Any] | None = None) -> Application:
-    """Build an application by name.
-
-    Raises:
-        UnknownName: no such application or option; suggests the nearest.
-        BenchError: an option of the wrong type, or out of range.
-    """
-    opened = create("application", name, options)
-    if not isinstance(opened, Application):
-        kind = type(opened).__qualname__
-        raise ContractError(f"application '{name}': {kind} must subclass bench.applications.base.Application")
-    return opened
 
 
 def run_application(
@@ -58,7 +42,7 @@ def run_application(
         request: GAN, method, images.
         options: of the application.
         plugins: files with further methods, GANs, datasets or applications.
-        out: folder; ``reports_folder`` if None.
+        out: folder; one in the user's cache folder if None.
         allow_code: run the code behind GANs that are a factory or an archive of code.
 
     Returns:
@@ -68,45 +52,32 @@ def run_application(
         BenchError: something is wrong with names, options, data or weights, or does not apply; nothing is written.
         StoreError: the folder cannot be written.
     """
-    for path in plugins:
-        add_plugin(path)
-    application = open_application(name, options)
-    prepare_device(request.device)
-    from bench.applications.subject import open_subject
+    open_plugins(plugins)
+    application = Application.open(name, options)
+    with computing(request.device, allow_code):
+        from bench.applications.subject import open_subject
 
-    with allowing_code(allow_code):
-        subject = open_subject(request, application)
+        subject = open_subject(request, application.check)
         result = application.run(subject)
-    folder = out or reports_folder(name, subject)
-    write_result(application, subject, result, folder)
-    return result, folder
+    return result, report(name, application, subject, result).write(out)
 
 
-def reports_folder(name: str, subject: Subject) -> Path:
-    """Where an application's folder is unless told otherwise."""
-    where = f"{name}-{subject.cell.gan.title}-{subject.cell.method.title}"
-    return home() / "reports" / re.sub(r"[^a-z0-9]+", "-", f"apply-{where}".lower()).strip("-")
-
-
-def write_result(application: Application, subject: Subject, result: ApplicationResult, folder: Path) -> None:
-    """Write picture.png, README.md, application.json, and table.csv with further tables beside it.
-
-    Equal results give equal bytes: nothing here depends on the time.
-
-    Raises:
-        StoreError: the folder cannot be written.
-    """
+def report(name: str, application: Application, subject: Subject, result: ApplicationResult) -> ExperimentReport:
+    """What is written of an application; ``name`` is that which was typed."""
     from bench.applications.figure import draw
-    from bench.reports.figure import save_figure
 
-    where = f"{words_of(subject.cell.gan)}, {words_of(subject.cell.method)}"
-    save_figure(draw(f"{result.title}: {where}\n{subject.source}", result.strips), folder / "picture.png")
-    for number, (title, rows) in enumerate(result.tables.items()):
-        name = "table.csv" if number == 0 else f"table-{re.sub(r'[^a-z0-9]+', '-', title.lower())}.csv"
-        write_text(folder / name, rows.to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n"))
+    gan, method = subject.cell.gan, subject.cell.method
+    where = f"{words_of(gan)}, {words_of(method)}"
     facts = conditions(application, subject, result)
-    write_json(folder / "application.json", facts)
-    write_text(folder / "README.md", markdown(result, where, subject.source, facts))
+    return ExperimentReport(
+        kind="application",
+        name=f"apply-{name}-{gan.title}-{method.title}",
+        picture="picture.png",
+        draw=partial(draw, f"{result.title}: {where}\n{subject.source}", result.strips),
+        tables=result.tables,
+        content=facts,
+        page=markdown(result, where, subject.source, facts),
+    )
 
 
 def conditions(application: Application, subject: Subject, result: ApplicationResult) -> dict[str, Any]:
@@ -129,14 +100,13 @@ def conditions(application: Application, subject: Subject, result: ApplicationRe
         "code_dim": subject.view.code_dim * subject.tiling.count,
         "protocol": dict(result.protocol),
         "environment": dict(environment(subject.bench.device)),
-        "tables": {title: _records(rows) for title, rows in result.tables.items()},
+        "tables": {title: json_rows(rows, _or_null) for title, rows in result.tables.items()},
     }
 
 
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON; what is no number is null."""
-    plain = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in plain]
+def _or_null(value: Any) -> Any:
+    """A value for JSON; what is no number is null."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def markdown(result: ApplicationResult, where: str, source: str, facts: Mapping[str, Any]) -> str:
@@ -144,31 +114,18 @@ def markdown(result: ApplicationResult, where: str, source: str, facts: Mapping[
     lines = [f"# {escape(f'{result.title}: {where}')}", "", f"Images: {escape(source)}; seed {facts['seed']}.", ""]
     lines += ["![picture](picture.png)", ""]
     for title, rows in result.tables.items():
-        cells = ([escape(cell) for cell in row] for row in shown(rows))
-        lines += [f"## {escape(title)}", "", *table([str(c) for c in rows.columns], cells), ""]
+        lines += table_section(title, rows)
     lines += ["## How it was made", "", *(f"- {escape(line)}" for line in result.measured), *_facts(facts)]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def shown(rows: pd.DataFrame) -> list[list[str]]:
-    """The cells of a table as text."""
-    return [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}" if value == value else ABSENT  # noqa: PLR0124 - NaN differs from itself
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
     budget = facts["budget"]
     steps = ", ".join(f"{what} {budget[f'{what}_steps']:,}" for what in ("train", "fit", "search", "refine"))
-    options = ", ".join(f"{key} = {value}" for key, value in facts["options"].items())
+    options = options_text(facts["options"])
+    device, commit = machine_texts(facts["environment"])
     yield f"- Method: learnt from {escape(facts['trained_on'])}."
     yield f"- Code: {facts['code_dim']:,} numbers an image ({facts['capacity']})."
     yield f"- Budget: {budget['name']}; steps: {steps}."
     yield f"- Options: {escape(options) or 'none'}."
-    made = facts["environment"]
-    dirty = " (with uncommitted changes)" if made.get("dirty") else ""
-    yield f"- Device {escape(str(made.get('device', 'unknown')))}; commit {made.get('commit', 'unknown')}{dirty}."
+    yield f"- Device {escape(device)}; commit {commit}."

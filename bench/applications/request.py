@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BenchError, WeightsError
-from bench.core.run_context import Progress, silent
+from bench.core.files import read_header
 from bench.core.types import Budget, Cell, Choice
 from bench.gans.zoo import gan_file, runs_code
-from bench.harness.export import read_header
+from bench.harness.experiment import Progress, silent
 from bench.harness.suite import open_suite, parse_choice
 from bench.harness.suite_parser import checked
 

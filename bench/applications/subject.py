@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from bench.applications.base import Application
 from bench.applications.masked import MaskedGan
 from bench.applications.pictures import read_folder
 from bench.applications.request import Request
@@ -19,8 +19,9 @@ from bench.datasets.catalogue import open_here
 from bench.gans.tiling import Tiling
 from bench.harness.bound_method import Method, batch_size, check_untouched
 from bench.harness.context import Bench, load_data, open_run
+from bench.harness.fit_stage import fit
+from bench.harness.invert_stage import invert_images
 from bench.harness.keys import Keys, keys_of
-from bench.harness.stages import fit, invert_images
 from bench.harness.store import Store
 from bench.harness.suite import parse_choice
 from bench.harness.train_stage import train
@@ -117,8 +118,14 @@ class Subject:
         self.method.bind(gan, run)
 
 
-def open_subject(request: Request, application: Application, store: Store | None = None) -> Subject:
+def open_subject(request: Request, check: Callable[[int, int], None], store: Store | None = None) -> Subject:
     """Train or read the GAN, fit or restore the method, and read the images.
+
+    Args:
+        request: what was asked for.
+        check: of the application, see ``Application.check``: refuses a number of images or of tiles before the method
+            is fitted.
+        store: where GANs and methods are kept; the user's if None.
 
     Raises:
         NotApplicable: the method cannot serve this GAN, or the application the images.
@@ -134,7 +141,7 @@ def open_subject(request: Request, application: Application, store: Store | None
     gan, _ = train(bench, cell, keys)
     images, source = _pictures(request, data, gan)
     tiling = Tiling.fitting(gan.image_shape, images.shape)
-    application.check(len(images), tiling.count)
+    check(len(images), tiling.count)
     method, _ = fit(bench, cell, keys, gan)
     subject = Subject(request, bench, cell, keys, data, gan, method, images, source, tiling)
     subject._bind(gan)

@@ -47,10 +47,11 @@ def _common(
 
 
 def _run(name: str, options: dict[str, Any], words: dict[str, Any]) -> None:
-    from bench.applications.publish import run_application, shown
+    from bench.applications.publish import run_application
     from bench.applications.request import STEPS, Request
     from bench.core.paths import device
-    from bench.core.run_context import silent
+    from bench.harness.experiment import silent
+    from bench.harness.experiment_report import cell_texts
 
     steps = tuple((step, words.pop(step)) for step in STEPS)
     out, plugins, allow_code = words.pop("out"), words.pop("plugin") or [], words.pop("allow_code")
@@ -63,7 +64,7 @@ def _run(name: str, options: dict[str, Any], words: dict[str, Any]) -> None:
         )
         result, folder = run_application(name, request, options, plugins=plugins, out=out, allow_code=allow_code)
     for title, rows in result.tables.items():
-        console.table(title, [str(column) for column in rows.columns], shown(rows))
+        console.table(title, [str(column) for column in rows.columns], cell_texts(rows))
     console.note(f"\nPicture and table: {folder}")
 
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 SILENCE = 60.0
 """Seconds between two lines of progress where there is no terminal."""
 
-out = Console()
-err = Console(stderr=True)
+out = Console(emoji=False)  # a path may hold ``:b:``
+err = Console(stderr=True, emoji=False)
 
 
 def error_line(message: str) -> None:
@@ -43,8 +43,8 @@ def error_line(message: str) -> None:
 
 
 def note(message: str) -> None:
-    """One line on the output."""
-    out.print(message, highlight=False, soft_wrap=True)
+    """One line on the output, shown as it is: brackets in it are no markup."""
+    out.print(message, highlight=False, soft_wrap=True, markup=False)
 
 
 def warning_line(message: Warning | str, *rest: Any, **more: Any) -> None:
@@ -63,12 +63,11 @@ def interruptible() -> Iterator[None]:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A plain table; cells are shown as they are, without markup."""
-    grid = Table(
-        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
+    """A plain table; title, columns and cells are shown as they are, without markup."""
+    look: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False}
+    grid = Table(title=escape(title) or None, padding=(0, 2, 0, 0), **look)
     for column in columns:
-        grid.add_column(column, overflow="fold")
+        grid.add_column(escape(column), overflow="fold")
     for row in rows:
         grid.add_row(*(escape(cell) for cell in row))
     out.print(grid)
@@ -96,14 +95,14 @@ class RunDisplay:
 
     def __init__(self) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             Speed(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", markup=False),
             console=err,
             transient=True,
             disable=not sys.stderr.isatty(),
@@ -142,7 +141,7 @@ class RunDisplay:
             self._cells = self._progress.add_task("cells", total=self.total, figures="")
 
     def _started(self, cell: Cell, number: int, total: int) -> None:
-        self._progress.console.print(f"[{number}/{total}] {escape(cell_title(cell))}", highlight=False, markup=False)
+        self._progress.console.print(f"[{number}/{total}] {cell_title(cell)}", highlight=False, markup=False)
 
     def _finished(self, cell: Cell, record: Record) -> None:
         if self._cells is not None:

@@ -66,7 +66,8 @@ def list_(
 
     Example:  ganinv list methods
     """
-    from bench.harness.inspect import listing, open_plugins
+    from bench.harness.experiment import open_plugins
+    from bench.harness.inspect import listing
 
     open_plugins(plugin or [])
     for each in [kind] if kind else list(Kind):
@@ -218,7 +219,7 @@ def check(
     outcomes = _checked(method, name)
     for outcome in outcomes:
         mark = "ok  " if outcome.passed else "FAIL"
-        console.note(f"{mark} {outcome.name}{': ' + outcome.message if outcome.message else ''}".replace("[", "\\["))
+        console.note(f"{mark} {outcome.name}{': ' + outcome.message if outcome.message else ''}")
     if not all(outcome.passed for outcome in outcomes):
         raise typer.Exit(1)
 

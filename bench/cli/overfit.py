@@ -80,5 +80,5 @@ def overfit(
     if answer.rows:
         console.table("", answer.columns, answer.rows)
     for line in (*answer.lines, *(f"- {text}" for text in answer.reasons)):
-        console.note(line.replace("[", "\\["))
+        console.note(line)
     console.note(f"Report: {answer.page}")

@@ -27,7 +27,7 @@ def papers(
     for title, about, rows in papers_rows(name, budget):
         console.table(title, ("table", "shows", "answered by", "minutes", "here?"), rows)
         for line in (*about, ""):
-            console.note(line.replace("[", "\\["))
+            console.note(line)
 
 
 def reproduce(

@@ -27,7 +27,7 @@ def study(
     Examples:  ganinv study fish-eye --network fashion-mnist-cnn    |    ganinv show study translation
     |    ganinv study translation --dataset celeba?crop=full --option canvas=crop --option window=128
     """
-    from bench.studies.base import silent
+    from bench.harness.experiment import silent
     from bench.studies.publish import run_study, terminal
 
     with console.interruptible(), console.RunDisplay() as display:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from bench.cli import console
 from bench.cli.options import BudgetName, Gans, Plugins, Records
@@ -69,17 +68,17 @@ def user_study(
     )
     with VotesFile(out, study) as votes, StudyServer(host, port, votes, pictures) as server:
         for line in server.opening(invite):
-            console.note(escape(line))
+            console.note(line)
         if not server.is_local:
             console.warning_line(
                 f"--host {host}: whoever reaches this address can open the study; it is not encrypted"
             )
         server.run()
     _show(report_of(votes.ballots))
-    console.note(escape(f"\nVotes: {out}. The same command goes on; ganinv user-study --report {out} counts them."))
+    console.note(f"\nVotes: {out}. The same command goes on; ganinv user-study --report {out} counts them.")
 
 
 def _show(found: Report) -> None:
     console.table(found.title, found.columns, found.rows)
     for line in found.notes:
-        console.note(escape(line))
+        console.note(line)

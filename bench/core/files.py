@@ -7,6 +7,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,11 @@ def share(path: Path) -> None:
     path.chmod(0o666 & ~mask)
 
 
+def slug(text: str) -> str:
+    """A text as part of a file name: lower case, hyphens for everything but letters and digits."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file or none."""
     with writing(path) as temporary:
@@ -75,6 +81,19 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file (hex)."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Everything that a safetensors file says of itself, without its numbers or torch.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no whole safetensors file.
+    """
+    with path.open("rb") as handle:
+        length = int.from_bytes(handle.read(8), "little")
+        header: dict[str, Any] = json.loads(handle.read(min(length, path.stat().st_size)))
+    return header
 
 
 def digest(content: Any) -> str:

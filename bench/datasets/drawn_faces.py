@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import DataError
 from bench.core.files import digest
+from bench.core.fingerprints import CodeReader
 from bench.core.paths import data_folder
 from bench.core.registry import dataset
 from bench.core.types import Dataset, Images
@@ -24,8 +23,6 @@ SPLITS = ("train", "val", "test")
 """Splits in the order of their streams of random numbers."""
 CHUNK = 256
 """Faces that are drawn before they are written."""
-DRAWING = Path(__file__).with_name("faces")
-"""Folder of the modules that draw."""
 
 
 @dataset("drawn-faces")
@@ -63,7 +60,7 @@ class DrawnFaces(Source):
 
     def identity(self) -> str:
         """Hash of the options and of the code that draws."""
-        return f"drawn-faces-{digest([asdict(self), _drawing_code()])}"
+        return f"drawn-faces-{digest([asdict(self), CodeReader().module(__name__).fingerprint])}"
 
     def availability(self) -> tuple[bool, str]:
         """Always True."""
@@ -127,21 +124,6 @@ class DrawnFaces(Source):
         if pictures.shape != shape:
             raise _damaged(cache, f"{split}.npy holds {pictures.shape}, expected {shape}")
         return to_images(Split(pictures, attributes=attributes), ATTRIBUTES)
-
-
-@cache
-def _drawing_code() -> str:
-    """Hash of the code that decides pixels, without comments and docstrings."""
-    trees = [ast.parse(path.read_bytes()) for path in (Path(__file__), *sorted(DRAWING.glob("*.py")))]
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-                node.body = [child for child in node.body if not _is_text(child)] or [ast.Pass()]
-    return digest([ast.dump(tree) for tree in trees])
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _map(path: Path) -> NDArray[Any]:

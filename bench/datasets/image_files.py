@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import DataError
 from bench.core.files import digest, write_json
+from bench.core.fingerprints import CodeReader
 from bench.core.paths import data_folder
 from bench.core.types import Dataset, Images
 from bench.datasets.decoding import Decoder, make_once, write_pixels
@@ -83,12 +84,13 @@ class ImageFiles(Source):
         return False
 
     def identity(self) -> str:
-        """Hash of names, sizes and modification times of the files, the rules, and the decoding library."""
+        """Hash of names, sizes and times of the files, the rules, the code that reads them, and the library."""
         from PIL import __version__ as pillow
 
         root = str(self.root)
         files = [(name, *self._stamp(root, name)) for name in self.list_inputs()]
-        rules = [self.rules(), repr(self.decoder()), SPLIT_SEED, VAL_LIMIT, f"Pillow {pillow}"]
+        code = CodeReader().entry("dataset", self.registered_name).fingerprint
+        rules = [self.rules(), repr(self.decoder()), code, SPLIT_SEED, VAL_LIMIT, f"Pillow {pillow}"]
         return f"{self.registered_name}-{digest([files, rules])}"
 
     def read(self) -> Dataset:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.core.errors import ContractError, WeightsError, unknown
 from bench.core.files import module_file, sha256
+from bench.core.fingerprints import CodeReader
 from bench.core.paths import shipped_folder
 from bench.core.types import Choice
 
@@ -85,11 +86,15 @@ def factory_parts(name: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def gan_identity(choice: Choice) -> dict[str, Any] | None:
+def gan_identity(choice: Choice, reader: CodeReader | None = None) -> dict[str, Any] | None:
     """What identifies a GAN that is a file, JSON-able; None for a recipe.
 
     The file's SHA-256; with code of the user also the name in it, the options, and the SHA-256 of every file that an
-    option names.
+    option names. A factory also counts with the modules beside it, or in its package, that it imports.
+
+    Args:
+        choice: name and options.
+        reader: of code, if one is there already.
 
     Raises:
         BenchError: see ``gan_file``.
@@ -101,7 +106,7 @@ def gan_identity(choice: Choice) -> dict[str, Any] | None:
     if runs_code(choice.name):
         identity |= {"options": dict(choice.options), "option files": _option_files(choice)}
     if choice.name.startswith(FACTORY):
-        identity["factory"] = choice.name
+        identity |= {"factory": choice.name, "code": (reader or CodeReader()).file(path).fingerprint}
     return identity
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.core.declared import differing_options
 from bench.core.files import digest
 from bench.core.options import create
 from bench.core.run_context import Progress, Run, silent
@@ -35,17 +36,22 @@ class Bench:
 def seed_of(stage: str, cell: Cell) -> int:
     """63-bit seed of a stage: a hash of names, options and the cell's seed, so that it outlives changes of code.
 
+    An option that is written out at its default gives the seed that it gives when it is left out.
+
     Stages that cells share have the same seed in each: "train", "own" and "sample" depend on dataset and GAN, "fit"
     also on the method without its refiners, "invert" on the whole method.
     """
     method, *refiners = cell.method.name.split("+")
-    options = dict(cell.method.options)
-    base = {k: v for k, v in options.items() if k not in refiners}
+    given = cell.method.options
+    base = differing_options("method", method, {k: v for k, v in given.items() if k not in refiners})
+    refined = {r: differing_options("refiner", r, given[r]) for r in refiners if r in given}
+    options = base | {name: table for name, table in refined.items() if table}
     extra = {"train": [], "own": [], "sample": [], "fit": [method, base], "invert": [cell.method.name, options]}[
         stage
     ]
-    data = [cell.dataset.name, dict(cell.dataset.options)]
-    gan = [without_pick(cell.gan.name), dict(cell.gan.options)]
+    data = [cell.dataset.name, differing_options("dataset", cell.dataset.name, cell.dataset.options)]
+    name = without_pick(cell.gan.name)
+    gan = [name, differing_options("gan", name, cell.gan.options)]
     return int(digest([stage, data, gan, extra, cell.seed]), 16) & (2**63 - 1)
 
 

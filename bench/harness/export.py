@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BenchError
-from bench.core.files import sha256, write_bytes, write_text
+from bench.core.files import read_header, sha256, write_bytes, write_text
 from bench.core.paths import device, home
 from bench.core.types import Cell, Dataset, Gan
 from bench.gans.zoo import gan_file, without_pick
@@ -78,19 +78,6 @@ def _quality(gan: Gan, cell: Cell, meta: dict[str, Any]) -> dict[str, Any]:
         "best_quality": round(best["quality"], 4),
         "best_step": best["step"],
     }
-
-
-def read_header(path: Path) -> dict[str, Any]:
-    """Everything that a safetensors file says of itself, without its numbers or torch.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is no whole safetensors file.
-    """
-    with path.open("rb") as handle:
-        length = int.from_bytes(handle.read(8), "little")
-        header: dict[str, Any] = json.loads(handle.read(min(length, path.stat().st_size)))
-    return header
 
 
 def models_table(folder: Path) -> str:

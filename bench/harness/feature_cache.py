@@ -14,12 +14,10 @@ from bench.core.types import Cell, Embedding, FeatureNetwork, Gan, Images, Side
 from bench.datasets.source import shuffled
 from bench.gans.zoo import pick_of
 from bench.harness.context import Bench, load_data, seed_of
-from bench.harness.keys import Keys, dataset_identity, metric_identity
+from bench.harness.keys import KeyMaker, Keys
 from bench.metrics.base import check_range, to_u8
 from bench.metrics.evaluation import batch_size
 
-VERSION = 1
-"""Raise when the order of images or the draw of codes changes."""
 MOST_SAMPLES = 50_000
 """Samples of a GAN, at most: the larger of the two numbers of invgan's Table 1."""
 
@@ -64,12 +62,13 @@ class StoredReference:
         return load_data(self.bench, self.cell).train
 
     def _key(self, network: FeatureNetwork, side: Side, count: int) -> str:
+        maker = KeyMaker()
         if side == "train":
-            source = dataset_identity(self.cell.dataset)
+            source = maker.dataset(self.cell.dataset)
         else:
             source = digest([self.keys.train, pick_of(self.cell.gan.name), seed_of("sample", self.cell)])
-        eye = metric_identity(f"fid@{network.name}")[2:]
-        return digest([VERSION, side, count, source, eye, self.bench.device])
+        code = maker.module(__name__)
+        return digest([code, side, count, source, maker.network(network.name), self.bench.device])
 
     def _look(self, network: FeatureNetwork, side: Side, count: int) -> dict[str, Tensor]:
         features, logits, done = [], [], 0

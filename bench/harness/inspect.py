@@ -7,17 +7,18 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.core import registry
 from bench.core.errors import unknown
+from bench.core.files import read_header
 from bench.core.options import create
 from bench.core.paths import data_folder, device, home, shipped_folder
 from bench.core.types import DatasetSource, FeatureNetwork, Inverter, Metric
 from bench.gans.zoo import shipped_gans
-from bench.harness.export import facts_of, read_header
+from bench.harness.export import facts_of
 from bench.harness.suite import open_suite, suite_files
 
 Rows = list[tuple[str, str]]
@@ -31,12 +32,6 @@ _KINDS = {
     "studies": ("study",),
     "applications": ("application",),
 }
-
-
-def open_plugins(paths: Iterable[Path]) -> None:
-    """Make plug-in files known."""
-    for path in paths:
-        registry.add_plugin(path)
 
 
 def listing(kind: str) -> list[tuple[str, str, str]]:
@@ -104,7 +99,7 @@ def _entry_section(kind: str, name: str, entry: registry.Entry) -> Section:
     cls = registry.load(kind, entry.name)
     rows += _about(cls)
     rows += _declared(cls)
-    rows += [(f"option {f.name}", f"{f.type}, default {_default(f)}") for f in dataclasses.fields(cls) if f.init]
+    rows += [(f"option {f.name}", f"{_type(f)}, default {_default(f)}") for f in dataclasses.fields(cls) if f.init]
     if issubclass(cls, DatasetSource) and ":" not in name:
         here, place = (False, f"{entry.name}:ARGUMENT") if _needs_argument(cls) else create(kind, name).availability()
         rows.append(("here" if here else "not here", place))
@@ -154,6 +149,10 @@ def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is not dataclasses.MISSING:
         return repr(field.default)
     return "none: required" if field.default_factory is dataclasses.MISSING else repr(field.default_factory())
+
+
+def _type(field: dataclasses.Field[Any]) -> str:
+    return field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
 
 
 def _needs_argument(cls: type[Any]) -> bool:

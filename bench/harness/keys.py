@@ -1,34 +1,44 @@
 """Keys: a hash of everything that determines an outcome, upstream keys included. Computed without torch.
 
-Code counts too: each key holds a fingerprint of the file that defines the dataset, GAN, method or metric, together
-with the files of the suite that it imports. Comments, docstrings and layout do not change a fingerprint.
+Each key holds what a suite states (names, options with their defaults filled in, the seed, the numbers of the budget
+that matter), what identifies the data and weights, the device, and code: that of the stage, and of the dataset, GAN,
+method or metric. Code is a fingerprint of a module with all modules of ours that it imports
+(``bench.core.fingerprints``), and the versions of the packages from elsewhere that these import.
 """
 
 from __future__ import annotations
 
-import ast
-import hashlib
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
-from bench.core.files import digest, module_file, sha256
+from bench.core import registry
+from bench.core.declared import NETWORK, declared_options, resolved_options
+from bench.core.files import digest, read_header
+from bench.core.fingerprints import Code, CodeReader
 from bench.core.options import create
 from bench.core.paths import device
-from bench.core.registry import find
 from bench.core.types import Cell, Choice
-from bench.gans.zoo import gan_identity, pick_of, without_pick
+from bench.gans.zoo import gan_file, gan_identity, pick_of, without_pick
 from bench.metrics.gan_quality import quality_metric
+from bench.metrics.weights import network_of, weights_identity
 
-STAGES_VERSION = 2
-"""Raise when ``bench.harness.stages`` changes in a way that changes numbers."""
-FOLLOWED = ("bench.gans", "bench.metrics", "bench.datasets", "bench.core.run_context", "methods")
-"""Imports that a fingerprint follows: where numbers are made. The rest of ``bench`` carries and checks them."""
-VERSIONS = ("torch", "numpy", "scipy", "lpips", "torch-fidelity")
-"""Packages whose versions are part of a measurement's key."""
+STAGES = {
+    "train": "bench.harness.train_stage",
+    "fit": "bench.harness.fit_stage",
+    "invert": "bench.harness.invert_stage",
+    "measure": "bench.harness.stages",
+}
+"""The module of each stage, whose code is part of its key."""
+NAMED = ("dataset", "gan", "metric", "features", "method", "refiner")
+"""Kinds of names that options may hold; their code then counts too."""
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "cv2": "opencv-python"}
+"""Packages that are installed under another name than they are imported by."""
 
 
 @dataclass(frozen=True)
@@ -41,47 +51,185 @@ class Keys:
     cell: str
 
 
-def keys_of(cell: Cell) -> Keys:
-    """Keys of a cell.
+class KeyMaker:
+    """Makes the keys of many cells; what they share is worked out once.
 
-    Raises:
-        UnknownName: something in the cell is not registered.
-        DataError: the dataset is not here, or damaged.
-        WeightsError: a checkpoint or feature network file is missing.
+    Files of code, checkpoints and the device are looked at once: make a new one for each plan.
+
+    Args:
+        reader: of the code; by default of that which runs.
     """
-    budget = cell.budget
-    base, *refiners = cell.method.name.split("+")
-    refiner_options = {r: cell.method.options.get(r, {}) for r in refiners}
-    options = {k: v for k, v in cell.method.options.items() if k not in refiners}
-    train = _train_key(cell)
-    fit = digest(
-        {
-            "stage": ["fit", STAGES_VERSION],
-            "train": train,
-            "pick": pick_of(cell.gan.name),
-            "method": [base, options, fingerprint("method", base)],
-            "seed": cell.seed,
-            "budget": [budget.train_images, budget.fit_steps, budget.search_steps],
+
+    def __init__(self, reader: CodeReader | None = None) -> None:
+        self.reader = reader or CodeReader()
+        self._known: dict[Hashable, Any] = {}
+        self._device = device()
+
+    def keys(self, cell: Cell) -> Keys:
+        """Keys of a cell.
+
+        Raises:
+            UnknownName: something in the cell is not registered.
+            DataError: the dataset is not here, or damaged.
+            WeightsError: a checkpoint or feature network file is missing.
+            ContractError: a module that the code imports is not there; names both.
+        """
+        budget = cell.budget
+        base, *refiners = cell.method.name.split("+")
+        options = {k: v for k, v in cell.method.options.items() if k not in refiners}
+        train = self._train(cell)
+        fit = digest(
+            {
+                "stage": self._stage("fit"),
+                "train": train,
+                "pick": pick_of(cell.gan.name),
+                "method": self.component("method", base, options),
+                "seed": cell.seed,
+                "budget": [budget.train_images, budget.fit_steps, budget.search_steps],
+                "device": self._device,
+            }
+        )
+        invert = digest(
+            {
+                "stage": self._stage("invert"),
+                "fit": fit,
+                "refiners": [self.component("refiner", r, cell.method.options.get(r, {})) for r in refiners],
+                "budget": [budget.search_steps, budget.refine_steps, budget.test_images, budget.own_images],
+                "device": self._device,
+            }
+        )
+        measured = {
+            "stage": self._stage("measure"),
+            "invert": invert,
+            "budget": vars(budget),
+            "metrics": [self.metric(name) for name in cell.metrics],
         }
-    )
-    invert = digest(
-        {
-            "stage": ["invert", STAGES_VERSION],
-            "fit": fit,
-            "refiners": [[r, refiner_options[r], fingerprint("refiner", r)] for r in refiners],
-            "budget": [budget.search_steps, budget.refine_steps, budget.test_images, budget.own_images],
-            "device": device(),
-        }
-    )
-    measured = {
-        "stage": ["measure", STAGES_VERSION],
-        "invert": invert,
-        "budget": asdict(budget),
-        "metrics": [metric_identity(name) for name in cell.metrics],
-        "evaluation": _fingerprint_of("bench.metrics.evaluation"),
-        "versions": {name: version(name) for name in VERSIONS},
-    }
-    return Keys(train, fit, invert, digest(measured))
+        return Keys(train, fit, invert, digest(measured))
+
+    def _train(self, cell: Cell) -> str:
+        data, stored = self.dataset(cell.dataset), self._file(cell.gan)
+        if stored:
+            return digest({"stage": self._stage("train"), "data": data, "file": stored})
+        quality = self._once(("quality", cell.dataset.name), lambda: quality_metric(cell.dataset.name))
+        return digest(
+            {
+                "stage": self._stage("train"),
+                "data": data,
+                "gan": self.component("gan", without_pick(cell.gan.name), cell.gan.options),
+                "seed": cell.seed,
+                "budget": [cell.budget.train_images, cell.budget.train_steps],
+                "quality": [cell.budget.looks, self.metric(quality)] if quality and cell.budget.looks else None,
+                "device": self._device,
+            }
+        )
+
+    # ------------------------------------------------------------------------------------------------- parts
+
+    def dataset(self, choice: Choice) -> str:
+        """A dataset with its options: its code, and what identifies its content, which is asked once a process."""
+
+        def make() -> list[Any]:
+            stated = self.component("dataset", choice.name, choice.options)
+            return [stated, _content(choice.name, json.dumps(dict(choice.options), sort_keys=True))]
+
+        return self._part(("data", choice.name), choice.options, make)
+
+    def component(self, kind: str, name: str, options: Mapping[str, Any]) -> str:
+        """A registered class with its options, defaults filled in: what identifies it, its code included.
+
+        Options that hold registered names (of a feature network, say) bring the code of those.
+        """
+
+        def make() -> list[Any]:
+            resolved = resolved_options(kind, name, options, self.reader)
+            return [name, resolved, self._code(kind, name), self._codes_named_in(resolved)]
+
+        return self._part((kind, name), options, make)
+
+    def metric(self, name: str) -> str:
+        """A metric: its options, code, and the code and weights of the network that it looks through."""
+
+        def make() -> list[Any]:
+            resolved = resolved_options("metric", name, {}, self.reader)
+            network = network_of(name) or resolved.get(NETWORK, "")
+            base = registry.find("metric", name).name
+            stated = resolved | ({NETWORK: network} if network else {})
+            return [base, stated, self._code("metric", name), self.network(network), self._codes_named_in(stated)]
+
+        return self._part(("metric", name), {}, make)
+
+    def network(self, name: str) -> list[Any]:
+        """A feature network: its name, code, and the checksums of its weights; empty for none."""
+        if not name:
+            return []
+        return [name, self._code("features", name), weights_identity(f"lpips@{name}")]
+
+    def module(self, name: str) -> list[str]:
+        """The code of a module of the suite, with the versions of packages."""
+        made: list[str] = self._once(("module", name), lambda: _with_versions(self.reader.module(name)))
+        return made
+
+    def report(self, kind: str, name: str, arguments: Mapping[str, Any]) -> str:
+        """The code of a study or application, and of every registered name that it may open.
+
+        Such names stand in its arguments, in the defaults of its options, or as texts in its modules.
+        """
+        texts = [text for text in self.reader.graph.texts(self.reader.entry_file(kind, name)) if " " not in text]
+        named = self._codes_named_in([texts, arguments, declared_options(kind, name, self.reader)])
+        return digest([self._code(kind, name), named])[:16]
+
+    def _stage(self, stage: str) -> list[Any]:
+        return [stage, self.module(STAGES[stage])]
+
+    def _file(self, choice: Choice) -> str:
+        """What identifies a GAN that is a file, with the code of its recipe; "" for a recipe to train."""
+
+        def make() -> list[Any] | None:
+            identity = gan_identity(choice, self.reader)
+            return None if identity is None else [identity, self._recipe(gan_file(choice.name))]
+
+        return self._part(("file", choice.name), choice.options, make)
+
+    def _recipe(self, path: Path | None) -> Any:
+        """The recipe that a checkpoint is rebuilt by, and its code; what cannot be read is left to who opens it."""
+        try:
+            header = json.loads(read_header(path)["__metadata__"]["ganinv"]) if path else {}
+            name, options = str(header["recipe"]), dict(header["options"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        known = name in registry.entries("gan")
+        return self.component("gan", name, options) if known else name
+
+    def _code(self, kind: str, name: str) -> list[str]:
+        entry = registry.find(kind, name).name
+        made: list[str] = self._once(("code", kind, entry), lambda: _with_versions(self.reader.entry(kind, entry)))
+        return made
+
+    def _codes_named_in(self, value: Any) -> list[Any]:
+        names: dict[str, list[str]] = self._once("names", _registered)
+        found = {word for text in _texts(value) for word in re.split(r"[^\w.-]+", text) if word in names}
+        return [[name, [self._code(kind, name) for kind in names[name]]] for name in sorted(found)]
+
+    def _part(self, what: tuple[str, ...], options: Mapping[str, Any], make: Callable[[], Any]) -> str:
+        """The digest of a part, "" if it is None."""
+        stated = json.dumps(dict(options), sort_keys=True) if options else ""
+
+        def hashed() -> str:
+            content = make()
+            return "" if content is None else digest(content)
+
+        made: str = self._once((*what, stated, "part"), hashed)
+        return made
+
+    def _once(self, what: Hashable, make: Callable[[], Any]) -> Any:
+        if what not in self._known:
+            self._known[what] = make()
+        return self._known[what]
+
+
+def keys_of(cell: Cell) -> Keys:
+    """Keys of one cell; see ``KeyMaker.keys``."""
+    return KeyMaker().keys(cell)
 
 
 def cell_facts(cell: Cell) -> dict[str, Any]:
@@ -96,103 +244,53 @@ def cell_facts(cell: Cell) -> dict[str, Any]:
     }
 
 
-def _train_key(cell: Cell) -> str:
-    identity = gan_identity(cell.gan)
-    data = dataset_identity(cell.dataset)
-    if identity is not None:
-        return digest({"stage": ["file", STAGES_VERSION], "data": data, **identity})
-    name, quality = without_pick(cell.gan.name), quality_metric(cell.dataset.name)
-    return digest(
-        {
-            "stage": ["train", STAGES_VERSION],
-            "data": data,
-            "gan": [name, dict(cell.gan.options), fingerprint("gan", name)],
-            "training": _fingerprint_of("bench.gans.training"),
-            "seed": cell.seed,
-            "budget": [cell.budget.train_images, cell.budget.train_steps],
-            "quality": [cell.budget.looks, metric_identity(quality)] if quality and cell.budget.looks else None,
-            "device": device(),
-        }
-    )
+def module_code(name: str) -> list[str]:
+    """The code of a module of the suite: its fingerprint, and the versions of the packages that it computes with.
+
+    What keeps results of its own in the store puts ``module_code(__name__)`` into its keys.
+
+    Raises:
+        ContractError: a module that it imports is not there.
+    """
+    return KeyMaker().module(name)
 
 
-_identities: dict[str, str] = {}
+def _registered() -> dict[str, list[str]]:
+    """Registered name -> its kinds."""
+    found: dict[str, list[str]] = {}
+    for kind in NAMED:
+        for name in registry.entries(kind):
+            found.setdefault(name, []).append(kind)
+    return found
 
 
-def dataset_identity(choice: Choice) -> str:
-    """What identifies the content of a dataset with its options; asked once a process."""
-    asked = digest([choice.name, dict(choice.options)])
-    if asked not in _identities:
-        source = create("dataset", choice.name, choice.options)
-        _identities[asked] = digest([choice.name, fingerprint("dataset", choice.name), source.identity()])
-    return _identities[asked]
-
-
-def metric_identity(name: str) -> list[str]:
-    """Name, code and, for a metric that looks through a network, the network's code and weights checksum."""
-    from bench.metrics.weights import network_of, weights_identity
-
-    network = network_of(name)
-    eye = fingerprint("features", network) if network else ""
-    return [name, fingerprint("metric", name), eye, weights_identity(name)]
-
-
-# ------------------------------------------------------------------------------------------------- code
-
-
-def fingerprint(kind: str, name: str) -> str:
-    """Hash of the code that defines a name; a package from elsewhere also counts with its module's code."""
-    entry = find(kind, name)
-    path = entry.path or _module_file(entry.module)
-    if path is None:
-        return f"{entry.module}:{entry.attribute}"
-    return sha256(path) if entry.error else code_fingerprint(path)
-
-
-def code_fingerprint(path: Path) -> str:
-    """Hash of the syntax trees of a file and of the files of the suite that it imports, at any depth."""
-    seen: dict[Path, str] = {}
-    waiting = [path.resolve()]
-    while waiting:
-        current = waiting.pop()
-        if current not in seen:
-            stat = current.stat()
-            seen[current], imports = _parsed(current, (stat.st_mtime_ns, stat.st_size))
-            waiting += [file for name in imports if (file := _module_file(name))]
-    return hashlib.sha256("".join(sorted(seen.values())).encode()).hexdigest()[:16]
-
-
-def _fingerprint_of(module: str) -> str:
-    path = _module_file(module)
-    assert path is not None, module
-    return code_fingerprint(path)
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in options, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
 
 
 @cache
-def _parsed(path: Path, stamp: tuple[int, int]) -> tuple[str, tuple[str, ...]]:
-    """Hash of one file's tree without its texts, and the modules of the suite that it imports."""
-    tree = ast.parse(path.read_bytes(), str(path))
-    imports = tuple(sorted(set(_imports(tree))))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [n for n in node.body if not _is_text(n)] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imports
+def _content(name: str, options: str) -> str:
+    identity: str = create("dataset", name, json.loads(options)).identity()
+    return identity
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        names: list[str] = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        for name in names:
-            if any(name == room or name.startswith(f"{room}.") for room in FOLLOWED):
-                yield name
+def _with_versions(code: Code) -> list[str]:
+    return [code.fingerprint, *(f"{name} {_version(name)}" for name in code.packages)]
 
 
-_module_file = cache(module_file)
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+@cache
+def _version(package: str) -> str:
+    """Version of the package that is imported by a name; asked once a process, because it reads files."""
+    try:
+        return version(DISTRIBUTIONS.get(package, package))
+    except PackageNotFoundError:
+        found = packages_distributions().get(package)
+        return version(found[0]) if found else "absent"

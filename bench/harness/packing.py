@@ -23,7 +23,7 @@ from bench.core.packed import FORMAT, MANIFEST, PACKED_FILES, PICTURES, RECORDS,
 from bench.core.packed_values import encode
 from bench.core.png import png_bytes, smaller_png
 from bench.core.types import Record
-from bench.harness.store import RECORD_FILES, Store, content_of, per_image_values, read_records
+from bench.harness.store import RECORD_FILES, Store, read_records
 from bench.reports.gallery import Pixels, gallery
 
 if TYPE_CHECKING:
@@ -102,11 +102,12 @@ def pack(folder: Path, images: int = IMAGES) -> Packing:
     pixels = {key: math.prod(target.shape[1:]) for key, (target, _) in pictured.items()}
     tables, stored = _values(folder, values, pixels if set(values) <= set(pixels) else {})
     galleries, archive = _pictures(kept)
-    contents = {RECORDS: _lines(records), **({VALUES: stored} if tables else {})}
+    fields = {r.key: stored_content(folder, r.key) for r in records}
+    contents = {RECORDS: _lines(fields)} | ({VALUES: stored} if tables else {})
     contents |= {PICTURES: archive} if galleries else {}
     with tempfile.TemporaryDirectory(prefix=".packing-", dir=folder) as temporary:
         _write(Path(temporary), contents, {"tables": tables, "galleries": galleries})
-        _compare(Path(temporary), folder, records, values, kept)
+        _compare(Path(temporary), folder, fields, values, kept)
         for name in [*contents, MANIFEST]:
             (Path(temporary) / name).replace(folder / name)
     for record in records:
@@ -158,6 +159,33 @@ def shrink_figures(folder: Path) -> tuple[int, int]:
     return before, after
 
 
+def per_image_values(record: Record) -> pd.DataFrame | None:
+    """The per-image values of a record as they were stored, or None if it has none.
+
+    Raises:
+        StoreError: they cannot be read.
+    """
+    import pandas as pd
+
+    if record.folder is None:
+        return None
+    path = record.folder / f"{record.key}.parquet"
+    if not path.is_file():
+        packed = open_packed(record.folder)
+        return packed.values(record.key) if packed else None
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read per-image values {path}: {error}") from error
+
+
+def stored_content(folder: Path, key: str) -> dict[str, Any]:
+    """The fields of a record as they stand in its file or pack, which older versions wrote with fewer fields."""
+    path = folder / f"{key}.json"
+    packed = None if path.is_file() else open_packed(folder)
+    return dict(packed.records[key] if packed else json.loads(path.read_text()))
+
+
 def _holds_records(folder: Path) -> bool:
     """Whether records lie in it, packed or not: their file names are keys, 24 hexadecimal digits."""
     return (folder / MANIFEST).is_file() or any(
@@ -178,9 +206,12 @@ def _digest(pixels: Pixels) -> str:
     return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
-def _lines(records: Sequence[Record]) -> bytes:
-    lines = [json.dumps(content_of(r), sort_keys=True, separators=(",", ":")) for r in records]
-    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), 9, mtime=0)
+def _line(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def _lines(contents: Mapping[str, Mapping[str, Any]]) -> bytes:
+    return gzip.compress("".join(map(_line, contents.values())).encode(), 9, mtime=0)
 
 
 def _values(
@@ -257,26 +288,23 @@ def _write(folder: Path, contents: Mapping[str, bytes], facts: Mapping[str, Any]
 def _compare(
     written: Path,
     folder: Path,
-    records: Sequence[Record],
+    records: Mapping[str, Mapping[str, Any]],
     values: Mapping[str, pd.DataFrame],
     kept: Mapping[str, tuple[Pixels, Pixels]],
 ) -> None:
     """Read the pack back; raise unless it holds what went in."""
     found = open_packed(written)
-    for record in records:
-        pictures = found.pictures(record.key) if found else None
-        expected = kept.get(record.key)
+    for key, content in records.items():
+        pictures = found.pictures(key) if found else None
+        expected = kept.get(key)
         equal = found is not None and (
-            json.dumps(found.records.get(record.key), sort_keys=True)
-            == json.dumps(content_of(record), sort_keys=True)
-            and _same_values(found.values(record.key), values.get(record.key))
+            _line(found.records.get(key, {})) == _line(content)
+            and _same_values(found.values(key), values.get(key))
             and (pictures is None) == (expected is None)
             and all(np.array_equal(a, b) for a, b in zip(pictures or (), expected or (), strict=True))
         )
         if not equal:
-            raise StoreError(
-                f"{folder}: record {record.key} does not come back equal from the pack; nothing was deleted"
-            )
+            raise StoreError(f"{folder}: record {key} does not come back equal; nothing was changed")
 
 
 def _same_values(one: pd.DataFrame | None, other: pd.DataFrame | None) -> bool:

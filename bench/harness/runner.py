@@ -12,7 +12,7 @@ from bench.core.paths import device as chosen_device
 from bench.core.types import Cell, Record
 from bench.datasets.catalogue import open_here
 from bench.gans.zoo import runs_code
-from bench.harness.keys import Keys, cell_facts, keys_of
+from bench.harness.keys import KeyMaker, Keys, cell_facts
 from bench.harness.store import Busy, Store
 from bench.metrics.weights import weights_available
 
@@ -56,11 +56,9 @@ def plan(cells: Sequence[Cell], store: Store) -> list[Planned]:
         reason = weights_available(name)
         if reason:
             raise WeightsError(f"metric {name}: {reason}")
-    planned = []
-    for cell in cells:
-        keys = keys_of(cell)
-        planned.append(Planned(cell, keys, store.record(keys.cell)))
-    return planned
+    maker = KeyMaker()
+    keys = [maker.keys(cell) for cell in cells]
+    return [Planned(cell, each, store.record(each.cell)) for cell, each in zip(cells, keys, strict=True)]
 
 
 def run_cells(

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import StoreError
 from bench.core.files import sha256, share, write_bytes, write_json, writing
-from bench.core.packed import MANIFEST, PACKED_FILES, open_packed
+from bench.core.packed import MANIFEST, PACKED_FILES, RECORDS, open_packed
 from bench.core.paths import home
 from bench.core.types import Record
+from bench.core.types.runs import SCHEMA
 
 if TYPE_CHECKING:
     import numpy as np
@@ -166,7 +167,8 @@ class Store:
         Raises:
             StoreError: the folder cannot be written or the disk is full.
         """
-        write_record(self.records_folder, record, per_image, gallery)
+        content = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "folder"}
+        write_record(self.records_folder, record.key, content, per_image, gallery)
 
     def record(self, key: str) -> Record | None:
         """The record of a cell, or None."""
@@ -185,16 +187,24 @@ class Store:
 
 def write_record(
     folder: Path,
-    record: Record,
+    key: str,
+    content: Mapping[str, Any],
     per_image: pd.DataFrame | None = None,
     gallery: Mapping[str, np.ndarray[Any, Any]] | None = None,
 ) -> None:
-    """Write a record's files into a folder, as ``Store.put_record`` does.
+    """Write a record's files into a folder; the JSON last.
+
+    Args:
+        folder: made if it is not there.
+        key: of its cell.
+        content: the fields that are stored.
+        per_image: values of each image.
+        gallery: arrays by name.
 
     Raises:
         StoreError: the folder cannot be written or the disk is full.
     """
-    base = folder / record.key
+    base = folder / key
     if per_image is not None:
         with writing(base.with_suffix(".parquet")) as path:
             per_image.to_parquet(path, compression="zstd", index=False)
@@ -203,45 +213,33 @@ def write_record(
 
         with writing(base.with_suffix(".npz")) as path, path.open("wb") as handle:
             np.savez_compressed(handle, allow_pickle=False, **gallery)
-    write_json(base.with_suffix(".json"), content_of(record))
-
-
-def content_of(record: Record) -> dict[str, Any]:
-    """The fields of a record that are stored."""
-    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "folder"}
+    write_json(base.with_suffix(".json"), content)
 
 
 def read_record(path: Path) -> Record:
     """Read one record file.
 
     Raises:
-        StoreError: it is not a record, or it was written by another version of this suite.
+        StoreError: it is not a record, or it was written by a newer version of this suite.
     """
     try:
-        content = json.loads(path.read_text())
-        return Record(**content, folder=path.parent)
-    except (OSError, ValueError, TypeError) as error:
+        return _record(json.loads(path.read_text()), path)
+    except (OSError, ValueError) as error:
         raise StoreError(f"{path} is not a record: {error}") from error
 
 
-def per_image_values(record: Record) -> pd.DataFrame | None:
-    """The per-image values of a record as they were stored, or None if it has none.
-
-    Raises:
-        StoreError: they cannot be read.
-    """
-    import pandas as pd
-
-    if record.folder is None:
-        return None
-    path = record.folder / f"{record.key}.parquet"
-    if not path.is_file():
-        packed = open_packed(record.folder)
-        return packed.values(record.key) if packed else None
+def _record(content: Any, path: Path) -> Record:
+    """A record of the fields that stand in a file."""
     try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read per-image values {path}: {error}") from error
+        schema = content.get("schema", SCHEMA)
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise StoreError(
+                f"{path} was written by a newer version of this suite: its schema is {schema}, known are those up to "
+                f"{SCHEMA}; update gan-inversion-bench"
+            )
+        return Record(**content, folder=path.parent)
+    except (TypeError, AttributeError) as error:
+        raise StoreError(f"{path} is not a record: {error}") from error
 
 
 def copy_records(records: Iterable[Record], folder: Path) -> None:
@@ -252,32 +250,38 @@ def copy_records(records: Iterable[Record], folder: Path) -> None:
     Raises:
         StoreError: the folder cannot be written, or packed records cannot be read.
     """
-    wanted = {record.key: record for record in records}
+    wanted = {record.key: record.folder for record in records}
     packed = open_packed(folder)
     for path in folder.glob("*"):
         if re.fullmatch(r"[0-9a-f]{24}", path.stem) and path.stem not in wanted:
             path.unlink()
-    here = {key for key, r in wanted.items() if r.folder and r.folder.resolve() == folder.resolve()}
+    here = {key for key, source in wanted.items() if source and source.resolve() == folder.resolve()}
     if packed is not None and here == set(wanted) == set(packed.records):
         return
-    for key, record in wanted.items():
-        _copy_record(record, folder, onto_itself=key in here)
+    for key, source in wanted.items():
+        if source is not None:
+            _copy_record(key, source, folder)
     for name in reversed(PACKED_FILES) if packed is not None else ():
         (folder / name).unlink(missing_ok=True)
 
 
-def _copy_record(record: Record, folder: Path, *, onto_itself: bool) -> None:
-    source = record.folder
-    if source is None:
-        return
-    if (source / f"{record.key}.json").is_file():
-        for suffix in RECORD_FILES if not onto_itself else ():
-            if (source / f"{record.key}{suffix}").is_file():
-                write_bytes(folder / f"{record.key}{suffix}", (source / f"{record.key}{suffix}").read_bytes())
-    elif (packed := open_packed(source)) is not None:
-        pictures = packed.pictures(record.key)
+def _copy_record(key: str, source: Path, folder: Path) -> None:
+    packed = None if (source / f"{key}.json").is_file() else open_packed(source)
+    if packed is not None:
+        pictures = packed.pictures(key)
         gallery = None if pictures is None else {"target": pictures[0], "output": pictures[1]}
-        write_record(folder, record, packed.values(record.key), gallery)
+        write_record(folder, key, packed.records[key], packed.values(key), gallery)
+        return
+    for suffix in RECORD_FILES:
+        if source != folder and (source / f"{key}{suffix}").is_file():
+            _copy(source / f"{key}{suffix}", folder / f"{key}{suffix}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file, unless the target holds the same bytes."""
+    content = source.read_bytes()
+    if not target.is_file() or target.read_bytes() != content:
+        write_bytes(target, content)
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -286,14 +290,12 @@ def read_records(folder: Path) -> list[Record]:
     Raises:
         StoreError: no such folder, no records in it, or one that cannot be read.
     """
-    paths = sorted(path for path in Path(folder).glob("*.json") if path.name != MANIFEST)
-    found = {path.stem: read_record(path) for path in paths}
-    packed = open_packed(Path(folder))
+    folder = Path(folder)
+    packed = open_packed(folder)
+    found = {path.stem: read_record(path) for path in sorted(folder.glob("*.json")) if path.name != MANIFEST}
     for key, content in packed.records.items() if packed is not None else ():
-        try:
-            found.setdefault(key, Record(**content, folder=Path(folder)))
-        except TypeError as error:
-            raise StoreError(f"{folder}: packed record {key} is not a record: {error}") from error
+        if key not in found:
+            found[key] = _record(content, folder / RECORDS)
     if not found:
         raise StoreError(f"{folder}: no records (KEY.json, or {MANIFEST}) here")
-    return [found[key] for key in sorted(found)] if packed is not None else list(found.values())
+    return [found[key] for key in sorted(found)]

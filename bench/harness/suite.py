@@ -232,6 +232,12 @@ def parse_choice(text: str, where: str) -> Choice:
     return Choice(name, parse_options(query.split("&") if query else (), f"{where} {text}", "after '?'"))
 
 
+def words_of(choice: Choice) -> str:
+    """A dataset, GAN or method with its options, as it is typed: ``celeba?crop=full``."""
+    options = "&".join(f"{key}={value}" for key, value in choice.options.items())
+    return f"{choice.name}?{options}" if options else choice.name
+
+
 def parse_options(parts: Iterable[str], where: str, place: str = "") -> dict[str, Any]:
     """Options from a command line, each ``key=value``.
 

@@ -12,6 +12,7 @@ from typing import Any
 from bench.core.errors import SuiteError, suggest, unknown
 from bench.core.registry import find
 from bench.core.types import Budget, Choice
+from bench.reports.published import printed_table
 
 BUDGETS = ("smoke", "cpu", "paper")
 _BUDGET_DEFAULTS = {"train_images": 0, "test_images": 0, "own_images": 256, "timeout": 3600.0, "looks": 0}
@@ -102,8 +103,6 @@ class SuiteReader:
 
     def published(self, value: Any) -> tuple[str, ...]:
         """Printed tables across GANs, as ``paper/table``; each is there."""
-        from bench.papers.claims.spec import printed_table
-
         names = self.texts("published", value)
         for name in names:
             printed_table(name, self.at(name))

@@ -25,9 +25,10 @@ from bench.datasets.source import shuffled
 from bench.gans.checkpoints import load_gan
 from bench.gans.external import open_foreign
 from bench.gans.zoo import CHECKPOINT, SCRIPTED, gan_file, runs_code, without_pick
+from bench.harness.keys import module_code
 from bench.harness.store import Store
+from bench.harness.suite import words_of
 from bench.overfit.trained import find_trained
-from bench.studies.base import words_of
 
 POOL = 20_000
 """Images that samples are compared with, at most."""
@@ -198,7 +199,7 @@ def _decoded(folder: Path, decoder: Decoder, option: str) -> Images:
     names = shuffle(list_files(folder, who))
     paths = [folder / name for name in names]
     stamps = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in zip(names, paths, strict=True)]
-    cache = data_folder() / "overfit-cache" / digest([stamps, repr(decoder)])
+    cache = data_folder() / "overfit-cache" / digest([stamps, repr(decoder), module_code(type(decoder).__module__)])
 
     def refuse(index: int, reason: str) -> None:
         raise DataError(f"{who}: cannot use '{names[index]}': {reason}")

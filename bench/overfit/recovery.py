@@ -23,13 +23,11 @@ from bench.core.files import digest, write_bytes
 from bench.core.run_context import Progress, Run, silent
 from bench.core.types import Budget, Choice, Gan, Images
 from bench.harness.bound_method import Method, batch_size, check_untouched, checked_codes, make_method
-from bench.harness.keys import fingerprint
+from bench.harness.keys import KeyMaker, module_code
 from bench.harness.store import Busy, Store
 
 Floats = NDArray[np.float64]
 
-VERSION = 1
-"""Raise when what is measured changes."""
 CHUNK = 50
 """Images that are searched, and stored, together; fewer of large images."""
 CODES = ("z", "w", "w+")
@@ -123,8 +121,8 @@ class Recovery:
         return method
 
     def _identify(self) -> str:
-        code = search_code(self.search.method.name)
-        return digest([VERSION, self.gan.checksum(), self.search.facts(), code, self.device])
+        code = [*module_code(__name__), *search_code(self.search.method)]
+        return digest([self.gan.checksum(), self.search.facts(), code, self.device])
 
     @property
     def chunk(self) -> int:
@@ -218,10 +216,12 @@ def open_search(choice: Choice) -> Method:
     return method
 
 
-def search_code(name: str) -> list[str]:
-    """Hashes of the code of a method and of its refiners; ``name`` may be "METHOD+REFINER"."""
-    base, *refiners = name.split("+")
-    return [fingerprint("method", base), *(fingerprint("refiner", each) for each in refiners)]
+def search_code(choice: Choice) -> list[str]:
+    """Hashes of a method and its refiners: their options, defaults filled in, and their code."""
+    base, *refiners = choice.name.split("+")
+    maker, options = KeyMaker(), {k: v for k, v in choice.options.items() if k not in refiners}
+    refined = [maker.component("refiner", each, choice.options.get(each, {})) for each in refiners]
+    return [maker.component("method", base, options), *refined]
 
 
 def _read(content: Mapping[str, Tensor]) -> Recovered:

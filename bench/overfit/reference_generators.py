@@ -7,7 +7,7 @@ trained on everything and stopped early are honest.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -17,14 +17,14 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from bench.core.errors import BenchError, DataError, Diverged, unknown
-from bench.core.files import digest, module_file, write_bytes
+from bench.core.files import digest, write_bytes
 from bench.core.run_context import Progress, Run, silent
 from bench.core.types import Budget, Gan, Images
 from bench.gans.dcgan import DCGAN
 from bench.gans.recipe import Recipe
 from bench.gans.training import train_gan
 from bench.gans.vae import VAE
-from bench.harness.keys import code_fingerprint
+from bench.harness.keys import module_code
 from bench.harness.store import Artefact, Store
 from bench.overfit.reference_glo import GLO
 
@@ -39,8 +39,6 @@ FAMILIES: tuple[Family, ...] = get_args(Family)
 - "dropping" drops modes: a GAN that never saw some of the classes.
 """
 STAGE = "suspect"
-CODE = ("bench.gans.training", "bench.gans.vae", "bench.overfit.reference_glo")
-"""Modules whose code makes a suspect, with what they import."""
 SHARPNESS = 16.0
 """Of the choice among the images of a collapsed GAN: a logit's standard deviation is this times sqrt(d)."""
 
@@ -124,7 +122,7 @@ def make_suspect(
         StoreError: the store cannot be written.
     """
     store, images = store or Store(), training_images(suspect, pool)
-    recipe, code = suspect.recipe(), fingerprints(CODE)
+    recipe, code = suspect.recipe(), module_code(__name__)
     made_by = [type(recipe).__name__, asdict(recipe), suspect.steps, suspect.seed]
     key = digest([made_by, images.checksum, device, code])  # a collapsed one is the GAN that it was made of
     with store.lock(STAGE, key):
@@ -179,12 +177,6 @@ def _train(suspect: Suspect, images: Images, key: str, store: Store, device: str
 
 def _named(progress: Progress, suspect: Suspect) -> Progress:
     return lambda what, step, steps, figures: progress(f"{suspect.name}: {what}", step, steps, figures)
-
-
-def fingerprints(modules: Sequence[str]) -> list[str]:
-    """Hash of the code of each module of the suite, with what it imports of where numbers are made."""
-    paths = [module_file(module) for module in modules]
-    return [code_fingerprint(path) for path in paths if path is not None]
 
 
 def generator_only(gan: Gan) -> Gan:

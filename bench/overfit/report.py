@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.files import finite, write_json, write_text
+from bench.harness.experiment_report import machine_texts
 from bench.overfit import tables
 from bench.overfit.examination import GROUPS, Examination
 from bench.reports.figure import save_figure
@@ -81,9 +82,8 @@ def _lists(e: Examination, environment: Mapping[str, Any]) -> Iterator[tuple[str
         yield "What would tell more", list(e.verdict.advice)
     if e.remarks:
         yield "Remarks", list(e.remarks)
-    dirty = " (with uncommitted changes)" if environment.get("dirty") else ""
-    machine = f"Device: {environment.get('device', 'unknown')}; commit {environment.get('commit', 'unknown')}{dirty}."
-    yield "How it was measured", [*tables.how(e), machine]
+    device, commit = machine_texts(environment)
+    yield "How it was measured", [*tables.how(e), f"Device: {device}; commit {commit}."]
 
 
 def _blocks(e: Examination) -> Iterator[Block]:

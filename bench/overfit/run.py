@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from bench.core.environment import environment, prepare_device
+from bench.core.environment import environment
 from bench.core.errors import BenchError, DataError, unknown
-from bench.core.paths import allowing_code, device, home
-from bench.core.registry import add_plugin
+from bench.core.files import slug
+from bench.core.paths import device
 from bench.core.types import Shape
 from bench.gans.zoo import CHECKPOINT
+from bench.harness.experiment import Progress, computing, open_plugins, silent
+from bench.harness.experiment_report import default_folder
 from bench.harness.store import Store
 from bench.harness.suite import parse_choice
 from bench.overfit.parallel import cores, helped
 
 if TYPE_CHECKING:
-    from bench.core.run_context import Progress
     from bench.overfit.examination import Examination, Settings
     from bench.overfit.inputs import OpenedGan, Real
 
@@ -99,7 +99,6 @@ def overfit(
     Raises:
         BenchError: something is wrong with names, options, data or the GAN; nothing is written then.
     """
-    from bench.core.run_context import silent
     from bench.overfit.examination import examine_gan
 
     store = store or Store()
@@ -149,12 +148,10 @@ def _ready(
     """Settings, the GANs and the real images."""
     from bench.overfit.inputs import open_gan
 
-    for path in plugins:
-        add_plugin(path)
+    open_plugins(plugins)
     settings = settings_of(asked)
-    prepare_device(device())
     dataset = parse_choice(asked.dataset, "--dataset") if asked.dataset else None
-    with allowing_code(allow_code):
+    with computing(device(), allow_code):
         opened = [
             open_gan(parse_choice(name, "GAN"), device(), asked.prior, asked.code_dim, dataset, store)
             for name in asked.gans
@@ -260,7 +257,7 @@ def _shape(opened: Sequence[OpenedGan]) -> Shape:
 
 def _folder(asked: Asked, examined: Sequence[Examination]) -> Path:
     names = [examined[0].title if asked.mode == "one" else asked.mode, examined[0].data]
-    return home() / "reports" / f"overfit-{re.sub(r'[^a-z0-9]+', '-', '-'.join(names).lower()).strip('-')}"
+    return default_folder("-".join(["overfit", *names]))
 
 
 def _write(asked: Asked, opened: Sequence[OpenedGan], examined: Sequence[Examination], folder: Path) -> Answer:
@@ -279,5 +276,5 @@ def _write(asked: Asked, opened: Sequence[OpenedGan], examined: Sequence[Examina
         found = sweep.write_sweep(examined, sweep.steps_of(opened), folder, facts)
         columns, rows, reasons = sweep.COLUMNS, sweep.rows(found), [sweep.answer(found)]
     for e in examined:
-        write_page(e, folder / re.sub(r"[^a-z0-9]+", "-", e.title.lower()).strip("-"), facts)
+        write_page(e, folder / slug(e.title), facts)
     return Answer(lines, tuple(reasons), columns, tuple(rows), folder / "README.md")

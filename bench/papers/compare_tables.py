@@ -9,14 +9,12 @@ import numpy as np
 
 from bench import statistics
 from bench.core.errors import BenchError
-from bench.core.types import Record
-from bench.papers.claims.claim_tests import Subject
-from bench.papers.claims.comparison import order_of
-from bench.papers.claims.scope import Scene, scenes
-from bench.papers.claims.spec import Claims
+from bench.papers.claims.scope import ClaimScope, scopes
+from bench.papers.claims.subjects import Subject
 from bench.reports.estimates import Quantity
-from bench.reports.groups import Group, groups, title_of
-from bench.reports.published import PrintedTable, Published, plain
+from bench.reports.groups import Group
+from bench.reports.published import PrintedPaper, PrintedTable, Published
+from bench.statistics import competition_ranks
 
 FEWEST = 3
 """Rows that make an order worth a correlation."""
@@ -78,28 +76,28 @@ class Part:
     remark: str = ""
 
 
-def beside(claims: Claims, table: PrintedTable, records: Sequence[Record], swapped: bool = False) -> list[Part]:
-    """A printed table beside records.
+def beside(paper: PrintedPaper, table: PrintedTable, measured: Sequence[Group], swapped: bool = False) -> list[Part]:
+    """A printed table beside measured ones.
 
     Where a dataset of the paper was measured, it alone is compared; else every printed dataset is, by order.
 
     Args:
-        claims: of the paper.
-        table: its printed numbers.
-        records: of the table's suite, of any datasets.
+        paper: what it prints.
+        table: one of its tables.
+        measured: tables of its suite, of any datasets.
         swapped: whether another dataset stands in, so that values are never subtracted.
 
     Raises:
-        BenchError: records that must not share a table.
+        BenchError: a metric whose direction in the records is not the paper's.
     """
     parts: list[Part] = []
-    for scene in scenes(groups(records), "dataset", claims):
-        here = [name for name in _sets(table) if _same(scene, claims, name)]
+    for scope in scopes(measured, "dataset", paper):
+        here = [name for name in _sets(table) if scope.is_same(scope.groups[0], name)]
         for name in here or _sets(table):
             rows = [row for row in table.rows if row.dataset == name]
             for metric in dict.fromkeys(row.metric for row in rows):
                 wanted = [row for row in rows if row.metric == metric]
-                parts += _parts(scene, metric, name, wanted, bool(here) and not swapped)
+                parts += _parts(scope, metric, name, wanted, bool(here) and not swapped)
     return parts
 
 
@@ -107,46 +105,39 @@ def _sets(table: PrintedTable) -> list[str]:
     return list(dict.fromkeys(row.dataset for row in table.rows))
 
 
-def _same(scene: Scene, claims: Claims, printed: str) -> bool:
-    stand = claims.datasets.get(printed)
-    names = {plain(printed), *(plain(name) for name in (stand.answered_by if stand else ()))}
-    group = scene.groups[0]
-    return bool(names & {plain(title_of(group.dataset)), plain(str(group.dataset["name"]))})
-
-
-def _parts(scene: Scene, metric: str, name: str, rows: Sequence[Published], same: bool) -> Iterator[Part]:
-    found, remark = scene.quantities(metric)
+def _parts(scope: ClaimScope, metric: str, name: str, rows: Sequence[Published], same: bool) -> Iterator[Part]:
+    found, remark = scope.quantities(metric)
     if not found:
         why = f"{metric} was not measured"
-        yield Part(metric, name, "", scene.title, tuple(Beside(row, None, why=why) for row in rows))
+        yield Part(metric, name, "", scope.title, tuple(Beside(row, None, why=why) for row in rows))
     for quantity in found:
-        yield _part(scene, quantity, metric, name, [_beside(scene, quantity, row, same) for row in rows], remark)
+        yield _part(scope, quantity, metric, name, [_beside(scope, quantity, row, same) for row in rows], remark)
 
 
-def _part(scene: Scene, quantity: Quantity, metric: str, name: str, rows: Sequence[Beside], remark: str) -> Part:
-    role = scene.roles[metric]
-    both = [row for row in rows if row.measured is not None and np.isfinite(row.measured)]
-    values, printed = [row.measured for row in both], [row.printed.value for row in both]
-    places = zip(order_of(printed, role), order_of([v for v in values if v is not None], role), strict=True)
-    ranks = {id(row): pair for row, pair in zip(both, places, strict=True)}
+def _part(scope: ClaimScope, quantity: Quantity, metric: str, name: str, rows: Sequence[Beside], remark: str) -> Part:
+    role = scope.paper.roles[metric]
+    both = [(row, row.measured) for row in rows if row.measured is not None and np.isfinite(row.measured)]
+    printed, values = [row.printed.value for row, _ in both], [value for _, value in both]
+    orders = (competition_ranks(side, higher_is_better=role.higher_is_better) for side in (printed, values))
+    ranks = {id(row): places for (row, _), *places in zip(both, *orders, strict=True)}
     ranked = tuple(
         replace(row, printed_rank=ranks[id(row)][0], measured_rank=ranks[id(row)][1]) if id(row) in ranks else row
         for row in rows
     )
-    rho = float(statistics.spearman(np.array(values, float), printed)) if len(both) >= FEWEST else None
-    return Part(metric, name, quantity.name, scene.title, ranked, rho, remark)
+    rho = float(statistics.spearman(values, printed)) if len(both) >= FEWEST else None
+    return Part(metric, name, quantity.name, scope.title, ranked, rho, remark)
 
 
-def _beside(scene: Scene, quantity: Quantity, row: Published, same: bool) -> Beside:
-    named = scene.drawn_by(row.backbone, scene.groups)
-    one_gan = len(scene.groups) == 1
+def _beside(scope: ClaimScope, quantity: Quantity, row: Published, same: bool) -> Beside:
+    named = scope.drawn_by(row.backbone, scope.groups)
+    one_gan = len(scope.groups) == 1
     gan = row.backbone if named or not one_gan else ""
     try:
-        reading = scene.reading(Subject(row.method, gan), quantity)
+        reading = scope.reading(Subject(row.method, gan), quantity)
     except BenchError as error:
         return Beside(row, None, why=str(error))
     mean, sd = statistics.mean_and_sd(list(reading.by_seed.values()))
-    budget: Group = scene.groups[0]
-    role = scene.roles[row.metric]
+    budget: Group = scope.groups[0]
+    role = scope.paper.roles[row.metric]
     comparable = same and bool(named) and budget.budget["name"] == "paper" and quantity.name in role.same_as
     return Beside(row, mean, sd, comparable=comparable)

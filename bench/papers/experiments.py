@@ -13,12 +13,11 @@ from bench.papers.spec import PartRun, Table
 from bench.papers.suites import network_of
 
 if TYPE_CHECKING:
-    from bench.core.run_context import Progress
+    from bench.harness.experiment import Progress
     from bench.harness.runner import Observer
 
 ASKED = "asked.json"
 """Arguments of the study or application whose report lies beside it, and its code."""
-STEPS = ("train_steps", "fit_steps", "search_steps", "refine_steps")
 
 
 def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
@@ -31,22 +30,22 @@ def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
         NotApplicable: another dataset was asked for where GANs or options go with the table's own.
         BenchError: a study reads what is stored, and nothing is.
     """
-    from bench.applications.publish import open_application
+    from bench.applications.base import Application
     from bench.datasets.catalogue import open_here
     from bench.harness.suite import parse_choice, parse_options
     from bench.metrics.weights import weights_available
-    from bench.studies.publish import open_study
+    from bench.studies.base import Study
 
     for run in _at(table.studies, budget):
         asked = _asked(run, budget, dataset)
-        study = open_study(run.name, parse_options(asked.get("options", ()), f"study {run.name}"))
+        study = Study.open(run.name, parse_options(asked.get("options", ()), f"study {run.name}"))
         open_here(parse_choice(asked.get("dataset") or study.default_dataset, "dataset"))
         if asked.get("network") and (reason := weights_available(f"fid@{asked['network']}")):
             raise BenchError(f"network {asked['network']}: {reason}")
         study.check_stored()
     for run in _at(table.applications, budget):
         asked = _asked(run, budget, dataset)
-        open_application(run.name, parse_options(asked.get("options", ()), f"application {run.name}"))
+        Application.open(run.name, parse_options(asked.get("options", ()), f"application {run.name}"))
         if asked.get("dataset"):
             open_here(parse_choice(asked["dataset"], "dataset"))
 
@@ -59,21 +58,17 @@ def run_parts(
     Returns:
         ``study.json`` of each study.
     """
-    from bench.core.run_context import silent
-    from bench.harness.keys import fingerprint
+    from bench.harness.experiment import silent
     from bench.papers.claims.study_results import read_study
 
     progress = (observer.progress if observer else None) or silent
     found: list[Mapping[str, Any]] = []
     for run in _at(table.studies, budget):
         place = folder / run.name if len(table.studies) > 1 else folder
-        asked, code = _asked(run, budget, dataset), fingerprint("study", run.name)
-        _once(place, "study.json", asked, code, lambda asked, p, r=run: _study(r, asked, p, progress))
+        _once("study", run.name, _asked(run, budget, dataset), place, progress)
         found.append(read_study(place / "study.json"))
     for run in _at(table.applications, budget):
-        place, asked = folder / run.name, _asked(run, budget, dataset)
-        code = fingerprint("application", run.name)
-        _once(place, "application.json", asked, code, lambda asked, p, r=run: _application(r, asked, p, progress))
+        _once("application", run.name, _asked(run, budget, dataset), folder / run.name, progress)
     return found
 
 
@@ -97,12 +92,15 @@ def _asked(run: PartRun, budget: str, dataset: str | None) -> dict[str, Any]:
     return asked
 
 
-def _once(folder: Path, result: str, asked: dict[str, Any], code: str, run: Any) -> None:
-    """Run something that leaves ``result`` in a folder, unless the same code did so for the same arguments."""
-    path, stands = folder / ASKED, asked | {"code": code}
-    if (folder / result).is_file() and path.is_file() and _stored(path) == stands:
+def _once(kind: str, name: str, asked: dict[str, Any], folder: Path, progress: Progress) -> None:
+    """Run a study or application, unless the same code has left its report there for the same arguments."""
+    from bench.harness.keys import KeyMaker
+
+    path, stands = folder / ASKED, asked | {"code": KeyMaker().report(kind, name, asked)}
+    if (folder / f"{kind}.json").is_file() and path.is_file() and _stored(path) == stands:
         return
-    run(asked, folder)
+    run = _study if kind == "study" else _application
+    run(name, asked, folder, progress)
     write_json(path, stands)
 
 
@@ -113,19 +111,19 @@ def _stored(path: Path) -> Any:
         raise StoreError(f"{path} cannot be read: {error!r}; without it the report is made again") from error
 
 
-def _study(run: PartRun, asked: Mapping[str, Any], folder: Path, progress: Progress) -> None:
+def _study(name: str, asked: Mapping[str, Any], folder: Path, progress: Progress) -> None:
     from bench.studies.publish import run_study
 
-    run_study(run.name, out=folder, progress=progress, **asked)
+    run_study(name, out=folder, progress=progress, **asked)
 
 
-def _application(run: PartRun, asked: Mapping[str, Any], folder: Path, progress: Progress) -> None:
+def _application(name: str, asked: Mapping[str, Any], folder: Path, progress: Progress) -> None:
     from bench.applications.publish import run_application
-    from bench.applications.request import Request
+    from bench.applications.request import STEPS, Request
     from bench.core.paths import device
     from bench.harness.suite import parse_options
 
     words = {key: value for key, value in asked.items() if key not in {*STEPS, "options"}}
     steps = tuple((step, asked[step]) for step in STEPS if step in asked)
     request = Request(**words, steps=steps, device=device(), progress=progress)
-    run_application(run.name, request, parse_options(asked.get("options", ()), f"application {run.name}"), out=folder)
+    run_application(name, request, parse_options(asked.get("options", ()), f"application {name}"), out=folder)

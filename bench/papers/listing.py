@@ -69,9 +69,9 @@ def beside_tables(paper: Paper, made: Reproduction) -> Iterator[tuple[str, Seque
     """Title, header and rows of each printed metric beside what was measured."""
     printed = paper.claims.table(made.table.name)
     worth = scale(made.budget)
-    if printed is None or not made.records:
+    if printed is None or not made.groups:
         return
-    for part in beside(paper.claims, printed, made.records, bool(made.dataset)):
+    for part in beside(paper.claims, printed, made.groups, bool(made.dataset)):
         measured = f"{part.quantity} on {part.measured_on}" if part.quantity else "not measured"
         rho = "" if part.rho is None else f", rank correlation {part.rho:.2f}"
         yield (
@@ -83,7 +83,7 @@ def beside_tables(paper: Paper, made: Reproduction) -> Iterator[tuple[str, Seque
 
 def claims_rows(paper: Paper, made: Reproduction) -> Rows:
     """The claims that a reproduced table is about."""
-    source = Source(made.table.name, made.records, made.studies, made.budget)
+    source = Source(made.table.name, made.groups, made.studies, made.budget)
     reason = "smoke decides nothing" if made.budget == "smoke" else advice(made.table)
     rulings = rule(paper.claims, [source], {made.table.name: made.table.nearest}, {made.table.name: reason})
     return ruling_rows([r for r in rulings if made.table.name in r.claim.records])

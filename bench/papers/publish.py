@@ -10,34 +10,29 @@ from bench.core.errors import BenchError
 from bench.core.types import Cell, Record
 from bench.harness.store import copy_records
 from bench.harness.suite import Suite
+from bench.papers.manifest import Kept, kept_reports
+from bench.reports.published import FILE, NUMBERS, PAPERS, printed_table
+from bench.reports.terminal import TerminalBoard, draw
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from bench.reports.groups import Group
 
 
 def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequence[Cell] = ()) -> list[Table]:
     """Write every report of a suite into a folder, with the records it is drawn from in ``records/``.
 
+    What would come out the same and is still there is left alone; see ``bench.papers.manifest``.
+
     Returns:
         The leaderboards that have a row, as terminal tables.
     """
-    from bench.papers.claims.spec import printed_table
-    from bench.reports.leaderboard import leaderboards
-    from bench.reports.terminal import terminal
-    from bench.reports.write import write_reports
-
-    boards = leaderboards(records, suite.rank_by, suite.title, missing)
-    write_reports(
-        records,
-        folder,
-        title=suite.title,
-        rank_by=suite.rank_by,
-        missing=missing,
-        claims=claims_file(suite),
-        published=[printed_table(name, str(suite.path)) for name in suite.published],
-    )
+    asked = claims_file(suite)
+    kept = kept_reports(folder, records, [suite.title, suite.rank_by, *suite.published], missing, _read(suite, asked))
+    boards = kept.boards if kept.whole else _write(suite, records, folder, missing, asked, kept)
     copy_records(records, folder / "records")
-    return [terminal(board) for board in boards if board.rows]
+    return [draw(board) for board in boards if board.rows]
 
 
 def text_report(suite: Suite, records: Sequence[Record], fmt: str, missing: Sequence[Cell] = ()) -> str:
@@ -60,3 +55,42 @@ def claims_file(suite: Suite) -> Path | None:
     if not path.is_file():
         raise BenchError(f"{suite.path}: claims file {path} is not there")
     return path
+
+
+def claims_pages(claims: Path | None, groups: Sequence[Group]) -> dict[str, str]:
+    """The page of verdicts on the tables with a finished cell; none without claims or such a table.
+
+    Raises:
+        BenchError: a malformed claims file.
+    """
+    from bench.papers.claims.render import claims_markdown
+    from bench.papers.claims.spec import read_claims
+
+    if claims is None:
+        return {}
+    asked = read_claims(claims)
+    done = [group for group in groups if any(runs.by_seed for runs in group.runs)]
+    return {"claims.md": "\n".join(claims_markdown(asked, group) for group in done)} if done else {}
+
+
+def _read(suite: Suite, claims: Path | None) -> list[Path]:
+    """Files that the reports are drawn from beside the records."""
+    folders = [] if claims is None else [claims]
+    folders += [PAPERS / name.lower().partition("/")[0] / FILE for name in suite.published]
+    return [path for each in folders for path in (each, each.with_name(NUMBERS))]
+
+
+def _write(
+    suite: Suite, records: Sequence[Record], folder: Path, missing: Sequence[Cell], claims: Path | None, kept: Kept
+) -> Sequence[TerminalBoard]:
+    from bench.reports.glance import glance
+    from bench.reports.groups import groups
+    from bench.reports.leaderboard import boards_of
+    from bench.reports.write import Reported, write_reports
+
+    measured = groups(records, missing)
+    boards = boards_of(measured, suite.rank_by, suite.title)
+    printed = [printed_table(name, str(suite.path)) for name in suite.published]
+    what = Reported(suite.title, measured, boards, printed, claims_pages(claims, measured))
+    written = write_reports(what, folder, kept.has)
+    return kept.remember(written, [glance(board) for board in boards])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.core.types import Record
 from bench.papers.claims.aggregate import Ruling, Source, counted, rule
 from bench.papers.claims.render import PUBLISHED
 from bench.papers.claims.spec import Claims
 from bench.papers.compare_tables import Beside, Part, beside
 from bench.reports.formatting import ABSENT
+from bench.reports.groups import Group
 from bench.reports.render_markdown import escape, table
 
 HEADER = ["dataset", "backbone", "method", "published", "measured", "difference", "rank", "same rank?"]
@@ -22,7 +22,7 @@ ORDER_ONLY = "order only"
 def reproduction_markdown(
     claims: Claims,
     name: str,
-    records: Sequence[Record],
+    measured: Sequence[Group],
     studies: Sequence[Mapping[str, Any]],
     *,
     title: str,
@@ -37,7 +37,7 @@ def reproduction_markdown(
     Args:
         claims: of the paper.
         name: of the table.
-        records: of its suite.
+        measured: tables of its suite.
         studies: results of its studies.
         title: heading.
         budget: of the run.
@@ -51,15 +51,15 @@ def reproduction_markdown(
         lines += [f"On {escape(swapped)} in place of the paper's data: orders are compared, values never.", ""]
     lines += [escape(note), ""] if note else []
     printed = claims.table(name)
-    if printed is not None and records:
-        lines += parts_lines(beside(claims, printed, records, bool(swapped)))
+    if printed is not None and measured:
+        lines += parts_lines(beside(claims, printed, measured, bool(swapped)))
     elif printed is not None:
         lines += _printed_alone(printed.rows)
     lines += _study_lines(studies)
     for drawn in pictures:
         lines += [f"## {escape(drawn)}", "", f"![{escape(drawn)}]({drawn}/picture.png)", ""]
     advice = {name: "smoke decides nothing" if budget == "smoke" else f"nothing is stored for {name}"}
-    source = Source(name, tuple(records), tuple(studies), budget)
+    source = Source(name, tuple(measured), tuple(studies), budget)
     rulings = [r for r in rule(claims, [source], {name: nearest}, advice) if name in r.claim.records]
     if rulings:
         lines += ["## Claims", "", *rulings_table(rulings), *evidence_lines(rulings)]

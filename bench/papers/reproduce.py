@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,13 @@ from bench.core.types import Record
 from bench.harness.store import Store, copy_records
 from bench.harness.suite_parser import BUDGETS
 from bench.papers.experiments import check_parts, run_parts
+from bench.papers.manifest import kept_reports
 from bench.papers.spec import Paper, Table
 from bench.papers.suites import answered_by, cells_of, check_weights, own_datasets, suites_of
 
 if TYPE_CHECKING:
     from bench.harness.runner import Observer
+    from bench.reports.groups import Group
 
 MARK = "table.json"
 """Says which table a folder answers, at which budget."""
@@ -33,6 +35,7 @@ class Reproduction:
     Attributes:
         folder: with its reports and records.
         records: one a cell; none for a table that studies answer.
+        groups: the tables that they form.
         studies: ``study.json`` of each study that was run.
         page: the report as Markdown.
     """
@@ -42,6 +45,7 @@ class Reproduction:
     dataset: str
     folder: Path
     records: tuple[Record, ...] = ()
+    groups: tuple[Group, ...] = ()
     studies: tuple[Mapping[str, Any], ...] = field(default=())
     page: str = ""
 
@@ -109,12 +113,11 @@ def reproduce(
     if reason:
         raise BenchError(f"{table.title}, budget {chosen}: {reason}")
     folder = out or reports_folder(table, chosen, dataset)
-    records = _run_suite(table, chosen, dataset, observer, retry_failed, folder)
+    records, measured = _run_suite(table, chosen, dataset, observer, retry_failed, folder)
     studies = run_parts(table, chosen, dataset, folder, observer)
     write_json(folder / MARK, {"paper": paper.name, "table": table.name, "budget": chosen, "dataset": dataset or ""})
-    made = Reproduction(table, chosen, dataset or "", folder, tuple(records), tuple(studies))
-    page = write_page(paper, made)
-    return Reproduction(table, chosen, dataset or "", folder, tuple(records), tuple(studies), page)
+    made = Reproduction(table, chosen, dataset or "", folder, tuple(records), tuple(measured), tuple(studies))
+    return replace(made, page=write_page(paper, made))
 
 
 def write_page(paper: Paper, made: Reproduction) -> str:
@@ -124,7 +127,7 @@ def write_page(paper: Paper, made: Reproduction) -> str:
     text = reproduction_markdown(
         paper.claims,
         made.table.name,
-        made.records,
+        made.groups,
         made.studies,
         title=f"{made.table.title}: {made.table.shows}",
         budget=made.budget,
@@ -152,14 +155,22 @@ def _check_budget(table: Table, budget: str) -> None:
 
 def _run_suite(
     table: Table, budget: str, dataset: str | None, observer: Observer | None, retry_failed: bool, folder: Path
-) -> list[Record]:
+) -> tuple[list[Record], list[Group]]:
     if not table.suite:
-        return []
+        return [], []
     from bench.harness.runner import run_cells
-    from bench.reports.write import write_reports
+    from bench.reports.glance import glance
+    from bench.reports.groups import groups
+    from bench.reports.leaderboard import boards_of
+    from bench.reports.write import Reported, write_reports
 
     suites = suites_of(table, budget, dataset)
     records = run_cells(cells_of(suites, budget), None, observer, retry_failed=retry_failed)
-    write_reports(records, folder, title=suites[0].title, rank_by=suites[0].rank_by)
+    measured, title, rank_by = groups(records), suites[0].title, suites[0].rank_by
+    kept = kept_reports(folder, records, [title, rank_by], (), ())
+    if not kept.whole:
+        boards = boards_of(measured, rank_by, title)
+        written = write_reports(Reported(title, measured, boards), folder, kept.has)
+        kept.remember(written, [glance(board) for board in boards])
     copy_records(records, folder / "records")
-    return records
+    return records, measured

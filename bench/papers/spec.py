@@ -1,7 +1,7 @@
 """Reads a paper's folder: what it is, which tables it has, and what answers each of them. No torch.
 
-``bench/papers/NAME/`` holds ``paper.toml`` (this room reads it), ``claims.toml`` and ``published.csv`` (reports read
-them), and suites in ``tables/``. A further paper is a further folder.
+``bench/papers/NAME/`` holds ``paper.toml`` (read here), ``claims.toml`` (read by ``bench.papers.claims.spec``),
+``published.csv`` (by ``bench.reports.published``), and suites in ``tables/``. A further paper is a further folder.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any
 from bench.core.errors import BenchError, unknown
 from bench.harness.suite import Suite, open_suite
 from bench.harness.suite_parser import BUDGETS
-from bench.papers.claims.spec import FILE, PAPERS, Claims, read_claims, read_toml
-from bench.reports.published import check_keys, texts
+from bench.papers.claims.spec import Claims, read_claims
+from bench.reports.published import FILE, PAPERS
+from bench.reports.strict_toml import check_keys, read_toml, texts
 
 ABOUT = "paper.toml"
 TEXTS = ("name", "title", "authors", "venue", "summary")

@@ -12,8 +12,8 @@ from bench.core.registry import find
 from bench.core.types import Cell
 from bench.harness.suite import open_suite, parse_choice
 from bench.harness.suite_parser import checked
-from bench.papers.claims.claim_tests import FromStudy, Subject
 from bench.papers.claims.spec import Claim
+from bench.papers.claims.subjects import Subject
 from bench.papers.spec import ABOUT, Paper, PartRun, Table, paper_folder, read_paper
 from bench.papers.suites import cells_of, suites_of
 from bench.reports.estimates import COSTS, EXACT
@@ -102,10 +102,9 @@ def _refer(paper: Paper, claim: Claim) -> None:
     tables = [paper.table(name) for name in claim.records]
     cells = [c for t in tables if t.suite for b in t.budgets for c in cells_of(suites_of(t, b), b)]
     for test in claim.tests:
-        if isinstance(test, FromStudy):
-            known = [run.name for table in tables for run in table.studies]
-            if test.study not in known:
-                raise unknown("study", test.study, known, f"claim {claim.id}: its tables run")
+        known = [run.name for table in tables for run in table.studies]
+        if test.from_study and test.from_study not in known:
+            raise unknown("study", test.from_study, known, f"claim {claim.id}: its tables run")
         for who in test.subjects:
             sets = {plain(each) for c in cells for each in (c.dataset.title, c.dataset.name)}
             if who.dataset and who.dataset not in paper.claims.datasets and plain(who.dataset) not in sets:

@@ -10,11 +10,10 @@ import numpy as np
 from bench import statistics
 from bench.core.errors import UnknownName
 from bench.core.files import digest
-from bench.core.types import Record
-from bench.papers.claims.comparison import order_of
 from bench.reports.estimates import answers
-from bench.reports.groups import Group, groups, title_of
+from bench.reports.groups import Group, title_of
 from bench.reports.published import PrintedTable, Published, Role, plain
+from bench.statistics import competition_ranks
 
 FEWEST = 3
 """GANs that make an order worth a correlation."""
@@ -87,17 +86,21 @@ class Family:
         return f"{self.dataset} · {self.budget}"
 
 
-def across_gans(records: Sequence[Record], tables: Sequence[PrintedTable]) -> list[Family]:
+def across_gans(measured: Sequence[Group], tables: Sequence[PrintedTable]) -> list[Family]:
     """Measured values of every dataset and budget beside the tables that are about that dataset.
 
     A printed metric is compared once for each method of the table that was run and each measured metric that answers
     it; families without one are left out.
 
+    Args:
+        measured: tables of any datasets, GANs and budgets; those without records stay out.
+        tables: printed ones, across GANs.
+
     Raises:
-        BenchError: records that must not share a table, or a metric whose direction is not the paper's.
+        BenchError: a metric whose direction is not the paper's.
     """
     parts: dict[str, list[Group]] = {}
-    for group in groups(records):
+    for group in (group for group in measured if group.records):
         parts.setdefault(digest([group.dataset, group.budget]), []).append(group)
     families = [
         Family(
@@ -132,7 +135,8 @@ def _ordering(
     both = [s for s in standings if s.measured is not None and np.isfinite(s.measured) and s.published]
     measured = np.array([s.measured for s in both], float)
     values = np.array([s.published.value for s in both if s.published], float)
-    ranks = {s.gan: pair for s, *pair in zip(both, order_of(measured, role), order_of(values, role), strict=True)}
+    orders = (competition_ranks(side, higher_is_better=role.higher_is_better) for side in (measured, values))
+    ranks = {s.gan: pair for s, *pair in zip(both, *orders, strict=True)}
     enough = len(both) >= FEWEST
     seeds = [seed for seed in (both[0].by_seed if enough else ()) if all(seed in s.by_seed for s in both)]
     run = {name for group in family for name in _names(group)}

@@ -43,6 +43,11 @@ class Quantity:
     up: bool
 
     @property
+    def orient(self) -> float:
+        """1 where higher is better, else -1: times this, a value is better the higher it is."""
+        return 1.0 if self.up else -1.0
+
+    @property
     def kind(self) -> Kind:
         """Where it stands in a record."""
         first, slash, _ = self.name.partition("/")

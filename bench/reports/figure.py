@@ -13,10 +13,9 @@ import numpy as np
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.files import write_bytes
 from bench.core.png import smaller_png
-from bench.core.types import Record
 from bench.reports.formatting import column_title
 from bench.reports.gallery import Pixels, gallery
-from bench.reports.groups import Runs, only_group, per_image
+from bench.reports.groups import Group, Runs, per_image
 from bench.reports.leaderboard import Leaderboard, Row
 
 if TYPE_CHECKING:
@@ -34,11 +33,11 @@ CONTROL = "#8a8a8a"
 INK = "#303030"
 
 
-def reconstructions(records: Sequence[Record], path: Path, metric: str = "psnr", images: int = 8) -> Path:
+def reconstructions(group: Group, path: Path, metric: str = "psnr", images: int = 8) -> Path:
     """Draw the first test images in the top row and each method's reconstructions below, of the lowest seed.
 
     Args:
-        records: of one table.
+        group: the table.
         path: PNG to write.
         metric: per-image metric printed under each reconstruction, where it is stored.
         images: how many at most.
@@ -48,7 +47,6 @@ def reconstructions(records: Sequence[Record], path: Path, metric: str = "psnr",
         BenchError: methods that were given different images, or a gallery that cannot be read.
         StoreError: the file cannot be written.
     """
-    group = only_group(records)
     shown = [(runs, *kept) for runs in group.runs if (kept := _kept(runs)) is not None]
     if not shown:
         raise NotApplicable(f"{group.title}: no record keeps pictures to draw")

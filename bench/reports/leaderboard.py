@@ -142,8 +142,16 @@ def leaderboards(
         BenchError: records that must not share a table; names what differs.
         UnknownName: ``rank_by`` was measured in none of the records.
     """
-    found = groups(records, missing)
-    measured = {metric for r in records for metric in r.metrics.get("test", {})}
+    return boards_of(groups(records, missing), rank_by, title)
+
+
+def boards_of(found: Sequence[Group], rank_by: str, title: str) -> list[Leaderboard]:
+    """The table of each group; see ``leaderboards``.
+
+    Raises:
+        UnknownName: ``rank_by`` was measured in none of the records.
+    """
+    measured = {metric for group in found for r in group.records for metric in r.metrics.get("test", {})}
     if measured and rank_by not in measured:
         raise unknown("metric to rank by", rank_by, measured, title)
     return [leaderboard(group, rank_by, title) for group in found]

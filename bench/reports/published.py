@@ -1,14 +1,23 @@
-"""What a paper prints: the metrics that it names and its tables, read strictly from its folder."""
+"""What a paper prints: the metrics that it names and its tables, read strictly from its folder as data.
+
+``bench/papers/NAME/`` holds ``claims.toml``, whose roles, tables, datasets and GANs are read here, and the numbers in
+``published.csv``. What the paper claims is read by ``bench.papers.claims.spec``.
+"""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from bench.core.errors import BenchError, suggest
+from bench.core.errors import BenchError, suggest, unknown
+from bench.reports.strict_toml import check_keys, read_toml, texts
+
+PAPERS = Path(__file__).parents[1] / "papers"
+FILE = "claims.toml"
+NUMBERS = "published.csv"
 
 Across = Literal["methods", "gans", "variants", "distortions"]
 
@@ -67,32 +76,102 @@ class PrintedTable:
         return f"{self.paper} {self.name}"
 
 
-def read_roles(raw: Mapping[str, Any], path: Path) -> dict[str, Role]:
-    """The ``roles`` of a claims file.
+@dataclass(frozen=True)
+class Stand:
+    """Datasets that answer for one of the paper's: the same ones, or stand-ins."""
 
-    Raises:
-        BenchError: an unknown key, a missing one, a value of the wrong type; names file and role.
+    answered_by: tuple[str, ...]
+    stand_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PrintedPaper:
+    """A paper's metrics and printed tables.
+
+    Attributes:
+        roles: its metrics, by the paper's name for them.
+        datasets: which of ours stand for the paper's.
+        gans: GANs that the paper lists twice, by the name under which they are run once.
     """
-    return {name: _role(name, entry, f"{path}: role '{name}'") for name, entry in raw.items()}
+
+    paper: str
+    roles: Mapping[str, Role]
+    tables: tuple[PrintedTable, ...] = ()
+    datasets: Mapping[str, Stand] = field(default_factory=dict)
+    gans: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def published(self) -> tuple[Published, ...]:
+        """The printed numbers of the tables that compare methods on one GAN."""
+        return tuple(row for table in self.tables if table.across == "methods" for row in table.rows)
+
+    def table(self, name: str) -> PrintedTable | None:
+        """The printed table of this name, None if the paper prints no numbers there."""
+        return next((table for table in self.tables if table.name == name), None)
 
 
-def read_tables(paper: str, facts: Mapping[str, Any], path: Path, roles: Mapping[str, Role]) -> list[PrintedTable]:
-    """The printed numbers in ``published.csv``, a table each, in the order of the file (none: no tables).
+def printed_table(name: str, where: str = "") -> PrintedTable:
+    """A printed table that compares GANs.
 
     Args:
-        paper: its name.
-        facts: what the claims file says of tables, by name.
-        path: of the claims file; the numbers lie beside it.
-        roles: of every metric that may appear.
+        name: ``paper/table``, in any case: ``dfi/table2``.
+        where: the file that names it, for errors.
 
     Raises:
-        BenchError: a row that cannot be read, a metric without a role, facts of a table without numbers.
+        UnknownName: no such paper, or no such table in it.
+        BenchError: a name of another form, or files that cannot be read.
     """
-    rows = _rows(path.with_name("published.csv"), roles)
+    paper, slash, table = name.lower().partition("/")
+    if not slash:
+        raise BenchError(f"{where}: published names '{name}'; expected paper/table, such as dfi/table2")
+    papers = sorted(path.parent.name for path in PAPERS.glob(f"*/{FILE}"))
+    if paper not in papers:
+        raise unknown("paper", paper, papers, where)
+    tables = {t.name.lower(): t for t in printed_paper(paper).tables if t.across == "gans"}
+    if table not in tables:
+        raise unknown(f"table across GANs of {paper}", table, tables, where)
+    return tables[table]
+
+
+def printed_paper(name: str) -> PrintedPaper:
+    """What the paper of this folder prints; see ``read_printed``."""
+    path = PAPERS / name / FILE
+    return read_printed(read_toml(path), path)
+
+
+def read_printed(raw: Mapping[str, Any], path: Path) -> PrintedPaper:
+    """A claims file without its claims, and the numbers beside it (none: no printed tables).
+
+    Args:
+        raw: content of the file.
+        path: of the file, for errors; the numbers lie beside it.
+
+    Raises:
+        BenchError: an unknown key, a missing one, a value of the wrong type, a number that cannot be read or whose
+            metric has no role; names file and role, dataset or table.
+    """
+    optional = {"tables": dict, "datasets": dict, "gans": dict}
+    check_keys(raw, str(path), {"paper": str, "roles": dict, "claim": list}, optional)
+    roles = {name: _role(name, entry, f"{path}: role '{name}'") for name, entry in raw["roles"].items()}
+    datasets = {name: _stand(entry, f"{path}: dataset '{name}'") for name, entry in raw.get("datasets", {}).items()}
+    gans = raw.get("gans", {})
+    check_keys(gans, f"{path}: gans", {}, dict.fromkeys(gans, str))
+    tables = _tables(raw["paper"], raw.get("tables", {}), path, roles)
+    return PrintedPaper(raw["paper"], roles, tuple(tables), datasets, gans)
+
+
+def plain(name: str) -> str:
+    """A name in lower case, letters and digits only: by it papers' names find ours."""
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def _tables(paper: str, facts: Mapping[str, Any], path: Path, roles: Mapping[str, Role]) -> list[PrintedTable]:
+    """The printed numbers, a table each, in the order of the file."""
+    rows = _rows(path.with_name(NUMBERS), roles)
     names = list(dict.fromkeys(row.table for row in rows))
     for name in facts:
         if name not in names:
-            raise BenchError(f"{path}: table '{name}' has no number in published.csv{suggest(name, names)}")
+            raise BenchError(f"{path}: table '{name}' has no number in {NUMBERS}{suggest(name, names)}")
     return [
         PrintedTable(
             paper,
@@ -109,6 +188,11 @@ def _role(name: str, entry: Any, place: str) -> Role:
     check_keys(entry, place, {"higher_is_better": bool, "answered_by": list}, {"stand_in": list, "same_as": list})
     lists = {k: texts(entry.get(k, []), k, place) for k in ("answered_by", "stand_in", "same_as")}
     return Role(name, entry["higher_is_better"], **lists)
+
+
+def _stand(entry: Any, place: str) -> Stand:
+    check_keys(entry, place, {"answered_by": list}, {"stand_in": list})
+    return Stand(*(texts(entry.get(key, []), key, place) for key in ("answered_by", "stand_in")))
 
 
 def _facts(entry: Any, place: str) -> dict[str, Any]:
@@ -136,42 +220,3 @@ def _rows(path: Path, roles: Mapping[str, Role]) -> list[Published]:
             except (KeyError, TypeError, ValueError) as error:
                 raise BenchError(f"{path}: row {len(rows) + 2} cannot be read: {error!r}") from error
     return rows
-
-
-def plain(name: str) -> str:
-    """A name in lower case, letters and digits only: by it papers' names find ours."""
-    return "".join(c for c in name.lower() if c.isalnum())
-
-
-def check_keys(
-    entry: Any, place: str, required: Mapping[str, Any], optional: Mapping[str, Any] | None = None
-) -> None:
-    """Refuse anything but a table with these keys, each with a value of its type.
-
-    Raises:
-        BenchError: names the place, the key, and what it should be.
-    """
-    if not isinstance(entry, dict):
-        raise BenchError(f"{place}: expected a table with {', '.join(required or optional or {})}")
-    known = {**required, **(optional or {})}
-    for key, value in entry.items():
-        if key not in known:
-            raise BenchError(f"{place}: unknown key '{key}'{suggest(key, known)}")
-        if not isinstance(value, known[key]) or (isinstance(value, bool) and known[key] is not bool):
-            kinds = known[key] if isinstance(known[key], tuple) else (known[key],)
-            raise BenchError(f"{place}: {key} = {value!r} should be {' or '.join(k.__name__ for k in kinds)}")
-    for key in required:
-        if key not in entry:
-            raise BenchError(f"{place}: '{key}' is missing")
-
-
-def texts(value: Any, key: str, place: str, at_least: int = 0) -> tuple[str, ...]:
-    """One name or several.
-
-    Raises:
-        BenchError: too few, or something else.
-    """
-    found = [value] if isinstance(value, str) else value
-    if len(found) < at_least or not all(isinstance(text, str) and text for text in found):
-        raise BenchError(f"{place}: {key} = {value!r} should be {at_least or 'any number of'} or more names")
-    return tuple(found)

@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.errors import UnknownName
-from bench.papers.claims.spec import FILE, PAPERS, read_claims
-from bench.papers.claims.verdicts import Evidence, Outcome, Verdict
 from bench.reports.groups import Group, title_of
-from bench.reports.published import plain
+from bench.reports.published import plain, printed_paper
+from bench.reports.verdicts import Evidence, Outcome, Statement, Verdict, at_least, span, verdict
 from bench.statistics import Interval
+from bench.studies.agreement_cells import family_of
 from bench.studies.agreement_matrix import Agreement
-from bench.studies.judging import at_least, claim, judge, span
-from bench.studies.metric_agreement import family_of
 
-MISLEAD = claim("dfi-3.2", "dfi §3.2, §4.2", "PSNR and SSIM do not reflect perceptual quality well.")
-C34 = claim(
+MISLEAD = Statement("dfi-3.2", "dfi §3.2, §4.2", "PSNR and SSIM do not reflect perceptual quality well.")
+C34 = Statement(
     "C34",
     "recycling §4",
     "The two GANs with the best PSNR of reconstructions overlap the two best by Inception score, and by MS-SSIM of "
@@ -62,7 +60,7 @@ def verdicts(found: Agreement, ranks: Mapping[str, Ranks], method: str) -> tuple
     """Whether PSNR and SSIM mislead, and C34."""
     tests = [_alike(found, pixel, role, families) for pixel in ("psnr", "ssim") for role, families in PERCEPTUAL]
     overlaps = [_overlap(name, each, method) for name, each in ranks.items()]
-    return judge(MISLEAD, [e for part in tests for e in part]), judge(C34, overlaps, True)
+    return verdict(MISLEAD, [e for part in tests for e in part]), verdict(C34, overlaps, True)
 
 
 def _alike(found: Agreement, pixel: str, role: str, families: Sequence[str]) -> list[Evidence]:
@@ -115,7 +113,7 @@ def top_two(family: Sequence[Group], method: str) -> dict[str, Ranks]:
 
 def backbones() -> set[str]:
     """The models of the paper's Table 1, spelt plainly."""
-    table = read_claims(PAPERS / "recycling" / FILE).table("Table1")
+    table = printed_paper("recycling").table("Table1")
     assert table is not None
     return {plain(row.backbone) for row in table.rows}
 

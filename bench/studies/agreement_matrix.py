@@ -11,14 +11,13 @@ import numpy as np
 from bench.reports import plotting
 from bench.reports.figure import INK
 from bench.statistics import Floats, Interval, percentile_interval, spearman
+from bench.studies.agreement_cells import FEWEST_CELLS, Cells
 from bench.studies.base import Request
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from bench.studies.metric_agreement import Cells
 
 MOST_NUMBERED = 20
 """Metrics up to which the cells of the heat map have room for a number."""
@@ -149,8 +148,6 @@ def _pair(
 ) -> tuple[float, float, float, float, float]:
     """Spearman, both ends of its interval, Kendall, and how many cells have both."""
     from scipy.stats import kendalltau
-
-    from bench.studies.metric_agreement import FEWEST_CELLS
 
     both = np.isfinite(first) & np.isfinite(second)
     count = float(both.sum())

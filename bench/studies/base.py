@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.core.errors import DataError
 from bench.core.types import Choice
-from bench.papers.claims.verdicts import Verdict
+from bench.harness.experiment import Experiment, Progress, silent
+from bench.harness.suite import words_of
+from bench.reports.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Progress = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with what is being done, the step, the number of steps, and the latest figures."""
-
-
-def silent(what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
-    """Progress that shows nothing."""
+__all__ = ["Progress", "Request", "Study", "StudyResult", "silent", "words_of"]
 
 
 @dataclass(frozen=True)
@@ -97,13 +94,10 @@ class StudyResult:
     """File name without its ending -> rows of every image, kept as Parquet beside the report."""
 
 
-class Study(ABC):
-    """Base of every study. Subclasses are dataclasses; their fields are the study's options.
+class Study(Experiment):
+    """Base of every study. Register one with ``@study("name")`` from ``bench.core.registry``."""
 
-    Register one with ``@study("name")`` from ``bench.core.registry``.
-    """
-
-    registered_name: ClassVar[str]
+    registry_kind = "study"
     default_dataset: ClassVar[str] = "fashion-mnist"
 
     @abstractmethod
@@ -121,13 +115,3 @@ class Study(ABC):
             BenchError: it is not; says what to run.
         """
         return
-
-    def options(self) -> dict[str, Any]:
-        """The options as JSON."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items() if name[0] != "_"}
-
-
-def words_of(choice: Choice) -> str:
-    """A dataset, GAN or method with its options, as it is typed: ``celeba?crop=full``."""
-    options = "&".join(f"{key}={value}" for key, value in choice.options.items())
-    return f"{choice.name}?{options}" if options else choice.name

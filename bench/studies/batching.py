@@ -10,16 +10,15 @@ import numpy as np
 
 from bench.core.registry import study
 from bench.core.types import Budget, Cell, Choice
-from bench.papers.claims.verdicts import Evidence
+from bench.reports.verdicts import Evidence, Statement, verdict
 from bench.statistics import Floats
 from bench.studies.base import Request, Study, StudyResult, words_of
-from bench.studies.judging import claim, judge
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-C54 = claim(
+C54 = Statement(
     "C54", "creswell §II-A", "Images inverted in a batch get the codes that they get one by one, from equal starts."
 )
 IMAGES = 48
@@ -82,7 +81,7 @@ class Batching(Study):
             asked=ASKED,
             measured=(f"{where}; {self.search_steps} steps.", *found.words()),
             tables={"Difference of codes from those found one by one": found.frame()},
-            verdicts=(judge(C54, found.evidence()),),
+            verdicts=(verdict(C54, found.evidence()),),
             protocol={
                 "images": count,
                 "checksum": data.test.first(count).checksum,
@@ -187,8 +186,8 @@ def inverted(cell: Cell, x: Tensor, request: Request) -> dict[Precision, dict[st
         BenchError: the GAN cannot be had, or the method cannot serve it.
     """
     from bench.harness.context import Bench
+    from bench.harness.fit_stage import fit
     from bench.harness.keys import keys_of
-    from bench.harness.stages import fit
     from bench.harness.store import Store
     from bench.harness.train_stage import train
 

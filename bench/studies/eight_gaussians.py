@@ -13,17 +13,16 @@ from bench import statistics
 from bench.core.errors import DataError
 from bench.core.registry import study
 from bench.core.types import Budget, Cell, Choice
-from bench.papers.claims.verdicts import Evidence, Outcome
+from bench.reports.verdicts import Evidence, Outcome, Statement, span, verdict
 from bench.statistics import Floats
 from bench.studies.base import Request, Study, StudyResult, words_of
-from bench.studies.judging import claim, judge, span
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bench.core.types import Gan
 
-C28 = claim(
+C28 = Statement(
     "C28",
     "dfi §4.1, Fig. 7",
     "The latent losses recover more modes than the image loss, which recovers 5 of 8; DFI puts fewer points off the "
@@ -87,7 +86,7 @@ class EightGaussians(Study):
             asked=ASKED,
             measured=(f"{where}.", *found.words()),
             tables={"Modes recovered and points off the modes": found.frame()},
-            verdicts=(judge(C28, found.evidence()),),
+            verdicts=(verdict(C28, found.evidence()),),
             protocol={
                 "images": count,
                 "options": self.options(),
@@ -243,18 +242,11 @@ def reconstructed(cell: Cell, request: Request) -> tuple[Floats, Gan, str]:
     """
     import torch
 
-    from bench.harness.context import Bench
-    from bench.harness.keys import keys_of
-    from bench.harness.stages import invert
-    from bench.harness.store import Store
-    from bench.harness.train_stage import train
+    from bench.studies.gans import invert_test_images
 
-    keys = keys_of(cell)
-    bench = Bench(Store(), request.device, request.progress)
-    gan, _ = train(bench, cell, keys)
-    codes, _ = invert(bench, cell, keys, gan)
+    gan, codes, keys = invert_test_images(cell, request)
     with torch.no_grad():
-        return _flat(gan.decode(codes["test"])), gan, keys.invert
+        return _flat(gan.decode(codes)), gan, keys["invert"]
 
 
 def sampled(gan: Gan, seed: int) -> Floats:

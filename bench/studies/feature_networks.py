@@ -19,9 +19,8 @@ from bench.metrics.evaluation import batch_size
 from bench.metrics.frechet import frechet_distance, trace_sqrt_product
 from bench.metrics.perceptual import lpips, read_heads
 from bench.metrics.weights import LPIPS_HEADS, weights_available
-from bench.statistics import Floats, Interval
+from bench.statistics import Floats, Interval, jackknife_interval, partition
 from bench.studies.base import Progress, Request
-from bench.studies.judging import jackknife_interval, partition
 
 Distort = Callable[[Tensor, slice], Iterator[Tensor]]
 """From a batch of images and its rows to what is looked at: the original first, then each condition."""

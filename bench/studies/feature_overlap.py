@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.registry import study
-from bench.core.types import Budget, Cell, Choice, Dataset, Gan
+from bench.core.types import Choice, Dataset, Gan
 from bench.studies.base import Request, Study, StudyResult, words_of
 
 if TYPE_CHECKING:
@@ -51,15 +49,17 @@ class FeatureOverlap(Study):
     def run(self, request: Request) -> StudyResult:
         """Take features of both sets, find the plane, judge."""
         from bench.studies import feature_networks
+        from bench.studies.gans import choose_gan, trained_gan
         from bench.studies.overlap_plane import Plane, draw
 
         if request.network:
             raise NotApplicable("feature-overlap looks through the GAN's own discriminator: leave out --network")
         choice = request.dataset or Choice(self.default_dataset)
-        gan_choice = self._choice(choice)
+        missing = f"no LSGAN of {choice.name} ships; name a GAN, such as --option gan=lsgan"
+        gan_choice = choose_gan(self.gan, SHIPPED.format(dataset=choice.name), missing)
         data = feature_networks.open_data(choice)
         count = request.count(len(data.test), FEWEST_IMAGES, words_of(choice))
-        gan, keys = self._open(choice, gan_choice, request)
+        gan, keys = trained_gan(choice, gan_choice, self.train_steps, request)
         real, fake = self._features(gan, data, count, request)
         plane = Plane.of(real, fake, self.bins, self.resamples, request)
         where = f"{words_of(choice)}, {count:,} real test and {count:,} generated images, D of {words_of(gan_choice)}"
@@ -86,29 +86,6 @@ class FeatureOverlap(Study):
             caption=f"First two principal components of D's features of real and generated images. {where}.",
             advice="Other GANs: --option gan=NAME, see ganinv list gans.",
         )
-
-    def _choice(self, dataset: Choice) -> Choice:
-        from bench.gans.zoo import shipped_gans
-        from bench.harness.suite import parse_choice
-        from bench.harness.suite_parser import checked
-
-        name = self.gan or SHIPPED.format(dataset=dataset.name)
-        if not self.gan and name not in shipped_gans():
-            raise BenchError(f"no LSGAN of {dataset.name} ships; name a GAN, such as --option gan=lsgan")
-        return checked("gan", parse_choice(name, "--option gan ="), "--option gan")
-
-    def _open(self, dataset: Choice, gan: Choice, request: Request) -> tuple[Gan, str]:
-        """The GAN, from its file or by the stage that trains."""
-        from bench.harness.context import Bench
-        from bench.harness.keys import keys_of
-        from bench.harness.store import Store
-        from bench.harness.train_stage import train
-
-        budget = Budget("study", 0, 0, 1, self.train_steps, 0, 0, 0, timeout=86400.0)
-        cell = Cell(dataset, gan, Choice("random_code"), request.seed, budget, ())
-        keys = keys_of(cell)
-        opened, _ = train(Bench(Store(), request.device, request.progress), cell, keys)
-        return opened, keys.train
 
     def _features(self, gan: Gan, data: Dataset, count: int, request: Request) -> tuple[Tensor, Tensor]:
         """D's features ``[N, F]`` of real test images and of as many generated ones.
@@ -144,20 +121,3 @@ DFI takes its features from a discriminator that was trained to tell real from g
 generated ones only. It works on real images if the features of both kinds lie in the same place. The paper shows
 two principal components of an LSGAN's features: both kinds overlap much, and the real ones spread wider, because
 the GAN's samples are less diverse."""
-
-
-def project(real: Tensor, fake: Tensor, seed: int) -> tuple[Any, Any, tuple[float, float]]:
-    """Coordinates ``[N, 2]`` of both sets on the first two components of their union, and the shares of variance.
-
-    The sign of a component is such that its largest loading is positive.
-    """
-    import torch
-    from sklearn.decomposition import PCA
-
-    union = torch.cat([real, fake]).numpy()
-    fitted = PCA(n_components=2, svd_solver="arpack", random_state=seed).fit(union)
-    largest = np.abs(fitted.components_).argmax(1)
-    signs = np.sign(fitted.components_[np.arange(2), largest])
-    points = (fitted.transform(union) * signs).astype(np.float64)
-    first, second = (float(share) for share in fitted.explained_variance_ratio_)
-    return points[: len(real)], points[len(real) :], (first, second)

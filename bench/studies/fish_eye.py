@@ -10,18 +10,20 @@ import numpy as np
 
 from bench.core.registry import study
 from bench.core.types import Choice
-from bench.papers.claims.verdicts import Evidence, Verdict
 from bench.reports import plotting
+from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_least, span, verdict
 from bench.statistics import (
     RESAMPLES,
     Floats,
     Interval,
     bootstrap_means,
+    jackknife_interval,
     percentile_interval,
     percentile_intervals,
+    r_squared,
+    slope_changes,
 )
 from bench.studies.base import Request, Study, StudyResult, words_of
-from bench.studies.judging import all_of, at_least, claim, jackknife_interval, judge, r_squared, slope_changes, span
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from bench.studies.feature_networks import Compared
 
-C23 = claim(
+C23 = Statement(
     "C23",
     "dfi §3.2, Fig. 3",
     "Under a fish-eye lens LPIPS grows linearly with the coefficient, FID slowly at first and then fast.",
@@ -169,7 +171,7 @@ class Curves:
 
     def verdict(self) -> Verdict:
         """C23: LPIPS linear, FID convex and low where the distortion is mild."""
-        return judge(C23, (self._linear(), self._convex(), self._low_when_mild()))
+        return verdict(C23, (self._linear(), self._convex(), self._low_when_mild()))
 
     def _linear(self) -> Evidence:
         value = float(r_squared(self.coefficients, self.lpips))

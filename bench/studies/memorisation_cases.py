@@ -23,25 +23,6 @@ if TYPE_CHECKING:
     from bench.overfit.reference_generators import Suspect
     from bench.overfit.reference_pool import Pool
 
-VERSION = 1
-"""Raise when a row changes its meaning."""
-CODE = tuple(
-    f"bench.overfit.{module}"
-    for module in (
-        "cells",
-        "distances",
-        "examination",
-        "kinds",
-        "modes",
-        "neighbours",
-        "power",
-        "recovery",
-        "statistics",
-        "suspects",
-        "verdict",
-    )
-)
-"""Modules whose code makes a row, beside that of the search."""
 STAGE = "memorisation"
 MOST = 4_096
 """Real images of a kind that samples are compared with."""
@@ -150,10 +131,10 @@ class Examiner:
     _code: list[str] = dataclasses.field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        from bench.harness.keys import module_code
         from bench.overfit.recovery import search_code
-        from bench.overfit.reference_generators import fingerprints
 
-        self._code = [*fingerprints(CODE), *search_code(self.method.name)]
+        self._code = [*module_code(__name__), *search_code(self.method)]
 
     def pool(self, partition: int) -> Pool:
         """The images in the order of a partition; the latest one is kept."""
@@ -187,7 +168,7 @@ class Examiner:
         except Diverged as error:
             return [_facts(case) | {"failed": str(error)}], False
         real = real_images(case, pool, self.data)
-        facts = [VERSION, _identity(case), gan.checksum(), real.train.checksum, real.test.checksum]
+        facts = [_identity(case), gan.checksum(), real.train.checksum, real.test.checksum]
         search = [self.method.name, dict(self.method.options), self.plan.search_steps, self.plan.n]
         key = digest([facts, search, self._code, self.request.device])
         stored = self.store.artefact(STAGE, key)

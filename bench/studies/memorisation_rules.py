@@ -11,9 +11,8 @@ import numpy as np
 
 from bench.overfit.statistics import ALPHA
 from bench.overfit.verdict import STRICT_ALPHA
-from bench.papers.claims.verdicts import Evidence, Outcome, Verdict
+from bench.reports.verdicts import Evidence, Outcome, Statement, Verdict, verdict
 from bench.statistics import LEVEL, Interval
-from bench.studies.judging import claim, judge
 from bench.studies.memorisation_values import Row
 
 if TYPE_CHECKING:
@@ -181,10 +180,10 @@ class Findings:
     def verdicts(self) -> tuple[Verdict, ...]:
         """On what the examination has to do."""
         return (
-            judge(FOUND, self._memorisers()),
-            judge(SPARED, [self._spared()]),
-            judge(TOLD, self._others()),
-            judge(SEARCH, [self._search()]),
+            verdict(FOUND, self._memorisers()),
+            verdict(SPARED, [self._spared()]),
+            verdict(TOLD, self._others()),
+            verdict(SEARCH, [self._search()]),
         )
 
     def _memorisers(self) -> list[Evidence]:
@@ -227,10 +226,10 @@ SHOWN = ("gate", "gap", "cliffs_delta", "p", "copying_p", "auth_pct", "c_t", "on
 MOVED = ("gate", "own_median", "train_median", "unseen_median", "gap", "gap_low", "gap_high", "cliffs_delta", "ks_p",
          "mann_whitney_p", "p")  # fmt: skip
 OURS = "this test bench"
-FOUND = claim("M1", OURS, f"Generators that know at most {FEW} images by heart are called memorising.")
-SPARED = claim("M2", OURS, "Generators that were stopped early on many images are not called memorising.")
-TOLD = claim("M3", OURS, "A collapsed generator, and one that lacks classes, are called that.")
-SEARCH = claim("M4", OURS, "A stronger search finds more memorisation.")
+FOUND = Statement("M1", OURS, f"Generators that know at most {FEW} images by heart are called memorising.")
+SPARED = Statement("M2", OURS, "Generators that were stopped early on many images are not called memorising.")
+TOLD = Statement("M3", OURS, "A collapsed generator, and one that lacks classes, are called that.")
+SEARCH = Statement("M4", OURS, "A stronger search finds more memorisation.")
 
 
 def rate_interval(found: int, count: int) -> Interval:

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.papers.claims.verdicts import Evidence, Verdict
 from bench.reports import plotting
-from bench.statistics import Floats, Interval, percentile_interval
+from bench.reports.verdicts import Evidence, Statement, Verdict, at_least, span, verdict
+from bench.statistics import Floats, Interval, partition, percentile_interval
 from bench.studies.base import Request
-from bench.studies.judging import at_least, claim, judge, partition, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from torch import Tensor
 
-C29 = claim(
+C29 = Statement(
     "C29",
     "dfi §4.6, Fig. 17",
     "In the plane of D's first two components real and generated images overlap, the real ones wider (LSGAN).",
@@ -54,8 +53,6 @@ class Plane:
     @classmethod
     def of(cls, real: Tensor, fake: Tensor, bins: int, resamples: int, request: Request) -> Plane:
         """From features ``[N, F]`` of both kinds."""
-        from bench.studies.feature_overlap import project
-
         request.progress("components", 0, 1, {})
         left, right, shares = project(real, fake, request.seed)
         grid = Grid.around(np.concatenate([left, right]), bins)
@@ -140,7 +137,7 @@ class Plane:
             interval = self.interval(name)
             detail = f"{NAMES[name]} {self.values[name]:.3f} {span(interval)}"
             evidence.append(Evidence(question, at_least(interval, threshold), detail, remark))
-        return judge(C29, evidence)
+        return verdict(C29, evidence)
 
 
 NAMES = {
@@ -174,6 +171,23 @@ class Grid:
         steps = np.array([self.x[1] - self.x[0], self.y[1] - self.y[0]])
         smooth = gaussian_filter(counts, width / steps, mode="constant", truncate=4.0)
         return np.asarray(smooth / smooth.sum(), np.float64)
+
+
+def project(real: Tensor, fake: Tensor, seed: int) -> tuple[Any, Any, tuple[float, float]]:
+    """Coordinates ``[N, 2]`` of both sets on the first two components of their union, and the shares of variance.
+
+    The sign of a component is such that its largest loading is positive.
+    """
+    import torch
+    from sklearn.decomposition import PCA
+
+    union = torch.cat([real, fake]).numpy()
+    fitted = PCA(n_components=2, svd_solver="arpack", random_state=seed).fit(union)
+    largest = np.abs(fitted.components_).argmax(1)
+    signs = np.sign(fitted.components_[np.arange(2), largest])
+    points = (fitted.transform(union) * signs).astype(np.float64)
+    first, second = (float(share) for share in fitted.explained_variance_ratio_)
+    return points[: len(real)], points[len(real) :], (first, second)
 
 
 def overlap(first: Floats, second: Floats) -> float:

@@ -9,37 +9,30 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.core.environment import environment, prepare_device
-from bench.core.errors import BenchError, ContractError
-from bench.core.files import write_json, write_text, writing
-from bench.core.options import create
-from bench.core.paths import allowing_code, device, home
-from bench.core.registry import add_plugin
+from bench.core.environment import environment
+from bench.core.errors import BenchError
+from bench.core.paths import device
+from bench.harness.experiment import computing, open_plugins
+from bench.harness.experiment_report import (
+    DIGITS,
+    ExperimentReport,
+    cell_text,
+    cell_texts,
+    json_rows,
+    machine_texts,
+    options_text,
+    table_section,
+)
 from bench.harness.suite import parse_choice, parse_options
-from bench.papers.claims.verdicts import Verdict
 from bench.reports.render_markdown import escape, table
+from bench.reports.verdicts import Verdict
 from bench.studies.base import Progress, Request, Study, StudyResult, silent
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-DIGITS = 6
-"""Significant digits in table.csv: sums of floats may differ in their last bits between machines."""
 PUBLISHED = {True: "agree", False: "disagree", None: "not printed"}
-
-
-def open_study(name: str, options: Mapping[str, Any] | None = None) -> Study:
-    """Build a study by name.
-
-    Raises:
-        UnknownName: no such study or option; suggests the nearest.
-        BenchError: an option of the wrong type, or out of range.
-    """
-    opened = create("study", name, options)
-    if not isinstance(opened, Study):
-        raise ContractError(f"study '{name}': {type(opened).__qualname__} must subclass bench.studies.base.Study")
-    return opened
 
 
 def run_study(
@@ -65,7 +58,7 @@ def run_study(
         seed: of every draw.
         options: of the study, each ``key=value``.
         plugins: files with further studies, methods or networks.
-        out: folder of the report; ``reports_folder`` if None.
+        out: folder of the report; one in the user's cache folder if None.
         progress: where steps are reported.
         allow_code: run the code behind GANs that are a factory or an archive of code.
 
@@ -76,46 +69,30 @@ def run_study(
         BenchError: something is wrong with names, options, data or weights; nothing is written then.
         StoreError: the folder cannot be written.
     """
-    for path in plugins:
-        add_plugin(path)
+    open_plugins(plugins)
     if images < 0 or seed < 0:
         raise BenchError(f"--images {images} --seed {seed}: expected 0 or more")
-    study = open_study(name, parse_options(options, "--option"))
+    study = Study.open(name, parse_options(options, "--option"))
     choice = parse_choice(dataset, "--dataset") if dataset else None
-    prepare_device(device())
     request = Request(choice, network, images, seed, device(), progress)
-    with allowing_code(allow_code):
+    with computing(request.device, allow_code):
         result = study.run(request)
-    folder = out or reports_folder(name, result)
-    write_study(study, request, result, folder, environment(request.device))
-    return result, folder
+    return result, report(name, study, request, result).write(out)
 
 
-def reports_folder(name: str, result: StudyResult) -> Path:
-    """Where a study's report goes unless told otherwise."""
-    return home() / "reports" / f"study-{name}-{_slug(result.folder_name or result.dataset)}"
-
-
-def write_study(study: Study, request: Request, result: StudyResult, folder: Path, facts: Mapping[str, Any]) -> None:
-    """Write a result into a folder: the figure, table.csv (further tables beside it), study.json, README.md.
-
-    Equal studies give equal bytes: nothing here depends on the time.
-
-    Raises:
-        StoreError: the folder cannot be written.
-    """
-    from bench.reports.figure import save_figure
-
-    figure = result.draw()
-    save_figure(figure, folder / "figure.png")
-    for number, (title, rows) in enumerate(result.tables.items()):
-        name = "table.csv" if number == 0 else f"table-{_slug(title)}.csv"
-        write_text(folder / name, rows.to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n"))
-    write_json(folder / "study.json", _content(study, request, result, facts))
-    write_text(folder / "README.md", markdown(study, result, facts))
-    for name, values in result.values.items():
-        with writing(folder / f"{name}.parquet") as path:
-            values.to_parquet(path, compression="zstd", index=False)
+def report(name: str, study: Study, request: Request, result: StudyResult) -> ExperimentReport:
+    """What is written of a study; ``name`` is that which was typed."""
+    facts = environment(request.device)
+    return ExperimentReport(
+        kind="study",
+        name=f"study-{name}-{result.folder_name or result.dataset}",
+        picture="figure.png",
+        draw=result.draw,
+        tables=result.tables,
+        content=_content(study, request, result, facts),
+        page=markdown(study, result, facts),
+        values=result.values,
+    )
 
 
 def markdown(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> str:
@@ -127,9 +104,7 @@ def markdown(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> str
         lines += ["", "## Verdicts", "", *_verdict_lines(result)]
     lines += ["", "## How it was measured", "", *(f"- {line}" for line in result.measured), ""]
     for title, rows in result.tables.items():
-        shown = _with_intervals(rows)
-        cells = ([escape(cell) for cell in row] for row in _cells(shown))
-        lines += [f"## {title}", "", *table([str(c) for c in shown.columns], cells), ""]
+        lines += table_section(title, _with_intervals(rows))
     lines += ["## Protocol", "", *_protocol_lines(study, result, facts)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -144,7 +119,7 @@ def terminal(result: StudyResult) -> Iterator[Table]:
     rows = _brief(rows)
     for column in rows.columns:
         shown.add_column(plain(str(column)), justify="right", overflow="fold")
-    for cells in _cells(rows):
+    for cells in cell_texts(rows):
         shown.add_row(*map(plain, cells))
     yield shown
     if not result.verdicts:
@@ -166,7 +141,7 @@ def _content(study: Study, request: Request, result: StudyResult, facts: Mapping
         "seed": request.seed,
         "protocol": dict(result.protocol),
         "environment": dict(facts),
-        "tables": {title: _rounded(rows) for title, rows in result.tables.items()},
+        "tables": {title: json_rows(rows, _rounded) for title, rows in result.tables.items()},
         "verdicts": [_verdict(verdict, result) for verdict in result.verdicts],
     }
 
@@ -184,11 +159,7 @@ def _verdict(verdict: Verdict, result: StudyResult) -> dict[str, Any]:
     }
 
 
-def _rounded(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): _plain(v) for k, v in row.items()} for row in rows.to_dict(orient="records")]
-
-
-def _plain(value: Any) -> Any:
+def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     return value.item() if hasattr(value, "item") else value
@@ -198,7 +169,7 @@ def _with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
     """The same table with ``x``, ``x_sd``, ``x_low`` and ``x_high`` in one column."""
     shown = rows.copy()
     for name in rows.columns:
-        texts = [_cell(value) for value in rows[name]]
+        texts = [cell_text(value) for value in rows[name]]
         if f"{name}_sd" in rows.columns:
             spreads = rows[f"{name}_sd"]
             texts = [
@@ -214,16 +185,6 @@ def _with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
 def _brief(rows: pd.DataFrame) -> pd.DataFrame:
     """The columns without spreads and ends of intervals."""
     return rows[[c for c in rows.columns if not re.search("_(sd|low|high)$", str(c))]]
-
-
-def _cells(rows: pd.DataFrame) -> list[list[str]]:
-    return [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _verdict_lines(result: StudyResult) -> Iterator[str]:
@@ -251,16 +212,11 @@ def _verdict_lines(result: StudyResult) -> Iterator[str]:
 def _protocol_lines(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> Iterator[str]:
     from bench.reports.formatting import settings
 
-    options = ", ".join(f"{key} = {value}" for key, value in study.options().items())
-    yield f"- study {study.registered_name}: {escape(options) or 'no options'}"
+    device, commit = machine_texts(facts)
+    yield f"- study {study.registered_name}: {escape(options_text(study.options())) or 'no options'}"
     for key, value in result.protocol.items():
         yield f"- {key}: {escape(settings(value) if isinstance(value, Mapping) else str(value))}"
     versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
-    dirty = " (with uncommitted changes)" if facts.get("dirty") else ""
-    yield f"- commit: {facts.get('commit', 'unknown')}{dirty}"
-    yield f"- device: {escape(str(facts.get('device', 'unknown')))}"
+    yield f"- commit: {commit}"
+    yield f"- device: {escape(device)}"
     yield f"- versions: {escape(versions)}"
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

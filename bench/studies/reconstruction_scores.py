@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import DataError
-from bench.papers.claims.spec import FILE, PAPERS, read_claims
-from bench.papers.claims.verdicts import Evidence, Verdict
 from bench.reports import plotting
+from bench.reports.published import printed_paper
+from bench.reports.verdicts import Evidence, Statement, Verdict, at_least, span, verdict
 from bench.statistics import Floats, percentile_interval, resample_counts
-from bench.studies.judging import at_least, claim, judge, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +23,7 @@ SETS = ("original", "tile", "full")
 """What classifiers learn from, and are asked about."""
 LOSS = 0.05
 """Of mAP on originals, that learning from reconstructions may cost (C50)."""
-C50 = claim(
+C50 = Statement(
     "C50",
     "invgan Table 2",
     "A classifier of attributes trained on full reconstructions loses at most .05 mAP on originals against one "
@@ -136,7 +135,7 @@ class Scores:
     def verdict(self) -> Verdict:
         """C50, on originals: full against originals, and full against tiles."""
         theirs = printed()
-        return judge(C50, self._evidence(), theirs_hold(theirs))
+        return verdict(C50, self._evidence(), theirs_hold(theirs))
 
     def _evidence(self) -> Iterator[Evidence]:
         for other, least, words in (
@@ -157,7 +156,7 @@ class Scores:
 
 def printed() -> dict[tuple[str, str], tuple[float, float]]:
     """Table 2: what was learnt from and looked at -> mAP and its deviation over attributes."""
-    table = read_claims(PAPERS / "invgan" / FILE).table("Table2")
+    table = printed_paper("invgan").table("Table2")
     assert table is not None
     rows = {row.method: (row.value, row.std or np.nan) for row in table.rows}
     return {(a, b): rows[f"train {a}, evaluate {b}"] for a in SETS for b in SETS}

@@ -15,15 +15,14 @@ from bench.core.types import Budget, Cell, FitData, Images
 from bench.gans.tiling import Tiling
 from bench.harness.bound_method import batch_size, check_untouched
 from bench.harness.context import Bench, open_run
-from bench.harness.keys import keys_of
-from bench.harness.stages import fit, invert_images
+from bench.harness.fit_stage import fit
+from bench.harness.invert_stage import invert_images
+from bench.harness.keys import keys_of, module_code
 from bench.harness.train_stage import train
 from bench.metrics.base import to_u8
 from bench.metrics.classifier import train_classifier
 from bench.metrics.classifier_config import Recipe
-from bench.overfit.reference_generators import fingerprints
 
-CODE = ("bench.studies.reconstruction_sets", "bench.metrics.classifier")
 BATCH = 500
 
 
@@ -40,7 +39,7 @@ def draw_again(bench: Bench, cell: Cell, images: Images, what: str) -> Images:
     gan, _ = train(bench, cell, keys)
     tiling = Tiling.fitting(gan.image_shape, images.shape)
     method, _ = fit(bench, cell, keys, gan)
-    key = digest([keys.invert, images.checksum])
+    key = digest([keys.invert, images.checksum, module_code(__name__)])
     stored = bench.store.artefact("reconstruct", key)
     if stored is None:
         run = open_run(bench, cell, keys.invert, "invert")
@@ -72,7 +71,7 @@ def logits_of(bench: Bench, data: FitData, tests: Mapping[str, Images], recipe: 
         seed: of its weights and batches.
     """
     sets = [data.train.checksum, *(images.checksum for images in tests.values())]
-    key = digest([sets, type(recipe).__name__, dataclasses.asdict(recipe), seed, fingerprints(CODE), bench.device])
+    key = digest([sets, type(recipe).__name__, dataclasses.asdict(recipe), seed, module_code(__name__), bench.device])
     with bench.store.lock("classifier", key):
         stored = bench.store.artefact("classifier", key)
         if stored is None:

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.papers.claims.verdicts import Evidence, Verdict
 from bench.reports import plotting
+from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_most, span, verdict, within
 from bench.statistics import Floats, Interval, t_interval
-from bench.studies.judging import all_of, at_most, claim, judge, span, within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from bench.studies.sample_size import Pairs
 
 METRICS = ("psnr", "ssim", "fid", "fid_unpaired", "kid")
 SMALL, LARGE = 1_000, 10_000
@@ -25,8 +22,8 @@ SHARE = 0.10
 """By how much FID on 1,000 images may differ from FID on 10,000; ours."""
 DECIBELS = 0.3
 """By how much PSNR may move between 100 and 10,000 images; ours."""
-C27 = claim("C27", "dfi §3.2", "FID of reconstructions is reliable even for few test images.")
-C36 = claim("C36", "recycling §4", "The reconstruction error hardly changes from 100 to 10,000 test images.")
+C27 = Statement("C27", "dfi §3.2", "FID of reconstructions is reliable even for few test images.")
+C36 = Statement("C36", "recycling §4", "The reconstruction error hardly changes from 100 to 10,000 test images.")
 NORMAL = 1.96
 
 
@@ -46,12 +43,12 @@ class Curves:
     psnr_sd_interval: Interval
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[int, bool, dict[str, float]]], pairs: Pairs, seed: int) -> Curves:
-        """From the values of every subset."""
+    def of(cls, rows: Iterable[tuple[int, bool, dict[str, float]]], psnr: Floats, seed: int) -> Curves:
+        """From the values of every subset, and PSNR of every image ``[N]``, infinite for identical ones."""
         found = list(rows)
         sizes = dict.fromkeys(size for size, _, _ in found)
         values = {m: {n: np.array([v[m] for size, _, v in found if size == n]) for n in sizes} for m in METRICS}
-        psnr = pairs.psnr[np.isfinite(pairs.psnr)]
+        psnr = psnr[np.isfinite(psnr)]
         rng = np.random.RandomState(seed)
         spreads = [psnr[rng.randint(len(psnr), size=len(psnr))].std(ddof=1) for _ in range(500)]
         low, high = np.quantile(spreads, [0.025, 0.975])
@@ -110,7 +107,7 @@ class Curves:
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """C27 and C36."""
-        return judge(C27, [self._fid()]), judge(C36, [self._psnr()])
+        return verdict(C27, [self._fid()]), verdict(C36, [self._psnr()])
 
     def _fid(self) -> Evidence:
         last = self.sizes[-1]

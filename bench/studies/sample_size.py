@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core.errors import BenchError, DataError
+from bench.core.errors import DataError
 from bench.core.registry import study
 from bench.core.types import Budget, Cell, Choice
 from bench.statistics import Floats
@@ -74,7 +74,7 @@ class SampleSize(Study):
         cell = Cell(choice, gan, method, request.seed, self._budget(count), ())
         outputs, keys = reconstructions(cell, request)
         pairs = look(looking, data.test.first(count).data, outputs, request)
-        curves = Curves.of(self._measured(pairs, request), pairs, request.seed)
+        curves = Curves.of(self._measured(pairs, request), pairs.psnr, request.seed)
         what = f"{words_of(method)} on {words_of(gan)}"
         where = f"{words_of(choice)}, {count:,} test images, {what}, {self.fit_steps:,} fit steps"
         return StudyResult(
@@ -106,14 +106,11 @@ class SampleSize(Study):
         Raises:
             BenchError: a name that does not exist, or no GAN of the dataset's ships.
         """
-        from bench.gans.zoo import shipped_gans
         from bench.harness.suite import parse_choice
         from bench.harness.suite_parser import checked
+        from bench.studies.gans import MISSING, choose_gan
 
-        name = self.gan or SHIPPED.format(dataset=dataset.name)
-        if not self.gan and name not in shipped_gans():
-            raise BenchError(f"no GAN of {dataset.name} ships; name one: --option gan=dcgan, or gan=checkpoint:FILE")
-        gan = checked("gan", parse_choice(name, "--option gan ="), "--option gan")
+        gan = choose_gan(self.gan, SHIPPED.format(dataset=dataset.name), MISSING.format(dataset=dataset.name))
         return gan, checked("method", parse_choice(self.method, "--option method ="), "--option method")
 
     def _budget(self, images: int) -> Budget:
@@ -194,7 +191,7 @@ def draw_subsets(count: int, size: int, repeats: int, seed: int) -> tuple[list[N
     return [rng.permutation(count)[:size].astype(np.int64) for _ in range(repeats)], False
 
 
-def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, dict[str, str]]:
+def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, Mapping[str, str]]:
     """What a cell's method makes of the test images, uint8 ``[N, C, H, W]``, and the keys of its stages.
 
     Raises:
@@ -202,22 +199,13 @@ def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, dict[str, str
     """
     import torch
 
-    from bench.harness.bound_method import view_of
-    from bench.harness.context import Bench
-    from bench.harness.keys import keys_of
-    from bench.harness.stages import invert
-    from bench.harness.store import Store
-    from bench.harness.train_stage import train
     from bench.metrics.base import to_u8
+    from bench.studies.gans import invert_test_images
 
-    keys = keys_of(cell)
-    bench = Bench(Store(), request.device, request.progress)
-    gan, _ = train(bench, cell, keys)
-    codes, facts = invert(bench, cell, keys, gan)
-    view = view_of(gan, facts)
+    view, codes, keys = invert_test_images(cell, request)
     with torch.no_grad():
-        made = [to_u8(view.decode(part)).cpu() for part in codes["test"].split(250)]
-    return torch.cat(made), {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")}
+        made = [to_u8(view.decode(part)).cpu() for part in codes.split(250)]
+    return torch.cat(made), keys
 
 
 def look(looking: Any, targets: Tensor, outputs: Tensor, request: Request) -> Pairs:

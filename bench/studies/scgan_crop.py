@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.core.errors import NotApplicable
 from bench.core.registry import study
-from bench.core.types import Budget, Cell, Choice, Gan
+from bench.core.types import Choice
 from bench.studies.base import Request, Study, StudyResult, words_of
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class ScganCrop(Study):
         from bench.gans.scgan import SCGAN
         from bench.gans.scgan_networks import networks_of
         from bench.studies import feature_networks
+        from bench.studies.gans import trained_gan
         from bench.studies.scgan_windows import Crops, draw, pictures, reconstruct
 
         choice = request.dataset or Choice(self.default_dataset)
@@ -57,7 +58,7 @@ class ScganCrop(Study):
         images = data.test.first(request.count(len(data.test), feature_networks.FEWEST_IMAGES, words_of(choice)))
         check_shape("scgan", images.shape, SCGAN.sides)
         looking = self._eyes(networks, images.shape, request.device)
-        gan, keys = self._open(choice, gan_choice, request)
+        gan, keys = trained_gan(choice, gan_choice, self.train_steps, request)
         window = networks_of(gan)[0].window
         drawn = reconstruct(gan, images, request)
         found = feature_networks.compare(
@@ -130,19 +131,6 @@ class ScganCrop(Study):
             if self.resize:
                 raise
             raise NotApplicable(f"{error}; --option resize=SIDE enlarges windows for it") from error
-
-    def _open(self, dataset: Choice, gan: Choice, request: Request) -> tuple[Gan, str]:
-        """The GAN, from its file or by the stage that trains."""
-        from bench.harness.context import Bench
-        from bench.harness.keys import keys_of
-        from bench.harness.store import Store
-        from bench.harness.train_stage import train
-
-        budget = Budget("study", 0, 0, 1, self.train_steps, 0, 0, 0, timeout=86400.0)
-        cell = Cell(dataset, gan, Choice("random_code"), request.seed, budget, ())
-        keys = keys_of(cell)
-        opened, _ = train(Bench(Store(), request.device, request.progress), cell, keys)
-        return opened, keys.train
 
     def _enlarged(self, side: int) -> str:
         if self.resize in (0, side):

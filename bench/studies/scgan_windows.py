@@ -14,26 +14,26 @@ from bench.core.types import Gan, Images
 from bench.gans.scgan_networks import Window, networks_of
 from bench.harness.bound_method import batch_size
 from bench.metrics.base import to_u8
-from bench.papers.claims.spec import FILE, PAPERS, read_claims
-from bench.papers.claims.verdicts import Evidence, Verdict
 from bench.reports import plotting
+from bench.reports.published import printed_paper
+from bench.reports.verdicts import Evidence, Statement, Verdict, span, verdict, within
 from bench.statistics import (
     RESAMPLES,
     Floats,
     Interval,
     bootstrap_means,
+    jackknife_interval,
     percentile_interval,
     percentile_intervals,
 )
 from bench.studies.base import Request
 from bench.studies.feature_networks import GROUPS, OF_PAPERS, Compared, fid_intervals
-from bench.studies.judging import claim, jackknife_interval, judge, span, within
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-C22 = claim("C22", "dfi §4.8", "SCGAN redraws its window as well as plain DFI: LPIPS and FID hardly differ.")
+C22 = Statement("C22", "dfi §4.8", "SCGAN redraws its window as well as plain DFI: LPIPS and FID hardly differ.")
 TOLERANCE = {"lpips": 0.005, "fid": 1.0}
 """What "hardly" is taken for; the printed values differ by 0.0027 and 0.46 at most."""
 BASELINE, CROP, OTHER = "y_center", "y_crop", "y_crop of another image"
@@ -217,7 +217,7 @@ class Crops:
             question = f"{metric.upper()} of y_crop is within {tolerance:.3g} of y_center's"
             detail = f"{values[second]:.4g} against {values[first]:.4g}: {gap:+.3g} {span(interval)}"
             evidence.append(Evidence(question, within(interval, tolerance), detail, remark))
-        return judge(C22, evidence, _printed_agree())
+        return verdict(C22, evidence, _printed_agree())
 
     def _tolerance(self, metric: str, baseline: float) -> tuple[float, str]:
         """The largest difference through this network, and why it is not the one of the paper's network."""
@@ -238,7 +238,7 @@ class Crops:
 
 def printed() -> dict[tuple[str, str], dict[str, float]]:
     """Values of section 4.8 by dataset and metric: kind of window -> value."""
-    tables = {table.name: table for table in read_claims(PAPERS / "dfi" / FILE).tables}
+    tables = {table.name: table for table in printed_paper("dfi").tables}
     kinds = {method: kind for kind, method in PRINTED.items()}
     found: dict[tuple[str, str], dict[str, float]] = {}
     for row in tables["Sec4.8"].rows:

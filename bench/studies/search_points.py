@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from bench.harness.bound_method import Method
     from bench.harness.context import Bench
 
-VERSION = 1
-"""Raise when what is stored of a point, or how it is measured, changes."""
 STAGE = "search-time"
 WARM_IMAGES = 2
 Track = Literal["test", "own"]
@@ -76,10 +74,10 @@ def measured(bench: Bench, cell: Cell, steps: int, threads: int) -> Point:
     """
     import pandas as pd
 
-    from bench.harness.keys import keys_of
+    from bench.harness.keys import keys_of, module_code
 
     keys = keys_of(cell)
-    key = digest({"stage": [STAGE, VERSION], "invert": keys.invert, "threads": threads})
+    key = digest({"stage": [STAGE, module_code(__name__)], "invert": keys.invert, "threads": threads})
     stored = bench.store.artefact(STAGE, key)
     if stored is None:
         with one_count_of_threads(threads):
@@ -99,8 +97,9 @@ def measured(bench: Bench, cell: Cell, steps: int, threads: int) -> Point:
 def _measure(bench: Bench, cell: Cell, key: str, steps: int) -> Point:
     from bench.harness.bound_method import check_untouched
     from bench.harness.context import load_data, open_run
+    from bench.harness.fit_stage import fit
+    from bench.harness.invert_stage import own_images
     from bench.harness.keys import keys_of
-    from bench.harness.stages import fit, own_images
     from bench.harness.train_stage import train
 
     keys = keys_of(cell)

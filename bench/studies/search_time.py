@@ -134,15 +134,12 @@ class SearchTime(Study):
         Raises:
             BenchError: a name that does not exist, or no GAN of the dataset's ships.
         """
-        from bench.gans.zoo import shipped_gans
         from bench.harness.bound_method import make_method
         from bench.harness.suite import parse_choice
         from bench.harness.suite_parser import checked
+        from bench.studies.gans import MISSING, choose_gan
 
-        name = self.gan or SHIPPED.format(dataset=dataset.name)
-        if not self.gan and name not in shipped_gans():
-            raise BenchError(f"no GAN of {dataset.name} ships; name one: --option gan=dcgan, or gan=checkpoint:FILE")
-        gan = checked("gan", parse_choice(name, "--option gan ="), "--option gan")
+        gan = choose_gan(self.gan, SHIPPED.format(dataset=dataset.name), MISSING.format(dataset=dataset.name))
         methods = []
         for text in self.methods:
             method = checked("method", parse_choice(text, "--option methods ="), "--option methods")

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.papers.claims.spec import FILE, PAPERS, read_claims
-from bench.papers.claims.verdicts import Evidence, Verdict
 from bench.reports import plotting
+from bench.reports.published import printed_paper
+from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_least, at_most, span, verdict, within
 from bench.statistics import (
     RESAMPLES,
     Floats,
     Interval,
     bootstrap_means,
+    jackknife_interval,
+    partition,
     percentile_interval,
     percentile_intervals,
 )
 from bench.studies.base import Request
-from bench.studies.judging import all_of, at_least, at_most, claim, jackknife_interval, judge, partition, span, within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,9 +39,9 @@ PAPER_SIDE, PAPER_MOST = 128, 12
 """Side of the paper's window and its largest shift, in pixels."""
 NEGLIGIBLE = 2.0
 """FID through Inception that the paper calls almost negligible."""
-C24 = claim("C24", "dfi §3.2, Fig. 5", "LPIPS hardly differs between raw and reflection padding.")
-C25 = claim("C25", "dfi §3.2, Fig. 5", "FID is almost negligible for raw shifts, and larger for reflected ones.")
-C26 = claim("C26", "dfi §3.2, Fig. 5", "LPIPS increases with the size of the shift.")
+C24 = Statement("C24", "dfi §3.2, Fig. 5", "LPIPS hardly differs between raw and reflection padding.")
+C25 = Statement("C25", "dfi §3.2, Fig. 5", "FID is almost negligible for raw shifts, and larger for reflected ones.")
+C26 = Statement("C26", "dfi §3.2, Fig. 5", "LPIPS increases with the size of the shift.")
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,9 @@ class Curves:
         gap = float(np.abs(self.published["raw"] - self.published["reflect"]).max())
         rising = all((np.diff(self.published[kind]) > 0).all() for kind in KINDS)
         return (
-            judge(C24, [self._gap()], gap <= LARGEST_GAP),
-            judge(C25, [self._negligible(), self._above()]),
-            judge(C26, [self._rising(kind) for kind in KINDS], rising),
+            verdict(C24, [self._gap()], gap <= LARGEST_GAP),
+            verdict(C25, [self._negligible(), self._above()]),
+            verdict(C26, [self._rising(kind) for kind in KINDS], rising),
         )
 
     def _tolerance(self) -> tuple[float, str]:
@@ -231,7 +232,7 @@ class Curves:
 
 def printed() -> dict[str, Floats]:
     """LPIPS of figure 5 by kind, at t = 0 … 12."""
-    tables = {table.name: table for table in read_claims(PAPERS / "dfi" / FILE).tables}
+    tables = {table.name: table for table in printed_paper("dfi").tables}
     values = {row.method: row.value for row in tables["Fig5"].rows}
     count = len(values) // len(KINDS)
     return {kind: np.array([values[f"{kind}_t{t}"] for t in range(count)]) for kind in KINDS}

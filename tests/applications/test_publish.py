@@ -17,6 +17,7 @@ from bench.applications.request import STEPS as DEFAULT_STEPS
 from bench.applications.request import Request
 from bench.cli.apply import apply_app
 from bench.core.errors import BenchError, DataError
+from bench.gans.checkpoints import load_gan
 from bench.harness.store import Store
 from bench.harness.suite import read_suite
 
@@ -202,6 +203,7 @@ def test_the_store_may_be_given(tmp_path):
     from bench.applications.merge import Merge
     from bench.applications.subject import open_subject
 
-    made = open_subject(request(method="random_code"), Merge(), Store(tmp_path / "store"))
+    made = open_subject(request(method="random_code"), Merge().check, Store(tmp_path / "store"))
     assert torch.equal(made.invert(made.x), made.invert(made.x))
-    assert (tmp_path / "store").is_dir()
+    (path,) = (tmp_path / "store" / "train").glob("*/gan.safetensors")
+    assert load_gan(path).checksum() == made.gan.checksum()

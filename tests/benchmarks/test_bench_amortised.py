@@ -136,7 +136,8 @@ def test_a_step_of_levenberg_marquardt_costs_a_fifth_of_a_jacobian(benchmark, on
     benchmark.extra_info["s for 256 images on two cores"] = 256 * spent / 2
     benchmark.extra_info["seconds a call over a forward pass"] = spent / calls / forward
     assert calls / SEARCH_STEPS < (1 + gan.code_dim) / 10
-    assert spent / SEARCH_STEPS < (1 + gan.code_dim) * forward / 5
+    benchmark.extra_info["seconds a step over a Jacobian"] = spent / SEARCH_STEPS / ((1 + gan.code_dim) * forward)
+    assert spent / SEARCH_STEPS < (1 + gan.code_dim) * forward / 5  # a twelfth seen
 
 
 @pytest.mark.benchmark(timer=time.process_time)
@@ -158,4 +159,4 @@ def test_levenberg_marquardt_finds_own_images_of_a_trained_gan(benchmark, one_th
     benchmark.extra_info["s for 256 images on two cores"] = 256 * spent / 2
     benchmark.extra_info["forward passes an image"] = spent / forward
     assert share >= 0.9
-    assert spent < 2000 * forward
+    assert spent < 4000 * forward  # 1,600 seen

@@ -68,7 +68,7 @@ def test_both_sides_give_the_same_pixels(pictures, folder):
 
 @pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize("workers", [0, 2])
-def test_batches_come_twenty_times_faster_than_from_an_image_folder(benchmark, one_thread, pictures, folder, workers):
+def test_batches_come_many_times_faster_than_from_an_image_folder(benchmark, one_thread, pictures, folder, workers):
     """Our one thread against workers that get a core each, all of the time: their processor seconds over the cores.
 
     Wall time would say less: on a busy machine a short burst of ours runs undisturbed, and a long one of theirs not.
@@ -82,4 +82,4 @@ def test_batches_come_twenty_times_faster_than_from_an_image_folder(benchmark, o
     ratios = [slow / fast for slow, fast in zip(theirs, ours, strict=True)]
     benchmark.extra_info["times faster"] = min(theirs) / min(ours)
     benchmark.extra_info["rounds"] = sorted(ratios)
-    assert min(theirs) >= 20 * min(ours)
+    assert min(theirs) >= 10 * min(ours)  # 56 and, with workers, 34 seen

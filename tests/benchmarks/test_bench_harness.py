@@ -48,7 +48,11 @@ def test_commands_that_compute_nothing_start_faster_than_torch_loads(benchmark, 
     def start():
         subprocess.run([sys.executable, "-m", "bench.cli.main", *command], check=True, capture_output=True)
 
-    benchmark.pedantic(start, rounds=2, warmup_rounds=1)
-    started = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import torch"], check=True)
-    assert benchmark.stats.stats.mean < time.monotonic() - started
+    loading = []
+    for _ in range(3):  # the least of each: other work on the machine only adds
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-c", "import torch"], check=True)
+        loading.append(time.monotonic() - started)
+    benchmark.pedantic(start, rounds=3, warmup_rounds=1)
+    benchmark.extra_info["torch loads in"] = min(loading)
+    assert benchmark.stats.stats.min < min(loading)

@@ -7,10 +7,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+import torch
 from typer.main import get_command
 
 from bench.cli import main
+from bench.gans.checkpoints import load_gan
 from bench.harness.scaffold import new_method
 
 GANINV = [sys.executable, "-m", "bench.cli.main"]
@@ -50,7 +53,7 @@ def test_every_command_has_help_with_an_example():
                 assert "Example" in each.help, f"{each.name} --help has no example"
 
 
-def test_the_main_path(call, tiny_suite, tmp_path):
+def test_the_main_path(call, tiny_suite, own_home, picture, tmp_path):
     out = tmp_path / "out"
     code, text, _ = call("run", tiny_suite, "--out", out)
     assert code == 0
@@ -62,7 +65,7 @@ def test_the_main_path(call, tiny_suite, tmp_path):
         "leaderboard.tex",
         "leaderboard.json",
     }
-    assert (out / "reconstructions.png").stat().st_size > 1000
+    assert min(picture(out / "reconstructions.png").shape) > 300
 
     assert call("report", tiny_suite, "--out", tmp_path / "again")[0] == 0
     for name in ("leaderboard.md", "leaderboard.json", "summary.md"):
@@ -84,8 +87,11 @@ def test_the_main_path(call, tiny_suite, tmp_path):
     exported = tmp_path / "models"
     code, text, _ = call("export", tiny_suite, "--out", exported)
     assert code == 0
-    assert (exported / "digits" / "dcgan.safetensors").is_file()
-    assert (exported / "digits" / "dcgan.png").is_file()
+    (trained,) = (own_home / "store" / "train").glob("*/gan.safetensors")
+    whole, half = (load_gan(f).generator.state_dict() for f in (trained, exported / "digits" / "dcgan.safetensors"))
+    assert all(torch.allclose(half[name], tensor, rtol=1e-3, atol=1e-6) for name, tensor in whole.items())
+    grid = picture(exported / "digits" / "dcgan.png")
+    assert np.array_equal(grid, picture(trained.with_name("grid.png")))
 
 
 def test_reporting_a_stored_suite_needs_no_torch(call, tiny_suite, own_home):

@@ -1,6 +1,5 @@
 """What this process does with memory, seen from outside: the system counts page faults and resident bytes."""
 
-import resource
 import subprocess
 import sys
 
@@ -9,13 +8,15 @@ import pytest
 from bench.core.environment import keep_freed_memory, peak_memory, reset_peak_memory
 
 FAULTS = """
-import resource, sys
+import ctypes, resource, sys
 import torch
-from bench.core.environment import keep_freed_memory
+from bench.core.environment import MMAP_THRESHOLD, keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
+else:  # as glibc begins; held there, since it raises the threshold with what is freed, sooner or later
+    assert ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, 128 << 10)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(5):
+for _ in range(10):
     [torch.ones(4 << 20) for _ in range(8)]  # of 16 MiB each
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
@@ -28,9 +29,8 @@ def faults(how):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
 def test_freed_memory_is_reused_without_page_faults():
-    pages = (8 * 16 << 20) // resource.getpagesize()
-    assert faults("keep") < 1.5 * pages  # touched once
-    assert faults("give back") > 1.5 * pages  # and without, more than once
+    """Each of ten rounds touches 32,768 pages where blocks are mapped anew; kept, the first, and parts of others."""
+    assert faults("keep") < 0.5 * faults("map anew")  # 0.11 to 0.19 seen
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.core.errors import BenchError, DataError
+from bench.core.fingerprints import Code, CodeReader
+from bench.core.import_graph import ImportGraph
 from bench.datasets import drawn_faces
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.faces import drawing
@@ -214,23 +216,11 @@ def test_pictures_are_drawn_once(monkeypatch):
 
 
 def test_other_drawing_code_means_another_folder(monkeypatch):
-    source = open_dataset("drawn-faces", SMALL)
+    source, graph = open_dataset("drawn-faces", SMALL), ImportGraph()
+    assert any(path.name == "hair.py" for path in graph.reached(graph.module_path(drawn_faces.__name__)))
     before = source.identity()
-    monkeypatch.setattr(drawn_faces, "_drawing_code", lambda: "another")
+    monkeypatch.setattr(CodeReader, "module", lambda reader, name: Code(f"edited {name}", ()))
     assert source.identity() != before
-
-
-def test_comments_in_the_drawing_code_change_nothing_but_numbers_do(tmp_path, monkeypatch):
-    code = tmp_path / "faces"
-    code.mkdir()
-    monkeypatch.setattr(drawn_faces, "DRAWING", code)
-    found = []
-    for text in ('"""Text."""\nRADIUS = 1\n', "# Why.\nRADIUS = 1\n", "RADIUS = 2\n"):
-        (code / "shapes.py").write_text(text)
-        drawn_faces._drawing_code.cache_clear()
-        found.append(drawn_faces._drawing_code())
-    drawn_faces._drawing_code.cache_clear()
-    assert found[0] == found[1] != found[2]
 
 
 def test_options_are_part_of_the_identity():

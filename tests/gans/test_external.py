@@ -149,6 +149,20 @@ def test_identities_tell_code_function_and_options_apart(module, here):
     assert identity() != before
 
 
+def test_modules_beside_a_factory_count(module, here):
+    def identity():
+        return str(gan_identity(Choice(f"factory:{module}:Generator")))
+
+    (here / "sizes9.py").write_text("SIDE = 4\n")
+    with (here / f"{module}.py").open("a") as file:
+        file.write("from sizes9 import SIDE\n")
+    before = identity()
+    (here / "sizes9.py").write_text("# the side\nSIDE = 4\n")
+    assert identity() == before
+    (here / "sizes9.py").write_text("SIDE = 32\n")
+    assert identity() != before
+
+
 def test_a_safetensors_file_is_identified_by_its_content_alone_and_a_recipe_not_here(here):
     (here / "a.safetensors").write_bytes(b"weights")
     wanted = {"file": hashlib.sha256(b"weights").hexdigest()}

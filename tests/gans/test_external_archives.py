@@ -136,9 +136,11 @@ def test_a_damaged_archive_is_one_line_and_logs_no_traceback(here, file, caplog,
     import zipfile
 
     WRITERS[file](here / file)
+    programs = ("model.json", "serialized_exported_program.json", "data.pkl")  # older releases write the second
     with zipfile.ZipFile(here / file) as old, zipfile.ZipFile(here / f"bad-{file}", "w") as new:
+        assert any(name.endswith(programs) for name in old.namelist())
         for name in old.namelist():
-            new.writestr(name, b"\x00" if name.endswith(("model.json", "data.pkl")) else old.read(name))
+            new.writestr(name, b"\x00" if name.endswith(programs) else old.read(name))
     with pytest.raises(WeightsError, match=r"bad-.*: cannot be loaded: \w+Error") as caught:
         opened(f"checkpoint:{here / f'bad-{file}'}", prior="normal", code_dim=5)
     assert "\n" not in str(caught.value)

@@ -91,13 +91,27 @@ def test_bfloat16_gradients_point_where_float32_gradients_do(first_update, one_t
     assert half.losses == pytest.approx(plain.losses, rel=0.05, abs=0.02)
 
 
+def builds() -> bool:
+    """Whether torch compiles anything at all: its own C++ does not build at every capability of a processor."""
+    try:
+        torch.compile(torch.tanh)(torch.ones(64))
+    except Exception:
+        return False
+    return torch.backends.cpu.get_cpu_capability() != "DEFAULT"
+
+
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
 def test_compiled_training_starts_with_the_same_losses(first_update, one_thread):
     """On the smallest networks there are: compilers take their time."""
     points = Images(torch.randn(64, 2, 1, 1, generator=torch.Generator().manual_seed(0)))
     recipe = create("gan", "mlp", {"width": 8, "batch": 16})
     plain = first_update(recipe, points)
-    compiled = first_update(dataclasses.replace(recipe, compiled=True), points)
+    try:
+        compiled = first_update(dataclasses.replace(recipe, compiled=True), points)
+    except Exception:
+        if builds():
+            raise
+        pytest.skip(f"torch's own C++ does not build at capability {torch.backends.cpu.get_cpu_capability()}")
     assert compiled.judge is not compiled.discriminator
     assert compiled.losses == pytest.approx(plain.losses, rel=1e-4)
     torch.testing.assert_close(compiled.gradient, plain.gradient, rtol=1e-3, atol=1e-5)

@@ -3,6 +3,7 @@ import hashlib
 
 import pytest
 
+from bench.core.declared import declared_options
 from bench.core.types import Budget, Cell, Choice
 from bench.harness.context import seed_of
 
@@ -14,6 +15,10 @@ CELL = Cell(
     Budget("smoke", 0, 0, 0, 1, 1, 1, 1, 60.0),
     ("psnr",),
 )
+
+
+STAGES = ("train", "own", "sample", "fit", "invert")
+OPT = {k: v for k, v in declared_options("refiner", "opt").items() if k != "learning_rate"}
 
 
 def change(**parts) -> Cell:
@@ -28,6 +33,16 @@ def test_stages_and_seeds_draw_apart():
     }
     assert len(seeds) == 15
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_an_option_that_is_written_out_at_its_default_draws_the_same_seed():
+    given = {
+        "gan": Choice("dcgan", {"width": 8, "ema": 0.0}),
+        "method": Choice("dfi+opt", {"batch": 8, "opt": {"learning_rate": 0.1, **OPT}}),
+    }
+    assert {seed_of(stage, CELL) == seed_of(stage, change(**given)) for stage in STAGES} == {True}
+    without = change(method=Choice("dfi+opt", {"batch": 8}))
+    assert seed_of("invert", without) == seed_of("invert", change(method=Choice("dfi+opt", {"batch": 8, "opt": {}})))
 
 
 def test_a_seed_depends_on_names_and_options_alone():

@@ -8,8 +8,9 @@ from bench.core.types import Budget, Cell, Choice
 from bench.datasets.source import shuffled
 from bench.harness.context import Bench, load_data, seed_of
 from bench.harness.feature_cache import MOST_SAMPLES, StoredReference
+from bench.harness.invert_stage import own_images
 from bench.harness.keys import keys_of
-from bench.harness.stages import own_images, run_cell
+from bench.harness.stages import run_cell
 from bench.harness.store import Store
 from bench.harness.train_stage import train
 from bench.metrics.base import to_u8

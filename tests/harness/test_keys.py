@@ -1,13 +1,25 @@
 """A key changes with everything that changes an outcome, and with nothing else."""
 
 import dataclasses
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import bench
+from bench.core.declared import declared_options
+from bench.core.fingerprints import CodeReader
+from bench.core.import_graph import SourceTree
+from bench.core.registry import add_plugin, remove_plugins
 from bench.core.types import Choice
-from bench.harness import keys
-from bench.harness.keys import code_fingerprint, keys_of
+from bench.harness import fit_stage, invert_stage, keys, stages, train_stage
+from bench.harness.keys import STAGES, KeyMaker, keys_of, module_code
 from bench.harness.suite import read_suite
+
+ALL = ["train", "fit", "invert", "cell"]
+ROOT = Path(bench.__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -30,6 +42,9 @@ def changed_stages(a, b):
         ({"method": Choice("dfi")}, ["invert", "cell"]),
         ({"method": Choice("dfi+opt", {}, "another label")}, []),
         ({"metrics": ("psnr",)}, ["cell"]),
+        ({"gan": Choice("dcgan", {"width": 8, "code_dim": 16, "ema": 0.0})}, []),
+        ({"gan": Choice("dcgan", {"width": 8, "code_dim": 16, "ema": 0.5})}, ALL),
+        ({"gan": Choice("dcgan", {"width": 8, "code_dim": 16, "emma": 0.0})}, ALL),
     ],
 )
 def test_a_change_reaches_its_stage_and_those_below(cell, change, stages):
@@ -51,19 +66,76 @@ def test_a_budget_number_reaches_its_stage(cell, number, stages):
     assert changed_stages(keys_of(cell), keys_of(other)) == stages
 
 
-def test_the_network_that_a_metric_looks_through_is_part_of_its_identity(monkeypatch):
-    plain = keys.metric_identity("psnr")
-    through = keys.metric_identity("fid@fashion-mnist-cnn")
-    real = keys.fingerprint
-    monkeypatch.setattr(keys, "fingerprint", lambda kind, name: "edited" if kind == "features" else real(kind, name))
-    assert keys.metric_identity("psnr") == plain
-    assert keys.metric_identity("fid@fashion-mnist-cnn") != through
+@pytest.mark.parametrize("part", ["dataset", "method", "refiner"])
+def test_an_option_at_its_default_changes_no_key_and_no_seed(cell, part):
+    kind, name = {"dataset": ("dataset", "digits"), "method": ("method", "dfi"), "refiner": ("refiner", "opt")}[part]
+    option, default = next((o, v) for o, v in declared_options(kind, name).items() if type(v) in {int, float})
+    old = cell.dataset if part == "dataset" else cell.method
+    given = old.options.get("opt", {}) if part == "refiner" else old.options
+    assert option not in given
+
+    def stating(value):
+        stated = {**given, option: value}
+        options = {**old.options, "opt": stated} if part == "refiner" else stated
+        return dataclasses.replace(cell, **{kind if part == "dataset" else "method": Choice(old.name, options)})
+
+    assert keys_of(stating(default)) == keys_of(cell)
+    assert keys_of(stating(default + 1)) != keys_of(cell)
+    for stage in ("train", "own", "sample", "fit", "invert"):
+        assert stages.seed_of(stage, stating(default)) == stages.seed_of(stage, cell)
 
 
-def test_versions_are_part_of_a_measurement(cell, monkeypatch):
-    before = keys_of(cell)
-    monkeypatch.setattr(keys, "version", lambda name: "0.0")
-    assert changed_stages(before, keys_of(cell)) == ["cell"]
+def test_a_metric_counts_with_its_options_and_its_network(cell):
+    def key(*metrics):
+        return keys_of(dataclasses.replace(cell, metrics=metrics)).cell
+
+    assert key("lpips") == key("lpips@alex") != key("lpips@vgg")
+    first, default = next((o, v) for o, v in declared_options("metric", "kid").items() if o != "network")
+    assert key("kid") == key(f"kid:{default}") == key(f"kid:{default}@inception") != key("kid:7"), first
+
+
+def test_many_cells_get_the_keys_that_each_gets_alone(tiny_suite):
+    cells, maker = read_suite(tiny_suite).cells(), KeyMaker()
+    made = [maker.keys(each) for each in cells]
+    assert made == [keys_of(each) for each in cells]
+    assert len({each.cell for each in made}) == len(cells)
+
+
+def test_stages_are_where_their_keys_look_for_them():
+    functions = {"train": train_stage.train, "fit": fit_stage.fit, "invert": invert_stage.invert}
+    functions["measure"] = stages.run_cell
+    assert {stage: function.__module__ for stage, function in functions.items()} == STAGES
+    assert stages.measure.__module__ == STAGES["measure"]
+    assert (stages.train, stages.invert, invert_stage.fit) == (train_stage.train, invert_stage.invert, fit_stage.fit)
+
+
+@pytest.mark.parametrize(("package", "changed"), [("torch", ALL), ("numpy", ALL), ("torch_fidelity", ["cell"])])
+def test_versions_count_where_they_are_computed_with(cell, monkeypatch, package, changed):
+    cell = dataclasses.replace(cell, metrics=("psnr", "ssim", "fid"))
+    before, real = keys_of(cell), keys._version
+    monkeypatch.setattr(keys, "_version", lambda name: "0.0" if name == package else real(name))
+    assert changed_stages(before, keys_of(cell)) == changed
+
+
+def test_versions_are_looked_up_once(monkeypatch):
+    keys._version.cache_clear()
+    asked = []
+    monkeypatch.setattr(keys, "version", lambda name: asked.append(name) or "1.0")
+    for _ in range(3):
+        module_code(STAGES["measure"])
+    assert "torch" in asked
+    assert len(asked) == len(set(asked))
+    keys._version.cache_clear()
+
+
+def test_packages_are_found_by_the_names_that_they_are_installed_under():
+    for package, distribution in {
+        "sklearn": "scikit-learn",
+        "PIL": "pillow",
+        "torch_fidelity": "torch-fidelity",
+    }.items():
+        assert keys._version(package) == keys.version(distribution)
+    assert keys._version("yaml_that_is_not_there") == "absent"
 
 
 def test_another_device_is_another_run(cell, monkeypatch):
@@ -72,25 +144,125 @@ def test_another_device_is_another_run(cell, monkeypatch):
     assert changed_stages(before, keys_of(cell)) == ["train", "fit", "invert", "cell"]
 
 
-def test_comments_do_not_change_a_fingerprint_and_code_does(tmp_path):
-    def fingerprint(text):
-        path = tmp_path / f"{abs(hash(text))}.py"
-        path.write_text(text)
-        return code_fingerprint(path)
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    root = tmp_path_factory.mktemp("copy")
+    for package in ("bench", "methods"):
+        for path in (ROOT / package).rglob("*.py"):
+            place = root / path.relative_to(ROOT)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+    return root
 
-    plain = fingerprint("def f(x):\n    return x + 1\n")
-    assert fingerprint('"""Text."""\n\ndef f(x):  # why\n    """Doc."""\n    return (x + 1)\n') == plain
-    assert fingerprint("def f(x):\n    return x + 2\n") != plain
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stages"),
+    [
+        ("bench/core/types/images.py", "127.5", "127.0", ALL),
+        ("bench/core/run_context.py", "% 50 == 49", "% 50 == 48", ALL),
+        ("bench/harness/context.py", "2**63 - 1", "2**62 - 1", ALL),
+        ("bench/metrics/gan_quality.py", "5_000", "4_000", ALL),
+        ("bench/gans/training.py", "step + 1", "step + 2", ALL),
+        ("bench/harness/bound_method.py", "400_000", "300_000", ["fit", "invert", "cell"]),
+        ("bench/harness/invert_stage.py", "1000 * seconds", "100 * seconds", ["invert", "cell"]),
+        ("bench/harness/feature_cache.py", "50_000", "40_000", ["cell"]),
+        ("bench/metrics/evaluation.py", "2**21", "2**20", ["cell"]),
+        ("bench/harness/runner.py", "12", "13", []),
+        ("bench/harness/store.py", "faster is None", "faster is not None", []),
+        ("bench/core/types/runs.py", "looks: int = 0", "looks: int = 1", []),
+        ("bench/reports/leaderboard.py", "1", "2", []),
+        ("methods/icgan.py", "1", "2", []),
+    ],
+)
+def test_an_edit_reaches_the_stages_whose_numbers_it_may_change(cell, copied, file, old, new, stages):
+    tree = SourceTree.at(copied)
+    before, path = KeyMaker(CodeReader(tree)).keys(cell), copied / file
+    assert before == keys_of(cell)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    after = KeyMaker(CodeReader(tree)).keys(cell)
+    path.write_text(text)
+    assert changed_stages(before, after) == stages
 
 
-def test_a_fingerprint_follows_imports_within_the_suite(tmp_path, monkeypatch):
-    package = tmp_path / "methods_like"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "a.py").write_text("from methods_like.b import value\n")
-    (package / "b.py").write_text("value = 1\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(keys, "FOLLOWED", ("methods_like",))
-    before = code_fingerprint(package / "a.py")
-    (package / "b.py").write_text("value = 23\n")
-    assert code_fingerprint(package / "a.py") != before
+def test_the_architecture_of_a_checkpoint_counts(cell, copied):
+    """Its file names a recipe, whose code rebuilds the networks."""
+    cell = dataclasses.replace(cell, gan=Choice("fashion-mnist/dcgan"))
+    tree, path = SourceTree.at(copied), copied / "bench" / "gans" / "dcgan.py"
+    before, text = KeyMaker(CodeReader(tree)).keys(cell), path.read_text()
+    path.write_text(f"{text}\n\nEDITED = 1\n")
+    assert changed_stages(before, KeyMaker(CodeReader(tree)).keys(cell)) == ALL
+    path.write_text(text)
+
+
+PLUGIN = """
+from dataclasses import dataclass
+
+from beside import STEP
+from bench.core.registry import method
+from bench.core.types import Inverter
+
+
+@method("keyed")
+@dataclass
+class Keyed(Inverter):
+    through: str = "{network}"
+
+    def invert(self, x):
+        return x * STEP
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """A function that writes a plug-in and its neighbour, and gives the method's identity."""
+
+    def identity(network="alex", step="1", reader=None):
+        (tmp_path / "keyed.py").write_text(PLUGIN.format(network=network))
+        (tmp_path / "beside.py").write_text(f"STEP = {step}\n")
+        remove_plugins()
+        add_plugin(tmp_path / "keyed.py")
+        return KeyMaker(reader).component("method", "keyed", {})
+
+    yield identity
+    remove_plugins()
+
+
+def test_a_plugin_counts_with_the_modules_beside_it(plugin):
+    assert plugin() == plugin() != plugin(step="2.5")
+
+
+def test_a_network_that_an_option_names_counts(plugin, copied):
+    path = copied / "bench" / "metrics" / "networks.py"
+    tree, text = SourceTree.at(copied), path.read_text()
+    before = [plugin(network, reader=CodeReader(tree)) for network in ("vgg", "of no network")]
+    path.write_text(f"{text}\n\nEDITED = 1\n")
+    after = [plugin(network, reader=CodeReader(tree)) for network in ("vgg", "of no network")]
+    path.write_text(text)
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+def test_the_code_of_a_report_is_that_of_all_names_it_may_open(copied):
+    tree, path = SourceTree.at(copied), copied / "methods" / "icgan.py"
+    asked = [{"method": "icgan"}, {"method": "dfi", "options": ["also=icgan?depth=2"]}, {"method": "dfi"}]
+
+    def codes():
+        maker = KeyMaker(CodeReader(tree))
+        return [maker.report("application", "merge", each) for each in asked]
+
+    before, text = codes(), path.read_text()
+    path.write_text(f"{text}\n\nEDITED = 1\n")
+    changed = [one != other for one, other in zip(before, codes(), strict=True)]
+    path.write_text(text)
+    assert changed == [True, True, False]
+
+
+def test_keys_need_no_torch(tiny_suite):
+    code = (
+        "import sys; from pathlib import Path; from bench.harness.suite import read_suite; "
+        "from bench.harness.keys import keys_of; cells = read_suite(Path(sys.argv[1])).cells(); "
+        "[keys_of(cell) for cell in cells]; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tiny_suite)], check=True)

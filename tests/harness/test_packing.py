@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,21 @@ import pytest
 
 from bench.core.errors import StoreError
 from bench.core.packed import MANIFEST, PACKED_FILES, PICTURES, RECORDS, VALUES, open_packed
-from bench.harness.packing import IMAGES, cut, pack, pack_below, shrink_figures
-from bench.harness.store import Store, content_of, copy_records, per_image_values, read_records, write_record
-from bench.papers.claims.spec import read_claims
+from bench.harness.packing import (
+    IMAGES,
+    cut,
+    pack,
+    pack_below,
+    per_image_values,
+    shrink_figures,
+    stored_content,
+)
+from bench.harness.store import Store, copy_records, read_records, write_record
+from bench.papers.publish import claims_pages
 from bench.reports.gallery import gallery
-from bench.reports.groups import image_table
-from bench.reports.write import write_reports
+from bench.reports.groups import groups, image_table
+from bench.reports.leaderboard import boards_of
+from bench.reports.write import Reported, write_reports
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
@@ -34,6 +43,17 @@ def key(number):
     return f"{number:024x}"
 
 
+def put(folder, record, number, values=None, shown=None):
+    """Write a record under another key."""
+    content = asdict(replace(record, key=key(number), folder=None))
+    del content["folder"]
+    write_record(folder, key(number), content, values, shown)
+
+
+def contents(folder):
+    return [stored_content(folder, record.key) for record in read_records(folder)]
+
+
 @pytest.fixture
 def folder(suite, make, tmp_path):
     """Records of fifteen cells, thirteen of them with pictures, and one that failed; on two GANs."""
@@ -43,7 +63,7 @@ def folder(suite, make, tmp_path):
     for number, record in enumerate([*suite, failed, other]):
         shown = {"target": pictures(0), "output": pictures(number + 1)} if number not in {0, 1} else None
         values = None if record.status == "failed" else per_image_values(record)
-        write_record(place, replace(record, key=key(number)), values, None if values is None else shown)
+        put(place, record, number, values, None if values is None else shown)
     return place
 
 
@@ -57,15 +77,16 @@ def packed(folder, tmp_path):
 
 
 def texts(folder, out):
-    write_reports(read_records(folder), out, title="T", rank_by="psnr", claims=read_claims(CLAIMS))
+    found = groups(read_records(folder))
+    write_reports(Reported("T", found, boards_of(found, "psnr", "T"), pages=claims_pages(CLAIMS, found)), out)
     return {p.name: p.read_bytes() for p in out.iterdir() if p.is_file() and p.suffix != ".png"}
 
 
 def test_a_pack_holds_the_same_records_and_values_in_four_files(folder, packed):
     assert sorted(p.name for p in packed.iterdir()) == sorted(PACKED_FILES)
     before, after = read_records(folder), read_records(packed)
-    assert [content_of(r) for r in after] == [content_of(r) for r in before]
-    assert {r.folder for r in after} == {packed}
+    assert after == [replace(record, folder=packed) for record in before]
+    assert contents(packed) == contents(folder)
     for one, other in zip(before, after, strict=True):
         for track in ("test", "own"):
             left, right = image_table(one, track), image_table(other, track)
@@ -113,7 +134,7 @@ def test_pictures_of_colour_and_of_several_sizes_come_back(tmp_path, make):
     for number, (channels, side) in enumerate([(1, 8), (3, 8), (3, 12), (1, 12)]):
         found = np.random.default_rng(number).integers(256, size=(2, 3, channels, side, side + 2), dtype=np.uint8)
         stored[key(number)] = found
-        write_record(tmp_path / "r", make("m", key=key(number)), None, {"target": found[0], "output": found[1]})
+        put(tmp_path / "r", make("m"), number, None, {"target": found[0], "output": found[1]})
     pack(tmp_path / "r")
     for record in read_records(tmp_path / "r"):
         assert np.array_equal(gallery(record), stored[record.key])
@@ -124,7 +145,7 @@ def test_packing_twice_changes_no_byte_and_takes_in_what_came_later(packed, fold
     pack(packed)
     assert {p.name: p.read_bytes() for p in packed.iterdir()} == before
     record = read_records(folder)[3]
-    write_record(packed, replace(record, key=key(99)), per_image_values(record))
+    put(packed, record, 99, per_image_values(record))
     assert len(read_records(packed)) == 18
     pack(packed)
     assert sorted(p.name for p in packed.iterdir()) == sorted(PACKED_FILES)
@@ -167,7 +188,7 @@ def test_a_record_of_another_version_is_named(packed):
 def test_packed_records_are_copied_as_files_of_their_own(folder, packed, tmp_path):
     records = read_records(packed)
     copy_records(records, tmp_path / "copy")
-    assert [content_of(r) for r in read_records(tmp_path / "copy")] == [content_of(r) for r in records]
+    assert contents(tmp_path / "copy") == contents(folder)
     assert sorted(p.name for p in (tmp_path / "copy").iterdir()) == sorted(p.name for p in folder.iterdir())
     assert texts(tmp_path / "copy", tmp_path / "a") == texts(folder, tmp_path / "b")
 

@@ -1,11 +1,16 @@
 """The store gives back what was put in, or nothing; never something damaged."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import bench
 from bench.core.errors import StoreError
 from bench.core.types import Record
+from bench.core.types.runs import SCHEMA
 from bench.harness.store import Busy, Store, copy_records, read_record, read_records
 
 
@@ -96,7 +101,7 @@ def test_a_copied_folder_holds_just_these_records(store, tmp_path):
     copy_records(store.records(["b" * 24]), out)
     assert sorted(p.name for p in out.iterdir()) == [f"{'b' * 24}.json", f"{'b' * 24}.parquet", "notes.json"]
     copy_records([read_record(out / f"{'b' * 24}.json")], out)  # onto itself
-    assert (out / f"{'b' * 24}.parquet").is_file()
+    assert pd.read_parquet(out / f"{'b' * 24}.parquet")["index"].tolist() == [0]
 
 
 def test_a_file_that_is_no_record_is_named(tmp_path):
@@ -105,6 +110,34 @@ def test_a_file_that_is_no_record_is_named(tmp_path):
     (tmp_path / "x.json").write_text('{"key": 1}')
     with pytest.raises(StoreError, match=r"x.json is not a record"):
         read_records(tmp_path)
+
+
+def test_a_record_states_its_schema_and_an_older_one_without_it_is_read(tmp_path, store):
+    store.put_record(Record("a" * 24, {"seed": 0}, "done"))
+    path = store.records_folder / f"{'a' * 24}.json"
+    content = json.loads(path.read_text())
+    assert content["schema"] == SCHEMA == read_record(path).schema
+    del content["schema"]
+    path.write_text(json.dumps(content))
+    assert read_record(path).schema == 1
+
+
+@pytest.mark.parametrize("further", [{}, {"another_field": 1}])
+def test_a_record_of_a_newer_schema_is_refused_in_one_line(tmp_path, further):
+    content = {"key": "k", "cell": {}, "status": "done", "schema": SCHEMA + 1, **further}
+    (tmp_path / "k.json").write_text(json.dumps(content))
+    with pytest.raises(
+        StoreError, match=r"k\.json was written by a newer version.*schema is 2.*up to 1; update"
+    ) as error:
+        read_record(tmp_path / "k.json")
+    assert "\n" not in str(error.value)
+
+
+def test_records_of_real_runs_are_read(tmp_path):
+    results = Path(bench.__file__).resolve().parents[1] / "results"
+    folders = sorted({path.parent for path in results.rglob("records/*.json")})
+    assert folders
+    assert {read_record(next(folder.glob("*.json"))).schema for folder in folders} == {1}
 
 
 def test_a_held_lock_is_busy_for_another_holder(store):

@@ -4,12 +4,13 @@ import dataclasses
 
 import pytest
 import torch
-from torch.nn.functional import mse_loss, one_hot
+from torch import nn
+from torch.nn.functional import interpolate, mse_loss, one_hot
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
 from bench.core.run_context import Run
-from bench.core.types import Budget, FitData, Images
+from bench.core.types import Budget, FitData, Gan, Images
 from bench.gans.conditional import CGAN
 from bench.gans.training import train_gan
 from bench.harness import method_check
@@ -110,13 +111,28 @@ def test_conditions_are_learnt_from_real_images(options, fit, cgan, labelled):
     assert right(fit("icgan", cgan, **options), labelled.val) > 0.85
 
 
+class Drawn(nn.Module):
+    """Condition y makes the mean image of the class three further, darker or lighter in each quarter by its noise."""
+
+    def __init__(self, images):
+        super().__init__()
+        means = [images.floats(slice(None))[images.labels == (k + 3) % 10].mean(0) for k in range(10)]
+        self.register_buffer("means", torch.stack(means))
+
+    def forward(self, codes):
+        quarters = interpolate(codes[:, :4].view(-1, 1, 2, 2), size=(28, 28))
+        return torch.tanh((codes[:, 4:] @ self.means.flatten(1)).view_as(quarters) + quarters / 4)
+
+
 @pytest.mark.parametrize("options", [{"encoder": "ind", "y_from": "generated"}, {"encoder": "sng"}])
-def test_conditions_may_be_learnt_from_generated_images(options, fit, cgan, shown):
-    """They ask for classes that this GAN has hardly learnt to tell apart: what counts is what made the image."""
-    codes, images = shown
-    method = fit("icgan", cgan, **options)
-    found = method.invert(images)
-    assert float((found[:, 4:].argmax(1) == codes[:, 4:].argmax(1)).float().mean()) > 0.5
+def test_conditions_may_be_learnt_from_generated_images(options, fit, cgan, labelled):
+    """What counts is what made an image, and not what real ones like it are called: chance is a tenth."""
+    gan = Gan(Drawn(labelled.train), None, cgan.prior, cgan.image_shape).freeze()
+    method = fit("icgan", gan, **options)
+    codes = gan.prior.sample(128, torch.Generator().manual_seed(5))
+    found = method.invert(gan.decode(codes))
+    same = found[:, 4:].argmax(1) == codes[:, 4:].argmax(1)
+    assert float(same.float().mean()) > 0.6  # 1.0 with each seed that was tried
     assert method.trained_on == "generated codes"
 
 
@@ -202,7 +218,7 @@ def test_attributes_are_learnt_from_real_images(name, fit, attribute_cgan, label
 def test_a_connection_network_learns_the_noise_and_a_classifier_the_class(fit, cgan, shown, labelled):
     codes, images = shown
     method = fit("dfi_attributes", cgan)
-    assert mse_loss(method.invert(images)[:, :4], codes[:, :4]) < 0.5
+    assert mse_loss(method.invert(images)[:, :4], codes[:, :4]) < 0.65  # 0.24 to 0.35 seen; a constant has 1
     assert right(method, labelled.val) > 0.85
 
 

@@ -26,6 +26,9 @@ MODELS = {
     "invgan": ("w", {"learning_rate": 4e-3, "feature_weight": 30.0}),
 }
 
+SHARES = {"vae": 0.5, "alice": 0.6, "invgan": 0.65}
+"""Of random codes: .15 to .25, .30 to .34, .40 to .45 seen; .79 and more where an encoder learns nothing."""
+
 TONES = {"width": 4, "code_dim": 1, "batch": 32, "learning_rate": 1e-3, "pair_width": 32, "prior": "uniform"}
 
 
@@ -59,17 +62,17 @@ def ratio(gan, space, x, ready, error) -> float:
     return float(error(view, codes, x).mean() / error(view, floor, x).mean())
 
 
-@pytest.mark.parametrize(("name", "share"), [("vae", 0.3), ("alice", 0.6), ("invgan", 0.65)])
-def test_it_reconstructs_digits_that_the_model_has_not_seen(name, share, joint, digits, ready, error):
-    assert ratio(joint(name), MODELS[name][0], digits.val.floats(slice(None)), ready, error) < share
+@pytest.mark.parametrize("name", SHARES)
+def test_it_reconstructs_digits_that_the_model_has_not_seen(name, joint, digits, ready, error):
+    assert ratio(joint(name), MODELS[name][0], digits.val.floats(slice(None)), ready, error) < SHARES[name]
 
 
-@pytest.mark.parametrize("name", ["vae", "alice", "invgan"])
+@pytest.mark.parametrize("name", SHARES)
 def test_without_the_term_that_teaches_the_encoder_it_would_not(name, digits, ready, error, monkeypatch):
     monkeypatch.setattr("bench.gans.vae.half_squared_error", lambda x, made: 0.0 * made.flatten(1).sum(1))
     options = {"vae": {}, "alice": {"cycle": 0.0}, "invgan": {"variant": "naive"}}[name]
     gan = train_model(name, digits, **options)
-    assert ratio(gan, MODELS[name][0], digits.val.floats(slice(None)), ready, error) > 0.75
+    assert ratio(gan, MODELS[name][0], digits.val.floats(slice(None)), ready, error) > SHARES[name]
 
 
 @pytest.mark.parametrize(("negated", "low", "high"), [(False, 0.0, 0.4), (True, 0.9, math.inf)])

@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 from bench.cli.overfit import overfit
 from bench.core.paths import allowing_code
 from bench.core.types import Choice
-from bench.overfit import examination
+from bench.overfit import examination, ranking, sweep
 from bench.overfit.inputs import open_gan
 
 app = typer.Typer()
 app.command()(overfit)
+ORDERS = (["gan.pt", "other-2.pt"], ["other-2.pt", "gan.pt"])
 KNOWN = ["--prior", "normal", "--code-dim", "40", "--allow-code"]
 
 
@@ -56,7 +57,7 @@ def memorising(scripted, known):
 def test_a_scripted_memoriser_on_folders(ask, memorising, tmp_path):
     said = ask(memorising, *KNOWN, "--steps", "40", "--no-curve", "--out", str(tmp_path / "out"))
     assert "memorises" in said
-    assert (tmp_path / "out" / "page.html").is_file()
+    assert '<p class="verdict"><b>memorises</b></p>' in (tmp_path / "out" / "page.html").read_text()
 
 
 def test_code_runs_with_permission_alone(ask, memorising):
@@ -182,8 +183,11 @@ def test_compare_and_sweep_write_their_tables(ask, scripted, unknown, memorising
         out = tmp_path / mode
         said = ask(f"--{mode}", memorising, other, *KNOWN, "--steps", "20", "--no-curve", "--out", str(out))
         assert "verdict" in said
-        assert (out / "README.md").is_file()
-        assert (out / "other-2-pt" / "page.html").is_file()
+        columns = (ranking if mode == "compare" else sweep).COLUMNS
+        table = [line for line in (out / "README.md").read_text().splitlines() if line.startswith("| ")]
+        assert table[0] == f"| {' | '.join(columns)} |"
+        assert [name for row in table[2:] for name in ("gan.pt", "other-2.pt") if f"| {name} |" in row] in ORDERS
+        assert "<h1>Did other-2.pt overfit?" in (out / "other-2-pt" / "page.html").read_text()
 
 
 def test_help_needs_no_torch():

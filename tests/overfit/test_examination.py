@@ -56,7 +56,7 @@ def test_galleries_hold_the_best_then_the_worst(examined):
     assert shown.target.shape == shown.output.shape == (12, 1, 8, 8)
 
 
-def test_a_page_stands_on_its_own(examined, tmp_path):
+def test_a_page_stands_on_its_own(examined, picture, tmp_path):
     page = write_page(examined[0], tmp_path, {"device": "cpu"}).read_text()
     assert re.findall(r'src="(.{22})', page) == ["data:image/png;base64,"]
     assert "<b>memorises</b>" in page
@@ -68,7 +68,9 @@ def test_a_page_stands_on_its_own(examined, tmp_path):
     assert len(rows) == 1 + 3 * 40
     assert float(rows[1].split(",")[2]) == pytest.approx(examined[0].errors["train"].errors[0])
     assert "AuthPct" in (tmp_path / "README.md").read_text()
-    assert (tmp_path / "figure.png").stat().st_size > 10_000
+    drawn = picture(tmp_path / "figure.png")
+    assert min(drawn.shape) > 300
+    assert len(np.unique(drawn)) > 100, "the images are shown in their grey levels"
 
 
 def test_ranking_is_paired_and_ties_are_ties(examined, tmp_path):

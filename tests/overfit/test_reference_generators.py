@@ -70,7 +70,7 @@ def test_glo_goes_on_bit_for_bit_where_it_was_cut_off(pool, tmp_path):
     trainer.look = lambda step: stop(step) if step == 3 else None
     with pytest.raises(KeyboardInterrupt):
         trainer.train()
-    assert (tmp_path / "half").is_file()
+    assert 0 < torch.load(tmp_path / "half", weights_only=True)["step"] < 6
     resumed = train_gan(GLO_TINY, pool, run_of(6, checkpoint=tmp_path / "half"))
     assert resumed.checksum() == whole.checksum()
     assert train_gan(GLO_TINY, pool, run_of(6, seed=1)).checksum() != whole.checksum()

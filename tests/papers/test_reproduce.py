@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bench.cli import papers
 from bench.core.errors import BenchError, UnknownName
-from bench.harness.keys import fingerprint
+from bench.harness.keys import KeyMaker
 from bench.papers.claims.claim_status import all_rulings
 from bench.papers.reproduce import obstacle, reproduce
 from bench.papers.spec import open_paper, open_tables
@@ -71,7 +71,8 @@ def test_a_study_answers_its_table_and_is_not_run_twice(own_home, ganinv):
     ganinv("reproduce", "creswell/batches", "--budget", "smoke")
     assert (folder / "study.json").stat().st_mtime_ns > stamp
     assert json.loads((folder / "asked.json").read_text()) == asked
-    assert asked["code"] == fingerprint("study", "batching")
+    arguments = {name: value for name, value in asked.items() if name != "code"}
+    assert asked["code"] == KeyMaker().report("study", "batching", arguments)
     (folder / "asked.json").write_text(json.dumps(asked | {"code": "0" * 16}))  # as if by other code
     stamp = (folder / "study.json").stat().st_mtime_ns
     ganinv("reproduce", "creswell/batches", "--budget", "smoke")

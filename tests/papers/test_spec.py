@@ -12,12 +12,13 @@ import pytest
 from bench.core.errors import BenchError, UnknownName
 from bench.harness.store import read_records
 from bench.papers.claims.claim_status import all_rulings
-from bench.papers.claims.claim_tests import subject
-from bench.papers.claims.published_tests import published_outcome
-from bench.papers.spec import PAPERS, Table, open_paper, open_tables, paper_names, read_paper
+from bench.papers.claims.evaluate import published_outcome
+from bench.papers.claims.subjects import subject
+from bench.papers.spec import Table, open_paper, open_tables, paper_names, read_paper
 from bench.papers.suites import cells_of, network_of, own_datasets, suites_of
 from bench.papers.validate import check_paper
 from bench.reports.estimates import COSTS
+from bench.reports.published import PAPERS
 
 OF_THE_SPEC = {"dfi": 190, "recycling": 66, "icgan": 27, "invgan": 63, "creswell": 10}
 """Printed numbers of each paper."""

@@ -6,17 +6,17 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.stats import kendalltau, spearmanr
+from scipy.stats import spearmanr
 
-from bench import statistics
 from bench.core.errors import BenchError, NotApplicable
-from bench.papers.claims.spec import printed_table
 from bench.reports.compare_gans import across_gans
 from bench.reports.figure_gans import measured_against_published
-from bench.reports.leaderboard import leaderboards
+from bench.reports.groups import groups
+from bench.reports.leaderboard import boards_of, leaderboards
+from bench.reports.published import printed_table
 from bench.reports.render_gans import published_markdown
 from bench.reports.render_markdown import summary
-from bench.reports.write import write_reports
+from bench.reports.write import Reported, write_reports
 
 TABLES = ["recycling/table1", "dfi/table2"]
 PRINTED = {"dcgan": 15.10, "lsgan": 15.25, "dfm": 15.74, "rfgan": 15.94, "wgan-gp": 15.80}
@@ -44,7 +44,7 @@ def gans(make):
 
 
 def families(records, tables=TABLES):
-    return across_gans(records, [printed_table(name) for name in tables])
+    return across_gans(groups(records), [printed_table(name) for name in tables])
 
 
 def test_ranks_and_rho_are_scipys(gans):
@@ -134,7 +134,8 @@ def test_another_direction_is_refused(gans):
 
 def test_reports_hold_the_comparison_and_a_table_across_gans(gans, tmp_path):
     records, tables = gans(seeds=2), [printed_table(name) for name in TABLES]
-    written = write_reports(records, tmp_path / "out", title="q", rank_by="psnr", published=tables)
+    found = groups(records)
+    written = write_reports(Reported("q", found, boards_of(found, "psnr", "q"), tables), tmp_path / "out")
     names = [path.name for path in written]
     assert {"published.md", "published.png"} < set(names)
     assert (tmp_path / "out" / "published.png").read_bytes().startswith(b"\x89PNG")
@@ -146,7 +147,8 @@ def test_reports_hold_the_comparison_and_a_table_across_gans(gans, tmp_path):
 
 
 def test_without_printed_tables_there_is_no_comparison(gans, tmp_path):
-    written = write_reports(gans(seeds=1), tmp_path / "out", title="q", rank_by="psnr")
+    found = groups(gans(seeds=1))
+    written = write_reports(Reported("q", found, boards_of(found, "psnr", "q")), tmp_path / "out")
     assert not [path for path in written if path.name.startswith("published")]
 
 
@@ -154,15 +156,3 @@ def test_a_figure_needs_a_gan_with_both_numbers(gans, tmp_path):
     records = [r for r in gans(seeds=1) if r.cell["gan"]["name"] == "gan"]
     with pytest.raises(NotApplicable, match="no GAN has both"):
         measured_against_published(families(records)[0], tmp_path / "f.png")
-
-
-def test_share_of_orders_counts_them_all():
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=6), rng.normal(size=6)
-    rho = spearmanr(x, y).statistic
-    orders = [spearmanr(x, order).statistic >= rho - 1e-9 for order in itertools.permutations(y)]
-    assert statistics.share_of_orders(x, y) == pytest.approx(np.mean(orders))
-    assert statistics.share_of_orders(np.arange(5), np.arange(5)) == pytest.approx(1 / 120)
-    assert kendalltau(np.arange(5), np.arange(5), alternative="greater").pvalue == pytest.approx(1 / 120)
-    assert statistics.share_of_orders(np.arange(9), np.arange(9)) is None
-    assert statistics.share_of_orders(np.ones(4), np.arange(4)) is None

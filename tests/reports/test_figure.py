@@ -16,10 +16,15 @@ import bench
 from bench.core.errors import BenchError, NotApplicable, StoreError
 from bench.reports import figure
 from bench.reports.figure import quality_versus_cost, reconstructions
-from bench.reports.leaderboard import leaderboards
-from bench.reports.write import write_reports
+from bench.reports.groups import groups, only_group
+from bench.reports.leaderboard import boards_of, leaderboards
+from bench.reports.write import Reported, write_reports
 
-CLAIMS = Path(bench.__file__).parent / "papers" / "dfi" / "claims.toml"
+
+def reported(records, **more):
+    """What is to be said of these records."""
+    found = groups(records)
+    return Reported("q", found, boards_of(found, "psnr", "q"), **more)
 
 
 def gallery(channels=1, seed=0):
@@ -39,7 +44,7 @@ def drawn(monkeypatch):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_reconstructions_are_drawn(make, tmp_path, channels):
     records = [make(m, images={"psnr": np.arange(9.0)}, gallery=gallery(channels, i)) for i, m in enumerate("ab")]
-    pixels = matplotlib.image.imread(reconstructions(records, tmp_path / "out" / "r.png"))
+    pixels = matplotlib.image.imread(reconstructions(only_group(records), tmp_path / "out" / "r.png"))
     assert pixels.shape[0] > 300
     assert pixels[..., :3].std() > 0.1
 
@@ -48,20 +53,20 @@ def test_methods_must_have_seen_the_same_images(make, tmp_path):
     target, output = gallery()
     records = [make("a", gallery=(target, output)), make("b", gallery=(255 - target, output))]
     with pytest.raises(BenchError, match="b and a were given different images"):
-        reconstructions(records, tmp_path / "r.png")
+        reconstructions(only_group(records), tmp_path / "r.png")
 
 
 def test_a_damaged_gallery_is_named(make, tmp_path):
     record = make("a", gallery=gallery())
     (tmp_path / "a-0.npz").write_bytes(b"junk")
     with pytest.raises(BenchError, match=r"cannot read gallery .*a-0\.npz"):
-        reconstructions([record], tmp_path / "r.png")
+        reconstructions(only_group([record]), tmp_path / "r.png")
 
 
 def test_nothing_to_draw_is_said(make, tmp_path):
     points = (np.zeros((4, 2, 1, 1), np.uint8),) * 2
     with pytest.raises(NotApplicable, match="no record keeps pictures"):
-        reconstructions([make("a", gallery=points)], tmp_path / "r.png")
+        reconstructions(only_group([make("a", gallery=points)]), tmp_path / "r.png")
     board = leaderboards([make("a", images={"psnr": np.ones(5)}, cost={"invert_ms_per_image": None})], "psnr", "q")[0]
     with pytest.raises(NotApplicable, match="no method has both psnr and a time"):
         quality_versus_cost(board, tmp_path / "q.png")
@@ -86,7 +91,7 @@ def test_names_of_methods_that_are_as_good_do_not_run_into_the_title(make, tmp_p
 
 def test_every_report_is_written(suite, tmp_path):
     folder = tmp_path / "out"
-    written = write_reports(suite, folder, title="q", rank_by="psnr", claims=CLAIMS)
+    written = write_reports(reported(suite, pages={"claims.md": "So it is.\n"}), folder)
     assert [p.name for p in written] == [
         *(f"leaderboard.{fmt}" for fmt in ("md", "csv", "tex", "json")),
         "summary.md",
@@ -99,21 +104,21 @@ def test_every_report_is_written(suite, tmp_path):
 def test_tables_have_their_own_figures(make, tmp_path):
     other = {"gan": {"name": "lsgan", "options": {}, "label": ""}}
     records = [make("a", images={"psnr": np.ones(5)}), make("b", images={"psnr": np.ones(5)}, cell=other)]
-    names = [p.name for p in write_reports(records, tmp_path / "out", title="q", rank_by="psnr")]
+    names = [p.name for p in write_reports(reported(records), tmp_path / "out")]
     assert names[-2:] == ["quality-vs-cost-digits-dcgan-smoke.png", "quality-vs-cost-digits-lsgan-smoke.png"]
 
 
 def test_nothing_is_written_when_records_do_not_match(make, tmp_path):
     records = [make("a", images={"psnr": np.ones(5)}), make("b", images={"psnr": np.ones(4)})]
     with pytest.raises(BenchError, match="cannot share a table"):
-        write_reports(records, tmp_path / "out", title="q", rank_by="psnr")
+        write_reports(reported(records), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_an_unwritable_folder_is_named(make, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot write .*leaderboard\.md"):
-        write_reports([make("a", images={"psnr": np.ones(5)})], tmp_path / "file", title="q", rank_by="psnr")
+        write_reports(reported([make("a", images={"psnr": np.ones(5)})]), tmp_path / "file")
 
 
 def test_every_report_is_written_without_torch(suite, make, tmp_path):
@@ -126,8 +131,10 @@ from pathlib import Path
 for module in {modules!r}:
     importlib.import_module(module)
 records = pickle.loads(Path("records.pickle").read_bytes())
-claims = Path({str(CLAIMS)!r})
-sys.modules["bench.reports.write"].write_reports(records, Path("out"), title="q", rank_by="psnr", claims=claims)
+reports = {{name.rpartition(".")[2]: module for name, module in sys.modules.items() if "bench.reports." in name}}
+found = reports["groups"].groups(records)
+boards = reports["leaderboard"].boards_of(found, "psnr", "q")
+reports["write"].write_reports(reports["write"].Reported("q", found, boards), Path("out"))
 sys.exit("torch" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=tmp_path).returncode == 0

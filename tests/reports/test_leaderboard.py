@@ -7,10 +7,11 @@ import pytest
 
 from bench.core.errors import BenchError, UnknownName
 from bench.core.types import Budget, Cell, Choice
-from bench.reports.leaderboard import leaderboards
+from bench.reports.groups import groups
+from bench.reports.leaderboard import boards_of, leaderboards
 from bench.reports.render_latex import latex
 from bench.reports.render_markdown import markdown
-from bench.reports.write import write_reports
+from bench.reports.write import Reported, write_reports
 
 
 def board_of(records, rank_by="psnr", **more):
@@ -212,7 +213,8 @@ def test_a_run_that_was_cut_off_before_a_gan_is_reported_all_the_same(make, tmp_
     good = make("good", images={"psnr": np.arange(10.0)})
     budget = Budget(**good.cell["budget"])
     cell = Cell(Choice("digits", label="Digits"), Choice("later"), Choice("good"), 0, budget, ("psnr",))
-    written = write_reports([good], tmp_path, title="Suite", rank_by="psnr", missing=[cell])
+    found = groups([good], [cell])
+    written = write_reports(Reported("Suite", found, boards_of(found, "psnr", "Suite")), tmp_path)
     assert {path.suffix for path in written} >= {".md", ".csv", ".json"}
     assert "no record" in (tmp_path / "leaderboard.md").read_text()
 

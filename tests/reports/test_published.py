@@ -7,7 +7,8 @@ import csv
 import pytest
 
 from bench.core.errors import BenchError, UnknownName
-from bench.papers.claims.spec import PAPERS, printed_table, read_claims
+from bench.reports.published import PAPERS, printed_paper, printed_table, read_printed
+from bench.reports.strict_toml import read_toml
 
 HEAD = """
 paper = "p"
@@ -30,14 +31,14 @@ def paper(tmp_path):
     def read(facts="", rows=ROWS):
         (tmp_path / "claims.toml").write_text(HEAD + facts)
         (tmp_path / "published.csv").write_text(rows)
-        return read_claims(tmp_path / "claims.toml")
+        return read_printed(read_toml(tmp_path / "claims.toml"), tmp_path / "claims.toml")
 
     return read
 
 
 @pytest.mark.parametrize("name", ["dfi", "recycling"])
 def test_every_row_of_the_papers_is_read(name):
-    claims = read_claims(PAPERS / name / "claims.toml")
+    claims = printed_paper(name)
     with (PAPERS / name / "published.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     read = [row for table in claims.tables for row in table.rows]
@@ -51,7 +52,7 @@ def test_tables_across_gans_are_found_in_any_case_and_stay_out_of_claims():
     table = printed_table("dfi/Table2")
     assert (table.title, table.across, table.test_images, len(table.rows)) == ("dfi Table2", "gans", 10_000, 54)
     assert printed_table("recycling/table1").test_images == 1_000
-    assert {row.table for row in read_claims(PAPERS / "dfi" / "claims.toml").published} == {"Fig8", "Fig14"}
+    assert {row.table for row in printed_paper("dfi").published} == {"Fig8", "Fig14"}
 
 
 @pytest.mark.parametrize(

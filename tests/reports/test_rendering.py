@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from bench.core.errors import UnknownName
 from bench.reports import render_latex, render_markdown
 from bench.reports.formatting import number
 from bench.reports.frame import frame
+from bench.reports.glance import glance
 from bench.reports.leaderboard import Remark, leaderboards
 from bench.reports.render import render
-from bench.reports.terminal import terminal
+from bench.reports.terminal import board_from, draw
 
 
 @pytest.fixture
@@ -137,7 +139,9 @@ def test_terminal_table_has_the_key_columns(boards):
     from rich.console import Console
 
     console = Console(width=160, record=True, file=io.StringIO())
-    console.print(terminal(boards[0]))
+    board = glance(boards[0])
+    assert board_from(json.loads(json.dumps(asdict(board)))) == board
+    console.print(draw(board))
     text = console.export_text()
     for words in ("psnr ↑", "ms/image", "encoder", "random", "1 gaps"):
         assert words in text
@@ -162,7 +166,7 @@ def test_the_table_fits_a_narrow_terminal_without_folding_numbers(make):
     images = {name: value + np.linspace(-0.1, 0.1, 20) for name, value in networks.items()}
     records = [make("iGAN (enc_image+opt)", s, images=images, sets={"fid@fashion-mnist-cnn": 20.0}) for s in range(2)]
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(terminal(leaderboards(records, "psnr", "q")[0]))
+    console.print(draw(glance(leaderboards(records, "psnr", "q")[0])))
     text = console.export_text()
     assert all(words in text for words in ("20.00±0.00", "0.5000", "0.3000"))
     assert "…" not in text

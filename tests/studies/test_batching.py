@@ -43,8 +43,9 @@ def test_codes_that_move_with_their_batch_fail():
 def test_rounding_parts_codes_in_single_precision_alone(method):
     result = found(method)
     table = result.tables["Difference of codes from those found one by one"].set_index("precision")
-    assert (table.loc["double", "largest"] == 0).all()
-    assert (table.loc["single", "largest"] > 0).all()
+    double, single = (table.loc[precision, "largest"].max() for precision in ("double", "single"))
+    assert double < 1e-6  # a bit of a float32 code, at most: sums in another order may round it the other way
+    assert single > double
     assert result.verdicts[0].outcome == "holds"
 
 

@@ -27,7 +27,7 @@ def test_listing_and_showing_studies_leaves_torch_alone():
             assert "translation" in done.stdout
 
 
-def test_fish_eye_writes_a_report_twice_alike(call, boxes, tmp_path):
+def test_fish_eye_writes_a_report_twice_alike(call, boxes, picture, tmp_path):
     outs = [tmp_path / name for name in ("one", "two")]
     for out in outs:
         code, text, _ = call("study", "fish-eye", *BOXES, "--plugin", boxes, *CNN, "--out", out)
@@ -37,6 +37,7 @@ def test_fish_eye_writes_a_report_twice_alike(call, boxes, tmp_path):
         assert {p.name for p in out.iterdir()} == FILES
     for name in ("table.csv", "study.json", "README.md", "figure.png"):
         assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes(), name
+    assert min(picture(outs[0] / "figure.png").shape) > 300
     content = json.loads((outs[0] / "study.json").read_text())
     assert content["protocol"]["images"] == 60
     assert content["protocol"]["networks"]["fid"]["weights_sha256"]
@@ -124,7 +125,7 @@ MISTAKES = {
         "unknown discriminator layer 'lst'",
     ),
     "records through a network": (["metric-agreement", *CNN], "reads stored records"),
-    "no records": (["metric-agreement", "--option", "suite=quickstart"], "nothing is stored; ganinv run quickstart"),
+    "no records": (["metric-agreement", "--option", "suite=faces"], "nothing is stored; ganinv run faces"),
 }
 
 

@@ -9,6 +9,7 @@ from bench.core.options import create
 from bench.core.types import Choice
 from bench.metrics.frechet import frechet_distance
 from bench.metrics.perceptual import lpips
+from bench.statistics import partition
 from bench.studies.base import Request, silent
 from bench.studies.feature_networks import (
     GROUPS,
@@ -20,7 +21,6 @@ from bench.studies.feature_networks import (
     fid_intervals,
     open_data,
 )
-from bench.studies.judging import partition
 
 CNN = {"lpips": "fashion-mnist-cnn", "fid": "fashion-mnist-cnn"}
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from bench.studies.base import Request
-from bench.studies.feature_overlap import project
-from bench.studies.overlap_plane import Grid, Plane, overlap, statistics_of
+from bench.studies.overlap_plane import Grid, Plane, overlap, project, statistics_of
 
 
 def clouds(shift=0.0, scale=1.0, count=8000):

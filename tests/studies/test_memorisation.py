@@ -8,7 +8,7 @@ import torch
 from scipy.stats import binom, chi2_contingency, norm
 
 from bench.core.errors import BenchError, DataError, UnknownName
-from bench.core.types import Dataset, Images
+from bench.core.types import Choice, Dataset, Images
 from bench.overfit.reference_generators import Suspect
 from bench.overfit.reference_pool import split_pool
 from bench.overfit.statistics import ALPHA
@@ -210,13 +210,14 @@ def test_options_that_make_no_plan(options, error, words):
 def test_requests_that_cannot_be_met():
     with pytest.raises(BenchError, match="pixels"):
         Memorisation().run(Request(network="lpips"))
+    digits = Request(dataset=Choice("digits"))
     with pytest.raises(DataError, match="no such classes"):
-        Memorisation("smoke", without=(11,)).run(Request())
+        Memorisation("smoke", without=(11,)).run(digits)
     with pytest.raises(DataError, match="no such classes"):
-        Memorisation("smoke", without=(-1,)).run(Request())
+        Memorisation("smoke", without=(-1,)).run(digits)
     for few in ({"n": 20}, {"sizes": (20, 0)}, {"unseen": 40}):
         with pytest.raises(DataError, match="20 images of each kind are too few"):
-            Memorisation("smoke", **few).run(Request())
+            Memorisation("smoke", **few).run(digits)
 
 
 def test_a_run_is_repeated_from_what_is_stored(call, boxes, tmp_path, monkeypatch, csv):

@@ -11,10 +11,11 @@ from bench.core.errors import BenchError, UnknownName
 from bench.core.types import Choice
 from bench.harness.store import read_records
 from bench.reports.groups import groups
+from bench.studies.agreement_cells import Cells
 from bench.studies.agreement_claims import chance, top_two
 from bench.studies.agreement_matrix import Agreement, clustered
 from bench.studies.base import Request
-from bench.studies.metric_agreement import Cells, MetricAgreement, one_family
+from bench.studies.metric_agreement import MetricAgreement, one_family
 
 GANS = ("dcgan", "lsgan", "fashion-mnist/rfgan", "wgan-gp", "dfm")
 METHODS = ("dfi", "enc_image", "gradient")
@@ -93,13 +94,15 @@ def study(folder, call, tmp_path):
     return code, errors, out
 
 
-def test_the_report_has_a_matrix_and_verdicts(agreeing, call, tmp_path):
+def test_the_report_has_a_matrix_and_verdicts(agreeing, call, picture, tmp_path):
     code, errors, out = study(agreeing, call, tmp_path)
     assert code == 0, errors
     matrix = pd.read_csv(out / "table-spearman-s-correlation-of-all-metrics.csv").set_index("metric")
     assert matrix.loc["psnr", "ssim"] == pytest.approx(1.0)
     assert (np.diag(matrix) == 1).all()
-    assert (out / "figure.png").stat().st_size > 5000
+    drawn = picture(out / "figure.png")
+    assert min(drawn.shape) > 300
+    assert (drawn < 128).mean() > 0.01, "cells of the matrix are filled"
     verdicts = {v["claim"]: v for v in json.loads((out / "study.json").read_text())["verdicts"]}
     mislead = {e["question"]: e["outcome"] for e in verdicts["dfi-3.2"]["evidence"]}
     assert mislead["Spearman(psnr, lpips@n) is at most 0.5"] == "fails"

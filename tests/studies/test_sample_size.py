@@ -46,7 +46,7 @@ def test_a_subset_is_measured_by_the_metrics_functions():
 def made(values, psnr_sd=2.0, count=10_000):
     pairs = pairs_of(count)
     pairs.psnr[:] = 18 + psnr_sd * norm.ppf((np.arange(count) + 0.5) / count)
-    return Curves.of(values, pairs, 0)
+    return Curves.of(values, pairs.psnr, 0)
 
 
 def rows_of(fid, psnr=lambda n, i: 18.0, sizes=(100, 1000, 2000, 10_000)):

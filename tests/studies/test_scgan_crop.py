@@ -122,7 +122,7 @@ FACES = "drawn-faces?train=16&val=2&test=40"
 TINY = "gan=scgan?width=2&code_dim=6&batch=4&connection_width=128"
 
 
-def test_the_command_writes_a_report_and_reads_the_gan_again(call, tmp_path):
+def test_the_command_writes_a_report_and_reads_the_gan_again(call, picture, tmp_path):
     words = ("study", "scgan-crop", "--dataset", DIGITS, "--images", 40, "--network", "fashion-mnist-cnn")
     words += ("--option", TINY, "--option", "resize=28", "--option", "train_steps=5")
     code, text, errors = call(*words, "--out", tmp_path / "one")
@@ -132,7 +132,9 @@ def test_the_command_writes_a_report_and_reads_the_gan_again(call, tmp_path):
     assert content["protocol"]["window"] == [16, 0, 32, 32]
     assert [row["window"] for row in content["tables"]["The window"]] == list(MEANING)
     assert [row["part"] for row in content["tables"]["What z_edge changes"]] == ["window", "surroundings"]
-    assert (tmp_path / "one" / "figure.png").stat().st_size > 10_000
+    drawn = picture(tmp_path / "one" / "figure.png")
+    assert min(drawn.shape) > 300
+    assert len(np.unique(drawn)) > 100, "the windows are shown in their grey levels"
     assert call(*words, "--out", tmp_path / "two")[0] == 0
     for name in ("table.csv", "study.json", "figure.png"):
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name

@@ -10,7 +10,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.types import Cell, Choice
 from bench.studies import search_points
-from bench.studies.publish import open_study, run_study
+from bench.studies.base import Study
+from bench.studies.publish import run_study
 from bench.studies.search_curves import Curve, Curves
 from bench.studies.search_points import Point
 
@@ -115,7 +116,7 @@ def walked(monkeypatch):
             return points[len(asked) - 1]
 
         monkeypatch.setattr(search_points, "measured", measured)
-        study = open_study("search-time", {"steps": [1, 10, 100], **options})
+        study = Study.open("search-time", {"steps": [1, 10, 100], **options})
         cell = Cell(Choice("digits"), Choice("dcgan"), Choice(method), 0, study._budget(8), ())
         return len(list(study._ladder(None, cell))), asked
 
@@ -173,7 +174,7 @@ def test_points_are_stored_and_the_second_run_measures_none(boxes, tmp_path, mon
 )
 def test_wrong_options_are_refused_in_one_line(options, reason):
     with pytest.raises(BenchError, match=reason) as stop:
-        open_study("search-time", options)
+        Study.open("search-time", options)
     assert "\n" not in str(stop.value)
 
 
@@ -188,6 +189,6 @@ def test_methods_that_do_not_exist_are_told_before_anything_runs(methods, reason
 
 
 def test_a_clock_that_does_not_see_the_gpu_is_refused():
-    study = open_study("search-time", {})
+    study = Study.open("search-time", {})
     with pytest.raises(BenchError, match="clock=wall"):
         study._check_clock("cuda")

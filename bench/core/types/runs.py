@@ -52,6 +52,10 @@ class Cell:
     metrics: tuple[str, ...]
 
 
+SCHEMA = 1
+"""Version of what a record's fields mean. Records without a number are of version 1, which had none at first."""
+
+
 @dataclass
 class Record:
     """What a cell produced; one JSON file, written last, also when the cell failed.
@@ -73,5 +77,7 @@ class Record:
     """Seconds and milliseconds an image (synchronised), generator calls, peak memory in bytes."""
     environment: dict[str, Any] = field(default_factory=dict)
     """Device, versions, commit and dirty flag."""
+    schema: int = SCHEMA
+    """Version of what the fields mean."""
     folder: Path | None = None
     """Where the record was read from; not stored."""

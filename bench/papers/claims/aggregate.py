@@ -9,20 +9,16 @@ decides nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.core.errors import BenchError
-from bench.core.types import Record
-from bench.papers.claims.claim_tests import FromStudy, Unmeasured
-from bench.papers.claims.evaluate import unmeasured
-from bench.papers.claims.published_tests import published_outcome
-from bench.papers.claims.scope import Scene, scenes
+from bench.papers.claims.evaluate import not_tried, tried
+from bench.papers.claims.scope import ClaimScope, scopes
 from bench.papers.claims.spec import Claim, Claims
 from bench.papers.claims.study_results import setting_of, verdict_of
-from bench.papers.claims.verdicts import Outcome, Verdict, judge, verdict
-from bench.reports.groups import Group, groups
+from bench.reports.groups import Group
 from bench.reports.published import plain
+from bench.reports.verdicts import Outcome, Verdict
 
 BUDGETS = ("paper", "cpu")
 """Budgets that decide, the best first."""
@@ -33,18 +29,18 @@ SEVERITY: tuple[Outcome, ...] = ("fails", "cannot tell", "holds")
 
 @dataclass(frozen=True)
 class Source:
-    """Records, or a study's result, that answer a table.
+    """Measured tables, or a study's result, that answer a table of a paper.
 
     Attributes:
-        table: name of the table.
-        records: of its suite.
+        table: name of the paper's table.
+        groups: records of its suite, a dataset, GAN and budget each.
         studies: results, as ``study.json`` holds them.
         budget: at which they were made; "" where the records say it themselves.
         place: where they lie, for a reader.
     """
 
     table: str
-    records: tuple[Record, ...] = ()
+    groups: tuple[Group, ...] = ()
     studies: tuple[Mapping[str, Any], ...] = ()
     budget: str = ""
     place: str = ""
@@ -71,15 +67,11 @@ class Ruling:
     """
 
     paper: str
+    claim: Claim
     verdict: Verdict
     setting: str = ""
     place: str = ""
     others: tuple[Trial, ...] = field(default=())
-
-    @property
-    def claim(self) -> Claim:
-        """The claim."""
-        return self.verdict.claim
 
 
 def rule(
@@ -93,9 +85,9 @@ def rule(
         nearest: datasets of each table, the nearest to the paper's first.
         advice: for each table what to do where nothing is stored.
     """
-    found: dict[str, list[tuple[Source, list[Group]]]] = {}
+    found: dict[str, list[Source]] = {}
     for source in sources:
-        found.setdefault(source.table, []).append((source, groups(source.records) if source.records else []))
+        found.setdefault(source.table, []).append(source)
     return [_ruling(claim, claims, found, nearest, advice) for claim in claims.claims]
 
 
@@ -107,25 +99,24 @@ def counted(rulings: Sequence[Ruling]) -> dict[str, int]:
 def _ruling(
     claim: Claim,
     claims: Claims,
-    found: Mapping[str, Sequence[tuple[Source, Sequence[Group]]]],
+    found: Mapping[str, Sequence[Source]],
     nearest: Mapping[str, Sequence[str]],
     advice: Mapping[str, str],
 ) -> Ruling:
     trials = [
         trial
         for table in claim.records
-        for source, tables in _sources(found.get(table, ()), claim.level == "budget")
-        for trial in _trials(claim, claims, source, tables, nearest.get(table, ()))
+        for source in _sources(found.get(table, ()), claim.level == "budget")
+        for trial in _trials(claim, claims, source, nearest.get(table, ()))
     ]
     unique = {(t.setting, t.verdict.reason): t for t in sorted(trials, key=lambda t: t.rank, reverse=True)}
     ordered = sorted(unique.values(), key=lambda t: (t.verdict.outcome == "not measured", t.rank))
     if ordered:
         first = _worst(ordered) if claim.every else ordered[0]
         others = [trial for trial in ordered if trial is not first]
-        return Ruling(claims.paper, first.verdict, first.setting, first.place, tuple(others))
-    why = next((t.why for t in claim.tests if isinstance(t, Unmeasured)), "")
-    why = why or "; ".join(advice.get(table, f"nothing is stored for {table}") for table in claim.records)
-    return Ruling(claims.paper, verdict(claim, [unmeasured("", why)], published_outcome(claim, claims)))
+        return Ruling(claims.paper, claim, first.verdict, first.setting, first.place, tuple(others))
+    missing = "; ".join(advice.get(table, f"nothing is stored for {table}") for table in claim.records)
+    return Ruling(claims.paper, claim, not_tried(claim, claims, claim.unmeasurable or missing))
 
 
 def _worst(ordered: Sequence[Trial]) -> Trial:
@@ -137,20 +128,16 @@ def _worst(ordered: Sequence[Trial]) -> Trial:
     return min(best.values(), key=lambda t: SEVERITY.index(t.verdict.outcome), default=ordered[0])
 
 
-def _sources(
-    found: Sequence[tuple[Source, Sequence[Group]]], together: bool
-) -> Sequence[tuple[Source, Sequence[Group]]]:
+def _sources(found: Sequence[Source], together: bool) -> Sequence[Source]:
     """What is stored for a table, a folder at a time; all of it together where a claim spans datasets."""
     if not together or not found:
         return found
-    tables = {group.title: group for _, groups_ in found for group in groups_}
-    return [(found[0][0], list(tables.values()))]
+    groups = {group.title: group for source in found for group in source.groups}
+    return [replace(found[0], groups=tuple(groups.values()))]
 
 
-def _trials(
-    claim: Claim, claims: Claims, source: Source, tables: Sequence[Group], nearest: Sequence[str]
-) -> Iterator[Trial]:
-    if any(isinstance(test, FromStudy) for test in claim.tests):
+def _trials(claim: Claim, claims: Claims, source: Source, nearest: Sequence[str]) -> Iterator[Trial]:
+    if claim.from_study:
         for study in source.studies:
             judged = verdict_of(study, claim)
             budget = source.budget or "cpu"
@@ -159,25 +146,17 @@ def _trials(
                 rank = (BUDGETS.index(budget), _nearness(str(study["dataset"]), nearest), 0, -images)
                 yield Trial(setting_of(study), judged, rank, source.place)
         return
-    decided = [group for group in tables if group.budget["name"] in BUDGETS]
-    for scene in scenes(decided, claim.level, claims):
-        yield Trial(scene.title, tried(claim, claims, scene), _rank(scene, nearest), source.place)
+    decided = [group for group in source.groups if group.budget["name"] in BUDGETS]
+    for scope in scopes(decided, claim.level, claims):
+        yield Trial(scope.title, tried(claim, claims, scope), _rank(scope, nearest), source.place)
 
 
-def tried(claim: Claim, claims: Claims, scene: Scene) -> Verdict:
-    """A claim in one scene; records that contradict the claims file are a reason, not an end."""
-    try:
-        return judge(claim, claims, scene)
-    except BenchError as error:
-        return verdict(claim, [unmeasured(claim.id, str(error))], published_outcome(claim, claims))
-
-
-def _rank(scene: Scene, nearest: Sequence[str]) -> tuple[int, ...]:
-    records = [r for group in scene.groups for r in group.records if r.status == "done"]
+def _rank(scope: ClaimScope, nearest: Sequence[str]) -> tuple[int, ...]:
+    records = [r for group in scope.groups for r in group.records if r.status == "done"]
     seeds = len({r.cell["seed"] for r in records})
     images = max((int(s.get("n", 0)) for r in records for s in r.metrics.get("test", {}).values()), default=0)
-    near = min(_nearness(str(group.dataset["name"]), nearest) for group in scene.groups)
-    return (BUDGETS.index(scene.groups[0].budget["name"]), near, -seeds, -images)
+    near = min(_nearness(str(group.dataset["name"]), nearest) for group in scope.groups)
+    return (BUDGETS.index(scope.groups[0].budget["name"]), near, -seeds, -images)
 
 
 def _nearness(dataset: str, nearest: Sequence[str]) -> int:

@@ -15,7 +15,6 @@ from typing import Any
 from bench.core.errors import StoreError
 from bench.core.files import write_text
 from bench.core.paths import home
-from bench.core.types import Record
 from bench.harness.store import read_records
 from bench.harness.suite_parser import BUDGETS
 from bench.papers.claims.aggregate import Ruling, Source, rule
@@ -23,6 +22,7 @@ from bench.papers.claims.study_results import read_study
 from bench.papers.render import claims_page
 from bench.papers.reproduce import MARK
 from bench.papers.spec import Paper, Table, open_paper, paper_names
+from bench.reports.groups import Group, groups
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Stored:
         ]
         return bool(asked[0]) and asked[0] == asked[1]
 
-    def source(self, table: Table, records: Sequence[Record]) -> Source:
+    def source(self, table: Table, measured: Sequence[Group]) -> Source:
         """What it holds, for a table."""
         studies = () if self.study is None else (self.study,)
-        return Source(table.name, tuple(records), studies, str(self.mark.get("budget", "")), str(self.folder))
+        return Source(table.name, tuple(measured), studies, str(self.mark.get("budget", "")), str(self.folder))
 
 
 def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, list[Ruling]]:
@@ -89,18 +89,18 @@ def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, 
         if not root.is_dir():
             raise StoreError(f"--records {root}: no such folder")
     stored = [each for root in roots for each in find_stored(root)]
-    read: dict[Path, list[Record]] = {}
+    read: dict[Path, list[Group]] = {}
     return {each.name: rulings_of(each, stored, read) for each in opened}
 
 
-def rulings_of(paper: Paper, stored: Sequence[Stored], read: dict[Path, list[Record]]) -> list[Ruling]:
-    """A ruling on every claim of one paper; ``read`` keeps the records of folders that were read."""
+def rulings_of(paper: Paper, stored: Sequence[Stored], read: dict[Path, list[Group]]) -> list[Ruling]:
+    """A ruling on every claim of one paper; ``read`` keeps the tables of folders that were read."""
     sources = []
     for table in paper.tables:
         for each in stored:
             if each.answers(table, paper):
-                records = [] if each.study is not None else _records(each.folder, read)
-                sources.append(each.source(table, records))
+                measured = [] if each.study is not None else _tables(each.folder, read)
+                sources.append(each.source(table, measured))
     nearest = {table.name: table.nearest for table in paper.tables}
     return rule(paper.claims, sources, nearest, {table.name: advice(table) for table in paper.tables})
 
@@ -140,9 +140,9 @@ def find_stored(root: Path) -> Iterator[Stored]:
         yield Stored(path.parent, parts, _mark(path.parent, root), read_study(path))
 
 
-def _records(folder: Path, read: dict[Path, list[Record]]) -> list[Record]:
+def _tables(folder: Path, read: dict[Path, list[Group]]) -> list[Group]:
     if folder not in read:
-        read[folder] = read_records(folder)
+        read[folder] = groups(read_records(folder))
     return read[folder]
 
 

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from bench.core.errors import UnknownName
-from bench.core.types import Record
-from bench.papers.claims.spec import Claims
 from bench.reports.estimates import answers
-from bench.reports.groups import Group, only_group, title_of
-from bench.reports.published import Published, Role, plain
-from bench.statistics import mean_and_sd
+from bench.reports.groups import Group, title_of
+from bench.reports.published import PrintedPaper, Published, Role, plain
+from bench.statistics import competition_ranks, mean_and_sd
 
 
 @dataclass(frozen=True)
@@ -48,17 +43,16 @@ class Comparison:
         return self.measured - self.published.value
 
 
-def published_table(records: Sequence[Record], claims: Claims) -> list[Comparison]:
-    """Every printed number of a paper with its measured counterpart on the records of one table.
+def published_table(group: Group, paper: PrintedPaper) -> list[Comparison]:
+    """Every printed number of a paper with its measured counterpart in one table.
 
     Raises:
-        BenchError: records of several tables, or not comparable ones.
+        BenchError: a metric whose direction in the records is not the paper's.
     """
-    group = only_group(records)
     rows: list[Comparison] = []
-    for table, metric in dict.fromkeys((p.table, p.metric) for p in claims.published):
-        printed = [p for p in claims.published if (p.table, p.metric) == (table, metric)]
-        role = claims.roles[metric]
+    for table, metric in dict.fromkeys((p.table, p.metric) for p in paper.published):
+        printed = [p for p in paper.published if (p.table, p.metric) == (table, metric)]
+        role = paper.roles[metric]
         names, remark = answers(role, group)
         if not names:
             rows += [Comparison(p, metric, None, None, None, None, False, "not measured") for p in printed]
@@ -78,8 +72,9 @@ def _compared(group: Group, role: Role, metric: str, printed: Sequence[Published
         if found:
             values[p.method] = mean_and_sd(found)
     both = [p for p in printed if p.method in values]
-    printed_ranks = order_of([p.value for p in both], role)
-    measured_ranks = order_of([values[p.method][0] for p in both], role)
+    printed_ranks = competition_ranks([p.value for p in both], higher_is_better=role.higher_is_better)
+    measured = [values[p.method][0] for p in both]
+    measured_ranks = competition_ranks(measured, higher_is_better=role.higher_is_better)
     ranks = {p.method: pair for p, *pair in zip(both, printed_ranks, measured_ranks, strict=True)}
     rows = []
     for p in printed:
@@ -88,14 +83,6 @@ def _compared(group: Group, role: Role, metric: str, printed: Sequence[Published
         why = remark if mean is not None else reasons.get(p.method, "not measured")
         rows.append(Comparison(p, metric, mean, sd, before, after, _comparable(group, p, role, metric), why))
     return rows
-
-
-def order_of(values: ArrayLike, role: Role) -> list[int]:
-    """Ranks of values, 1 for the best; equal values share the lower one."""
-    from scipy.stats import rankdata
-
-    oriented = -np.asarray(values, float) if role.higher_is_better else np.asarray(values, float)
-    return [int(r) for r in rankdata(oriented, method="min", nan_policy="omit")] if oriented.size else []
 
 
 def _comparable(group: Group, printed: Published, role: Role, metric: str) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.core.types import Record
 from bench.papers.claims.comparison import Comparison, published_table
+from bench.papers.claims.evaluate import evaluate_claims
 from bench.papers.claims.spec import Claims
-from bench.papers.claims.verdicts import Verdict, evaluate_claims
 from bench.reports.formatting import ABSENT
-from bench.reports.groups import only_group
+from bench.reports.groups import Group
 from bench.reports.render_markdown import escape, table
+from bench.reports.verdicts import Verdict
 
 PUBLISHED = {True: "holds", False: "fails", None: ABSENT}
 
@@ -22,21 +22,21 @@ RULE = (
 )
 
 
-def claims_markdown(claims: Claims, records: Sequence[Record], title: str) -> str:
-    """Verdicts, their evidence, and printed beside measured numbers, for the records of one table.
+def claims_markdown(claims: Claims, group: Group) -> str:
+    """Verdicts, their evidence, and printed beside measured numbers, for one table.
 
     Raises:
         BenchError: as ``evaluate_claims``.
     """
-    parts = [f"# Claims of {claims.paper}: {escape(title)}", "", *verdict_lines(evaluate_claims(claims, records))]
+    verdicts = evaluate_claims(claims, group)
+    parts = [f"# Claims of {claims.paper}: {escape(group.title)}", "", *verdict_lines(verdicts)]
     if claims.published:
-        parts += ["## Published and measured", "", *_settings(claims, records), ""]
-        parts += published_lines(published_table(records, claims))
+        parts += ["## Published and measured", "", *_settings(claims, group), ""]
+        parts += published_lines(published_table(group, claims))
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _settings(claims: Claims, records: Sequence[Record]) -> list[str]:
-    group = only_group(records)
+def _settings(claims: Claims, group: Group) -> list[str]:
     printed = dict.fromkeys(f"{p.table} on {p.dataset} with {p.backbone}" for p in claims.published)
     return [f"Published: {escape('; '.join(printed))}. Measured: {escape(group.title)}."]
 

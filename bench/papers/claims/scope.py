@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bench.core.errors import BenchError, UnknownName
 from bench.core.files import digest
-from bench.papers.claims.claim_tests import Level, Subject
-from bench.papers.claims.spec import Claims, Stand
+from bench.papers.claims.subjects import Level, Subject
 from bench.reports.estimates import Quantity, Reading, quantities, read
 from bench.reports.groups import Group, Runs, title_of
-from bench.reports.published import Role, plain
+from bench.reports.published import PrintedPaper, plain
 
 
 @dataclass(frozen=True)
-class Scene:
+class ClaimScope:
     """Tables that are compared with each other.
 
     Attributes:
         groups: one GAN's table, those of one dataset, or those of one budget.
-        roles: of the paper's metrics.
-        datasets: which of ours stand for the paper's.
-        gans: that the paper lists twice, by the name under which they are run.
+        paper: whose metrics, datasets and GANs are looked up in them.
     """
 
     groups: tuple[Group, ...]
-    roles: Mapping[str, Role]
-    datasets: Mapping[str, Stand] = field(default_factory=dict)
-    gans: Mapping[str, str] = field(default_factory=dict)
+    paper: PrintedPaper
 
     @property
     def title(self) -> str:
@@ -40,7 +35,7 @@ class Scene:
 
     def quantities(self, role: str) -> tuple[list[Quantity], str]:
         """What answers a role here; see ``bench.reports.estimates.quantities``."""
-        return quantities(self.roles[role], self.groups)
+        return quantities(self.paper.roles[role], self.groups)
 
     def reading(self, subject: Subject, quantity: Quantity, within: str = "") -> Reading:
         """A quantity of a subject, in the dataset of this title if one is given.
@@ -56,13 +51,13 @@ class Scene:
         notes = []
         for name in dict.fromkeys(s.dataset for s in subjects if s.dataset):
             here = [g for g in self.groups if self._answers(g, name)]
-            if here and not self._same(here[0], name):
+            if here and not self.is_same(here[0], name):
                 notes.append(f"{title_of(here[0].dataset)} stands in for {name}")
         return "; ".join(notes)
 
     def drawn_by(self, gan: str, groups: Sequence[Group]) -> list[Group]:
         """The tables of a GAN."""
-        name = plain(self.gans.get(gan, gan))
+        name = plain(self.paper.gans.get(gan, gan))
         return [group for group in groups if name in gan_names(group)]
 
     def _find(self, subject: Subject, within: str) -> tuple[Group, Runs]:
@@ -87,16 +82,15 @@ class Scene:
             raise BenchError(f"'{subject}' stands for several tables: {', '.join(g.title for g, _ in runs)}")
         return runs[0]
 
-    def _answers(self, group: Group, name: str) -> bool:
-        stand = self.datasets.get(name)
-        known = _names(group)
-        if plain(name) in known or (stand and known & {plain(n) for n in stand.answered_by}):
-            return True
-        return stand is not None and bool(known & {plain(n) for n in stand.stand_in})
+    def is_same(self, group: Group, dataset: str) -> bool:
+        """Whether a table is of this dataset of the paper, and not of one that stands in for it."""
+        stand = self.paper.datasets.get(dataset)
+        return bool(_names(group) & {plain(name) for name in (dataset, *(stand.answered_by if stand else ()))})
 
-    def _same(self, group: Group, name: str) -> bool:
-        stand = self.datasets.get(name)
-        return plain(name) in _names(group) or bool(stand and _names(group) & {plain(n) for n in stand.answered_by})
+    def _answers(self, group: Group, dataset: str) -> bool:
+        stand = self.paper.datasets.get(dataset)
+        stand_ins = {plain(name) for name in (stand.stand_in if stand else ())}
+        return self.is_same(group, dataset) or bool(_names(group) & stand_ins)
 
 
 def gan_names(group: Group) -> set[str]:
@@ -109,8 +103,8 @@ def _names(group: Group) -> set[str]:
     return {plain(title_of(group.dataset)), plain(str(group.dataset["name"]))}
 
 
-def scenes(found: Sequence[Group], level: Level, claims: Claims) -> list[Scene]:
-    """Tables in the parts that a claim of this level spans, in order of appearance; ``claims`` are the paper's.
+def scopes(found: Sequence[Group], level: Level, paper: PrintedPaper) -> list[ClaimScope]:
+    """Tables in the parts that a claim of this level spans, in order of appearance.
 
     Datasets may differ in training steps, as an epoch is more steps of one than of another; the tables of one
     dataset may not.
@@ -124,4 +118,4 @@ def scenes(found: Sequence[Group], level: Level, claims: Claims) -> list[Scene]:
         shared = {key: value for key, value in group.budget.items() if key != "train_steps" or not alike}
         about = {"gan": [group.dataset, group.gan, group.budget], "dataset": [group.dataset, group.budget]}
         parts.setdefault(digest(about.get(level, [shared])), []).append(group)
-    return [Scene(tuple(part), claims.roles, claims.datasets, claims.gans) for part in parts.values()]
+    return [ClaimScope(tuple(part), paper) for part in parts.values()]

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.core.errors import StoreError
 from bench.papers.claims.spec import Claim
-from bench.papers.claims.verdicts import Evidence, Outcome, Verdict
+from bench.reports.verdicts import Evidence, Outcome, Verdict
 
 NEEDED = ("study", "dataset", "network", "verdicts", "protocol")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.papers.claims.spec import FILE, PAPERS, read_claims
-from bench.reports.published import PrintedTable, plain
+from bench.reports.published import PrintedTable, plain, printed_paper
 from bench.studies.user_study.ballots import Ballots
 from bench.studies.user_study.questions import Study
 from bench.studies.user_study.tally import Share, tally
@@ -33,7 +32,7 @@ def report(ballots: Ballots) -> Report:
         BenchError: the paper's published numbers cannot be read.
     """
     study, counted = ballots.study, tally(ballots)
-    tables = [table for table in read_claims(PAPERS / PAPER / FILE).tables if len(_common(table, study)) > 1]
+    tables = [table for table in printed_paper(PAPER).tables if len(_common(table, study)) > 1]
     printed = [_common(table, study) for table in tables]
     columns = ("method", "votes", "share, %", "95 % interval", *(f"{t.title}, %" for t in tables))
     names = dict(zip(study.methods, study.names, strict=True))

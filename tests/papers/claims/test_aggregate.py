@@ -11,6 +11,7 @@ from bench.papers.claims.aggregate import Source, counted, rule
 from bench.papers.claims.spec import read_claims
 from bench.papers.compare_tables import beside
 from bench.papers.render import claims_page, reproduction_markdown
+from bench.reports.groups import groups
 
 CLAIMS = """
 paper = "p"
@@ -61,7 +62,7 @@ def records(make):
             "dataset": {"name": dataset, "options": {}, "label": ""},
             "gan": {"name": gan, "options": {}, "label": ""},
         }
-        return tuple(
+        return [
             make(
                 method,
                 seed,
@@ -73,7 +74,7 @@ def records(make):
             )
             for method, value in (("a", a), ("b", b))
             for seed in seeds
-        )
+        ]
 
     return made
 
@@ -105,31 +106,37 @@ def test_nothing_stored_says_what_to_run(claims):
 
 
 def test_the_setting_nearest_to_the_paper_speaks(claims, records):
-    near, far = Source("T1", records("drawn-faces", 1, 9)), Source("T1", records("digits", 9, 1))
+    near, far = (
+        Source("T1", tuple(groups(records("drawn-faces", 1, 9)))),
+        Source("T1", tuple(groups(records("digits", 9, 1)))),
+    )
     ruling = ruled(claims, far, near)["X1"]
     assert (ruling.verdict.outcome, ruling.setting) == ("fails", "drawn-faces · gan1 · cpu")
     assert [(t.setting, t.verdict.outcome) for t in ruling.others] == [("digits · gan1 · cpu", "holds")]
-    paper = Source("T1", records("digits", 9, 1, budget="paper"))
+    paper = Source("T1", tuple(groups(records("digits", 9, 1, budget="paper"))))
     assert ruled(claims, near, paper)["X1"].setting == "digits · gan1 · paper"
 
 
 def test_of_a_claim_about_every_dataset_the_worst_speaks(claims, records):
     about = replace(claims, claims=tuple(replace(c, every=c.id == "X1") for c in claims.claims))
-    holds, fails = Source("T1", records("drawn-faces", 9, 1)), Source("T1", records("digits", 1, 9))
+    holds, fails = (
+        Source("T1", tuple(groups(records("drawn-faces", 9, 1)))),
+        Source("T1", tuple(groups(records("digits", 1, 9)))),
+    )
     for asked, outcome in ((claims, "holds"), (about, "fails")):
         assert ruled(asked, holds, fails)["X1"].verdict.outcome == outcome
     ruling = ruled(about, holds, fails)["X1"]
     assert [t.verdict.outcome for t in ruling.others] == ["holds"]
-    level = Source("T1", records("digits", 1, 1))
+    level = Source("T1", tuple(groups(records("digits", 1, 1))))
     assert ruled(about, holds, level)["X1"].verdict.outcome == "cannot tell"
-    paper = Source("T1", records("celeba", 9, 1, budget="paper"))
+    paper = Source("T1", tuple(groups(records("celeba", 9, 1, budget="paper"))))
     assert ruled(about, holds, fails, paper)["X1"].setting == "celeba · gan1 · paper"
 
 
 def test_smoke_decides_nothing(claims, records):
     found = ruled(
         claims,
-        Source("T1", records("celeba", 9, 1, budget="smoke")),
+        Source("T1", tuple(groups(records("celeba", 9, 1, budget="smoke")))),
         Source("F1", (), (study("holds", "x"),), "smoke"),
     )
     assert {r.verdict.outcome for r in found.values()} == {"not measured"}
@@ -145,7 +152,7 @@ def test_studies_speak_by_nearness_and_then_by_images(claims):
 
 
 def test_the_page_counts_and_unfolds(claims, records):
-    found = rule(claims, [Source("T1", records("celeba", 9, 1))], {}, {"F1": "run F1"})
+    found = rule(claims, [Source("T1", tuple(groups(records("celeba", 9, 1))))], {}, {"F1": "run F1"})
     text = claims_page({"p": found})
     assert "| p | 1 | 0 | 0 | 1 |" in text
     assert "| X1 | a beats b (T1) | holds | **holds** | celeba · gan1 · cpu |" in text
@@ -153,7 +160,7 @@ def test_the_page_counts_and_unfolds(claims, records):
 
 
 def test_a_table_beside_its_records_keeps_to_order(claims, records):
-    (part,) = beside(claims, claims.table("T1"), records("digits", 20.1, 21.0))
+    (part,) = beside(claims, claims.table("T1"), groups(records("digits", 20.1, 21.0)))
     assert [row.same_rank for row in part.rows] == [False, False, None]
     assert [row.difference for row in part.rows] == [None, None, None]
     assert part.rows[2].why == "no method c in these records"
@@ -161,18 +168,20 @@ def test_a_table_beside_its_records_keeps_to_order(claims, records):
 
 
 def test_values_are_subtracted_in_the_paper_s_setting_alone(claims, records):
-    (part,) = beside(claims, claims.table("T1"), records("celeba", 20.5, 17.0, budget="paper"))
+    (part,) = beside(claims, claims.table("T1"), groups(records("celeba", 20.5, 17.0, budget="paper")))
     assert part.rows[0].difference == pytest.approx(0.5 + NOISE.mean())
     assert [row.same_rank for row in part.rows[:2]] == [True, True]
-    (swapped,) = beside(claims, claims.table("T1"), records("celeba", 20.5, 17.0, budget="paper"), swapped=True)
+    (swapped,) = beside(
+        claims, claims.table("T1"), groups(records("celeba", 20.5, 17.0, budget="paper")), swapped=True
+    )
     assert swapped.rows[0].difference is None
-    (cpu,) = beside(claims, claims.table("T1"), records("celeba", 20.5, 17.0))
+    (cpu,) = beside(claims, claims.table("T1"), groups(records("celeba", 20.5, 17.0)))
     assert cpu.rows[0].difference is None
 
 
 def test_gans_are_ranked_across_their_tables(claims, records):
     both = records("celeba", 20, 1, gan="gan1") + records("celeba", 25, 1, gan="gan2")
-    (part,) = beside(claims, claims.table("T2"), both)
+    (part,) = beside(claims, claims.table("T2"), groups(both))
     assert [(row.printed.backbone, row.measured_rank, row.same_rank) for row in part.rows] == [
         ("gan1", 2, True),
         ("gan2", 1, True),
@@ -183,7 +192,7 @@ def test_a_reproduction_says_its_scale_and_marks_doubt(claims, records):
     text = reproduction_markdown(
         claims,
         "T1",
-        records("digits", 20.1, 19.0),
+        groups(records("digits", 20.1, 19.0)),
         (),
         title="p/t1: x",
         budget="cpu",
@@ -196,7 +205,7 @@ def test_a_reproduction_says_its_scale_and_marks_doubt(claims, records):
     assert "? b on gan1: smudged" in text
     assert "**holds**" in text
     smoke = reproduction_markdown(
-        claims, "T1", records("digits", 2, 1, budget="smoke"), (), title="t", budget="smoke"
+        claims, "T1", groups(records("digits", 2, 1, budget="smoke")), (), title="t", budget="smoke"
     )
     assert "smoke decides nothing" in smoke
     printed = reproduction_markdown(claims, "T2", (), (), title="t", budget="cpu")

@@ -10,13 +10,12 @@ import pytest
 from scipy import stats
 
 from bench.core.errors import BenchError
-from bench.papers.claims.claim_tests import read_test, subject
-from bench.papers.claims.evaluate import evidence
-from bench.papers.claims.scope import Scene, scenes
-from bench.papers.claims.spec import Claims, Stand
+from bench.papers.claims.operators import read_test
+from bench.papers.claims.scope import ClaimScope, scopes
+from bench.papers.claims.subjects import subject
 from bench.reports.estimates import Quantity, Reading, estimate
 from bench.reports.groups import groups
-from bench.reports.published import Role
+from bench.reports.published import PrintedPaper, Role, Stand
 
 ROLES = {
     "psnr": Role("psnr", True, ("psnr",)),
@@ -31,16 +30,16 @@ NOISE = np.random.default_rng(0).normal(0, 0.1, 200)
 
 
 @pytest.fixture
-def scene(make):
+def scope(make):
     """Methods with these psnr (per image) and fid (a set metric, a little different for each seed), on one GAN."""
 
-    def made(psnr, fid=None, seeds=(0, 1, 2), spread=0.01, **more) -> Scene:
+    def made(psnr, fid=None, seeds=(0, 1, 2), spread=0.01, **more) -> ClaimScope:
         records = []
         for (name, value), seed in itertools.product(psnr.items(), seeds):
             sets = {} if fid is None else {"fid@x": fid[name] + spread * seed}
             images = {"psnr": value + NOISE * (1 + 0.01 * len(name))}
             records.append(make(name, seed, images=images, sets=sets, **more))
-        return Scene(tuple(groups(records)), ROLES)
+        return scope_of(records)
 
     return made
 
@@ -66,16 +65,20 @@ def gans(make):
     return made
 
 
-def claims(datasets=None, gans=None) -> Claims:
-    return Claims("p", ROLES, (), (), datasets or {}, gans or {})
+def paper_of(datasets=None, gans=None) -> PrintedPaper:
+    return PrintedPaper("p", ROLES, (), datasets or {}, gans or {})
 
 
-def answers(scene, **atom):
-    return list(evidence(read_test(atom, "here"), scene))
+def scope_of(records) -> ClaimScope:
+    return ClaimScope(tuple(groups(records)), paper_of())
 
 
-def outcomes(scene, **atom):
-    return [e.outcome for e in answers(scene, **atom)]
+def answers(scope, **atom):
+    return list(read_test(atom, "here").evaluate(scope))
+
+
+def outcomes(scope, **atom):
+    return [e.outcome for e in answers(scope, **atom)]
 
 
 def test_an_interval_over_images_is_the_bootstrap_s_and_over_seeds_student_s():
@@ -103,11 +106,11 @@ def test_images_of_other_sets_are_resampled_apart():
     assert spread.high - spread.low == pytest.approx(2 * expected, rel=0.1)
 
 
-def test_order_of_images_sets_and_counts(scene):
-    here = scene({"a": 20, "b": 19}, fid={"a": 5, "b": 9})
+def test_order_of_images_sets_and_counts(scope):
+    here = scope({"a": 20, "b": 19}, fid={"a": 5, "b": 9})
     assert outcomes(here, op="order", metric=["psnr", "fid"], better="a", worse="b") == ["holds", "holds"]
     assert outcomes(here, op="order", metric=["psnr", "fid"], better="b", worse="a") == ["fails", "fails"]
-    same = scene({"a": 20, "b": 20})
+    same = scope({"a": 20, "b": 20})
     assert outcomes(same, op="order", metric="psnr", better="a", worse="b") == ["cannot tell"]
     (counted,) = answers(here, op="order", metric="parameters", better="a", worse="b")
     assert (counted.outcome, "counted" in counted.detail) == ("cannot tell", True)
@@ -115,15 +118,15 @@ def test_order_of_images_sets_and_counts(scene):
 
 def test_one_seed_of_a_set_metric_decides_nothing_but_a_count_does(make):
     records = [make(m, facts={"trained_parameters": n}, sets={"fid@x": float(n)}) for m, n in (("a", 10), ("b", 20))]
-    here = Scene(tuple(groups(records)), ROLES)
+    here = scope_of(records)
     (fid,) = answers(here, op="order", metric="fid", better="a", worse="b")
     assert (fid.outcome, "one seed of a set metric" in fid.detail) == ("cannot tell", True)
     assert outcomes(here, op="order", metric="parameters", better="a", worse="b") == ["holds"]
     assert outcomes(here, op="order", metric="parameters", better="b", worse="a") == ["fails"]
 
 
-def test_groups_compare_best_median_and_worst(scene):
-    here = scene({"a": 20, "b": 18, "c": 16, "x": 17, "y": 19}, fid=dict(zip("abcxy", (1, 2, 9, 3, 4), strict=True)))
+def test_groups_compare_best_median_and_worst(scope):
+    here = scope({"a": 20, "b": 18, "c": 16, "x": 17, "y": 19}, fid=dict(zip("abcxy", (1, 2, 9, 3, 4), strict=True)))
     ask = {"op": "group", "metric": "psnr", "better": ["a", "b", "c"], "worse": ["x", "y"]}
     assert outcomes(here, **ask, better_by="best", worse_by="best") == ["holds"]
     assert outcomes(here, **ask, better_by="median", worse_by="best") == ["fails"]
@@ -143,15 +146,15 @@ def test_groups_compare_best_median_and_worst(scene):
         ({"at_least": 0.9, "at_most": 0.95}, "fails"),
     ],
 )
-def test_differences_keep_to_bounds(scene, bounds, outcome):
-    here = scene({"long name": 21.0, "b": 20.0})
+def test_differences_keep_to_bounds(scope, bounds, outcome):
+    here = scope({"long name": 21.0, "b": 20.0})
     assert outcomes(here, op="difference", metric="psnr", of="long name", to="b", **bounds) == [outcome]
 
 
-def test_ratios_of_one_metric_and_of_two(scene):
-    here = scene({"a": 20}, fid={"a": 30}, cost={"invert_ms_per_image": 2.0})
+def test_ratios_of_one_metric_and_of_two(scope):
+    here = scope({"a": 20}, fid={"a": 30}, cost={"invert_ms_per_image": 2.0})
     assert outcomes(here, op="ratio", metric=["fid", "psnr"], of="a", to="a", at_most=1.6) == ["holds"]
-    both = scene({"a": 20, "b": 10}, fid={"a": 30, "b": 10})
+    both = scope({"a": 20, "b": 10}, fid={"a": 30, "b": 10})
     assert outcomes(both, op="ratio", metric="psnr", of="a", to="b", at_least=1.9) == ["holds"]
     assert outcomes(both, op="ratio", metric="fid", of="a", to="b", at_least=3.5) == ["fails"]
     (asked,) = answers(both, op="ratio", metric="fid", of="a", to="b", at_least=3.5)
@@ -163,7 +166,7 @@ def test_metrics_of_sets_of_different_sizes_are_not_set_against_each_other(make)
         made = [make("a", s, images={"psnr": 20 + NOISE}, sets={"fid@x": 30.0 + s, "lpips@x": 40.0}) for s in (0, 1)]
         for record in made:
             record.metrics["test"]["lpips@x"]["n"] = size
-        return Scene(tuple(groups(made)), ROLES)
+        return scope_of(made)
 
     asked = {"op": "ratio", "metric": ["lpips", "fid"], "of": "a", "to": "a", "at_most": 1.6}
     (found,) = answers(records(50_000), **asked)
@@ -178,17 +181,17 @@ def test_costs_are_read_by_seed(make):
     records = [
         make(m, s, cost={"invert_ms_per_image": t + 0.1 * s}) for m, t in (("a", 1), ("b", 3000)) for s in (0, 1)
     ]
-    here = Scene(tuple(groups(records)), ROLES)
+    here = scope_of(records)
     assert outcomes(here, op="ratio", metric="time", of="b", to="a", at_least=1000) == ["holds"]
     assert outcomes(here, op="order", metric="time", better="a", worse="b") == ["holds"]
 
 
-def test_among_the_best(scene):
-    here = scene({"a": 20, "b": 19, "c": 18, "d": 17})
+def test_among_the_best(scope):
+    here = scope({"a": 20, "b": 19, "c": 18, "d": 17})
     ask = {"op": "top", "metric": "psnr", "who": "b", "among": ["a", "c", "d"]}
     assert outcomes(here, **ask, count=2) == ["holds"]
     assert outcomes(here, **ask, count=1) == ["fails"]
-    tied = scene({"a": 20, "b": 20, "c": 18, "d": 17})
+    tied = scope({"a": 20, "b": 20, "c": 18, "d": 17})
     assert outcomes(tied, **ask, count=1) == ["cannot tell"]
 
 
@@ -196,27 +199,27 @@ def test_the_same_order_on_every_dataset(gans):
     names = ["g1", "g2", "g3", "g4"]
     alike = {(d, g): 20 + i for d in ("one", "two") for i, g in enumerate(names)}
     ask = {"op": "same_order", "metric": "psnr", "who": [f"dfi on {g}" for g in names], "at_least": 0.8}
-    (whole,) = scenes(gans(alike), "budget", claims())
+    (whole,) = scopes(gans(alike), "budget", paper_of())
     (found,) = answers(whole, **ask)
     assert (found.outcome, found.detail[:6]) == ("holds", "1.000 ")
     longer = [replace(g, budget=g.budget | {"train_steps": 9}) if "one" in str(g.dataset) else g for g in gans(alike)]
-    assert len(scenes(longer, "budget", claims())) == 1, "epochs are as many steps as a dataset is large"
+    assert len(scopes(longer, "budget", paper_of())) == 1, "epochs are as many steps as a dataset is large"
     mixed = [*longer, *(g for g in gans(alike) if "one" in str(g.dataset))]
-    assert len(scenes(mixed, "budget", claims())) == 2, "but those of one dataset are not compared across steps"
+    assert len(scopes(mixed, "budget", paper_of())) == 2, "but those of one dataset are not compared across steps"
     searched = [replace(g, budget=g.budget | {"search_steps": 9}) if "one" in str(g.dataset) else g for g in longer]
-    assert len(scenes(searched, "budget", claims())) == 2
+    assert len(scopes(searched, "budget", paper_of())) == 2
     turned = {(d, g): v if d == "one" else -v for (d, g), v in alike.items()}
-    assert outcomes(scenes(gans(turned), "budget", claims())[0], **ask) == ["fails"]
+    assert outcomes(scopes(gans(turned), "budget", paper_of())[0], **ask) == ["fails"]
     alone = {key: v for key, v in alike.items() if key[0] == "one"}
-    (one,) = scenes(gans(alone), "budget", claims())
+    (one,) = scopes(gans(alone), "budget", paper_of())
     assert "one dataset alone: one" in answers(one, **ask)[0].detail
 
 
 def test_gans_and_datasets_are_found_by_the_paper_s_names(gans):
     found = gans({("celeba", "WGAN-GP"): 21, ("celeba", "shipped/dcgan"): 20, ("mnist", "dcgan"): 18})
     stands = {"CelebA64": Stand(("celeba",)), "Digits": Stand((), ("mnist",))}
-    paper = claims(stands, {"twice": "wgan-gp"})
-    (whole,) = scenes(found, "budget", paper)
+    paper = paper_of(stands, {"twice": "wgan-gp"})
+    (whole,) = scopes(found, "budget", paper)
     ask = {
         "op": "order",
         "metric": "psnr",
@@ -229,12 +232,12 @@ def test_gans_and_datasets_are_found_by_the_paper_s_names(gans):
     (none,) = answers(whole, **{**ask, "worse": "dfi on dcgan in FFHQ"})
     assert none.detail == "no FFHQ in these records"
     assert outcomes(whole, **{**ask, "better": "dfi on twice in CelebA64"}) == ["holds"]
-    assert len(scenes(found, "dataset", paper)) == 2
-    assert len(scenes(found, "gan", paper)) == 3
+    assert len(scopes(found, "dataset", paper)) == 2
+    assert len(scopes(found, "gan", paper)) == 3
 
 
-def test_what_is_missing_is_named(scene):
-    here = scene({"a": 20, "b": 19})
+def test_what_is_missing_is_named(scope):
+    here = scope({"a": 20, "b": 19})
     assert answers(here, op="order", metric="psnr", better="a", worse="z")[0].detail == "no method z in these records"
     assert answers(here, op="order", metric="lpips", better="a", worse="b")[0].detail == "lpips was not measured"
     assert "ganinv study fish-eye" in answers(here, op="study", study="fish-eye")[0].detail
@@ -245,7 +248,7 @@ def test_own_images_of_one_gan_are_paired(make):
     rng = np.random.default_rng(3)
     hard = rng.uniform(0, 5, 60)
     records = [make(m, own={"code_mse": hard + e}) for m, e in (("a", 0.0), ("b", 0.05))]
-    here = Scene(tuple(groups(records)), ROLES)
+    here = scope_of(records)
     assert outcomes(here, op="order", metric="le", better="a", worse="b") == ["holds"]
 
 

@@ -10,9 +10,10 @@ import pytest
 import bench
 from bench.core.errors import BenchError
 from bench.papers.claims.comparison import published_table
+from bench.papers.claims.evaluate import evaluate_claims
 from bench.papers.claims.render import claims_markdown
 from bench.papers.claims.spec import read_claims
-from bench.papers.claims.verdicts import evaluate_claims
+from bench.reports.groups import only_group
 
 DFI = Path(bench.__file__).parent / "papers" / "dfi" / "claims.toml"
 METHODS = [
@@ -70,7 +71,7 @@ def claims_file(tmp_path):
 
 
 def verdicts_of(records, path=DFI):
-    return {v.claim.id: v for v in evaluate_claims(read_claims(path), records)}
+    return {v.claim.id: v for v in evaluate_claims(read_claims(path), only_group(records))}
 
 
 def test_every_dfi_claim_agrees_with_the_printed_numbers(as_printed):
@@ -175,7 +176,7 @@ def test_direction_of_records_must_be_the_papers(make):
 
 
 def test_published_table_keeps_to_order_on_other_data(as_printed):
-    rows = published_table(as_printed, read_claims(DFI))
+    rows = published_table(only_group(as_printed), read_claims(DFI))
     assert len(rows) == 56
     assert not any(row.comparable for row in rows)
     assert all(row.difference is None for row in rows)
@@ -193,14 +194,15 @@ def test_published_difference_needs_the_papers_setting(as_printed):
     for record in as_printed:
         record.cell |= cell | {"budget": record.cell["budget"] | {"name": "paper"}}
     rows = {
-        (r.published.table, r.published.method, r.metric): r for r in published_table(as_printed, read_claims(DFI))
+        (r.published.table, r.published.method, r.metric): r
+        for r in published_table(only_group(as_printed), read_claims(DFI))
     }
     assert rows["Fig8", "dfi", "psnr"].difference == pytest.approx(0, abs=0.01)
     assert rows["Fig8", "dfi", "label_accuracy@cnn"].difference is None
 
 
 def test_markdown_has_verdicts_and_printed_numbers(as_printed):
-    text = claims_markdown(read_claims(DFI), as_printed, "Digits")
+    text = claims_markdown(read_claims(DFI), only_group(as_printed))
     assert "| C04 | §4.2, Fig 8 |" in text
     assert "order only" in text
     assert "on CelebA128 with SNGAN-0GP" in text

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm, t
 
-from bench.papers.claims.spec import FILE, PAPERS, read_claims
+from bench.reports.published import printed_paper
 from bench.studies.user_study.ballots import Ballots, Participant, Vote
 from bench.studies.user_study.questions import Study
 from bench.studies.user_study.report import report
@@ -131,5 +131,5 @@ def test_another_choice_is_said_and_other_methods_have_no_published_share():
 
 
 def test_the_published_numbers_are_those_of_the_papers_folder():
-    rows = [r for t in read_claims(PAPERS / "dfi" / FILE).tables for r in t.rows if r.metric == "user_study"]
+    rows = [r for t in printed_paper("dfi").tables for r in t.rows if r.metric == "user_study"]
     assert sum(r.value for r in rows if r.table == "Fig8") == pytest.approx(100, abs=0.02)

@@ -1,0 +1,252 @@
+"""Which files a file imports, directly or not: those of the suite, and beside a file of the user's its own.
+
+Imports are found in the source, also inside functions, so that nobody has to list what a number depends on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from bench.core.errors import ContractError
+from bench.core.source_text import Import, SourceText, read_source
+
+CARRIERS: Mapping[str, str] = {
+    "bench": "opens the Python API for a user; code that makes numbers imports nothing from it",
+    "bench.core.environment": "states facts of the machine, and ends a stage that takes too long",
+    "bench.core.errors": "words of errors",
+    "bench.core.files": "writes files whole, and hashes; another ``digest`` would change every key by itself",
+    "bench.core.paths": "says where files lie; their content and the device are in the keys",
+    "bench.core.registry": "finds the class of a name; the class's own code is in the keys",
+    "bench.core.types.runs": "budgets, choices, cells and records: their values are in the keys",
+    "bench.harness.keys": "makes keys from what determines a number; no number is made from a key",
+    "bench.harness.store": "keeps what was made, and gives it back as it was",
+}
+"""Modules that carry, check or show, and why each changes no number. All others are followed: a module that is
+missing here costs a computation that was not needed, and never a stale number."""
+CARRIED = "carried"
+INSTALLED = ("site-packages", "dist-packages")
+
+
+@dataclass(frozen=True)
+class SourceTree:
+    """Where the suite's own packages lie: name -> folder."""
+
+    packages: Mapping[str, Path]
+
+    @classmethod
+    def installed(cls) -> SourceTree:
+        """The packages that this process runs."""
+        spec = find_spec("methods")
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        methods = {"methods": Path(places[0]).resolve()} if places else {}
+        return cls({"bench": Path(__file__).resolve().parents[1], **methods})
+
+    @classmethod
+    def at(cls, root: Path) -> SourceTree:
+        """The packages of a checkout."""
+        return cls({name: root.resolve() / name for name in ("bench", "methods")})
+
+    def module_of(self, path: Path) -> str:
+        """The dotted name of a file of the tree, "" for any other file."""
+        for name, folder in self.packages.items():
+            if path.is_relative_to(folder):
+                parts = path.relative_to(folder).with_suffix("").parts
+                return ".".join((name, *(part for part in parts if part != "__init__")))
+        return ""
+
+    def stems(self, module: str, importer: Path) -> list[str]:
+        """Where a module that a file imports may lie, without a suffix; none for a package from elsewhere."""
+        if module.startswith("."):
+            name = module.lstrip(".")
+            base = importer.parents[len(module) - len(name) - 1]
+            return [str(base.joinpath(*name.split(".")) if name else base)]
+        top, *rest = module.split(".")
+        if top in self.packages:
+            return ["/".join((str(self.packages[top]), *rest))]
+        if top in sys.stdlib_module_names or self.module_of(importer):
+            return []
+        return [str(base.joinpath(top, *rest)) for base in _bases(importer, top)]
+
+
+def _bases(importer: Path, top: str) -> Iterable[Path]:
+    """Folders beside a file of the user's in which its own modules lie: its folder, and that of its package."""
+    base = importer.parent
+    while (base / "__init__.py").is_file():
+        base = base.parent
+    own = importer.relative_to(base).parts[0].removesuffix(".py")
+    for folder in dict.fromkeys((importer.parent, base)):
+        if folder.name not in INSTALLED or top == own:  # a package that is installed beside others is not theirs
+            yield folder
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What an import leads to: a file, or "" with a text that says all of it; and the name that is taken."""
+
+    path: Path | None
+    name: str
+    text: str = ""
+
+    @property
+    def is_module(self) -> bool:
+        """Whether the import binds the module itself."""
+        return not self.name
+
+
+class ImportGraph:
+    """Files and what they import. Every file is looked at once: make a new graph to see later edits.
+
+    Args:
+        tree: where the suite's packages lie; by default those that run.
+    """
+
+    def __init__(self, tree: SourceTree | None = None) -> None:
+        self.tree = tree or SourceTree.installed()
+        self._files: dict[str, Path | None] = {}
+        self._sources: dict[Path, SourceText | None] = {}
+        self._modules: dict[Path, str] = {}
+        self._around: dict[Path, list[Path]] = {}
+        self._meant: dict[Import, Reference] = {}
+        self._references: dict[Path, list[Reference]] = {}
+        self._passing: list[tuple[Path, Import]] = []
+
+    def module_path(self, name: str) -> Path:
+        """The file of a module of the suite.
+
+        Raises:
+            ContractError: there is no such module.
+        """
+        found = self._first(self.tree.stems(name, Path("/")))
+        if found is None:
+            raise ContractError(f"there is no module {name} in {', '.join(map(str, self.tree.packages.values()))}")
+        return found
+
+    def source(self, path: Path) -> SourceText | None:
+        """What a file says, or None if it is no Python that can be read."""
+        if path not in self._sources:
+            try:
+                self._sources[path] = read_source(path) if path.suffix == ".py" else None
+            except SyntaxError:
+                self._sources[path] = None
+        return self._sources[path]
+
+    def targets(self, path: Path) -> list[Reference]:
+        """What the imports of a file lead to, in its order.
+
+        Raises:
+            ContractError: a module of ours that it imports, or a name of one, is not there.
+        """
+        if path not in self._references:
+            source = self.source(path)
+            self._references[path] = [self._reference(path, each) for each in source.imports] if source else []
+        return self._references[path]
+
+    def parents(self, path: Path) -> list[Path]:
+        """Packages around a file that do more than pass names on: they run before it does."""
+        return self._packages_at(path.parent if path.name != "__init__.py" else path.parent.parent)
+
+    def next(self, path: Path) -> list[Path]:
+        """The files that a file imports, and the packages around it; raises what ``targets`` raises."""
+        direct = [reference.path for reference in self.targets(path) if reference.path is not None]
+        return list(dict.fromkeys([*direct, *self.parents(path)]))
+
+    def target(self, path: Path, local: str) -> tuple[Path, str] | None:
+        """The file and name that a name imported at a file's top leads to; None if it is not imported from ours."""
+        source = self.source(path)
+        for each, found in zip(source.imports if source else (), self.targets(path), strict=False):
+            if each.local == local and found.path:
+                return found.path, found.name
+        return None
+
+    def reached(self, path: Path) -> set[Path]:
+        """A file and those of ours that it imports, directly or not: what its code is made of."""
+        waiting, seen = [path], set[Path]()
+        while waiting:
+            current = waiting.pop()
+            if current not in seen:
+                seen.add(current)
+                waiting += self.next(current)
+        return seen
+
+    def texts(self, path: Path) -> set[str]:
+        """Every string, but for docstrings, in the files that are reached from one."""
+        return {text for each in self.reached(path) if (source := self.source(each)) for text in source.texts}
+
+    # ---------------------------------------------------------------------------------------------- resolving
+
+    def _reference(self, path: Path, each: Import) -> Reference:
+        """What an import means; asked once for all files of the suite that import the same by its full name."""
+        if each.module.startswith(".") or not self.module_of(path):
+            return self._resolve(path, each)
+        if each not in self._meant:
+            self._meant[each] = self._resolve(path, each)
+        return self._meant[each]
+
+    def module_of(self, path: Path) -> str:
+        """The dotted name of a file of the suite, "" for any other."""
+        if path not in self._modules:
+            self._modules[path] = self.tree.module_of(path)
+        return self._modules[path]
+
+    def _resolve(self, path: Path, each: Import) -> Reference:
+        stems = self.tree.stems(each.module, path)
+        found = self._first(stems)
+        if each.name and (found is None or found.name == "__init__.py"):
+            inner = self._first([f"{stem}/{each.name}" for stem in stems])
+            if inner is not None:
+                return self._carried(Reference(inner, ""))
+        if found is None:
+            if each.module.partition(".")[0] in self.tree.packages or (stems and self.module_of(path)):
+                raise ContractError(f"{path}: imports {each.module}, and there is no such module")
+            return Reference(None, each.name or each.module, f"{each.module}:{each.name}")
+        through = self.source(found)
+        if each.name and through is not None and through.gathers:
+            return self._through(path, each, found, through)
+        if through is not None and self.module_of(found) and not through.has(each.name):
+            raise ContractError(f"{path}: imports {each.name} from {each.module}, which has no such name")
+        name = each.module if each.is_dotted else each.name
+        return self._carried(Reference(found, name))
+
+    def _through(self, path: Path, each: Import, package: Path, source: SourceText) -> Reference:
+        """The reference of a name that a package only passes on."""
+        if each.name == "*":
+            return Reference(package, each.name)
+        for passed in source.imports:
+            if passed.local == each.name and (package, passed) not in self._passing:
+                self._passing.append((package, passed))
+                try:
+                    return self._reference(package, passed)
+                finally:
+                    self._passing.pop()
+        raise ContractError(f"{path}: imports {each.name} from {each.module}, which has no such name")
+
+    def _carried(self, found: Reference) -> Reference:
+        assert found.path is not None
+        if self.module_of(found.path) in CARRIERS:
+            return Reference(None, found.name, f"{CARRIED}:{found.name}")
+        return found
+
+    def _first(self, stems: Sequence[str]) -> Path | None:
+        return next((file for stem in stems if (file := self._file_at(stem))), None)
+
+    def _file_at(self, stem: str) -> Path | None:
+        if stem not in self._files:
+            places = (f"{stem}/__init__.py", f"{stem}.py")
+            found = next((p for p in places if os.path.isfile(p)), "")  # noqa: PTH113 - a Path each takes longer
+            self._files[stem] = Path(found) if found else None
+        return self._files[stem]
+
+    def _packages_at(self, folder: Path) -> list[Path]:
+        if folder not in self._around:
+            above, found = folder / "__init__.py", list[Path]()
+            if above.is_file():
+                source, outer = self.source(above), self._packages_at(folder.parent)
+                runs = source and source.text and not source.gathers and self.module_of(above) not in CARRIERS
+                found = [above, *outer] if runs else outer
+            self._around[folder] = found
+        return self._around[folder]

@@ -1,0 +1,64 @@
+"""The second stage: a method learns on a cell's GAN, or what it learnt is read."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from safetensors.torch import load_file, save
+
+from bench.core.environment import synchronise, time_limit
+from bench.core.files import write_bytes
+from bench.core.run_context import Run
+from bench.core.types import Cell, Gan
+from bench.datasets.guard import forbid_test_split
+from bench.harness.bound_method import Method, check_untouched, open_method
+from bench.harness.context import Bench, load_data, open_run
+from bench.harness.keys import Keys
+from bench.harness.store import Artefact
+
+
+def fit(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[Method, dict[str, Any]]:
+    """The cell's method, bound to the GAN and trained, or restored from the store; with the facts of its training.
+
+    Raises:
+        NotApplicable: the method cannot serve this GAN.
+        ContractError: the method reads test images or changes the GAN while it learns.
+    """
+    method = open_method(cell)
+    with bench.store.lock("fit", keys.fit):
+        run = open_run(bench, cell, keys.fit, "fit")  # its time starts here, not while another process holds the lock
+        method.bind(gan, run)
+        run.reseed()
+        method.base.build()
+        artefact = bench.store.artefact("fit", keys.fit)
+        if artefact:
+            method.base.load_state(load_file(artefact.file("state.safetensors"), device=bench.device))
+        else:
+            artefact = _fit(bench, cell, keys, method, run)
+    return method, artefact.meta
+
+
+def _fit(bench: Bench, cell: Cell, keys: Keys, method: Method, run: Run) -> Artefact:
+    data = load_data(bench, cell).without_test()
+    limited = type(data)(
+        data.name, data.train.first(cell.budget.train_images).to(bench.device), data.val, data.classes
+    )
+    before, calls = method.base.gan.checksum(), method.base.gan.calls
+    started = time.monotonic()
+    with time_limit(cell.budget.timeout, "fit"), forbid_test_split("fit"):
+        method.base.fit(limited)
+    synchronise(bench.device)
+    meta = {
+        "seconds": time.monotonic() - started,
+        "generator_calls": method.base.gan.calls - calls,
+        "steps": run.steps,
+        "trained_parameters": method.base.trained_parameters(),
+    }
+    check_untouched(method.base.gan, before, "fit")
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in method.base.state().items()}
+    artefact = bench.store.put(
+        "fit", keys.fit, {"state.safetensors": lambda path: write_bytes(path, save(state))}, meta
+    )
+    run.finish()
+    return artefact

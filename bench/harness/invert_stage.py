@@ -1,0 +1,112 @@
+"""The third stage: codes of test images and of the GAN's own images, with what they cost, or both are read."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from bench.core.environment import peak_memory, reset_peak_memory, synchronise, time_limit
+from bench.core.files import write_bytes
+from bench.core.types import Cell, Dataset, Gan, Images
+from bench.harness.bound_method import Method, batch_size, check_untouched, checked_codes
+from bench.harness.context import Bench, load_data, open_run, seed_of
+from bench.harness.fit_stage import fit
+from bench.harness.keys import Keys
+
+
+def own_images(bench: Bench, cell: Cell, gan: Gan) -> tuple[Images, Tensor]:
+    """Images that the GAN made itself, exact (float32), and their codes; equal for every method of a GAN and seed.
+
+    Those of a conditional GAN carry the labels or attributes that their codes ask for.
+    """
+    data = load_data(bench, cell)
+    rng = torch.Generator(bench.device).manual_seed(seed_of("own", cell))
+    codes = gan.prior.sample(cell.budget.own_images, rng)
+    with torch.no_grad():
+        parts = [gan.decode(part).float() for part in codes.split(batch_size(gan))]
+    return _told(torch.cat(parts), gan.prior.conditions_of(codes), data), codes
+
+
+def _told(images: Tensor, conditions: Tensor | None, data: Dataset) -> Images:
+    """Own images with what their codes asked for: labels or attributes, as the training images have them."""
+    if conditions is None:
+        return Images(images)
+    names, labels = data.train.attribute_names, data.train.labels
+    if labels is not None and bool((conditions.sum(1) == 1).all()) and conditions.shape[1] > int(labels.max()):
+        return Images(images, conditions.argmax(1))
+    if conditions.shape[1] == len(names):
+        return Images(images, None, conditions > 0.5, names)
+    return Images(images)
+
+
+def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Codes of the test images ("test") and of the GAN's own images ("own"), with cost and facts of the method.
+
+    Raises:
+        ContractError: the method returns images, NaN, a wrong shape or type, or changes the GAN.
+    """
+    stored = bench.store.artefact("invert", keys.invert)
+    if stored:
+        return load_file(stored.file("codes.safetensors"), device=bench.device), stored.meta
+    method, fitted = fit(bench, cell, keys, gan)
+    run = open_run(bench, cell, keys.invert, "invert")
+    run.reseed()
+    run.checkpoint = None
+    method.bind(gan, run)
+    test = load_data(bench, cell).test.first(cell.budget.test_images)
+    own, _ = own_images(bench, cell, gan)
+    before, calls = gan.checksum(), gan.calls
+    reset_peak_memory(bench.device)
+    codes, diverged, seconds = {}, {}, 0.0
+    with time_limit(cell.budget.timeout, "invert"):
+        for track, images in (("test", test), ("own", own)):
+            started, counted = time.monotonic(), run.diverged
+            codes[track] = invert_images(bench, method, images, f"invert {track} images")
+            synchronise(bench.device)
+            seconds += time.monotonic() - started
+            diverged[track] = run.diverged - counted
+    check_untouched(gan, before, "invert")
+    count = len(test) + len(own)
+    meta = {
+        "fit_seconds": fitted["seconds"],
+        "fit_generator_calls": fitted["generator_calls"],
+        "fit_steps": fitted["steps"],
+        "trained_parameters": fitted["trained_parameters"],
+        "invert_ms_per_image": 1000 * seconds / count,
+        "generator_calls_per_image": (gan.calls - calls) / count,
+        "peak_memory_bytes": peak_memory(bench.device),
+        "capacity": method.spaces[-1],
+        "spaces": method.spaces,
+        "trained_on": method.base.trained_on,
+        "optimises": method.optimises,
+        "control": method.base.control,
+        "diverged": diverged,
+    }
+    content = {track: tensor.cpu().contiguous() for track, tensor in codes.items()}
+    bench.store.put("invert", keys.invert, {"codes.safetensors": lambda path: write_bytes(path, save(content))}, meta)
+    return codes, meta
+
+
+def invert_images(bench: Bench, method: Method, images: Images, what: str) -> Tensor:
+    """Codes ``[N, d]`` of images, in batches that fit, each checked.
+
+    Args:
+        bench: device, and where finished images are reported.
+        method: bound and fitted.
+        images: of the GAN's size.
+        what: name shown with the progress.
+
+    Raises:
+        ContractError: the method returns no codes of these images.
+    """
+    gan, found, done = method.view, [], 0
+    for _, x in images.batches(batch_size(gan)):
+        batch = x.to(bench.device)
+        found.append(checked_codes(method.invert(batch), batch, gan).detach())
+        done += len(batch)
+        bench.progress(what, done, len(images), {})
+    return torch.cat(found)

@@ -1,0 +1,80 @@
+"""From an estimate to an answer in words: what every operator shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bench import statistics
+from bench.core.errors import BenchError
+from bench.papers.claims.scope import ClaimScope
+from bench.papers.claims.subjects import Subject
+from bench.reports.estimates import Estimate, Quantity, estimate
+from bench.reports.verdicts import Evidence, Outcome, at_least, span
+from bench.statistics import Floats
+
+Asked = Sequence[tuple[Subject, Quantity]]
+"""Whose quantities a statistic takes, in its order."""
+Statistic = Callable[[Floats], Floats]
+"""From values ``[..., K]`` to ``[...]``."""
+SIGNS: dict[int | None, Outcome] = {1: "holds", -1: "fails"}
+
+
+def unmeasured(question: str, reason: str, remark: str = "") -> Evidence:
+    """A test that could not be tried, and why."""
+    return Evidence(question, "not measured", reason, remark)
+
+
+def estimated(scope: ClaimScope, asked: Asked, statistic: Statistic) -> Estimate | str:
+    """The estimate of a statistic, or why there is none."""
+    try:
+        found = estimate([scope.reading(who, quantity) for who, quantity in asked], statistic)
+    except BenchError as error:
+        return str(error)
+    return found.why if found.basis == "nothing" else found
+
+
+def positive(scope: ClaimScope, question: str, asked: Asked, statistic: Statistic, remark: str) -> Evidence:
+    """Whether a statistic, an advantage, is above 0."""
+    found = estimated(scope, asked, statistic)
+    if isinstance(found, str):
+        return unmeasured(question, found, remark)
+    return Evidence(question, SIGNS.get(found.sign, "cannot tell"), in_words("advantage ", found, "+"), remark)
+
+
+def advantage(quantity: Quantity) -> Statistic:
+    """How much better the first of two values is than the second, in the unit of the quantity."""
+    return lambda values: quantity.orient * (values[..., 0] - values[..., 1])
+
+
+def rank_correlation(values: Floats) -> Floats:
+    """Spearman's rho between the first and the second half of values ``[..., 2K]``."""
+    half = values.shape[-1] // 2
+    return statistics.spearman(values[..., :half], values[..., half:])
+
+
+def alike(question: str, found: Estimate | str, threshold: float, remark: str) -> Evidence:
+    """Whether a correlation reaches a threshold; ``found`` may say why there is none."""
+    if isinstance(found, str):
+        return unmeasured(question, found, remark)
+    interval = found.interval
+    spread = f", no interval: {found.why}" if interval is None else f" {span(interval, '+')} over {found.basis}"
+    return Evidence(question, at_least(interval, threshold), f"{found.value:.3f}{spread}", remark)
+
+
+def in_words(what: str, found: Estimate, sign: str = "") -> str:
+    """An estimate with its interval and what that is over."""
+    value = f"{what}{found.value:{sign}.4g}"
+    if found.interval is None:
+        return f"{value}, no interval{f': {found.why}' if found.why else ''}"
+    if found.basis == "count":
+        return f"{value}, counted"
+    return f"{value} {span(found.interval, sign)} over {found.basis}"
+
+
+def picked(oriented: Floats, by: str) -> Floats:
+    """The best, the median or the worst of values ``[..., K]`` that are better the higher they are."""
+    if by == "median":
+        return np.asarray(np.median(oriented, axis=-1))
+    return np.asarray(oriented.max(-1) if by == "best" else oriented.min(-1))

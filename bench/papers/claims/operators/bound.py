@@ -1,0 +1,140 @@
+"""``difference`` and ``ratio``: values, as they are measured, keep to bounds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from bench.core.errors import BenchError
+from bench.papers.claims.operators.answers import estimated, in_words, unmeasured
+from bench.papers.claims.operators.base import NUMBER, SOME, ClaimTest
+from bench.papers.claims.printed_values import PrintedValues
+from bench.papers.claims.scope import ClaimScope
+from bench.papers.claims.subjects import Subject, read_subjects
+from bench.reports.estimates import Quantity
+from bench.reports.strict_toml import check_keys, texts
+from bench.reports.verdicts import Evidence, between
+from bench.statistics import Floats
+
+Side = tuple[Subject, Quantity]
+LIMITS = {"difference": ("at_least", "at_most", "within"), "ratio": ("at_least", "at_most")}
+
+
+@dataclass(frozen=True)
+class BoundTest(ClaimTest):
+    """A difference or ratio of values keeps to bounds.
+
+    Attributes:
+        kind: "difference" (of - to) or "ratio" (of / to).
+        metrics: one name, or two: of the first side and of the second.
+        of: minuends or numerators; each is compared with each of ``to``.
+        to: the other side.
+        at_least: smallest value, None for no such bound.
+        at_most: largest value.
+        within: largest absolute difference.
+    """
+
+    operators: ClassVar[tuple[str, ...]] = ("difference", "ratio")
+    position: ClassVar[int] = 3
+
+    kind: Literal["difference", "ratio"]
+    metrics: tuple[str, ...]
+    of: tuple[Subject, ...]
+    to: tuple[Subject, ...]
+    at_least: float | None = None
+    at_most: float | None = None
+    within: float | None = None
+
+    @classmethod
+    def read(cls, atom: Mapping[str, Any], place: str) -> Self:
+        """See ``ClaimTest.read``."""
+        kind, limits = atom["op"], LIMITS[atom["op"]]
+        check_keys(atom, place, {"op": str, "metric": SOME, "of": SOME, "to": SOME}, dict.fromkeys(limits, NUMBER))
+        given = {key: float(atom[key]) for key in limits if key in atom}
+        if not given:
+            raise BenchError(f"{place}: a {kind} needs a bound: {', '.join(limits)}")
+        metrics = texts(atom["metric"], "metric", place, 1)
+        if len(metrics) > 2:
+            raise BenchError(f"{place}: metric should be one name, or one for each side")
+        return cls(kind, metrics, read_subjects(atom, "of", place), read_subjects(atom, "to", place), **given)
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Everyone who is named."""
+        return self.of + self.to
+
+    def evaluate(self, scope: ClaimScope) -> Iterator[Evidence]:
+        """One answer a pair of subjects and a pair of quantities."""
+        first, remark = scope.quantities(self.metrics[0])
+        second, other = scope.quantities(self.metrics[-1])
+        remark = "; ".join(dict.fromkeys(filter(None, [remark, other, scope.remark(self.subjects)])))
+        for role, found in ((self.metrics[0], first), (self.metrics[-1], second)):
+            if not found:
+                yield unmeasured(self._question(role, self.of[0], self.to[0]), f"{role} was not measured", remark)
+                return
+        pairs = list(zip(first, first, strict=True) if len(self.metrics) == 1 else _alike(first, second))
+        if not pairs:
+            names = ", ".join(quantity.name for quantity in (*first, *second))
+            reason = f"no two of {names} look through the same network"
+            yield unmeasured(" and ".join(self.metrics), reason, remark)
+        for (above, below), of, to in itertools.product(pairs, self.of, self.to):
+            yield self._compare(scope, (of, above), (to, below), remark)
+
+    def agrees(self, printed: PrintedValues) -> Iterator[bool]:
+        """Whether the printed numbers keep to the bounds."""
+        low, high = self._bounds
+        for who, other in itertools.product(self.of, self.to):
+            of, to = printed.value(self.metrics[0], who), printed.value(self.metrics[-1], other)
+            slack = 1e-9 * max(abs(of), abs(to), 1.0)  # printed decimals are not exact in binary
+            yield low - slack <= (of / to if self.kind == "ratio" else of - to) <= high + slack
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        low = self.at_least if self.at_least is not None else -np.inf
+        high = self.at_most if self.at_most is not None else np.inf
+        return (low, high) if self.within is None else (max(low, -self.within), min(high, self.within))
+
+    def _question(self, name: str, of: Subject, to: Subject, other: str = "") -> str:
+        sign = "-" if self.kind == "difference" else "/"
+        limits = [f"≥ {self.at_least:g}"] if self.at_least is not None else []
+        limits += [f"≤ {self.at_most:g}"] if self.at_most is not None else []
+        limits += [f"within ±{self.within:g}"] if self.within is not None else []
+        below = f"{other} of {to}" if other and other != name else str(to)
+        return f"{name}: {of} {sign} {below} {' and '.join(limits)}"
+
+    def _compare(self, scope: ClaimScope, of: Side, to: Side, remark: str) -> Evidence:
+        question = self._question(of[1].name, of[0], to[0], to[1].name)
+        if uneven := _uneven(scope, of, to):
+            return unmeasured(question, uneven, remark)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = estimated(scope, [of, to], self._statistic)
+        if isinstance(found, str):
+            return unmeasured(question, found, remark)
+        return Evidence(question, between(found.interval, *self._bounds), in_words(f"{self.kind} ", found), remark)
+
+    def _statistic(self, values: Floats) -> Floats:
+        of, to = values[..., 0], values[..., 1]
+        return np.asarray(of / to if self.kind == "ratio" else of - to)
+
+
+def _alike(first: Sequence[Quantity], second: Sequence[Quantity]) -> Iterator[tuple[Quantity, Quantity]]:
+    """Pairs of two metrics that look through the same network, or of which one looks through none."""
+    for above, below in itertools.product(first, second):
+        networks = {name for name in (above.name.partition("@")[2], below.name.partition("@")[2]) if name}
+        if len(networks) < 2:
+            yield above, below
+
+
+def _uneven(scope: ClaimScope, of: Side, to: Side) -> str:
+    """Why two metrics of sets cannot be set against each other: they are of different numbers of images."""
+    try:
+        counts = [scope.reading(who, quantity).count for who, quantity in (of, to)]
+    except BenchError:
+        return ""
+    if 0 in counts or counts[0] == counts[1]:
+        return ""
+    return f"of {counts[0]:,} and of {counts[1]:,} images, on which metrics of sets depend"

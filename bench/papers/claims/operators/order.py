@@ -1,0 +1,57 @@
+"""``order``: every subject beats every other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from bench.papers.claims.operators.answers import advantage, positive
+from bench.papers.claims.operators.base import SOME, MetricTest
+from bench.papers.claims.printed_values import PrintedValues
+from bench.papers.claims.scope import ClaimScope
+from bench.papers.claims.subjects import Subject, listed, read_subjects
+from bench.reports.estimates import Quantity
+from bench.reports.strict_toml import check_keys, texts
+from bench.reports.verdicts import Evidence
+
+
+@dataclass(frozen=True)
+class OrderTest(MetricTest):
+    """Every subject in ``better`` beats every subject in ``worse`` on every metric."""
+
+    operators: ClassVar[tuple[str, ...]] = ("order",)
+    position: ClassVar[int] = 1
+
+    metrics: tuple[str, ...]
+    better: tuple[Subject, ...]
+    worse: tuple[Subject, ...]
+
+    @classmethod
+    def read(cls, atom: Mapping[str, Any], place: str) -> Self:
+        """See ``ClaimTest.read``."""
+        check_keys(atom, place, {"op": str, "metric": SOME, "better": SOME, "worse": SOME})
+        metrics = texts(atom["metric"], "metric", place, 1)
+        return cls(metrics, read_subjects(atom, "better", place), read_subjects(atom, "worse", place))
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Everyone who is named."""
+        return self.better + self.worse
+
+    def question(self, name: str) -> str:
+        """What is asked of a metric of this name."""
+        beat = "beats" if len(self.better) == len(self.worse) == 1 else "beat"
+        return f"{name}: {listed(self.better)} {beat} {listed(self.worse)}"
+
+    def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
+        """One answer a pair."""
+        for better, worse in itertools.product(self.better, self.worse):
+            question = f"{quantity.name}: {better} beats {worse}"
+            yield positive(scope, question, [(better, quantity), (worse, quantity)], advantage(quantity), remark)
+
+    def agrees(self, printed: PrintedValues) -> Iterator[bool]:
+        """Whether each printed number is better than each of the others."""
+        for metric, better, worse in itertools.product(self.metrics, self.better, self.worse):
+            yield printed.oriented(metric, better) > printed.oriented(metric, worse)

@@ -1,0 +1,50 @@
+"""``unmeasured``: nothing here measures what the claim is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from bench.papers.claims.operators.answers import unmeasured
+from bench.papers.claims.operators.base import ClaimTest
+from bench.papers.claims.printed_values import NotPrinted, PrintedValues
+from bench.papers.claims.scope import ClaimScope
+from bench.papers.claims.subjects import Subject
+from bench.reports.strict_toml import check_keys
+from bench.reports.verdicts import Evidence
+
+
+@dataclass(frozen=True)
+class UnmeasuredTest(ClaimTest):
+    """Nothing here measures what the claim is about; ``why`` says what is missing."""
+
+    operators: ClassVar[tuple[str, ...]] = ("unmeasured",)
+    position: ClassVar[int] = 8
+
+    why: str
+    metrics: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, atom: Mapping[str, Any], place: str) -> Self:
+        """See ``ClaimTest.read``."""
+        check_keys(atom, place, {"op": str, "why": str})
+        return cls(atom["why"])
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """No one."""
+        return ()
+
+    @property
+    def unmeasurable(self) -> str:
+        """What is missing."""
+        return self.why
+
+    def evaluate(self, scope: ClaimScope) -> Iterator[Evidence]:
+        """The reason alone."""
+        yield unmeasured("nothing measures this here", self.why)
+
+    def agrees(self, printed: PrintedValues) -> Iterator[bool]:
+        """Printed numbers are not asked."""
+        raise NotPrinted(self.why)

@@ -1,0 +1,52 @@
+"""A paper's printed numbers, as the tests of its claims look them up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.papers.claims.subjects import Subject
+from bench.reports.published import Published, Role, plain
+
+
+class NotPrinted(Exception):
+    """The printed numbers do not cover what a test asks for."""
+
+
+@dataclass(frozen=True)
+class PrintedValues:
+    """Printed numbers by metric, subject and dataset; ``roles`` give their directions."""
+
+    rows: Sequence[Published]
+    roles: Mapping[str, Role]
+
+    @property
+    def datasets(self) -> list[str]:
+        """In order of appearance."""
+        return list(dict.fromkeys(row.dataset for row in self.rows))
+
+    def value(self, metric: str, who: Subject, dataset: str = "") -> float:
+        """The printed number.
+
+        Raises:
+            NotPrinted: there is none, or there are several that differ.
+        """
+        within = who.dataset or dataset
+        found = {
+            row.value
+            for row in self.rows
+            if (row.metric, row.method) == (metric, who.method)
+            and (not who.gan or plain(row.backbone) == plain(who.gan))
+            and (not within or row.dataset == within)
+        }
+        if len(found) != 1:
+            raise NotPrinted(metric, who)
+        return found.pop()
+
+    def oriented(self, metric: str, who: Subject) -> float:
+        """The printed number, turned so that higher is better.
+
+        Raises:
+            NotPrinted: as ``value``.
+        """
+        return self.value(metric, who) * (1 if self.roles[metric].higher_is_better else -1)

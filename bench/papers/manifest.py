@@ -1,0 +1,114 @@
+"""Which reports would come out the same: a small file beside them says what they were drawn from.
+
+A report folder is drawn again where its records, the suite's words, the papers' files or the code of the reports have
+changed, and a file of it where someone deleted or edited it. The tables of the terminal are kept too, so that a suite
+of which everything is stored is shown without reading a value.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench.core.files import digest, sha256, write_json
+from bench.core.packed import MANIFEST
+from bench.core.types import Cell, Record
+from bench.reports.terminal import TerminalBoard, board_from
+
+FILE = ".reports.json"
+CODE = ("core", "statistics", "reports", "papers")
+"""Rooms whose code makes reports."""
+VERSIONS = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib")
+"""Packages that make them."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a folder holds of the reports that are asked for.
+
+    Attributes:
+        made_from: hash of everything that they are drawn from.
+        files: names of those that are there, as they were written; empty if they were drawn from something else.
+        boards: the leaderboards of the terminal.
+        whole: whether nothing has to be drawn.
+    """
+
+    folder: Path
+    made_from: str
+    files: frozenset[str] = frozenset()
+    boards: Sequence[TerminalBoard] = field(default=())
+    whole: bool = False
+
+    def has(self, path: Path) -> bool:
+        """Whether the file at a path would come out the same."""
+        return path.parent == self.folder and path.name in self.files
+
+    def remember(self, written: Sequence[Path], boards: Sequence[TerminalBoard]) -> Sequence[TerminalBoard]:
+        """Remember the files of a report and its boards; returns these.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
+        files = {path.name: sha256(path) for path in written}
+        shown = [asdict(board) for board in boards]
+        write_json(self.folder / FILE, {"made_from": self.made_from, "files": files, "boards": shown})
+        return boards
+
+
+def kept_reports(
+    folder: Path, records: Sequence[Record], words: Sequence[str], missing: Sequence[Cell], read: Sequence[Path]
+) -> Kept:
+    """What a folder holds of the reports on these records.
+
+    Args:
+        folder: of the reports.
+        records: that they are drawn from.
+        words: titles and names that are part of them.
+        missing: planned cells without a record.
+        read: further files that they are drawn from; one that is not there counts as that.
+    """
+    made_from = digest(
+        {
+            "records": [_identity(record) for record in records],
+            "words": list(words),
+            "missing": [asdict(cell) for cell in missing],
+            "files": [sha256(path) if path.is_file() else "" for path in read],
+            "code": _code(),
+        }
+    )
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if content["made_from"] != made_from:
+            return Kept(folder, made_from)
+        whole = {name for name, stamp in content["files"].items() if _is(folder / name, stamp)}
+        boards = tuple(board_from(board) for board in content["boards"])
+        return Kept(folder, made_from, frozenset(whole), boards, whole == set(content["files"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Kept(folder, made_from)  # nothing was kept, or it is damaged: everything is drawn again
+
+
+def _identity(record: Record) -> list[Any]:
+    """A record's content, and the files beside it; the manifest of a pack stands for those of its records."""
+    content = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "folder"}
+    names = (f"{record.key}.parquet", f"{record.key}.npz", MANIFEST)
+    beside = [record.folder / name for name in names] if record.folder else []
+    return [digest(content), *(sha256(path) if path.is_file() else "" for path in beside)]
+
+
+def _is(path: Path, stamp: str) -> bool:
+    return path.is_file() and sha256(path) == stamp
+
+
+@cache
+def _code() -> str:
+    """Hash of the code of the reports and of the packages that they use."""
+    root = Path(__file__).parents[1]
+    files = [path for room in CODE for path in sorted((root / room).rglob("*.py"))]
+    versions = [platform.python_version(), *map(version, VERSIONS)]
+    return digest([[path.relative_to(root).as_posix(), sha256(path)] for path in files] + [versions])

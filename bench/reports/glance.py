@@ -1,0 +1,63 @@
+"""A leaderboard at a glance, for a terminal: the key columns only."""
+
+from __future__ import annotations
+
+from bench.reports.formatting import ABSENT, OPTIMISED, column_title, method_name, number
+from bench.reports.leaderboard import Column, Leaderboard, Row
+from bench.reports.terminal import TerminalBoard, TerminalColumn, TerminalRow
+
+HEADER_WIDTH = 9
+"""Characters after which the name of a metric is folded, unless its numbers are longer."""
+
+
+def glance(board: Leaderboard, metrics: int = 3) -> TerminalBoard:
+    """Rank, method, the first test metrics and milliseconds an image; gaps are counted in the caption.
+
+    The capacity class has a column if there are several. Three metrics fit a terminal of 80 characters.
+
+    Args:
+        board: the table.
+        metrics: how many test metrics to show; the one that ranks comes first.
+    """
+    columns = [*board.under("test")[:metrics], *(c for c in board.under("cost") if c.name == "invert_ms_per_image")]
+    gaps = f" · {len(board.remarks)} gaps, listed in the report" if board.remarks else ""
+    checksum = board.context.dataset_checksum[:8]
+    caption = f"{board.context.device} · data {checksum} · seeds {', '.join(map(str, board.context.seeds))}{gaps}"
+    several = len({row.capacity for row in board.rows}) > 1
+    about = [TerminalColumn("rank", right=True), TerminalColumn("method", whole=True)]
+    about += [TerminalColumn("capacity")] if several else []
+    return TerminalBoard(
+        board.title,
+        caption,
+        (*about, *(_column(column, board) for column in columns)),
+        tuple(_row(place, columns, board, several) for place in range(len(board.rows))),
+    )
+
+
+def _column(column: Column, board: Leaderboard) -> TerminalColumn:
+    widest = max((len(_cell(row, column, board)) for row in board.rows), default=0)
+    return TerminalColumn(column_title(column), right=True, width=max(widest, HEADER_WIDTH))
+
+
+def _row(place: int, columns: list[Column], board: Leaderboard, several: bool) -> TerminalRow:
+    row = board.rows[place]
+    last = place + 1 == len(board.rows) or (board.rows[place + 1].control and not row.control)
+    about = [ABSENT if row.rank is None else str(row.rank), method_name(row), *([row.capacity] if several else [])]
+    best = [False] * len(about) + [_best(row, column) for column in columns]
+    cells = (*about, *(_cell(row, column, board) for column in columns))
+    return TerminalRow(cells, tuple(best), row.control, last)
+
+
+def _best(row: Row, column: Column) -> bool:
+    value = row.values.get(column.key)
+    return value is not None and value.best
+
+
+def _cell(row: Row, column: Column, board: Leaderboard) -> str:
+    value = row.values.get(column.key)
+    if value is None:
+        return ABSENT
+    text = number(value.mean, column.decimals) + (OPTIMISED if value.optimised else "")
+    if column.key == f"test/{board.rank_by}" and value.sd is not None:
+        text += f"±{number(value.sd, column.decimals)}"
+    return text

@@ -1,0 +1,110 @@
+"""Verdicts on what a paper states: evidence from tests, thresholds, and one outcome that admits doubt.
+
+Claims that are data (``bench.papers.claims``) and claims that a study tests in code end here. A test holds or fails
+where its whole interval lies on one side of a threshold, and cannot be told where the interval crosses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bench.statistics import Interval
+
+Outcome = Literal["holds", "fails", "cannot tell", "not measured"]
+ORDER: tuple[Outcome, ...] = ("fails", "not measured", "cannot tell", "holds")
+"""A claim takes the first of these that one of its tests has."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Something that a paper states; ``source`` is the paper's section, table or figure."""
+
+    id: str
+    source: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One test on one measured metric: what was asked, what came out, and on which numbers."""
+
+    question: str
+    outcome: Outcome
+    detail: str
+    stand_in: str = ""
+    """Set when another metric or dataset than the claim's had to answer: which one for which."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim with its evidence. ``published`` is what the paper's own numbers say, None if they do not cover it."""
+
+    claim: Statement
+    outcome: Outcome
+    evidence: tuple[Evidence, ...]
+    published: bool | None
+
+    @property
+    def reason(self) -> str:
+        """Why the verdict is what it is: the decisive tests, and every stand-in."""
+        decisive = [e for e in self.evidence if e.outcome == self.outcome]
+        if self.outcome == "holds":
+            count = len(self.evidence)
+            text = f"{count} of {count} tests hold" if count > 1 else decisive[0].detail
+        else:
+            shown = "; ".join(": ".join(filter(None, (e.question, e.detail))) for e in decisive[:3])
+            more = len(decisive) - 3
+            text = shown + (f"; and {more} more" if more > 0 else "")
+        stand_ins = dict.fromkeys(e.stand_in for e in self.evidence if e.stand_in)
+        return "; ".join([text, *stand_ins])
+
+
+def verdict(claim: Statement, evidence: Iterable[Evidence], published: bool | None = None) -> Verdict:
+    """The verdict from all answers: one test that fails is enough, all must hold for the claim to hold.
+
+    Else it is not measured if one test is not, and cannot be told if one test cannot.
+    """
+    found = tuple(evidence)
+    return Verdict(claim, all_of(e.outcome for e in found), found, published)
+
+
+def all_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """The outcome of a test that has several parts."""
+    found = list(outcomes)
+    return next(outcome for outcome in ORDER if outcome in found)
+
+
+def between(interval: Interval | None, low: float, high: float) -> Outcome:
+    """Whether a value lies in [low, high]; fails only where its whole interval lies outside.
+
+    "cannot tell" where the interval reaches both sides of a bound, or is None.
+    """
+    if interval is None:
+        return "cannot tell"
+    if interval.low >= low and interval.high <= high:
+        return "holds"
+    return "fails" if interval.high < low or interval.low > high else "cannot tell"
+
+
+def at_least(interval: Interval | None, threshold: float) -> Outcome:
+    """Whether a value is at least ``threshold``; see ``between``."""
+    return between(interval, threshold, np.inf)
+
+
+def at_most(interval: Interval | None, threshold: float) -> Outcome:
+    """Whether a value is at most ``threshold``; see ``between``."""
+    return between(interval, -np.inf, threshold)
+
+
+def within(interval: Interval | None, tolerance: float) -> Outcome:
+    """Whether a value lies in [-tolerance, tolerance]; see ``between``."""
+    return between(interval, -tolerance, tolerance)
+
+
+def span(interval: Interval | None, sign: str = "") -> str:
+    """``[low, high]`` with four digits, or that there is none; ``sign="+"`` prints the sign of positive ends too."""
+    return "(no interval)" if interval is None else f"[{interval.low:{sign}.4g}, {interval.high:{sign}.4g}]"

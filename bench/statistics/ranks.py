@@ -1,0 +1,61 @@
+"""Orders of methods, GANs and metrics: ranks with ties, and how far two orders agree."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bench.statistics.intervals import Floats
+
+MOST_ORDERED = 8
+"""Items whose orders are all tried: 40,320."""
+
+
+def competition_ranks(values: ArrayLike, *, higher_is_better: bool) -> list[int]:
+    """Ranks of values ``[K]``, 1 for the best; equal values share the lower one (1, 1, 3), NaN comes last."""
+    oriented = np.asarray(values, np.float64) * (-1.0 if higher_is_better else 1.0)
+    return [int(better) + 1 for better in np.searchsorted(np.sort(oriented), oriented, side="left")]
+
+
+def tie_groups(order: Sequence[Any], tied: Callable[[Any, Any], bool]) -> list[int]:
+    """Competition ranks of items given best first.
+
+    The first item leads a group; every following one that is ``tied(leader, item)`` shares the leader's rank; the
+    first that is not leads the next group, at 1 + the number of items before it (1, 1, 3 ...).
+    """
+    ranks: list[int] = []
+    leader = 0
+    for position, item in enumerate(order):
+        if position and not tied(order[leader], item):
+            leader = position
+        ranks.append(leader + 1)
+    return ranks
+
+
+def spearman(rows: ArrayLike, others: ArrayLike) -> Floats:
+    """Spearman's rank correlation along the last axis of two ``[..., K]`` arrays; NaN where one side is constant."""
+    from scipy.stats import rankdata
+
+    x, y = (np.asarray(rankdata(np.asarray(v, np.float64), axis=-1)) for v in (rows, others))
+    x, y = x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((x * y).sum(-1) / np.sqrt((x**2).sum(-1) * (y**2).sum(-1)))
+
+
+def share_of_orders(rows: ArrayLike, others: ArrayLike) -> float | None:
+    """Exact one-sided permutation test of Spearman's correlation of two ``[K]`` arrays.
+
+    Returns:
+        The share of all orders of ``others`` whose correlation with ``rows`` is at least theirs; None for more than
+        eight items, or where one side is constant.
+    """
+    x, y = np.asarray(rows, np.float64), np.asarray(others, np.float64)
+    observed = float(spearman(x, y))
+    if len(x) > MOST_ORDERED or not np.isfinite(observed):
+        return None
+    orders = np.array(list(itertools.permutations(range(len(y)))))
+    return float((spearman(x, y[orders]) >= observed - 1e-9).mean())

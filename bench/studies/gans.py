@@ -1,0 +1,85 @@
+"""GANs that studies look at: chosen by an option, trained and inverted by the stages of the harness. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from bench.core.errors import BenchError
+from bench.core.types import Budget, Cell, Choice
+from bench.gans.zoo import shipped_gans
+from bench.harness.suite import parse_choice
+from bench.harness.suite_parser import checked
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.core.types import Gan
+    from bench.studies.base import Request
+
+MISSING = "no GAN of {dataset} ships; name one: --option gan=dcgan, or gan=checkpoint:FILE"
+"""What ``choose_gan`` says where any GAN would do."""
+
+
+def choose_gan(typed: str, shipped: str, missing: str) -> Choice:
+    """The GAN of a study's option.
+
+    Args:
+        typed: what the user gave, options after a "?"; "" takes ``shipped``.
+        shipped: the dataset's GAN that this study looks at, such as ``digits/dcgan``.
+        missing: what to say where it does not ship.
+
+    Raises:
+        UnknownName: no such GAN or option.
+        BenchError: nothing was typed, and ``shipped`` does not ship.
+    """
+    if not typed and shipped not in shipped_gans():
+        raise BenchError(missing)
+    return checked("gan", parse_choice(typed or shipped, "--option gan ="), "--option gan")
+
+
+def trained_gan(dataset: Choice, gan: Choice, steps: int, request: Request) -> tuple[Gan, str]:
+    """The GAN, from its file or by the stage that trains, and the key of its training.
+
+    Args:
+        dataset: what it is trained on.
+        gan: which.
+        steps: of a training.
+        request: seed, device and progress.
+
+    Raises:
+        BenchError: it cannot be read or trained.
+    """
+    from bench.harness.context import Bench
+    from bench.harness.keys import keys_of
+    from bench.harness.store import Store
+    from bench.harness.train_stage import train
+
+    budget = Budget("study", 0, 0, 1, steps, 0, 0, 0, timeout=86400.0)
+    cell = Cell(dataset, gan, Choice("random_code"), request.seed, budget, ())
+    keys = keys_of(cell)
+    opened, _ = train(Bench(Store(), request.device, request.progress), cell, keys)
+    return opened, keys.train
+
+
+def invert_test_images(cell: Cell, request: Request) -> tuple[Gan, Tensor, Mapping[str, str]]:
+    """What a cell's method finds of the test images.
+
+    Returns:
+        The GAN in the space of the codes, the codes ``[N, d]``, and the keys of the stages by name.
+
+    Raises:
+        BenchError: a stage failed; says why.
+    """
+    from bench.harness.bound_method import view_of
+    from bench.harness.context import Bench
+    from bench.harness.invert_stage import invert
+    from bench.harness.keys import keys_of
+    from bench.harness.store import Store
+    from bench.harness.train_stage import train
+
+    keys = keys_of(cell)
+    bench = Bench(Store(), request.device, request.progress)
+    gan, _ = train(bench, cell, keys)
+    codes, facts = invert(bench, cell, keys, gan)
+    return view_of(gan, facts), codes["test"], {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")}
