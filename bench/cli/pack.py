@@ -23,7 +23,8 @@ def pack(
 
     Example:  ganinv pack results
     """
-    from bench.harness.packing import pack_below, shrink_figures
+    from bench.core.png import shrink_figures
+    from bench.harness.packing import pack_below
 
     for done in pack_below(folder, images):
         dropped = f" ({done.without} records keep none)" if done.without else ""

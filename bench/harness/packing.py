@@ -1,4 +1,4 @@
-"""Packs folders of records into a few small files, and re-encodes the figures beside them; loses no number."""
+"""Packs folders of records into a few small files that every reader takes; loses no number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.core.errors import StoreError
 from bench.core.files import write_bytes, write_json
 from bench.core.packed import FORMAT, MANIFEST, PACKED_FILES, PICTURES, RECORDS, VALUES, open_packed
 from bench.core.packed_values import encode
-from bench.core.png import png_bytes, smaller_png
+from bench.core.png import png_bytes
 from bench.core.types import Record
 from bench.harness.store import RECORD_FILES, Store, read_records
 from bench.reports.gallery import Pixels, gallery
@@ -135,28 +135,6 @@ def cut(pictured: Mapping[str, tuple[Pixels, Pixels]], images: int) -> dict[str,
     while _count(kept) > images:
         kept.popitem()
     return kept
-
-
-def shrink_figures(folder: Path) -> tuple[int, int]:
-    """Write every PNG at or below a folder anew where that takes fewer bytes; no pixel changes.
-
-    Returns:
-        Bytes of all of them before and after.
-
-    Raises:
-        StoreError: a picture that cannot be read or written.
-    """
-    before = after = 0
-    for path in sorted(folder.rglob("*.png")):
-        try:
-            content = path.read_bytes()
-            smaller = smaller_png(content)
-        except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken chunk
-            raise StoreError(f"{path} cannot be read as a PNG: {error}") from error
-        if smaller is not None:
-            write_bytes(path, smaller)
-        before, after = before + len(content), after + len(smaller or content)
-    return before, after
 
 
 def per_image_values(record: Record) -> pd.DataFrame | None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DPI = 150
 TITLE_CHARACTERS = 90
 """Characters of a title that fit above the axes."""
+CHARACTERS_AN_INCH = 13
+"""Of the line above pictures."""
 SMALLEST_MS = 1e-3
 """Left end of the cost axis: faster methods are drawn there."""
 COLOURS = {"z": "#1f6fb4", "w": "#d1731f", "w+": "#b0392f", "features": "#6a4fa3", "weights": "#2f8f4e"}
@@ -65,9 +67,9 @@ def reconstructions(group: Group, path: Path, metric: str = "psnr", images: int 
         title = runs.title if own == seed else f"{runs.title} (seed {own})"
         _name(line[0], title, CONTROL if runs.control else INK)
     note = _metric_note([runs for runs, *_ in shown], metric)
-    if count < images:
-        note += f" · the {count} kept image{'s' if count > 1 else ''} of each method"
-    figure.suptitle(f"{group.title} · seed {seed}{note}", fontsize=8, color=INK)
+    kept = f" · {count} image{'s' if count > 1 else ''} kept" if count < images else ""
+    title = fill(f"{group.title} · seed {seed}{note}{kept}", int(figure.get_figwidth() * CHARACTERS_AN_INCH))
+    figure.suptitle(title, fontsize=8, color=INK)
     return save_figure(figure, path)
 
 

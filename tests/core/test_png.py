@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.core.png import png_bytes, smaller_png
+from bench.core.errors import StoreError
+from bench.core.png import png_bytes, shrink_figures, smaller_png
 
 
 def opened(content):
@@ -73,3 +74,19 @@ def test_a_file_that_holds_more_than_8_bit_pixels_is_left_alone():
     Image.fromarray(PICTURES["two colours"]).quantize(2).save(clear, "png", transparency=0)
     assert smaller_png(deep.getvalue()) is None
     assert smaller_png(clear.getvalue()) is None
+
+
+def test_a_picture_that_is_none_is_named(tmp_path):
+    (tmp_path / "x.png").write_bytes(b"junk")
+    with pytest.raises(StoreError, match=r"x\.png cannot be read"):
+        shrink_figures(tmp_path)
+
+
+def test_figures_below_a_folder_shrink_and_keep_their_pixels(tmp_path):
+    (tmp_path / "a").mkdir()
+    for name in ("a/one.png", "two.png"):
+        Image.fromarray(PICTURES["opaque"]).save(tmp_path / name)
+    before, after = shrink_figures(tmp_path)
+    assert before > after == sum(p.stat().st_size for p in tmp_path.rglob("*.png"))
+    assert np.array_equal(opened((tmp_path / "a" / "one.png").read_bytes()), rgba(PICTURES["opaque"]))
+    assert shrink_figures(tmp_path) == (after, after)

@@ -19,7 +19,6 @@ from bench.harness.packing import (
     pack,
     pack_below,
     per_image_values,
-    shrink_figures,
     stored_content,
 )
 from bench.harness.store import Store, copy_records, read_records, write_record
@@ -232,12 +231,6 @@ def test_the_store_itself_is_not_packed(make, own_home):
     with pytest.raises(StoreError, match="is the store"):
         list(pack_below(own_home))
     assert (Store().records_folder / f"{key(1)}.json").is_file()
-
-
-def test_a_picture_that_is_none_is_named(tmp_path):
-    (tmp_path / "x.png").write_bytes(b"junk")
-    with pytest.raises(StoreError, match=r"x\.png cannot be read"):
-        shrink_figures(tmp_path)
 
 
 def test_the_committed_results_stay_light():
