@@ -16,6 +16,7 @@ from bench.cli.data import data_app, new_app
 from bench.cli.guide import guide
 from bench.cli.options import AllowCode, BudgetName, Gans, Out, Plugins, Records, SuiteName
 from bench.cli.overfit import overfit
+from bench.cli.pack import pack
 from bench.cli.papers import claims, papers, reproduce
 from bench.cli.study import studies, study
 from bench.cli.user_study import user_study
@@ -265,7 +266,7 @@ def train_classifier(
     console.note(f"test accuracy {accuracy:.4f}; weights: {path}")
 
 
-for command in (guide, papers, reproduce, claims, overfit, study, studies, user_study):
+for command in (guide, papers, reproduce, claims, overfit, study, studies, user_study, pack):
     app.command()(command)
 app.add_typer(apply_app, name="apply")
 app.add_typer(data_app, name="data")

@@ -38,6 +38,7 @@ ROOMS = {
 ENTRY_POINT_GROUP = "ganinv.{kind}s"
 STUDY_GROUP = "ganinv.studies"
 MOVED = {
+    "bench.check": "bench.harness.method_check",
     "bench.contracts": "bench.core.types",
     "bench.errors": "bench.core.errors",
     "bench.files": "bench.core.files",

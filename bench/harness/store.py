@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import StoreError
 from bench.core.files import sha256, share, write_bytes, write_json, writing
+from bench.core.packed import MANIFEST, PACKED_FILES, RECORDS, open_packed
 from bench.core.paths import home
 from bench.core.types import Record
 from bench.core.types.runs import SCHEMA
@@ -166,17 +167,8 @@ class Store:
         Raises:
             StoreError: the folder cannot be written or the disk is full.
         """
-        base = self.records_folder / record.key
-        if per_image is not None:
-            with writing(base.with_suffix(".parquet")) as path:
-                per_image.to_parquet(path, compression="zstd", index=False)
-        if gallery is not None:
-            import numpy as np
-
-            with writing(base.with_suffix(".npz")) as path, path.open("wb") as handle:
-                np.savez_compressed(handle, allow_pickle=False, **gallery)
         content = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "folder"}
-        write_json(base.with_suffix(".json"), content)
+        write_record(self.records_folder, record.key, content, per_image, gallery)
 
     def record(self, key: str) -> Record | None:
         """The record of a cell, or None."""
@@ -193,6 +185,37 @@ class Store:
             (self.records_folder / f"{key}{suffix}").unlink(missing_ok=True)
 
 
+def write_record(
+    folder: Path,
+    key: str,
+    content: Mapping[str, Any],
+    per_image: pd.DataFrame | None = None,
+    gallery: Mapping[str, np.ndarray[Any, Any]] | None = None,
+) -> None:
+    """Write a record's files into a folder; the JSON last.
+
+    Args:
+        folder: made if it is not there.
+        key: of its cell.
+        content: the fields that are stored.
+        per_image: values of each image.
+        gallery: arrays by name.
+
+    Raises:
+        StoreError: the folder cannot be written or the disk is full.
+    """
+    base = folder / key
+    if per_image is not None:
+        with writing(base.with_suffix(".parquet")) as path:
+            per_image.to_parquet(path, compression="zstd", index=False)
+    if gallery is not None:
+        import numpy as np
+
+        with writing(base.with_suffix(".npz")) as path, path.open("wb") as handle:
+            np.savez_compressed(handle, allow_pickle=False, **gallery)
+    write_json(base.with_suffix(".json"), content)
+
+
 def read_record(path: Path) -> Record:
     """Read one record file.
 
@@ -200,7 +223,14 @@ def read_record(path: Path) -> Record:
         StoreError: it is not a record, or it was written by a newer version of this suite.
     """
     try:
-        content = json.loads(path.read_text())
+        return _record(json.loads(path.read_text()), path)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} is not a record: {error}") from error
+
+
+def _record(content: Any, path: Path) -> Record:
+    """A record of the fields that stand in a file."""
+    try:
         schema = content.get("schema", SCHEMA)
         if isinstance(schema, int) and schema > SCHEMA:
             raise StoreError(
@@ -208,24 +238,43 @@ def read_record(path: Path) -> Record:
                 f"{SCHEMA}; update gan-inversion-bench"
             )
         return Record(**content, folder=path.parent)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (TypeError, AttributeError) as error:
         raise StoreError(f"{path} is not a record: {error}") from error
 
 
 def copy_records(records: Iterable[Record], folder: Path) -> None:
     """Make a folder hold these records, with their values and galleries, and no other record.
 
+    Packed records are copied as files of their own; a folder that is packed and holds just these stays packed.
+
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: the folder cannot be written, or packed records cannot be read.
     """
     wanted = {record.key: record.folder for record in records}
+    packed = open_packed(folder)
     for path in folder.glob("*"):
         if re.fullmatch(r"[0-9a-f]{24}", path.stem) and path.stem not in wanted:
             path.unlink()
+    here = {key for key, source in wanted.items() if source and source.resolve() == folder.resolve()}
+    if packed is not None and here == set(wanted) == set(packed.records):
+        return
     for key, source in wanted.items():
-        for suffix in RECORD_FILES:
-            if source and source != folder and (source / f"{key}{suffix}").is_file():
-                _copy(source / f"{key}{suffix}", folder / f"{key}{suffix}")
+        if source is not None:
+            _copy_record(key, source, folder)
+    for name in reversed(PACKED_FILES) if packed is not None else ():
+        (folder / name).unlink(missing_ok=True)
+
+
+def _copy_record(key: str, source: Path, folder: Path) -> None:
+    packed = None if (source / f"{key}.json").is_file() else open_packed(source)
+    if packed is not None:
+        pictures = packed.pictures(key)
+        gallery = None if pictures is None else {"target": pictures[0], "output": pictures[1]}
+        write_record(folder, key, packed.records[key], packed.values(key), gallery)
+        return
+    for suffix in RECORD_FILES:
+        if source != folder and (source / f"{key}{suffix}").is_file():
+            _copy(source / f"{key}{suffix}", folder / f"{key}{suffix}")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -236,12 +285,17 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def read_records(folder: Path) -> list[Record]:
-    """Every record of a folder, by file name.
+    """Every record of a folder, by file name; packed ones by key, and a record that also has a file from its file.
 
     Raises:
         StoreError: no such folder, no records in it, or one that cannot be read.
     """
-    paths = sorted(Path(folder).glob("*.json"))
-    if not paths:
-        raise StoreError(f"{folder}: no records (KEY.json) here")
-    return [read_record(path) for path in paths]
+    folder = Path(folder)
+    packed = open_packed(folder)
+    found = {path.stem: read_record(path) for path in sorted(folder.glob("*.json")) if path.name != MANIFEST}
+    for key, content in packed.records.items() if packed is not None else ():
+        if key not in found:
+            found[key] = _record(content, folder / RECORDS)
+    if not found:
+        raise StoreError(f"{folder}: no records (KEY.json, or {MANIFEST}) here")
+    return [found[key] for key in sorted(found)]

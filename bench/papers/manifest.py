@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.files import digest, sha256, write_json
+from bench.core.packed import MANIFEST
 from bench.core.types import Cell, Record
 from bench.reports.terminal import TerminalBoard, board_from
 
@@ -93,9 +94,10 @@ def kept_reports(
 
 
 def _identity(record: Record) -> list[Any]:
-    """A record's content, and the files beside it."""
+    """A record's content, and the files beside it; the manifest of a pack stands for those of its records."""
     content = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "folder"}
-    beside = [record.folder / f"{record.key}{suffix}" for suffix in (".parquet", ".npz")] if record.folder else []
+    names = (f"{record.key}.parquet", f"{record.key}.npz", MANIFEST)
+    beside = [record.folder / name for name in names] if record.folder else []
     return [digest(content), *(sha256(path) if path.is_file() else "" for path in beside)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.core.errors import BenchError, NotApplicable
-from bench.core.files import writing
+from bench.core.files import write_bytes
+from bench.core.png import smaller_png
 from bench.reports.formatting import column_title
 from bench.reports.gallery import Pixels, gallery
 from bench.reports.groups import Group, Runs, per_image
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 DPI = 150
 TITLE_CHARACTERS = 90
 """Characters of a title that fit above the axes."""
+CHARACTERS_AN_INCH = 13
+"""Of the line above pictures."""
 SMALLEST_MS = 1e-3
 """Left end of the cost axis: faster methods are drawn there."""
 COLOURS = {"z": "#1f6fb4", "w": "#d1731f", "w+": "#b0392f", "features": "#6a4fa3", "weights": "#2f8f4e"}
@@ -63,7 +67,9 @@ def reconstructions(group: Group, path: Path, metric: str = "psnr", images: int 
         title = runs.title if own == seed else f"{runs.title} (seed {own})"
         _name(line[0], title, CONTROL if runs.control else INK)
     note = _metric_note([runs for runs, *_ in shown], metric)
-    figure.suptitle(f"{group.title} · seed {seed}{note}", fontsize=8, color=INK)
+    fewer = f" · {count} image{'s' if count > 1 else ''} kept" if count < images else ""
+    title = fill(f"{group.title} · seed {seed}{note}{fewer}", int(figure.get_figwidth() * CHARACTERS_AN_INCH))
+    figure.suptitle(title, fontsize=8, color=INK)
     return save_figure(figure, path)
 
 
@@ -220,6 +226,7 @@ def save_figure(figure: Figure, path: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
-    with writing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
+    write_bytes(path, smaller_png(drawn.getvalue()) or drawn.getvalue())
     return path

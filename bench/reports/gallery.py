@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
+from bench.core.packed import open_packed
 from bench.core.types import Record
 
 Pixels = NDArray[np.uint8]
@@ -17,9 +18,12 @@ def gallery(record: Record) -> tuple[Pixels, Pixels] | None:
     Raises:
         BenchError: the file cannot be read.
     """
-    path = None if record.folder is None else record.folder / f"{record.key}.npz"
-    if path is None or not path.is_file():
+    if record.folder is None:
         return None
+    path = record.folder / f"{record.key}.npz"
+    if not path.is_file():
+        packed = open_packed(record.folder)
+        return packed.pictures(record.key) if packed is not None else None
     try:
         with np.load(path, allow_pickle=False) as stored:
             target, output = stored["target"], stored["output"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.core.errors import BenchError, unknown
 from bench.core.files import digest
+from bench.core.packed import Packed, open_packed
 from bench.core.types import Cell, Record, Track
 from bench.statistics import Floats
 
@@ -257,10 +258,14 @@ def image_table(record: Record, track: Track) -> pd.DataFrame | None:
     Raises:
         BenchError: the file cannot be read.
     """
-    path = None if record.folder is None else record.folder / f"{record.key}.parquet"
-    if path is None or not path.is_file():
+    if record.folder is None:
         return None
-    return _tracks(path, path.stat().st_mtime_ns)[track]
+    path = record.folder / f"{record.key}.parquet"
+    if path.is_file():
+        return _tracks(path, path.stat().st_mtime_ns)[track]
+    packed = open_packed(record.folder)
+    tables = None if packed is None else _packed_tracks(packed, record.key)
+    return None if tables is None else tables[track]
 
 
 @lru_cache(maxsize=512)
@@ -268,7 +273,17 @@ def _tracks(path: Path, _stamp: int) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     try:
-        table = pd.read_parquet(path).sort_values("index", kind="stable")
-        return {track: table[table["track"] == track].reset_index(drop=True) for track in TRACKS}
+        return _by_track(pd.read_parquet(path))
     except (OSError, ValueError, KeyError) as error:
         raise BenchError(f"cannot read per-image values {path}: {error}") from error
+
+
+@lru_cache(maxsize=512)
+def _packed_tracks(packed: Packed, key: str) -> dict[str, pd.DataFrame] | None:
+    table = packed.values(key)
+    return None if table is None else _by_track(table)
+
+
+def _by_track(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    table = table.sort_values("index", kind="stable")
+    return {track: table[table["track"] == track].reset_index(drop=True) for track in TRACKS}

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import chisquare
 
 from bench.core.errors import BenchError, NotApplicable, UnknownName
+from bench.harness.packing import pack
 from bench.harness.store import read_records
 from bench.studies.user_study.questions import choose_table, open_study
 
@@ -28,6 +29,19 @@ def test_contenders_are_compared_and_pictures_are_those_of_the_records(group, as
         with np.load(group.find(title).by_seed[seed].folder / f"{group.find(title).by_seed[seed].key}.npz") as stored:
             assert np.array_equal(stored["output"][image], output)
             assert np.array_equal(stored["target"][image], target)
+
+
+def test_packed_records_ask_the_same_questions_or_fewer(records_folder, asked):
+    pack(records_folder)
+    study, pictures = open_study(choose_table(read_records(records_folder)), questions=4, repeats=2)
+    assert study == asked[0]
+    assert pictures.checksum() == asked[1].checksum()
+    pack(records_folder, images=33)  # ten records and their targets: three of each
+    with pytest.raises(BenchError, match=r"--questions 7, but the records keep 6 pictures \(2 seeds\)"):
+        open_study(choose_table(read_records(records_folder)), questions=7)
+    fewer, pictures = open_study(choose_table(read_records(records_folder)), questions=6)
+    assert len(fewer.pictures) == 6
+    assert np.array_equal(pictures.targets[0], asked[1].targets[0][:3])
 
 
 def test_a_participant_always_gets_the_same_pages_and_others_get_others(asked):
