@@ -67,8 +67,8 @@ def reconstructions(group: Group, path: Path, metric: str = "psnr", images: int 
         title = runs.title if own == seed else f"{runs.title} (seed {own})"
         _name(line[0], title, CONTROL if runs.control else INK)
     note = _metric_note([runs for runs, *_ in shown], metric)
-    kept = f" · {count} image{'s' if count > 1 else ''} kept" if count < images else ""
-    title = fill(f"{group.title} · seed {seed}{note}{kept}", int(figure.get_figwidth() * CHARACTERS_AN_INCH))
+    fewer = f" · {count} image{'s' if count > 1 else ''} kept" if count < images else ""
+    title = fill(f"{group.title} · seed {seed}{note}{fewer}", int(figure.get_figwidth() * CHARACTERS_AN_INCH))
     figure.suptitle(title, fontsize=8, color=INK)
     return save_figure(figure, path)
 
