@@ -49,6 +49,20 @@ def test_reconstructions_are_drawn(make, tmp_path, channels):
     assert pixels[..., :3].std() > 0.1
 
 
+@pytest.mark.parametrize(("images", "shown"), [(8, "4 images kept"), (4, None)])
+def test_the_line_above_says_how_many_images_are_kept_and_fits(make, tmp_path, drawn, images, shown):
+    group = only_group([make("a", images={"psnr": np.arange(9.0)}, gallery=gallery(), label="L")])
+    reconstructions(group, tmp_path / "r.png", images=images)
+    (made,) = drawn
+    made.draw_without_rendering()
+    title = made._suptitle
+    assert ("kept" in title.get_text()) == bool(shown)
+    assert shown is None or shown in title.get_text().replace("\n", " ")
+    extent = title.get_window_extent()
+    assert extent.x0 >= 0
+    assert extent.x1 <= made.bbox.width
+
+
 def test_methods_must_have_seen_the_same_images(make, tmp_path):
     target, output = gallery()
     records = [make("a", gallery=(target, output)), make("b", gallery=(255 - target, output))]
