@@ -127,7 +127,7 @@ def test_what_is_saved_is_what_is_loaded(data, trained, tmp_path):
     assert json.loads(metadata["attributes"]) == list(NAMES)
     assert json.loads(metadata["image_shape"]) == [3, 32, 32]
     assert json.loads(metadata["recipe"]) == {
-        "epochs": 4, "batch": 32, "rate": 2e-3, "beta": 0.9, "l2": 1e-4, "cycle": True
+        "epochs": 8, "batch": 32, "rate": 2e-3, "beta": 0.9, "l2": 1e-4, "cycle": True
     }  # fmt: skip
     assert set(json.loads(metadata["val_accuracies"])) == set(NAMES)
     loaded = load_classifier(path)
