@@ -29,10 +29,10 @@ def seconds(invert, batches):
 
 
 @pytest.mark.benchmark(timer=time.process_time)
-def test_a_batch_is_inverted_many_times_faster_than_its_images_one_by_one(benchmark, one_thread, gradient):
+def test_a_batch_is_inverted_several_times_faster_than_its_images_one_by_one(benchmark, one_thread, gradient):
     """At width 8, where calls dominate; a wide generator keeps two cores busy with a single image.
 
-    8 to 12 times were seen, as processors and releases of torch have it.
+    5 times were seen without AVX, 9 to 13 with it.
     """
     x = torch.rand(IMAGES, 1, 28, 28) * 2 - 1
     for size in (1, IMAGES):
@@ -45,4 +45,4 @@ def test_a_batch_is_inverted_many_times_faster_than_its_images_one_by_one(benchm
             break  # quiet enough
     benchmark.pedantic(gradient.invert, (x,), rounds=3)
     benchmark.extra_info["one by one over batched"] = min(alone) / min(together)
-    assert min(alone) > 4 * min(together)
+    assert min(alone) > 2.5 * min(together)

@@ -167,11 +167,14 @@ def test_training_is_faster_than_torch_mimicry_on_its_own_networks(benchmark, on
 
 
 def test_the_textbook_loop_is_the_same_training(one_thread):
-    """From the same distribution of weights both report the same first losses, but for the batches that they draw."""
+    """From the same distribution of weights both report the same first losses, but for the batches that they draw.
+
+    They were 8% apart at most, with ten seeds; a loss that lacks a part is half as large.
+    """
     shape, recipe = (1, 28, 28), DCGAN(width=8, batch=64)
     torch.manual_seed(0)
     textbook = next(textbook_steps(recipe.build(shape, "cpu"), recipe, noise(shape)))
     reported = []
     run = Run(Budget("bench", 0, 0, 0, 1, 0, 0, 0, 600.0), 0, progress=lambda *shown: reported.append(shown[-1]))
     Trainer(recipe.build(shape, "cpu"), recipe, Images(noise(shape)), run).train()
-    assert list(reported[0].values()) == pytest.approx(textbook, rel=0.1)
+    assert list(reported[0].values()) == pytest.approx(textbook, rel=0.25)

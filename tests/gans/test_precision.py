@@ -87,7 +87,7 @@ def test_bfloat16_gradients_point_where_float32_gradients_do(first_update, one_t
     plain = first_update(recipe)
     half = first_update(dataclasses.replace(recipe, precision="bfloat16"))
     assert not torch.equal(half.gradient, plain.gradient)
-    assert torch.cosine_similarity(half.gradient, plain.gradient, 0) > 0.99
+    assert torch.cosine_similarity(half.gradient, plain.gradient, 0) > 0.97  # .993 seen, of sngan; .999 of others
     assert half.losses == pytest.approx(plain.losses, rel=0.05, abs=0.02)
 
 

@@ -258,17 +258,19 @@ def window_error(gan, images) -> float:
     return float(error / (inferred - inferred.roll(1, 0)).abs().mean())
 
 
-@pytest.mark.parametrize(("weight", "learns"), [(10.0, True), (0.0, False)])
-def test_the_window_learns_its_code_through_the_reconstruction_loss_alone(images, weight, learns):
-    """Around an untrained window, against an untrained judge: less than half of the floor; more without the loss."""
-    recipe = dataclasses.replace(RECIPE, code_dim=4, batch=12, learning_rate=5e-3, recon_weight=weight)
-    trainer = trainer_of(images, recipe)
-    trainer.generator.train()
-    trainer.require_gradients(False)
-    for _ in range(40):
-        trainer.update_full(trainer.draw_made())
-    share = window_error(trainer.gan.freeze(), images)
-    assert share < 0.4 if learns else share > 0.6
+def test_the_window_learns_its_code_through_the_reconstruction_loss_alone(images):
+    """Around an untrained window, against an untrained judge: nearer than without the loss (.24 to .62 times)."""
+
+    def share(weight):
+        recipe = dataclasses.replace(RECIPE, code_dim=4, batch=12, learning_rate=5e-3, recon_weight=weight)
+        trainer = trainer_of(images, recipe)
+        trainer.generator.train()
+        trainer.require_gradients(False)
+        for _ in range(40):
+            trainer.update_full(trainer.draw_made())
+        return window_error(trainer.gan.freeze(), images)
+
+    assert share(10.0) < 0.8 * share(0.0)
 
 
 @pytest.mark.parametrize("true_codes", [True, False])
@@ -285,7 +287,7 @@ def test_the_connection_network_learns_codes_of_windows(monkeypatch, true_codes)
     codes = torch.randn(500, 2, generator=torch.Generator().manual_seed(9))
     with torch.no_grad():
         error = float((centre.encode(centre.decode(codes)) - codes).square().mean())
-    assert error < 0.75 if true_codes else error > 0.95
+    assert error < 0.6 if true_codes else error > 0.85  # ten seeds: 0.01 to 0.31, and 0.99 to 1.2
 
 
 # ------------------------------------------------------------------------------------------------------ mistakes

@@ -1,7 +1,6 @@
 """The method ``encoder`` on every joint model, each trained once; what ALI has time to learn is plain gray tones."""
 
 import dataclasses
-import math
 
 import pytest
 import torch
@@ -75,10 +74,13 @@ def test_without_the_term_that_teaches_the_encoder_it_would_not(name, digits, re
     assert ratio(gan, MODELS[name][0], digits.val.floats(slice(None)), ready, error) > SHARES[name]
 
 
-@pytest.mark.parametrize(("negated", "low", "high"), [(False, 0.0, 0.4), (True, 0.9, math.inf)])
-def test_ali_learns_tones_from_its_judge_alone(negated, low, high, ready, error, monkeypatch):
-    """Images of one tone, codes of one number. Where the judge sees them negated, they come out so."""
-    right = PairTrainer.draw_pairs
+def test_ali_learns_tones_from_its_judge_alone(ready, error, monkeypatch):
+    """Images of one tone, codes of one number. Where the judge sees them negated, they come out so: further off.
+
+    One training in ten has not got there in so few steps. Errors of the right ones are .04 to .23 of a random code's
+    and once .8, of negated ones 1.1 to 2.7 and once .3; sums over three seeds differ by the factor 2.7 at least.
+    """
+    right, negated = PairTrainer.draw_pairs, False
 
     def drawn(self, for_generator=True):
         pairs = right(self, for_generator)
@@ -86,9 +88,12 @@ def test_ali_learns_tones_from_its_judge_alone(negated, low, high, ready, error,
 
     monkeypatch.setattr(PairTrainer, "draw_pairs", drawn)
     tones = torch.arange(256, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 28, 28).contiguous()
-    recipe = create("gan", "ali", TONES)
-    gan = train_gan(recipe, Images(tones), Run(dataclasses.replace(BUDGET, train_steps=300), 0))
-    assert low < ratio(gan, "z", Images(tones[::4]).floats(slice(None)), ready, error) < high
+    recipe, shown, found = create("gan", "ali", TONES), Images(tones[::4]).floats(slice(None)), {}
+    budget = dataclasses.replace(BUDGET, train_steps=300)
+    for negated in (False, True):
+        gans = [train_gan(recipe, Images(tones), Run(budget, seed)) for seed in range(3)]
+        found[negated] = sum(ratio(gan, "z", shown, ready, error) for gan in gans)
+    assert found[True] > 1.7 * found[False]
 
 
 @pytest.mark.parametrize("name", MODELS)

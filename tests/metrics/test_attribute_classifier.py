@@ -18,7 +18,7 @@ from bench.metrics.attribute_classifier import AttributeClassifier, AttributeRec
 from bench.metrics.classifier import accuracy, classifier_metadata, load_classifier, save_classifier, train_classifier
 
 NAMES = ("Red", "Green")
-QUICK = AttributeRecipe(epochs=4, batch=32, rate=2e-3, cycle=True)
+QUICK = AttributeRecipe(epochs=8, batch=32, rate=2e-3, cycle=True)
 FREE = Budget("test", 0, 0, 0, 0, 0, 0, 0, timeout=1e9)
 
 

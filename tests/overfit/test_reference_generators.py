@@ -154,7 +154,7 @@ def test_a_collapsed_gan_makes_few_images_whatever_the_code(pool, store):
     assert one[0].std() > 0
     distance = torch.cdist(images.flatten(1), kept.flatten(1))
     close = distance.min(1).values < 0.05 * torch.pdist(kept.flatten(1)).min()
-    assert close.float().mean() > 0.8
+    assert close.float().mean() > 0.5  # .87 seen; next to none of a GAN's that has not collapsed
     assert set(distance.argmin(1).tolist()) == {0, 1, 2}
 
 
