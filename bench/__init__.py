@@ -18,3 +18,7 @@ def __getattr__(name: str) -> Any:
     if name in api.__all__:
         return getattr(api, name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({"__version__", *import_module("bench.api").__all__})

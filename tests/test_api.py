@@ -93,6 +93,7 @@ def test_overfit_is_a_function_although_it_is_a_room_as_well(monkeypatch, tmp_pa
 def test_every_name_is_there_and_no_plug_in_name_loads_torch():
     for name in bench.api.__all__:
         assert getattr(bench, name) is not None
+    assert {"run", "leaderboard", "Inverter"} <= set(dir(bench))
     with pytest.raises(AttributeError, match="leaderbord"):
         bench.leaderbord  # noqa: B018 - the access is the test
     code = (

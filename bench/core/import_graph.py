@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench.core.errors import ContractError
+from bench.core.registry import new_place
 from bench.core.source_text import Import, SourceText, read_source
 
 CARRIERS: Mapping[str, str] = {
@@ -204,7 +205,8 @@ class ImportGraph:
                 return self._carried(Reference(inner, ""))
         if found is None:
             if each.module.partition(".")[0] in self.tree.packages or (stems and self.module_of(path)):
-                raise ContractError(f"{path}: imports {each.module}, and there is no such module")
+                place = new_place(each.module)
+                raise ContractError(f"{path}: imports {each.module}, and there is no such module{place}")
             return Reference(None, each.name or each.module, f"{each.module}:{each.name}")
         if each.name and self.module_of(found) in FORWARDED:
             return self._forwarded(path, each, self.module_path(FORWARDED[self.module_of(found)]))
@@ -212,7 +214,7 @@ class ImportGraph:
         if each.name and through is not None and through.gathers:
             return self._through(path, each, found, through)
         if through is not None and self.module_of(found) and not through.has(each.name):
-            raise ContractError(f"{path}: imports {each.name} from {each.module}, which has no such name")
+            raise ContractError(_nameless(path, each))
         name = each.module if each.is_dotted else each.name
         return self._carried(Reference(found, name))
 
@@ -227,7 +229,7 @@ class ImportGraph:
                     return self._reference(package, passed)
                 finally:
                     self._passing.pop()
-        raise ContractError(f"{path}: imports {each.name} from {each.module}, which has no such name")
+        raise ContractError(_nameless(path, each))
 
     def _forwarded(self, path: Path, each: Import, home: Path) -> Reference:
         """The reference of a name that a package forwards from a module; its own functions make no number."""
@@ -237,7 +239,7 @@ class ImportGraph:
                 return self._reference(home, passed)
         if source is not None and source.has(each.name):
             return Reference(None, each.name, f"{CARRIED}:{each.name}")
-        raise ContractError(f"{path}: imports {each.name} from {each.module}, which has no such name")
+        raise ContractError(_nameless(path, each))
 
     def _carried(self, found: Reference) -> Reference:
         assert found.path is not None
@@ -264,3 +266,9 @@ class ImportGraph:
                 found = [above, *outer] if runs else outer
             self._around[folder] = found
         return self._around[folder]
+
+
+def _nameless(path: Path, each: Import) -> str:
+    """What is said of a name that its module does not have."""
+    place = new_place(f"{each.module}.{each.name}")
+    return f"{path}: imports {each.name} from {each.module}, which has no such name{place}"

@@ -273,6 +273,11 @@ def _new_place(error: Exception) -> str:
     name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
     if part := re.match(r"cannot import name '(\w+)' from '([\w.]+)'", str(error)):  # from bench import registry
         name = f"{part[2]}.{part[1]}"
+    return new_place(name)
+
+
+def new_place(name: str) -> str:
+    """The end of a message about a module that is not there: where it lies now; empty if it never lay elsewhere."""
     old = next((old for old in MOVED if f"{name}.".startswith(f"{old}.")), None)
     if old is None:
         return ""

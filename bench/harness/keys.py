@@ -54,7 +54,7 @@ class Keys:
 class KeyMaker:
     """Makes the keys of many cells; what they share is worked out once.
 
-    Files of code, checkpoints and the device are looked at once: make a new one for each plan.
+    Files of code and data, checkpoints and the device are looked at once: make a new one for each plan.
 
     Args:
         reader: of the code; by default of that which runs.
@@ -109,7 +109,8 @@ class KeyMaker:
     def _train(self, cell: Cell) -> str:
         data, stored = self.dataset(cell.dataset), self._file(cell.gan)
         if stored:
-            return digest({"stage": self._stage("train"), "data": data, "file": stored})
+            named = [without_pick(cell.gan.name), dict(cell.gan.options)]  # as seeds do: equal keys, equal draws
+            return digest({"stage": self._stage("train"), "data": data, "file": stored, "gan": named})
         quality = self._once(("quality", cell.dataset.name), lambda: quality_metric(cell.dataset.name))
         return digest(
             {
@@ -126,11 +127,11 @@ class KeyMaker:
     # ------------------------------------------------------------------------------------------------- parts
 
     def dataset(self, choice: Choice) -> str:
-        """A dataset with its options: its code, and what identifies its content, which is asked once a process."""
+        """A dataset with its options: its code, and what identifies its content."""
 
         def make() -> list[Any]:
             stated = self.component("dataset", choice.name, choice.options)
-            return [stated, _content(choice.name, json.dumps(dict(choice.options), sort_keys=True))]
+            return [stated, create("dataset", choice.name, choice.options).identity()]
 
         return self._part(("data", choice.name), choice.options, make)
 
@@ -274,12 +275,6 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _texts(each)
-
-
-@cache
-def _content(name: str, options: str) -> str:
-    identity: str = create("dataset", name, json.loads(options)).identity()
-    return identity
 
 
 def _with_versions(code: Code) -> list[str]:

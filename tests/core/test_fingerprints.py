@@ -480,6 +480,20 @@ def test_what_a_plugin_imports_from_bench_counts_as_that_of_its_home(tmp_path, c
         CodeReader(SourceTree.at(copy)).file(plugin)
 
 
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("from bench.contracts import Inverter", "bench.contracts is bench.core.types now; plug-ins import"),
+        ("from bench import registry", "bench.registry is bench.core.registry now; plug-ins import"),
+        ("import methods.support", "methods.support is methods.latent_bounds now"),
+    ],
+)
+def test_a_plugin_that_imports_a_moved_module_is_told_its_new_place(tmp_path, line, place):
+    (tmp_path / "old.py").write_text(f"{line}\n")
+    with pytest.raises(ContractError, match=place):
+        code(tmp_path / "old.py")
+
+
 def test_a_file_that_is_no_python_counts_with_its_bytes(tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text("def broken(:\n")

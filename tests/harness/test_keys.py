@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import bench
 from bench.core.declared import declared_options
 from bench.core.fingerprints import CodeReader
 from bench.core.import_graph import SourceTree
+from bench.core.paths import shipped_folder
 from bench.core.registry import add_plugin
 from bench.core.types import Choice
 from bench.harness import fit_stage, invert_stage, keys, stages, train_stage
@@ -92,6 +94,26 @@ def test_a_metric_counts_with_its_options_and_its_network(cell):
     assert key("lpips") == key("lpips@alex") != key("lpips@vgg")
     first, default = next((o, v) for o, v in declared_options("metric", "kid").items() if o != "network")
     assert key("kid") == key(f"kid:{default}") == key(f"kid:{default}@inception") != key("kid:7"), first
+
+
+def test_images_that_change_while_a_process_runs_change_its_keys(cell, tmp_path):
+    for number in range(12):
+        Image.new("L", (8, 8), 20 * number).save(tmp_path / f"{number}.png")
+    own = dataclasses.replace(cell, dataset=Choice(f"folder:{tmp_path}", {"size": 8, "channels": 1}))
+    before = keys_of(own)
+    assert keys_of(own) == before
+    Image.new("L", (8, 8), 255).save(tmp_path / "3.png")
+    assert keys_of(own).train != before.train
+
+
+def test_gans_from_files_that_draw_other_numbers_have_other_keys(cell, tmp_path):
+    shipped = shipped_folder() / "fashion-mnist" / "dcgan.safetensors"
+    shutil.copyfile(shipped, tmp_path / "copy.safetensors")
+    choices = [Choice("fashion-mnist/dcgan"), Choice(f"checkpoint:{tmp_path / 'copy.safetensors'}")]
+    choices.append(Choice("fashion-mnist/dcgan", {"psi": 0.5}))
+    cells = [dataclasses.replace(cell, gan=each) for each in choices]
+    assert len({stages.seed_of("own", each) for each in cells}) == 3
+    assert len({keys_of(each).train for each in cells}) == 3
 
 
 def test_many_cells_get_the_keys_that_each_gets_alone(tiny_suite):
