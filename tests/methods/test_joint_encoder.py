@@ -78,7 +78,7 @@ def test_ali_learns_tones_from_its_judge_alone(ready, error, monkeypatch):
     """Images of one tone, codes of one number. Where the judge sees them negated, they come out so: further off.
 
     One training in ten has not got there in so few steps. Errors of the right ones are .04 to .23 of a random code's
-    and once .8, of negated ones 1.1 to 2.7 and once .3; sums over three seeds differ by the factor 2.7 at least.
+    and once .8, of negated ones 1.1 to 2.7 and once .3; sums over three seeds differ by the factor 2.6 at least.
     """
     right, negated = PairTrainer.draw_pairs, False
 
