@@ -19,13 +19,12 @@ from typing import Any
 from bench.core.files import digest, sha256, write_json
 from bench.core.packed import MANIFEST
 from bench.core.types import Cell, Record
+from bench.harness.keys import KeyMaker
 from bench.reports.terminal import TerminalBoard, board_from
 
 FILE = ".reports.json"
-CODE = ("core", "statistics", "reports", "papers")
-"""Rooms whose code makes reports."""
-VERSIONS = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib")
-"""Packages that make them."""
+VERSIONS = ("pandas", "pyarrow", "matplotlib")
+"""Packages that draw reports, but make no number that a key knows of."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,8 @@ def _is(path: Path, stamp: str) -> bool:
 
 @cache
 def _code() -> str:
-    """Hash of the code of the reports and of the packages that they use."""
-    root = Path(__file__).parents[1]
-    files = [path for room in CODE for path in sorted((root / room).rglob("*.py"))]
-    versions = [platform.python_version(), *map(version, VERSIONS)]
-    return digest([[path.relative_to(root).as_posix(), sha256(path)] for path in files] + [versions])
+    """Hash of the code of the reports, operators of claims included, and of the packages that they use."""
+    maker, home = KeyMaker(), "bench.papers.claims.operators"
+    operators = sorted(path.stem for path in (Path(__file__).parent / "claims" / "operators").glob("[!_]*.py"))
+    code = [maker.module(name) for name in ("bench.papers.publish", *(f"{home}.{stem}" for stem in operators))]
+    return digest([code, platform.python_version(), [version(name) for name in VERSIONS]])
