@@ -17,7 +17,8 @@ def __getattr__(name: str) -> Any:
     api = import_module("bench.api")
     if name in api.__all__:
         return getattr(api, name)
-    raise AttributeError(f"module 'bench' has no attribute {name!r}")
+    hint = import_module("bench.core.moved").new_place(f"bench.{name}")
+    raise AttributeError(f"module 'bench' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

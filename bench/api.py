@@ -18,29 +18,29 @@ from bench.core.types import (
     Cell,
     Dataset,
     DatasetSource,
+    EvalBatch,
     FitData,
     Gan,
     Images,
     Inverter,
     Metric,
-    Pairs,
     Prior,
     Record,
     Refiner,
 )
 from bench.harness.lookup import cells_of, stored
-from bench.harness.runner import Observer, run_cells
+from bench.harness.runner import RunCallbacks, run_cells
 from bench.harness.store import Store
 from bench.harness.suite import Suite, open_suite
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.harness.method_check import Outcome as Checked
-    from bench.overfit.run import Answer
-    from bench.papers.claims.aggregate import Ruling
+    from bench.harness.method_check import CheckResult as Checked
+    from bench.overfit.run import OverfitResult
+    from bench.papers.claims.aggregate import ClaimResult
     from bench.papers.reproduce import Reproduction
-    from bench.reports.compare import Comparison
+    from bench.reports.compare import MethodComparison
     from bench.reports.leaderboard import Leaderboard
 
 __all__ = [
@@ -48,17 +48,17 @@ __all__ = [
     "Capacity",
     "Dataset",
     "DatasetSource",
+    "EvalBatch",
     "FitData",
     "Gan",
     "Images",
     "Inverter",
     "Metric",
     "NotApplicable",
-    "Outcome",
-    "Pairs",
     "Prior",
     "Record",
     "Refiner",
+    "RunResult",
     "application",
     "check_method",
     "claims",
@@ -79,7 +79,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """What a run left: its suite, its cells, and one record a cell."""
 
     suite: Suite
@@ -101,10 +101,10 @@ def run_suite(
     seeds: Sequence[int] | None = None,
     plugins: Sequence[Path] = (),
     store: Store | None = None,
-    observer: Observer | None = None,
+    observer: RunCallbacks | None = None,
     retry_failed: bool = False,
     allow_code: bool = False,
-) -> Outcome:
+) -> RunResult:
     """Run a suite, or the part of it that is not stored.
 
     Args:
@@ -125,7 +125,7 @@ def run_suite(
     suite = open_suite(name)
     cells = cells_of(suite, budget, methods=methods, gans=gans, seeds=seeds, plugins=plugins)
     with allowing_code(allow_code):
-        return Outcome(suite, cells, run_cells(cells, store, observer, retry_failed=retry_failed))
+        return RunResult(suite, cells, run_cells(cells, store, observer, retry_failed=retry_failed))
 
 
 def run(name: str, budget: str | None = None, **options: Any) -> pd.DataFrame:
@@ -170,7 +170,7 @@ def compare(
     records: Path | None = None,
     gans: Sequence[str] | None = None,
     plugins: Sequence[Path] = (),
-) -> list[Comparison]:
+) -> list[MethodComparison]:
     """Two methods of a suite, paired over the same images and seeds, one comparison for each dataset and GAN.
 
     Args:
@@ -200,7 +200,7 @@ def overfit(
     allow_code: bool = False,
     store: Store | None = None,
     **asked: Any,
-) -> Answer:
+) -> OverfitResult:
     """Did a GAN overfit? Inverts training, unseen and generated images; a verdict with its reasons and a report.
 
     Args:
@@ -210,7 +210,7 @@ def overfit(
         out: folder of the report; one in the cache folder if None.
         allow_code: run the code behind GANs that are a factory or an archive of code.
         store: where finished images are kept; the user's if None.
-        asked: dataset, train, test, n, search, steps, budget ...: the fields of ``bench.overfit.run.Asked``.
+        asked: dataset, train, test, n, search, steps, budget ...: the fields of ``bench.overfit.run.OverfitOptions``.
 
     Raises:
         BenchError: something is wrong with names, options, data or the GAN; nothing is written then.
@@ -226,7 +226,7 @@ def reproduce(
     *,
     dataset: str | None = None,
     out: Path | None = None,
-    observer: Observer | None = None,
+    observer: RunCallbacks | None = None,
     retry_failed: bool = False,
 ) -> list[Reproduction]:
     """Run or resume what answers a paper's table, or all tables that can be run here, beside what the paper prints.
@@ -261,7 +261,7 @@ def reproduce(
     ]
 
 
-def claims(records: Sequence[Path] = (), paper: str | None = None) -> dict[str, list[Ruling]]:
+def claims(records: Sequence[Path] = (), paper: str | None = None) -> dict[str, list[ClaimResult]]:
     """The verdict on every claim of every paper, from what is stored; runs no model, needs no torch.
 
     Args:

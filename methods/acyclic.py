@@ -19,7 +19,15 @@ from bench.core.registry import method
 from bench.core.run_context import Stateful
 from bench.core.types import FitData, Images, Inverter
 from bench.gans.connection import Kind, Norm, make_connection
-from bench.gans.features import Eye, Last, Network, View, check_layers, open_eye, with_batch_statistics
+from bench.gans.features import (
+    FeaturePyramid,
+    Last,
+    LayeredNetwork,
+    Network,
+    check_layers,
+    open_network,
+    with_batch_statistics,
+)
 from bench.gans.networks import ConnectionNetwork, Discriminator, fresh_copy
 from bench.gans.optimizers import adam
 
@@ -31,7 +39,7 @@ PLACES = {"early": (1, 0), "middle": (2, -1), "late": (4, -1)}
 class Acyclic(Inverter):
     """What the four methods share: options, the training loop and inference.
 
-    The optimiser, the batch size and the Xavier initial weights are those of the recycling authors' code.
+    The optimizer, the batch size and the Xavier initial weights are those of the recycling authors' code.
 
     Attributes:
         depth: hidden layers of the connection network.
@@ -50,8 +58,8 @@ class Acyclic(Inverter):
     cn: Kind = "paper"
 
     def __post_init__(self) -> None:
-        if self.width < 128 or self.width % 32:  # pairs normalised to +-1 would keep nothing but signs
-            raise ValueError(f"width = {self.width} must be a multiple of 32 (groups to normalise) from 128 on")
+        if self.width < 128 or self.width % 32:  # pairs normalized to +-1 would keep nothing but signs
+            raise ValueError(f"width = {self.width} must be a multiple of 32 (groups to normalize) from 128 on")
         if self.depth < 0 or self.batch < 2:
             raise ValueError(f"depth = {self.depth} and batch = {self.batch} must be at least 0 and 2")
         if self.cn == "author" and (self.depth, self.norm) != (2, "group"):
@@ -65,14 +73,14 @@ class Acyclic(Inverter):
     def fit(self, data: FitData) -> None:
         """Minimise the method's loss for ``budget.fit_steps`` steps; the GAN stays as it is."""
         images = data.train.to(self.run.device)
-        optimiser = adam(self.network.parameters(), self.learning_rate, (0.5, 0.999))
-        state: dict[str, Stateful] = {"network": self.network, "optimiser": optimiser}
+        optimizer = adam(self.network.parameters(), self.learning_rate, (0.5, 0.999))
+        state: dict[str, Stateful] = {"network": self.network, "optimizer": optimizer}
         self.network.train()
         for _ in self.run.loop("fitting", self.run.budget.fit_steps, state):
             loss = self.loss(images)
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             self.run.report(loss=loss.detach())
 
     @torch.no_grad()
@@ -110,7 +118,7 @@ class WholeEncoder(Acyclic):
         discriminator = self.gan.discriminator
         if not isinstance(discriminator, Discriminator):
             raise NotApplicable("an encoder copies the discriminator's trunk, and this GAN's discriminator has none")
-        size = View(discriminator).size(self.gan, self.run.device)
+        size = FeaturePyramid(discriminator).size(self.gan, self.run.device)
         connection = self.connection(size)
         return nn.Sequential(fresh_copy(discriminator.trunk), nn.Flatten(), connection)
 
@@ -154,11 +162,11 @@ class FrozenFeatures(Acyclic):
 
     def make_network(self) -> nn.Module:
         """Features to codes."""
-        eye = open_eye(self.features, self.gan, self.run.device)
+        eye = open_network(self.features, self.gan, self.run.device)
         side = self.gan.image_shape[1]
         gap, pooled = tuple(placed(eye, name, side) for name in self.gap), placed(eye, self.pool_layer, side)
         check_layers(self.features, eye, (*gap, *filter(None, [pooled])))
-        self.view = self.fitting_view = View(eye, self.last, gap, self.pool, pooled)
+        self.view = self.fitting_view = FeaturePyramid(eye, self.last, gap, self.pool, pooled)
         if self.df_bn == "batch":
             self.fitting_view = replace(self.view, eye=with_batch_statistics(eye))
         return self.connection(self.view.size(self.gan, self.run.device))
@@ -170,7 +178,7 @@ class FrozenFeatures(Acyclic):
         return codes
 
 
-def placed(eye: Eye, name: str, side: int) -> str:
+def placed(eye: LayeredNetwork, name: str, side: int) -> str:
     """The layer that "early", "middle" or "late" stands for in a discriminator of images of a side; other names stay.
 
     Raises:

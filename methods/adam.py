@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from bench.core.registry import method
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from methods.latent_bounds import Support
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 from methods.solver import LatentSearch, LeastSquaresSolver, check_time, show_progress
 
 MEAN_DECAY, SQUARE_DECAY, EPSILON = 0.9, 0.999, 1e-8
@@ -61,7 +61,9 @@ class Descent:
         run: deadline and progress.
     """
 
-    def __init__(self, problem: Reconstruction, support: Support, start: Tensor, tolerance: float, run: Run) -> None:
+    def __init__(
+        self, problem: LeastSquaresProblem, support: Support, start: Tensor, tolerance: float, run: RunContext
+    ) -> None:
         self.problem, self.support, self.tolerance, self.run = problem, support, tolerance, run
         self.rows, self.u = torch.arange(len(start), device=start.device), start
         self.mean, self.square = torch.zeros_like(start), torch.zeros_like(start)

@@ -17,7 +17,7 @@ from bench.gans.priors import image_noise
 from methods.adam import Descent
 from methods.latent_bounds import Support
 from methods.lbfgs import LbfgsSolver
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 from methods.solver import LatentSearch, check_time, show_progress
 
 EIGEN_FLOOR = 1e-10
@@ -67,7 +67,7 @@ class Rates:
         return cls(weights.float(), m, sigma, damping, path, one, many, length)
 
 
-class Evolution:
+class BatchedCMAES:
     """The distributions of a batch: mean ``[B, d]``, step size ``[B]`` and covariance ``[B, d, d]`` or ``[B, d]``.
 
     Args:
@@ -183,7 +183,7 @@ class CmaSolver(LbfgsSolver):
         """The best codes ``[B, d]`` of all draws; an image without a finite one keeps its start."""
         problem, support = self.problem(x), self.support()
         population = self.population or 4 + int(3 * math.log(codes.shape[1]))
-        search = Evolution(x, codes, self.spread, population, self.covariance == "diagonal", self.run.seed)
+        search = BatchedCMAES(x, codes, self.spread, population, self.covariance == "diagonal", self.run.seed)
         best = codes.to(problem.dtype)
         errors = problem.errors(best)
         for generation in range(generations):
@@ -199,7 +199,7 @@ class CmaSolver(LbfgsSolver):
             show_progress("cma", generation + 1, generations, self.run, problem.mse(errors), ~errors.isfinite())
         return best.float()
 
-    def _ranked(self, problem: Reconstruction, support: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    def _ranked(self, problem: LeastSquaresProblem, support: Support, u: Tensor) -> tuple[Tensor, Tensor]:
         """Draws ``[B, d]`` after the inner steps, and the errors ``[B]`` that rank them."""
         if not self.inner:
             return u, problem.errors(u)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from methods.lbfgs import QuasiNewton
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 
 
 @dataclass
-class Whitened(Reconstruction):
+class Whitened(LeastSquaresProblem):
     """The least-squares problem as a function of v ``[B, d]``, where u = centre + back v.
 
     With H = J'J + damping = LL' and back = L^-T, the gradient in v is L^-1 times that in u, and a step of -1 times it
@@ -27,7 +27,7 @@ class Whitened(Reconstruction):
     back: Tensor = field(kw_only=True)
 
     @classmethod
-    def around(cls, problem: Reconstruction, centre: Tensor, matrix: Tensor) -> Whitened:
+    def around(cls, problem: LeastSquaresProblem, centre: Tensor, matrix: Tensor) -> Whitened:
         """A problem seen from free variables ``[B, d]`` through matrices ``[B, d, d]``.
 
         An image whose matrix is not positive definite (its generator ignores its code) keeps its own coordinates.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import CellTimeout
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 
 Loss = Callable[[Tensor], Tensor]
 """From codes ``[B, d]`` to one loss for each ``[B]``."""
@@ -19,14 +19,14 @@ def descend(
     what: str,
     codes: Tensor,
     loss: Loss,
-    optimiser: Callable[[list[Tensor]], torch.optim.Optimizer],
+    optimizer: Callable[[list[Tensor]], torch.optim.Optimizer],
     steps: int,
-    run: Run,
+    run: RunContext,
     project: Loss | None = None,
 ) -> Tensor:
     """Take gradient steps on the sum of the losses; codes of different images never meet.
 
-    The sum (not the mean) and an element-wise optimiser make a batch equal to its images one at a time
+    The sum (not the mean) and an element-wise optimizer make a batch equal to its images one at a time
     (creswell, section II-A). An image whose code is no longer finite keeps the last that was; the run counts
     these and warns (``ImagesDiverged``).
 
@@ -34,7 +34,7 @@ def descend(
         what: name shown with the progress.
         codes: where to start, ``[B, d]``.
         loss: one loss for each code.
-        optimiser: makes an element-wise optimiser (Adam, RMSprop ...) of the list of what it moves.
+        optimizer: makes an element-wise optimizer (Adam, RMSprop ...) of the list of what it moves.
         steps: how many.
         run: deadline and progress.
         project: applied to the codes after each step.
@@ -46,7 +46,7 @@ def descend(
         CellTimeout: the deadline passed.
     """
     z = codes.detach().clone().requires_grad_(True)
-    mover, kept = optimiser([z]), codes.detach().clone()
+    mover, kept = optimizer([z]), codes.detach().clone()
     lost = torch.zeros(len(z), dtype=torch.bool, device=z.device)
     for step in range(steps):
         if time.monotonic() > run.deadline:

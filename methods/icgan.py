@@ -17,7 +17,7 @@ from bench.core.types import FitData, Images, Inverter
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.connection import make_connection
 from bench.gans.encoders import CONVOLUTIONS, ConvolutionalEncoder, shared_convolutions
-from bench.gans.features import View, open_eye
+from bench.gans.features import FeaturePyramid, open_network
 from bench.gans.networks import xavier
 from bench.gans.optimizers import adam, descend
 
@@ -101,10 +101,10 @@ class ConditionalInverter(Inverter):
     def learn(self, what: str, networks: list[nn.Module], loss: Callable[[], Tensor]) -> None:
         """Minimise a loss for ``budget.fit_steps`` steps of Adam; other networks stay as they are."""
         trained = nn.ModuleList(networks).train()
-        optimiser = adam(trained.parameters(), self.learning_rate, (self.beta1, 0.999))
-        for _ in self.run.loop(what, self.run.budget.fit_steps, {"networks": trained, "optimiser": optimiser}):
+        optimizer = adam(trained.parameters(), self.learning_rate, (self.beta1, 0.999))
+        for _ in self.run.loop(what, self.run.budget.fit_steps, {"networks": trained, "optimizer": optimizer}):
             value = loss()
-            descend(optimiser, value)
+            descend(optimizer, value)
             self.run.report(loss=value.detach())
         trained.eval()
 
@@ -114,7 +114,7 @@ class ConditionalInverter(Inverter):
 class IcGAN(ConditionalInverter):
     """Encoders E_z and E_y of a conditional GAN (icgan, section 4.1; Table 2).
 
-    E_z learns from generated images, whose noise is known; E_y from real ones. Optimiser and batch size are those of
+    E_z learns from generated images, whose noise is known; E_y from real ones. Optimizer and batch size are those of
     the authors' code. Each loop takes the budget's steps; E_y and E_z have one each, "sng" has one for both.
 
     Attributes:
@@ -246,7 +246,7 @@ class DfiAttributes(ConditionalInverter):
         Raises:
             NotApplicable: the condition joins the discriminator before its last map.
         """
-        self.view = View(open_eye("discriminator", self.gan, self.run.device))
+        self.view = FeaturePyramid(open_network("discriminator", self.gan, self.run.device))
         try:
             size = self.view.size(self.gan, self.run.device)
         except NotApplicable as reason:

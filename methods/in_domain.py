@@ -14,7 +14,7 @@ from bench.core.registry import method
 from bench.core.run_context import Stateful
 from bench.core.types import Capacity, FitData, Inverter
 from bench.gans.encoders import ResidualEncoder, centre_of, make_critic
-from bench.gans.features import Layer, Network, check_layers, open_eye
+from bench.gans.features import Layer, Network, check_layers, open_network
 from bench.gans.optimizers import adam, descend
 from bench.gans.regularizers.gradients import ZeroCentred
 from methods.gradient_descent import descend as search
@@ -118,7 +118,10 @@ class InDomain(Inverter):
         """The maps that the feature error compares, or None without one."""
         if self.features == "none":
             return None
-        eye, name = open_eye(self.features, self.gan, self.run.device), self.feature_layer or LAYERS[self.features]
+        eye, name = (
+            open_network(self.features, self.gan, self.run.device),
+            self.feature_layer or LAYERS[self.features],
+        )
         check_layers(self.features, eye, (name,))
         layer = Layer(eye, name)
         layer(torch.zeros(1, *self.gan.image_shape, device=self.run.device))  # an image alone may not reach it
@@ -128,8 +131,8 @@ class InDomain(Inverter):
         """Train both networks for ``budget.fit_steps`` steps, the discriminator first in each."""
         images, steps = data.train.to(self.run.device), self.run.budget.fit_steps
         encoder, critic = (adam(n.parameters(), self.learning_rate, (0.9, 0.99)) for n in (self.encoder, self.critic))
-        state: dict[str, Stateful] = {"encoder": self.encoder, "optimiser": encoder}
-        state |= {"critic": self.critic, "critic optimiser": critic}
+        state: dict[str, Stateful] = {"encoder": self.encoder, "optimizer": encoder}
+        state |= {"critic": self.critic, "critic optimizer": critic}
         self.encoder.train()
         for step in self.run.loop("fitting the encoder", steps, state):
             for group in (*encoder.param_groups, *critic.param_groups):

@@ -15,7 +15,7 @@ from bench.core.types import Capacity, Inverter
 
 @method("encoder")
 @dataclass
-class OwnEncoder(Inverter):
+class JointEncoder(Inverter):
     """The encoder that was trained together with the generator; nothing is left to fit.
 
     Attributes:

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from bench.core.registry import method, refiner
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Gan
 from methods.latent_bounds import Support
 from methods.preconditioner import inverse_metric, mean_metric
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 from methods.solver import LatentRefiner, LatentSearch, LeastSquaresSolver, SearchState, check_time, show_progress
 
 ARMIJO = 1e-4
@@ -28,7 +28,7 @@ CURVATURE = 1e-10
 
 
 @dataclass
-class State(SearchState):
+class LbfgsState(SearchState):
     """Where each image of a search is, and what it remembers of its last steps.
 
     Attributes:
@@ -60,12 +60,12 @@ class QuasiNewton:
         diverged: images ``[B]`` of the last ``minimise`` whose start gave no finite error and gradient.
     """
 
-    problem: Reconstruction
+    problem: LeastSquaresProblem
     support: Support
     inverse: Tensor | None
     history: int
     tolerance: float
-    run: Run
+    run: RunContext
     diverged: Tensor = field(init=False)
 
     def minimise(self, start: Tensor, steps: int) -> Tensor:
@@ -91,14 +91,14 @@ class QuasiNewton:
             show_progress("lbfgs", step + 1, steps, self.run, self.problem.mse(errors), self.diverged)
         return found
 
-    def _begin(self, start: Tensor) -> State:
+    def _begin(self, start: Tensor) -> LbfgsState:
         f, slope = self.problem.gradient(start)
         count, dim = start.shape
         memory = torch.zeros(count, self.history, dim, dtype=start.dtype, device=start.device)
         scale = self._first_scale(slope)
         nothing = torch.ones(count, dtype=torch.bool, device=start.device)
         rows = torch.arange(count, device=start.device)
-        return State(rows, start, f, slope, scale, memory, memory.clone(), memory[:, :, 0].clone(), nothing)
+        return LbfgsState(rows, start, f, slope, scale, memory, memory.clone(), memory[:, :, 0].clone(), nothing)
 
     def _first_scale(self, slope: Tensor) -> Tensor:
         """Without a metric, the first step has length 1; with one, it is the Gauss-Newton step."""
@@ -107,11 +107,11 @@ class QuasiNewton:
         lengths: Tensor = slope.norm(dim=1)
         return lengths.clamp_min(1e-12).reciprocal()
 
-    def _sound(self, state: State) -> Tensor:
+    def _sound(self, state: LbfgsState) -> Tensor:
         """Images whose search can go on."""
         return state.f.isfinite() & state.slope.isfinite().all(1) & (state.slope != 0).any(1)
 
-    def _step(self, problem: Reconstruction, state: State, step: int) -> State:
+    def _step(self, problem: LeastSquaresProblem, state: LbfgsState, step: int) -> LbfgsState:
         """One line search for every image; those where it failed forget their history, then leave."""
         free = self.support.movable(state.u, state.slope)
         direction = -self._product(state, state.slope, free, step)
@@ -129,7 +129,7 @@ class QuasiNewton:
         state.u, state.f, state.slope = u, f, torch.where(stuck[:, None], 0.0, slope)
         return state
 
-    def _product(self, state: State, slope: Tensor, free: Tensor | None, step: int) -> Tensor:
+    def _product(self, state: LbfgsState, slope: Tensor, free: Tensor | None, step: int) -> Tensor:
         """The inverse Hessian times gradients, by the two-loop recursion (Nocedal and Wright, algorithm 7.4)."""
         q, shares = slope if free is None else slope * free, {}
         for k in self._recent(step):
@@ -146,7 +146,7 @@ class QuasiNewton:
         return (k % self.history for k in range(step - 1, max(step - 1 - self.history, -1), -1))
 
     def _search(
-        self, problem: Reconstruction, state: State, direction: Tensor, step: int
+        self, problem: LeastSquaresProblem, state: LbfgsState, direction: Tensor, step: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Backtrack until the error falls enough; gives u, f, gradient and whether each image moved."""
         u, f, slope = state.u.clone(), state.f.clone(), state.slope.clone()
@@ -168,7 +168,7 @@ class QuasiNewton:
             length[left[~enough]] *= SHRINK
         return u, f, slope, moved
 
-    def _remember(self, state: State, moves: Tensor, changes: Tensor, moved: Tensor, step: int) -> None:
+    def _remember(self, state: LbfgsState, moves: Tensor, changes: Tensor, moved: Tensor, step: int) -> None:
         """Store the pairs of positive curvature in place of the oldest, and scale the first guess by them."""
         k, curvature = step % self.history, (moves * changes).sum(1)
         useful = moved & (curvature > CURVATURE * moves.norm(dim=1) * changes.norm(dim=1))

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from bench.core.registry import method, refiner
-from bench.core.run_context import Run, silent
+from bench.core.run_context import RunContext, silent
 from methods.gauss_newton import Whitened, WhitenedQuasiNewton
 from methods.latent_bounds import Support
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 from methods.solver import LatentRefiner, LatentSearch, LeastSquaresSolver, SearchState, check_time, show_progress
 
 ACCEPTED, REJECTED = 0.2, 4.0
@@ -32,7 +32,7 @@ MEMORY = 2**26
 
 
 @dataclass
-class State(SearchState):
+class LmState(SearchState):
     """Where each image of a search is; ``slope`` is J'r.
 
     Attributes:
@@ -61,11 +61,11 @@ class LevenbergMarquardt:
         reuse: further steps that use a Jacobian; see ``_reuse``.
     """
 
-    problem: Reconstruction
+    problem: LeastSquaresProblem
     support: Support
     damping: float
     tolerance: float
-    run: Run
+    run: RunContext
     reuse: int = 0
 
     def minimise(self, start: Tensor, steps: int) -> Tensor:
@@ -108,20 +108,20 @@ class LevenbergMarquardt:
         self.run.count_diverged("lm", diverged)
         return found
 
-    def _begin(self, problem: Reconstruction, start: Tensor) -> State:
+    def _begin(self, problem: LeastSquaresProblem, start: Tensor) -> LmState:
         count, dim = start.shape
         f, nothing = problem.errors(start), torch.zeros_like(start)
         square = start.new_zeros(count, dim, dim)
         stale = torch.ones(count, dtype=torch.bool, device=start.device)
         rows = torch.arange(count, device=start.device)
-        return State(rows, start, f, nothing, square, torch.full_like(f, self.damping), stale, ~stale)
+        return LmState(rows, start, f, nothing, square, torch.full_like(f, self.damping), stale, ~stale)
 
-    def _going(self, state: State) -> Tensor:
+    def _going(self, state: LmState) -> Tensor:
         """Images whose search can go on."""
         unsolved = state.f.isfinite() & (self.problem.mse(state.f) > self.tolerance)
         return unsolved & ~state.arrived & (state.damping < MOST)
 
-    def _linearise(self, problem: Reconstruction, state: State) -> None:
+    def _linearise(self, problem: LeastSquaresProblem, state: LmState) -> None:
         """New Jacobians where images moved."""
         stale = state.stale.nonzero()[:, 0]
         if len(stale):
@@ -130,7 +130,7 @@ class LevenbergMarquardt:
             )
             state.stale[stale] = False
 
-    def _step(self, problem: Reconstruction, state: State, step: int) -> None:
+    def _step(self, problem: LeastSquaresProblem, state: LmState, step: int) -> None:
         """Try each damping and take the best step; an image that finds none better is damped more."""
         part = problem.part(state.rows)
         square, slope = self._free(state)
@@ -145,7 +145,7 @@ class LevenbergMarquardt:
             place = torch.where(better[:, None], tried, place)
         state.u, state.f, state.damping = place, best, damping
 
-    def _reuse(self, problem: Reconstruction, state: State, steps: int, step: int) -> None:
+    def _reuse(self, problem: LeastSquaresProblem, state: LmState, steps: int, step: int) -> None:
         """Quasi-Newton steps whose first guess of the Hessian is J'J with the first damping; a lower error is kept.
 
         A generator with ReLUs has kinks wherever a unit switches: a Jacobian holds close by alone, and what gradients
@@ -164,7 +164,7 @@ class LevenbergMarquardt:
         state.u = torch.where(better[:, None], tried, state.u)
         state.f = torch.where(better, f, state.f)
 
-    def _free(self, state: State) -> tuple[Tensor, Tensor]:
+    def _free(self, state: LmState) -> tuple[Tensor, Tensor]:
         """J'J and slope of the coordinates that no bound holds; the others do not move."""
         movable = self.support.movable(state.u, state.slope)
         if movable is None:

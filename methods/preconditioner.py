@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.core.types import Gan
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 
 SEED = 0
 """Codes and signs are the same for every run, so that the metric belongs to the GAN."""
@@ -22,8 +22,8 @@ def mean_metric(gan: Gan, probes: int, sphere: bool = False, stretch: float = 0.
     Args:
         gan: whose generator is looked at.
         probes: how many; a few times d.
-        sphere: see ``Reconstruction``.
-        stretch: see ``Reconstruction``.
+        sphere: see ``LeastSquaresProblem``.
+        stretch: see ``LeastSquaresProblem``.
     """
     device = next((t.device for t in gan.generator.state_dict().values()), torch.device("cpu"))
     rng = torch.Generator(device).manual_seed(SEED)
@@ -46,7 +46,7 @@ def inverse_metric(metric: Tensor, damping: float) -> Tensor:
 def _probe(gan: Gan, count: int, rng: torch.Generator, sphere: bool, stretch: float) -> Tensor:
     """J'v ``[n, d]`` of ``count`` codes but those where it is not a number."""
     u = gan.prior.sample(count, rng)
-    problem = Reconstruction(gan, torch.zeros(count, *gan.image_shape, device=u.device), sphere, stretch)
+    problem = LeastSquaresProblem(gan, torch.zeros(count, *gan.image_shape, device=u.device), sphere, stretch)
     with torch.enable_grad():
         u = u.requires_grad_(True)
         pixels = problem.pixels(u)

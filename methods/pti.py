@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.core.errors import ContractError
 from bench.core.registry import refiner
 from bench.core.types import Capacity, Refiner
-from bench.gans.latent_spaces import VALUES, WeightsView
+from bench.gans.latent_spaces import VALUES, GeneratorWeightsView
 from bench.gans.priors import image_noise
 from methods.gradient_descent import descend, pixel_error
 
@@ -52,13 +52,13 @@ class PivotalTuning(Refiner):
     @torch.no_grad()
     def refine(self, x: Tensor, codes: Tensor) -> Tensor:
         """Codes ``[B, c + k]``: the method's, then what is added to the weights; some images at a time."""
-        if not isinstance(self.gan, WeightsView):
+        if not isinstance(self.gan, GeneratorWeightsView):
             raise ContractError("pti needs the GAN seen through its weights (bench.gans.latent_spaces)")
         group = max(1, VALUES // self.gan.code_dim)
         parts = zip(x.split(group), codes.split(group), strict=True)
         return torch.cat([self._tuned(self.gan, *part) for part in parts])
 
-    def _tuned(self, gan: WeightsView, x: Tensor, pivots: Tensor) -> Tensor:
+    def _tuned(self, gan: GeneratorWeightsView, x: Tensor, pivots: Tensor) -> Tensor:
         start = gan.unchanged(pivots)
         steps = count()
 
@@ -78,7 +78,7 @@ class PivotalTuning(Refiner):
         )
         return torch.cat([pivots, change], 1)
 
-    def _drift(self, gan: WeightsView, x: Tensor, pivots: Tensor, change: Tensor, step: int) -> Tensor:
+    def _drift(self, gan: GeneratorWeightsView, x: Tensor, pivots: Tensor, change: Tensor, step: int) -> Tensor:
         """How far tuned and original generator are apart ``[B]``, at a code that each image and step draws anew."""
         source = gan.source
         noise = image_noise(x, self.run.seed + 1 + step, source.prior.dim)

@@ -14,14 +14,14 @@ from torch.func import jvp, vmap
 from bench.core.errors import NotApplicable
 from bench.core.types import Gan
 from bench.gans.folding import folded
-from bench.gans.latent_spaces import View
+from bench.gans.latent_spaces import LatentSpaceView
 
 PIXELS = 400_000
 """Pixels that one Jacobian pass may make, so that its memory is bounded: 510 tangents at 28 x 28."""
 
 
 @dataclass
-class Reconstruction:
+class LeastSquaresProblem:
     """Half the squared residuals of each image, f = 1/2 |G(z) - x|^2, as functions of free variables u ``[B, d]``.
 
     Attributes:
@@ -58,9 +58,9 @@ class Reconstruction:
         """Numbers in an image."""
         return math.prod(self.gan.image_shape)
 
-    def part(self, rows: Tensor) -> Reconstruction:
+    def part(self, rows: Tensor) -> LeastSquaresProblem:
         """The problem of some images, by number or by mask."""
-        return Reconstruction(self.gan, self.x[rows], self.sphere, self.stretch, self.double, self._generator)
+        return LeastSquaresProblem(self.gan, self.x[rows], self.sphere, self.stretch, self.double, self._generator)
 
     def codes(self, u: Tensor) -> Tensor:
         """Codes ``[B, d]`` of free variables."""
@@ -145,5 +145,5 @@ class Reconstruction:
 def count_calls(gan: Gan, calls: int) -> None:
     """Count generator calls that did not go through ``decode``, for a view's source too."""
     gan.calls += calls
-    if isinstance(gan, View):
+    if isinstance(gan, LatentSpaceView):
         count_calls(gan.source, calls)

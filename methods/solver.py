@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import CellTimeout, NotApplicable
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Capacity, Gan, Inverter, Refiner
 from bench.gans.priors import Normal
 from methods.latent_bounds import Clipping, Support, draw_starts
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Solver(ABC):
     """A search from given codes; a method starts it at random, a refiner where another method ended."""
 
     gan: Gan
-    run: Run
+    run: RunContext
 
     @abstractmethod
     def solve(self, x: Tensor, codes: Tensor, steps: int) -> tuple[Tensor, Tensor]:
@@ -86,7 +86,7 @@ class LeastSquaresSolver(Solver):
         if self.tolerance < 0:
             raise ValueError(f"tolerance = {self.tolerance} must be at least 0")
 
-    def problem(self, x: Tensor) -> Reconstruction:
+    def problem(self, x: Tensor) -> LeastSquaresProblem:
         """The least-squares problem of some images.
 
         Raises:
@@ -94,15 +94,15 @@ class LeastSquaresSolver(Solver):
         """
         if self.sphere and not isinstance(self.gan.prior, Normal):
             raise NotApplicable(f"sphere = true needs a normal prior; this GAN's is {self.gan.prior.name}")
-        return Reconstruction(self.gan, x, self.sphere, self.stretch, self.precision == "float64")
+        return LeastSquaresProblem(self.gan, x, self.sphere, self.stretch, self.precision == "float64")
 
     def support(self) -> Support:
         """The prior's support, with this run's draws."""
         return Support(self.gan.prior, self.clipping, self.run.seed)
 
-    def finished(self, problem: Reconstruction, u: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    def finished(self, problem: LeastSquaresProblem, u: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         """Codes and errors as ``solve`` returns them: in plain pixels; where these are not finite, the start's."""
-        plain = Reconstruction(self.gan, problem.x)
+        plain = LeastSquaresProblem(self.gan, problem.x)
         codes = problem.codes(u).float()
         codes = torch.where(codes.isfinite().all(1, keepdim=True), codes, start)
         return codes, plain.mse(plain.errors(codes))
@@ -162,7 +162,7 @@ class LatentRefiner(Solver, Refiner):
         return self.solve(x, codes.detach(), self.run.budget.refine_steps)[0]
 
 
-def check_time(what: str, step: int, steps: int, run: Run) -> None:
+def check_time(what: str, step: int, steps: int, run: RunContext) -> None:
     """Stop a search at its deadline.
 
     Raises:
@@ -172,7 +172,7 @@ def check_time(what: str, step: int, steps: int, run: Run) -> None:
         raise CellTimeout(f"{what}: out of time at step {step} of {steps} (limit {run.budget.timeout:g} s)")
 
 
-def show_progress(what: str, step: int, steps: int, run: Run, errors: Tensor, diverged: Tensor) -> None:
+def show_progress(what: str, step: int, steps: int, run: RunContext, errors: Tensor, diverged: Tensor) -> None:
     """Report every tenth step and the last: the mean error of the finite ones, and how many are not."""
     if step % 10 == 0 or step == steps:
         sound = errors[errors.isfinite()]

@@ -14,6 +14,7 @@ from copy import deepcopy
 from dataclasses import astuple
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch and NumPy are loaded, here and in processes of tests
@@ -29,6 +30,10 @@ from bench.core.types import Record
 from bench.datasets.digits import Digits
 
 USER_DATA = data_folder()
+
+# A busy machine is no fault of a property: neither the time of an example nor that of drawing it decides a test.
+hypothesis.settings.register_profile("ganinv", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("ganinv")
 
 TINY = """
 title = "A tiny suite on the embedded digits"

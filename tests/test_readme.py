@@ -10,7 +10,7 @@ from typer.main import get_command
 from bench.api import __all__ as offered
 from bench.cli.app import app
 from bench.cli.guide import guides
-from bench.core.registry import MOVED
+from bench.core.moved import MOVED
 
 ROOT = Path(__file__).resolve().parents[1]
 README, CHANGES, RESULTS = ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "results" / "README.md"

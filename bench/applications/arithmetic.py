@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from bench.applications.measures import Judge
-    from bench.applications.subject import Subject
+    from bench.applications.measures import AttributeScorer
+    from bench.applications.subject import InversionSession
 
 DRAWN = 8
 
@@ -68,7 +68,7 @@ class Arithmetic(Application):
         if self.per_mean < 1:
             raise ValueError(f"per_mean = {self.per_mean} must be at least 1")
 
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import strip
         from bench.applications.measures import open_judge
@@ -95,7 +95,7 @@ class Arithmetic(Application):
             {"network": judge.name if judge else None},
         )
 
-    def vectors(self, subject: Subject) -> list[Vector]:
+    def vectors(self, subject: InversionSession) -> list[Vector]:
         """One for each attribute, and their sum if there are several.
 
         Raises:
@@ -117,7 +117,7 @@ class Arithmetic(Application):
             found.append(Vector(" + ".join(self.attributes), torch.stack([v.change for v in found]).sum(0), ""))
         return found
 
-    def vector(self, subject: Subject, name: str, has: Tensor, halves: dict[str, Tensor]) -> Vector:
+    def vector(self, subject: InversionSession, name: str, has: Tensor, halves: dict[str, Tensor]) -> Vector:
         """The direction of one attribute.
 
         Args:
@@ -146,12 +146,12 @@ class Arithmetic(Application):
         return Vector(name, torch.stack(list(used.values())).mean(0), f"{_difference(used)}{missing}")
 
     @staticmethod
-    def mean_code(subject: Subject, rows: Tensor) -> Tensor:
+    def mean_code(subject: InversionSession, rows: Tensor) -> Tensor:
         """Mean code ``[1, d]`` of training images."""
         images = subject.data.train.floats(rows.to(subject.data.train.data.device)).to(subject.bench.device)
         return subject.invert(images, "invert images of the means").mean(0, keepdim=True)
 
-    def lacking(self, subject: Subject) -> tuple[Tensor, str]:
+    def lacking(self, subject: InversionSession) -> tuple[Tensor, str]:
         """Which of the images have none of the attributes, where that is known, and what they are in words.
 
         Raises:
@@ -172,7 +172,9 @@ class Arithmetic(Application):
         return rows, f"{subject.source} without {' or '.join(self.attributes)}"
 
 
-def flips(judge: Judge, attributes: Sequence[str], plain: Tensor, edited: dict[str, Tensor]) -> pd.DataFrame:
+def flips(
+    judge: AttributeScorer, attributes: Sequence[str], plain: Tensor, edited: dict[str, Tensor]
+) -> pd.DataFrame:
     """How many edited images show the attribute, by a classifier; a row a vector.
 
     Args:
@@ -196,7 +198,7 @@ def flips(judge: Judge, attributes: Sequence[str], plain: Tensor, edited: dict[s
     return pd.DataFrame(rows)
 
 
-def how_judged(judge: Judge | None) -> tuple[str, ...]:
+def how_judged(judge: AttributeScorer | None) -> tuple[str, ...]:
     """What the columns of a table of attributes mean, or why there is none."""
     from bench.applications.measures import NO_JUDGE
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from bench.applications.subject import Subject
+    from bench.applications.subject import InversionSession
 
 
 @dataclass(frozen=True)
-class Strip:
+class ImageRow:
     """A row of the picture.
 
     Attributes:
@@ -46,7 +46,7 @@ class ApplicationResult:
     """
 
     title: str
-    strips: tuple[Strip, ...]
+    strips: tuple[ImageRow, ...]
     measured: tuple[str, ...]
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     protocol: Mapping[str, Any] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Application(Experiment):
     """Whether images larger than the GAN's will do, cut into tiles."""
 
     @abstractmethod
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """Change the images, measure, and say what is drawn; writes nothing.
 
         Raises:

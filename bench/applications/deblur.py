@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from bench.applications.subject import Subject
+    from bench.applications.subject import InversionSession
 
 DRAWN = 8
 
@@ -42,7 +42,7 @@ class Deblur(Application):
         if not self.strengths or min(self.strengths) <= 0:
             raise ValueError(f"strengths = {list(self.strengths)}: expected numbers above 0")
 
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import strip
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from bench.applications.measures import Judge
-    from bench.applications.subject import Subject
+    from bench.applications.measures import AttributeScorer
+    from bench.applications.subject import InversionSession
 
 DRAWN = 8
 PAIRS_DRAWN = 4
@@ -41,7 +41,7 @@ class Edit(Application):
 
     attributes: tuple[str, ...] = ()
 
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import strip
         from bench.applications.measures import column_of, open_judge
@@ -80,7 +80,7 @@ class Swap(Application):
     fewest: ClassVar[int] = 2
     tiled: ClassVar[bool] = False
 
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import strip
         from bench.applications.measures import NO_JUDGE, open_judge
@@ -127,7 +127,7 @@ class Conditions:
     classes: bool
 
     @classmethod
-    def of(cls, subject: Subject, codes: Tensor) -> Conditions:
+    def of(cls, subject: InversionSession, codes: Tensor) -> Conditions:
         """Split codes.
 
         Raises:
@@ -168,7 +168,9 @@ class Conditions:
         return torch.cat([self.z, y], 1)
 
 
-def followed(judge: Judge, plain: Tensor, edited: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> pd.DataFrame:
+def followed(
+    judge: AttributeScorer, plain: Tensor, edited: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+) -> pd.DataFrame:
     """How many edited images show what was asked for, a row an edit.
 
     Args:
@@ -190,7 +192,9 @@ def followed(judge: Judge, plain: Tensor, edited: Mapping[str, Tensor], wanted: 
     return pd.DataFrame(rows)
 
 
-def swaps(judge: Judge, conditions: Conditions, donors: Tensor, plain: Tensor, swapped: Tensor) -> pd.DataFrame:
+def swaps(
+    judge: AttributeScorer, conditions: Conditions, donors: Tensor, plain: Tensor, swapped: Tensor
+) -> pd.DataFrame:
     """Whether images take over the facts of the donor, before and after the swap.
 
     Raises:
@@ -213,7 +217,7 @@ def swaps(judge: Judge, conditions: Conditions, donors: Tensor, plain: Tensor, s
     return pd.DataFrame(rows)
 
 
-def how_followed(judge: Judge | None) -> tuple[str, ...]:
+def how_followed(judge: AttributeScorer | None) -> tuple[str, ...]:
     """What the columns of an edit's table mean, or why there is none."""
     from bench.applications.measures import NO_JUDGE
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.applications.base import Strip
+from bench.applications.base import ImageRow
 from bench.reports import plotting
 from bench.reports.figure import INK
 
@@ -36,12 +36,12 @@ def pixels(x: Tensor) -> Pixels:
     return levels
 
 
-def strip(name: str, x: Tensor, captions: Sequence[str] = ()) -> Strip:
+def strip(name: str, x: Tensor, captions: Sequence[str] = ()) -> ImageRow:
     """A row of images in [-1, 1]."""
-    return Strip(name, pixels(x), tuple(captions))
+    return ImageRow(name, pixels(x), tuple(captions))
 
 
-def draw(title: str, strips: Sequence[Strip]) -> Figure:
+def draw(title: str, strips: Sequence[ImageRow]) -> Figure:
     """A figure of all rows; shorter rows leave their last places empty.
 
     Each row is one picture, at a place that is computed: laying out an axes for every image takes seconds.

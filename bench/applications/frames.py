@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bench.applications.base import Application, ApplicationResult, Strip
+from bench.applications.base import Application, ApplicationResult, ImageRow
 from bench.core.errors import DataError
 from bench.core.registry import application
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from bench.applications.subject import Subject
+    from bench.applications.subject import InversionSession
 
 DRAWN = 2
 """Clips in the picture."""
@@ -51,7 +51,7 @@ class Frames(Application):
         if self.sigma <= 0 or not 0 < self.reach <= 1:
             raise ValueError(f"sigma = {self.sigma} must be above 0, and reach = {self.reach} in (0, 1]")
 
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         import numpy as np
         import torch
@@ -90,13 +90,13 @@ class Frames(Application):
             {"frames": int(length), "clips": int(count)},
         )
 
-    def kind(self, subject: Subject) -> str:
+    def kind(self, subject: InversionSession) -> str:
         """The motion, "auto" resolved."""
         if self.motion != "auto":
             return self.motion
         return "frames" if subject.from_folder else "shift"
 
-    def clips(self, subject: Subject) -> Tensor:
+    def clips(self, subject: InversionSession) -> Tensor:
         """Clips ``[K, F, C, H, W]`` that begin and end with a frame that is kept.
 
         Raises:
@@ -109,7 +109,9 @@ class Frames(Application):
             raise DataError(f"--every {self.every}: needs at least {self.every + 1} frames, found {clips.shape[1]}")
         return clips[:, : last + 1]
 
-    def strips(self, clips: Tensor, kept: Tensor, made: dict[str, Tensor], missing: NDArray[np.int64]) -> list[Strip]:
+    def strips(
+        self, clips: Tensor, kept: Tensor, made: dict[str, Tensor], missing: NDArray[np.int64]
+    ) -> list[ImageRow]:
         """For the first clips: its frames, and how each way draws them."""
         from bench.applications.figure import strip
 

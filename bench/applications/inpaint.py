@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from bench.applications.subject import Subject
+    from bench.applications.subject import InversionSession
 
 DRAWN = 8
 
@@ -45,7 +45,7 @@ class Inpaint(Application):
         if self.mask and self.square:
             raise ValueError(f"square = {self.square} and mask = {self.mask}: one of them")
 
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         import torch
 
@@ -83,7 +83,7 @@ class Inpaint(Application):
             {"hidden": hidden},
         )
 
-    def visible(self, subject: Subject) -> Tensor:
+    def visible(self, subject: InversionSession) -> Tensor:
         """Which pixels are visible, bool ``[1, H, W]``.
 
         Raises:

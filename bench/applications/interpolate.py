@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.applications.base import Application, ApplicationResult, Strip
+from bench.applications.base import Application, ApplicationResult, ImageRow
 from bench.core.registry import application
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.applications.measures import Distance
-    from bench.applications.subject import Subject
+    from bench.applications.subject import InversionSession
 
 DRAWN = 6
 """Pairs in the picture."""
@@ -41,7 +41,7 @@ class Interpolate(Application):
         if len(found) < 2 or list(found) != sorted(set(found)) or found[0] < 0 or found[-1] > 1:
             raise ValueError(f"alphas = {list(found)}: expected 2 or more rising numbers from 0 to 1")
 
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import pixels
         from bench.applications.measures import open_distance
@@ -54,10 +54,10 @@ class Interpolate(Application):
         distance = open_distance(subject)
         captions = ["image 1", *(f"α = {alpha:g}" for alpha in self.alphas), "image 2"]
         strips = [
-            Strip("" if row else "codes", pixels(_line(first, walked, second, row)), () if row else captions)
+            ImageRow("" if row else "codes", pixels(_line(first, walked, second, row)), () if row else captions)
             for row in range(min(DRAWN, len(first)))
         ]
-        strips.append(Strip("pixels, pair 1", pixels(_line(first, blended, second, 0))))
+        strips.append(ImageRow("pixels, pair 1", pixels(_line(first, blended, second, 0))))
         through = distance.name if distance else "no network, since the dataset has none of its own (--network)"
         return ApplicationResult(
             "Interpolation",

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.types import Gan
-from bench.gans.latent_spaces import View
+from bench.gans.latent_spaces import LatentSpaceView
 
 
-class MaskedGan(View):
+class MaskedGan(LatentSpaceView):
     """A GAN behind a mask. Codes, prior, discriminator and encoder are the source's.
 
     A method that is bound to it and is given images with the same pixels hidden counts no hidden pixel in its loss:
@@ -31,7 +31,7 @@ class MaskedGan(View):
 
     def decode(self, codes: Tensor) -> Tensor:
         """See ``Gan.decode``; the calls count for every GAN that this one is a view of."""
-        if isinstance(self.source, View):
+        if isinstance(self.source, LatentSpaceView):
             self.source.source.calls += len(codes)
         return super().decode(codes)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.applications.subject import Subject
+from bench.applications.subject import InversionSession
 from bench.core.errors import BenchError, NotApplicable, unknown
 from bench.core.options import create
 from bench.core.registry import entries
-from bench.core.types import FeatureNetwork, Images, Shape
+from bench.core.types import FeatureExtractor, Images, Shape
 from bench.metrics.base import to_u8
 from bench.metrics.perceptual import lpips, read_heads
 from bench.metrics.pixels import WINDOW, psnr, ssim
@@ -66,7 +66,7 @@ NO_JUDGE = "No table: the dataset has no classifier of its own that looks at suc
 
 
 @dataclass
-class Judge:
+class AttributeScorer:
     """A classifier that says which attributes, or which class, it sees.
 
     Attributes:
@@ -76,7 +76,7 @@ class Judge:
     """
 
     name: str
-    network: FeatureNetwork
+    network: FeatureExtractor
     names: tuple[str, ...]
 
     def column(self, name: str) -> int:
@@ -99,7 +99,9 @@ class Judge:
         return torch.nn.functional.one_hot(logits.argmax(1), logits.shape[1]).bool().cpu()
 
 
-def flipped(judge: Judge, before: Tensor, edited: Tensor, wanted: Mapping[str, Tensor]) -> tuple[float, float, float]:
+def flipped(
+    judge: AttributeScorer, before: Tensor, edited: Tensor, wanted: Mapping[str, Tensor]
+) -> tuple[float, float, float]:
     """What an edit did, by a classifier.
 
     Args:
@@ -129,7 +131,7 @@ def flipped(judge: Judge, before: Tensor, edited: Tensor, wanted: Mapping[str, T
     )
 
 
-def own_network(subject: Subject, shape: Shape, wanted: str) -> str:
+def own_network(subject: InversionSession, shape: Shape, wanted: str) -> str:
     """The network that a user names, or else the dataset's own if it can look at such images; "" for none.
 
     Raises:
@@ -150,7 +152,7 @@ def own_network(subject: Subject, shape: Shape, wanted: str) -> str:
     return name
 
 
-def open_judge(subject: Subject) -> Judge | None:
+def open_judge(subject: InversionSession) -> AttributeScorer | None:
     """The classifier of the dataset's attributes or classes, or the one that was named; None if there is none.
 
     Raises:
@@ -159,14 +161,14 @@ def open_judge(subject: Subject) -> Judge | None:
     name = own_network(subject, subject.images.shape, "fid")
     if not name:
         return None
-    network: FeatureNetwork = create("features", name)
+    network: FeatureExtractor = create("features", name)
     names = network.attributes or (facts_of(subject.data.train, subject.data.classes)[0] if network.classes else ())
     if not names or (network.classes and network.classes != len(names)):
         if not subject.request.network:
             return None
         raise NotApplicable(f"--network {name}: does not tell the attributes or classes of {subject.data.name} apart")
     network.load(subject.bench.device)
-    return Judge(name, network, names)
+    return AttributeScorer(name, network, names)
 
 
 class Distance:
@@ -179,7 +181,7 @@ class Distance:
 
     def __init__(self, name: str, device: str) -> None:
         self.name = name
-        self.network: FeatureNetwork = create("features", name)
+        self.network: FeatureExtractor = create("features", name)
         self.network.load(device)
         self.heads = read_heads(name, device) if name in LPIPS_HEADS else None
 
@@ -190,7 +192,7 @@ class Distance:
         return lpips(maps[0], maps[1], self.heads).double().cpu()
 
 
-def open_distance(subject: Subject) -> Distance | None:
+def open_distance(subject: InversionSession) -> Distance | None:
     """LPIPS through the network that was named, or the dataset's own; None if there is none.
 
     Raises:

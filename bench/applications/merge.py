@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from bench.applications.subject import Subject
+    from bench.applications.subject import InversionSession
 
 DRAWN = 8
 
@@ -36,7 +36,7 @@ class Merge(Application):
         if not 0 < self.share < 1:
             raise ValueError(f"share = {self.share} must be above 0 and below 1")
 
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import strip
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.applications.base import Application, ApplicationResult, Strip
+from bench.applications.base import Application, ApplicationResult, ImageRow
 from bench.core.errors import DataError, NotApplicable
 from bench.core.registry import application
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from bench.applications.subject import Subject
+    from bench.applications.subject import InversionSession
     from bench.core.types import Gan
 
 DRAWN = 4
@@ -43,7 +43,7 @@ class Mix(Application):
         if list(self.first) != sorted(set(self.first)) or (self.first and self.first[0] < 0):
             raise ValueError(f"first = {list(self.first)}: expected rising numbers of layers, from 0")
 
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import pixels
 
@@ -62,7 +62,7 @@ class Mix(Application):
         lines = [[one[row], *(images[row] for images in mixed), two[row]] for row in rows]
         return ApplicationResult(
             "Style mixing",
-            tuple(Strip("", pixels(_stacked(line)), () if row else captions) for row, line in enumerate(lines)),
+            tuple(ImageRow("", pixels(_stacked(line)), () if row else captions) for row, line in enumerate(lines)),
             (
                 f"{len(one)} pairs of images; the first k of {layers} layers take the style of image 2, the others "
                 "that of image 1 (invgan, Fig. 2).",
@@ -75,7 +75,7 @@ class Mix(Application):
         )
 
 
-def styles_of(subject: Subject, x: Tensor) -> Tensor:
+def styles_of(subject: InversionSession, x: Tensor) -> Tensor:
     """Styles ``[B, L, d]`` of images, one a layer, whatever space the method's codes are of.
 
     Raises:

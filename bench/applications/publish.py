@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.applications.base import Application, ApplicationResult
-from bench.applications.request import Request
+from bench.applications.request import ApplicationRequest
 from bench.core.environment import environment
 from bench.harness.experiment import computing, open_plugins
 from bench.harness.experiment_report import (
@@ -23,12 +23,12 @@ from bench.harness.suite import words_of
 from bench.reports.render_markdown import escape
 
 if TYPE_CHECKING:
-    from bench.applications.subject import Subject
+    from bench.applications.subject import InversionSession
 
 
 def run_application(
     name: str,
-    request: Request,
+    request: ApplicationRequest,
     options: Mapping[str, Any] | None = None,
     *,
     plugins: Sequence[Path] = (),
@@ -62,7 +62,9 @@ def run_application(
     return result, report(name, application, subject, result).write(out)
 
 
-def report(name: str, application: Application, subject: Subject, result: ApplicationResult) -> ExperimentReport:
+def report(
+    name: str, application: Application, subject: InversionSession, result: ApplicationResult
+) -> ExperimentReport:
     """What is written of an application; ``name`` is that which was typed."""
     from bench.applications.figure import draw
 
@@ -80,7 +82,7 @@ def report(name: str, application: Application, subject: Subject, result: Applic
     )
 
 
-def conditions(application: Application, subject: Subject, result: ApplicationResult) -> dict[str, Any]:
+def conditions(application: Application, subject: InversionSession, result: ApplicationResult) -> dict[str, Any]:
     """Everything that the numbers depend on, JSON-able."""
     from bench.harness.keys import cell_facts
 

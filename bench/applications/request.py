@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.core.errors import BenchError, WeightsError
 from bench.core.files import read_header
-from bench.core.types import Budget, Cell, Choice
+from bench.core.types import Budget, Cell, ComponentSpec
 from bench.gans.zoo import gan_file, runs_code
 from bench.harness.experiment import Progress, silent
 from bench.harness.suite import open_suite, parse_choice
@@ -23,7 +23,7 @@ TIMEOUT = 24 * 3600.0
 
 
 @dataclass(frozen=True)
-class Request:
+class ApplicationRequest:
     """What an application is run on, whatever its options.
 
     Attributes:
@@ -101,7 +101,7 @@ class Request:
         changes: dict[str, Any] = dict(self.steps)
         return dataclasses.replace(cell, budget=dataclasses.replace(cell.budget, **changes), metrics=())
 
-    def _only_one(self, what: str, found: Sequence[Choice]) -> None:
+    def _only_one(self, what: str, found: Sequence[ComponentSpec]) -> None:
         titles = list(dict.fromkeys(choice.title for choice in found))
         if not titles:
             asked = ", ".join(t for t in (self.dataset, self.gan, self.method) if t)
@@ -110,7 +110,7 @@ class Request:
             raise BenchError(f"--suite {self.suite} has several {what}s: add --{what}, one of {', '.join(titles)}")
 
 
-def dataset_of(gan: Choice) -> str:
+def dataset_of(gan: ComponentSpec) -> str:
     """What a GAN that is a file of this suite was trained on, as its header says; "" if it does not.
 
     Raises:

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from bench.applications.masked import MaskedGan
 from bench.applications.pictures import read_folder
-from bench.applications.request import Request
+from bench.applications.request import ApplicationRequest
 from bench.core.errors import DataError, NotApplicable
 from bench.core.registry import entries
 from bench.core.types import Cell, Dataset, Gan, Images
 from bench.datasets.catalogue import open_here
 from bench.gans.tiling import Tiling
-from bench.harness.bound_method import Method, batch_size, check_untouched
-from bench.harness.context import Bench, load_data, open_run
+from bench.harness.bound_method import BoundMethod, batch_size, check_untouched
+from bench.harness.context import HarnessContext, load_data, open_run
 from bench.harness.fit_stage import fit
 from bench.harness.invert_stage import invert_images
 from bench.harness.keys import Keys, keys_of
@@ -31,7 +31,7 @@ USUAL = 32
 
 
 @dataclass
-class Subject:
+class InversionSession:
     """Images ``[N, C, H, W]`` and what inverts them. Images larger than the GAN's are inverted tile by tile.
 
     Attributes:
@@ -47,13 +47,13 @@ class Subject:
         tiling: the grid of tiles, 1 x 1 if they have the GAN's size.
     """
 
-    request: Request
-    bench: Bench
+    request: ApplicationRequest
+    bench: HarnessContext
     cell: Cell
     keys: Keys
     data: Dataset
     gan: Gan
-    method: Method
+    method: BoundMethod
     images: Images
     source: str
     tiling: Tiling
@@ -118,7 +118,9 @@ class Subject:
         self.method.bind(gan, run)
 
 
-def open_subject(request: Request, check: Callable[[int, int], None], store: Store | None = None) -> Subject:
+def open_subject(
+    request: ApplicationRequest, check: Callable[[int, int], None], store: Store | None = None
+) -> InversionSession:
     """Train or read the GAN, fit or restore the method, and read the images.
 
     Args:
@@ -132,7 +134,7 @@ def open_subject(request: Request, check: Callable[[int, int], None], store: Sto
         DataError: data that are not here, images of the wrong size, or too few.
         BenchError: names and options that are wrong.
     """
-    bench = Bench(store or Store(), request.device, request.progress)
+    bench = HarnessContext(store or Store(), request.device, request.progress)
     cell = request.cell()
     open_here(cell.dataset, "--dataset")
     keys, data = keys_of(cell), load_data(bench, cell)
@@ -143,12 +145,12 @@ def open_subject(request: Request, check: Callable[[int, int], None], store: Sto
     tiling = Tiling.fitting(gan.image_shape, images.shape)
     check(len(images), tiling.count)
     method, _ = fit(bench, cell, keys, gan)
-    subject = Subject(request, bench, cell, keys, data, gan, method, images, source, tiling)
+    subject = InversionSession(request, bench, cell, keys, data, gan, method, images, source, tiling)
     subject._bind(gan)
     return subject
 
 
-def _pictures(request: Request, data: Dataset, gan: Gan) -> tuple[Images, str]:
+def _pictures(request: ApplicationRequest, data: Dataset, gan: Gan) -> tuple[Images, str]:
     channels, height, width = gan.image_shape
     folder = Path(request.images).expanduser()
     if request.images and folder.is_dir():
@@ -163,7 +165,7 @@ def _pictures(request: Request, data: Dataset, gan: Gan) -> tuple[Images, str]:
     return data.test.first(_count(request, len(data.test), data.name)), f"test images of {data.name}"
 
 
-def _count(request: Request, available: int, name: str) -> int:
+def _count(request: ApplicationRequest, available: int, name: str) -> int:
     if request.count > available:
         raise DataError(f"--count {request.count}: the test split of {name} has {available:,} images")
     return request.count or min(USUAL, available)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from bench.applications.subject import Subject
+    from bench.applications.subject import InversionSession
 
 DRAWN = 4
 
@@ -38,7 +38,7 @@ class Tile(Application):
         if self.mosaic < 2:
             raise ValueError(f"mosaic = {self.mosaic} must be at least 2")
 
-    def run(self, subject: Subject) -> ApplicationResult:
+    def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from torch.nn.functional import interpolate
 
@@ -68,7 +68,7 @@ class Tile(Application):
             {"tiles": [rows, columns]},
         )
 
-    def laid_out(self, subject: Subject) -> tuple[Subject, Tensor]:
+    def laid_out(self, subject: InversionSession) -> tuple[InversionSession, Tensor]:
         """The images in groups, side by side, with the tiling that parts them again.
 
         Raises:
@@ -84,7 +84,7 @@ class Tile(Application):
         return dataclasses.replace(subject, tiling=tiling), tiling.join(x[:whole])
 
     @staticmethod
-    def table(subject: Subject, images: dict[str, Tensor]) -> pd.DataFrame:
+    def table(subject: InversionSession, images: dict[str, Tensor]) -> pd.DataFrame:
         """PSNR and SSIM against the image, and steps across borders, a row a way to draw it."""
         import pandas as pd
 

@@ -24,8 +24,8 @@ from bench.core.errors import BenchError
 from bench.core.types import Record
 
 if TYPE_CHECKING:
-    from bench.harness.method_check import Outcome
-    from bench.papers.validate import Finding
+    from bench.harness.method_check import CheckResult
+    from bench.papers.validate import ValidationResult
 
 app = typer.Typer(
     help="Measure GAN inversion: run suites, compare methods, read leaderboards.\n\n"
@@ -37,7 +37,7 @@ app = typer.Typer(
 )
 
 
-class Kind(StrEnum):
+class ListedKind(StrEnum):
     """What ``ganinv list`` lists."""
 
     methods = "methods"
@@ -61,7 +61,8 @@ class Format(StrEnum):
 
 @app.command("list")
 def list_(
-    kind: Annotated[Kind | None, typer.Argument(help="One kind; all if left out.")] = None, plugin: Plugins = None
+    kind: Annotated[ListedKind | None, typer.Argument(help="One kind; all if left out.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """List what is registered.
 
@@ -71,7 +72,7 @@ def list_(
     from bench.harness.inspect import listing
 
     open_plugins(plugin or [])
-    for each in [kind] if kind else list(Kind):
+    for each in [kind] if kind else list(ListedKind):
         console.table(each.value, ("name", "what it is", "from"), listing(each.value))
         console.note("")
 
@@ -273,7 +274,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 
 
-def _checked(what: str, name: str | None) -> Sequence[Outcome | Finding]:
+def _checked(what: str, name: str | None) -> Sequence[CheckResult | ValidationResult]:
     if name is None:
         from bench.harness.method_check import check_method
 

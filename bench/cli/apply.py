@@ -48,7 +48,7 @@ def _common(
 
 def _run(name: str, options: dict[str, Any], words: dict[str, Any]) -> None:
     from bench.applications.publish import run_application
-    from bench.applications.request import STEPS, Request
+    from bench.applications.request import STEPS, ApplicationRequest
     from bench.core.paths import device
     from bench.harness.experiment import silent
     from bench.harness.experiment_report import cell_texts
@@ -56,7 +56,7 @@ def _run(name: str, options: dict[str, Any], words: dict[str, Any]) -> None:
     steps = tuple((step, words.pop(step)) for step in STEPS)
     out, plugins, allow_code = words.pop("out"), words.pop("plugin") or [], words.pop("allow_code")
     with console.interruptible(), console.RunDisplay() as display:
-        request = Request(
+        request = ApplicationRequest(
             **words,
             steps=tuple((step, number) for step, number in steps if number is not None),
             device=device(),

@@ -25,7 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.core.types import Cell, Record
-from bench.harness.runner import Observer, Planned
+from bench.harness.runner import Planned, RunCallbacks
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -123,9 +123,9 @@ class RunDisplay:
     ) -> None:
         self._progress.stop()
 
-    def observer(self) -> Observer:
+    def observer(self) -> RunCallbacks:
         """The callbacks that a run calls."""
-        return Observer(
+        return RunCallbacks(
             plan=self._plan,
             started=self._started,
             finished=self._finished,

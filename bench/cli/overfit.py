@@ -49,12 +49,12 @@ def overfit(
     |    ganinv overfit checkpoint:my_gan.pt --train seen/ --test unseen/ --prior normal --code-dim 64 --allow-code
     |    ganinv overfit --compare fashion-mnist/gan fashion-mnist/wgan --dataset fashion-mnist
     """
-    from bench.overfit.run import Asked
+    from bench.overfit.run import OverfitOptions
     from bench.overfit.run import overfit as examine
 
     if compare and sweep:
         raise BenchError("--compare and --sweep ask different things; give one of them")
-    asked = Asked(
+    asked = OverfitOptions(
         tuple(gans),
         "compare" if compare else "sweep" if sweep else "one",
         dataset,

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench.core.errors import ContractError
-from bench.core.registry import new_place
+from bench.core.moved import new_place
 from bench.core.source_text import Import, SourceText, read_source
 
 CARRIERS: Mapping[str, str] = {
@@ -88,7 +88,7 @@ def _bases(importer: Path, top: str) -> Iterable[Path]:
 
 
 @dataclass(frozen=True)
-class Reference:
+class ImportTarget:
     """What an import leads to: a file, or "" with a text that says all of it; and the name that is taken."""
 
     path: Path | None
@@ -114,8 +114,8 @@ class ImportGraph:
         self._sources: dict[Path, SourceText | None] = {}
         self._modules: dict[Path, str] = {}
         self._around: dict[Path, list[Path]] = {}
-        self._meant: dict[Import, Reference] = {}
-        self._references: dict[Path, list[Reference]] = {}
+        self._meant: dict[Import, ImportTarget] = {}
+        self._references: dict[Path, list[ImportTarget]] = {}
         self._passing: list[tuple[Path, Import]] = []
 
     def module_path(self, name: str) -> Path:
@@ -138,7 +138,7 @@ class ImportGraph:
                 self._sources[path] = None
         return self._sources[path]
 
-    def targets(self, path: Path) -> list[Reference]:
+    def targets(self, path: Path) -> list[ImportTarget]:
         """What the imports of a file lead to, in its order.
 
         Raises:
@@ -182,7 +182,7 @@ class ImportGraph:
 
     # ---------------------------------------------------------------------------------------------- resolving
 
-    def _reference(self, path: Path, each: Import) -> Reference:
+    def _reference(self, path: Path, each: Import) -> ImportTarget:
         """What an import means; asked once for all files of the suite that import the same by its full name."""
         if each.module.startswith(".") or not self.module_of(path):
             return self._resolve(path, each)
@@ -196,18 +196,18 @@ class ImportGraph:
             self._modules[path] = self.tree.module_of(path)
         return self._modules[path]
 
-    def _resolve(self, path: Path, each: Import) -> Reference:
+    def _resolve(self, path: Path, each: Import) -> ImportTarget:
         stems = self.tree.stems(each.module, path)
         found = self._first(stems)
         if each.name and (found is None or found.name == "__init__.py"):
             inner = self._first([f"{stem}/{each.name}" for stem in stems])
             if inner is not None:
-                return self._carried(Reference(inner, ""))
+                return self._carried(ImportTarget(inner, ""))
         if found is None:
             if each.module.partition(".")[0] in self.tree.packages or (stems and self.module_of(path)):
                 place = new_place(each.module)
                 raise ContractError(f"{path}: imports {each.module}, and there is no such module{place}")
-            return Reference(None, each.name or each.module, f"{each.module}:{each.name}")
+            return ImportTarget(None, each.name or each.module, f"{each.module}:{each.name}")
         if each.name and self.module_of(found) in FORWARDED:
             return self._forwarded(path, each, self.module_path(FORWARDED[self.module_of(found)]))
         through = self.source(found)
@@ -216,12 +216,12 @@ class ImportGraph:
         if through is not None and self.module_of(found) and not through.has(each.name):
             raise ContractError(_nameless(path, each))
         name = each.module if each.is_dotted else each.name
-        return self._carried(Reference(found, name))
+        return self._carried(ImportTarget(found, name))
 
-    def _through(self, path: Path, each: Import, package: Path, source: SourceText) -> Reference:
+    def _through(self, path: Path, each: Import, package: Path, source: SourceText) -> ImportTarget:
         """The reference of a name that a package only passes on."""
         if each.name == "*":
-            return Reference(package, each.name)
+            return ImportTarget(package, each.name)
         for passed in source.imports:
             if passed.local == each.name and (package, passed) not in self._passing:
                 self._passing.append((package, passed))
@@ -231,20 +231,20 @@ class ImportGraph:
                     self._passing.pop()
         raise ContractError(_nameless(path, each))
 
-    def _forwarded(self, path: Path, each: Import, home: Path) -> Reference:
+    def _forwarded(self, path: Path, each: Import, home: Path) -> ImportTarget:
         """The reference of a name that a package forwards from a module; its own functions make no number."""
         source = self.source(home)
         for passed in source.imports if source else ():
             if passed.local == each.name:
                 return self._reference(home, passed)
         if source is not None and source.has(each.name):
-            return Reference(None, each.name, f"{CARRIED}:{each.name}")
+            return ImportTarget(None, each.name, f"{CARRIED}:{each.name}")
         raise ContractError(_nameless(path, each))
 
-    def _carried(self, found: Reference) -> Reference:
+    def _carried(self, found: ImportTarget) -> ImportTarget:
         assert found.path is not None
         if self.module_of(found.path) in CARRIERS:
-            return Reference(None, found.name, f"{CARRIED}:{found.name}")
+            return ImportTarget(None, found.name, f"{CARRIED}:{found.name}")
         return found
 
     def _first(self, stems: Sequence[str]) -> Path | None:

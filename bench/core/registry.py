@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.core.errors import BenchError, ContractError, unknown
+from bench.core.moved import new_place
 
 T = TypeVar("T", bound=type)
 
@@ -37,28 +38,6 @@ ROOMS = {
 }
 ENTRY_POINT_GROUP = "ganinv.{kind}s"
 STUDY_GROUP = "ganinv.studies"
-MOVED = {
-    "bench.check": "bench.harness.method_check",
-    "bench.contracts": "bench.core.types",
-    "bench.errors": "bench.core.errors",
-    "bench.files": "bench.core.files",
-    "bench.gans.optimisers": "bench.gans.optimizers",
-    "bench.gans.regularisers": "bench.gans.regularizers",
-    "bench.gans.views": "bench.gans.latent_spaces",
-    "bench.gans.watch": "bench.gans.monitor",
-    "bench.gans.weights_view": "bench.gans.latent_spaces",
-    "bench.loop": "bench.core.run_context",
-    "bench.metrics.sets": "bench.metrics.feature_sets",
-    "bench.options": "bench.core.options",
-    "bench.registry": "bench.core.registry",
-    "bench.settings": "bench.core.paths",
-    "methods.quasi_newton": "methods.lbfgs",
-    "methods.search": "methods.gradient_descent",
-    "methods.support": "methods.latent_bounds",
-}
-"""Modules that plug-ins import and that lie elsewhere now: an import of the old name is answered with the new one."""
-FACED = ("bench.core.errors", "bench.core.registry", "bench.core.types")
-"""Modules out of which ``bench`` itself offers what a plug-in needs."""
 
 
 @dataclass(frozen=True)
@@ -274,15 +253,6 @@ def _new_place(error: Exception) -> str:
     if part := re.match(r"cannot import name '(\w+)' from '([\w.]+)'", str(error)):  # from bench import registry
         name = f"{part[2]}.{part[1]}"
     return new_place(name)
-
-
-def new_place(name: str) -> str:
-    """The end of a message about a module that is not there: where it lies now; empty if it never lay elsewhere."""
-    old = next((old for old in MOVED if f"{name}.".startswith(f"{old}.")), None)
-    if old is None:
-        return ""
-    face = "; plug-ins import what they need from bench" if MOVED[old] in FACED else ""
-    return f"; {old} is {MOVED[old]} now{face}"
 
 
 def _place(entry: Entry) -> str:

@@ -24,7 +24,7 @@ from bench.core.types.runs import Budget
 
 
 class Stateful(Protocol):
-    """A module, optimiser or anything else with a state that can be saved."""
+    """A module, optimizer or anything else with a state that can be saved."""
 
     def state_dict(self) -> Any:
         """Everything needed to go on."""
@@ -42,7 +42,7 @@ def silent(what: str, step: int, steps: int, figures: Mapping[str, float]) -> No
 
 
 @dataclass
-class Run:
+class RunContext:
     """What one stage of one cell may use: budget, seed, device, randomness, and the loop.
 
     Attributes:
@@ -89,7 +89,7 @@ class Run:
         Args:
             what: name of the work, different in each loop; shown with the progress and kept in the checkpoint.
             steps: how many steps.
-            state: every module, optimiser or schedule whose state changes in the loop.
+            state: every module, optimizer or schedule whose state changes in the loop.
             every: called after each step with its number (sample grids and the like).
 
         Raises:

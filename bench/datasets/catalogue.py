@@ -10,7 +10,7 @@ from typing import Any
 from bench.core.errors import BenchError, ContractError, DataError
 from bench.core.options import create
 from bench.core.registry import Entry, entries, load
-from bench.core.types import Choice, DatasetSource
+from bench.core.types import ComponentSpec, DatasetSource
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ def open_dataset(name: str, options: Mapping[str, Any] | None = None, where: str
     source = create("dataset", name, options, where)
     if not isinstance(source, DatasetSource):
         raise ContractError(
-            f"dataset '{name}': {type(source).__qualname__} must subclass bench.datasets.source.Source"
+            f"dataset '{name}': {type(source).__qualname__} must subclass bench.datasets.source.GuardedSource"
         )
     return source
 
 
-def open_here(choice: Choice, where: str = "") -> DatasetSource:
+def open_here(choice: ComponentSpec, where: str = "") -> DatasetSource:
     """Build the source of a dataset whose data are here.
 
     Raises:

@@ -11,7 +11,7 @@ from bench.core.errors import DataError
 from bench.core.files import digest, sha256
 from bench.core.registry import dataset
 from bench.core.types import Dataset
-from bench.datasets.source import SPLIT_SEED, Source, Split, shuffled, to_dataset
+from bench.datasets.source import SPLIT_SEED, GuardedSource, Split, shuffled, to_dataset
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ DARKEST = 0.25
 
 @dataset("digits")
 @dataclass
-class Digits(Source):
+class Digits(GuardedSource):
     """Scikit-learn's 1,797 handwritten digits, 8 x 8, enlarged to 28 x 28; embedded, nothing to fetch.
 
     A seeded shuffle gives 360 test images; of the other 1,437, 143 are ``val``. Grey levels 0..16 are spread over

@@ -13,7 +13,7 @@ from bench.core.paths import data_folder
 from bench.core.registry import dataset
 from bench.core.types import Dataset, Images
 from bench.datasets.decoding import make_once
-from bench.datasets.source import Source, Split, to_images
+from bench.datasets.source import GuardedSource, Split, to_images
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ CHUNK = 256
 
 @dataset("drawn-faces")
 @dataclass
-class DrawnFaces(Source):
+class DrawnFaces(GuardedSource):
     """Cartoon faces with 15 known attributes, drawn from a seed; nothing to fetch. A stand-in, not CelebA.
 
     Attributes bear the names that they have in CelebA and depend on each other much as they do there (see

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench.core.files import digest
 from bench.core.registry import dataset
 from bench.core.types import Dataset
-from bench.datasets.source import Source, Split, to_images
+from bench.datasets.source import GuardedSource, Split, to_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ TEST_POINTS_PER_MODE = 1_000
 
 @dataset("gaussians8")
 @dataclass
-class Gaussians8(Source):
+class Gaussians8(GuardedSource):
     """Eight 2-D Gaussians on a circle of radius 2, two of them rare; drawn from a seed, nothing to fetch.
 
     Mode k lies at angle 22.5 + 45 k degrees with standard deviation 0.1 along both axes. The two modes in quadrant II

@@ -21,7 +21,7 @@ from bench.core.paths import data_folder
 from bench.core.types import Dataset, Images
 from bench.datasets.decoding import Decoder, make_once, write_pixels
 from bench.datasets.layouts import SPLITS, Layout
-from bench.datasets.source import SPLIT_SEED, VAL_LIMIT, Source, to_images
+from bench.datasets.source import SPLIT_SEED, VAL_LIMIT, GuardedSource, to_images
 from bench.datasets.source import Split as Arrays
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ NAMED_AT_MOST = 5
 
 
 @dataclass
-class ImageFiles(Source):
+class ImageFiles(GuardedSource):
     """Base of a dataset of image files: say which files there are, how they are laid out, and how one is decoded.
 
     Nothing but ``read`` loads torch.

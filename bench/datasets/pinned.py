@@ -18,10 +18,10 @@ from bench.core.errors import DataError, StoreError
 from bench.core.files import digest
 from bench.core.paths import data_folder
 from bench.core.types import Dataset
-from bench.datasets.source import SPLIT_SEED, VAL_LIMIT, Source, Split, to_dataset
+from bench.datasets.source import SPLIT_SEED, VAL_LIMIT, GuardedSource, Split, to_dataset
 
 
-class PinnedSource(Source):
+class PinnedSource(GuardedSource):
     """Base of a dataset that consists of known files.
 
     Attributes:

@@ -26,7 +26,7 @@ class Split(NamedTuple):
     attributes: NDArray[np.bool_] | None = None
 
 
-class Source(DatasetSource):
+class GuardedSource(DatasetSource):
     """Base of every dataset source, third-party ones included: implement ``read``, and ``load`` is guarded."""
 
     registered_name: ClassVar[str] = ""

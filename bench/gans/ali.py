@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss, softplus
 
 from bench.core.registry import gan
-from bench.core.run_context import Run, Stateful
+from bench.core.run_context import RunContext, Stateful
 from bench.core.types import Gan, Images, Shape
 from bench.gans.dcgan import make_trunk
 from bench.gans.joint import Joint
 from bench.gans.joint_networks import Encoder, PairDiscriminator, draw
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.optimizers import descend
 from bench.gans.training import Trainer
 
@@ -26,7 +26,7 @@ from bench.gans.training import Trainer
 class ALI(Joint):
     """ALI (Dumoulin et al. 2017), the same as BiGAN (Donahue et al. 2017), on DCGAN's networks; 28 to 128 pixels.
 
-    The discriminator tells pairs (x, E(x)) from pairs (G(z), z). Optimiser and batch size are those of ALI's authors.
+    The discriminator tells pairs (x, E(x)) from pairs (G(z), z). Optimizer and batch size are those of ALI's authors.
 
     Attributes:
         encoder: "gaussian" draws E(x) from a normal distribution (ALI), "deterministic" has one code (BiGAN). An
@@ -57,7 +57,7 @@ class ALI(Joint):
         """Weight of the reconstruction errors of images and codes: none."""
         return 0.0
 
-    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
         """See ``Recipe.train``."""
         PairTrainer(gan, self, images, run, watch).train()
 
@@ -87,7 +87,7 @@ class ALICE(ALI):
         return self.cycle
 
 
-class Pairs(NamedTuple):
+class JointSamples(NamedTuple):
     """Training images with codes inferred from them, and codes of the prior with images made of them."""
 
     real: Tensor
@@ -95,9 +95,9 @@ class Pairs(NamedTuple):
     made: Tensor
     codes: Tensor
 
-    def detached(self) -> Pairs:
+    def detached(self) -> JointSamples:
         """The same numbers without gradients."""
-        return Pairs(*(tensor.detach() for tensor in self))
+        return JointSamples(*(tensor.detach() for tensor in self))
 
 
 class PairTrainer(Trainer):
@@ -105,11 +105,13 @@ class PairTrainer(Trainer):
 
     recipe: ALI
 
-    def __init__(self, gan: Gan, recipe: ALI, images: Images, run: Run, watch: Watch | None = None) -> None:
+    def __init__(
+        self, gan: Gan, recipe: ALI, images: Images, run: RunContext, watch: TrainingMonitor | None = None
+    ) -> None:
         super().__init__(gan, recipe, images, run, watch)
         assert isinstance(gan.encoder, Encoder)
         self.encoder = gan.encoder.train()
-        self.generator_optimiser = recipe.optimiser(nn.ModuleList([self.generator, self.encoder]))
+        self.generator_optimizer = recipe.optimizer(nn.ModuleList([self.generator, self.encoder]))
         self.infer: Callable[[Tensor], tuple[Tensor, Tensor | None]] = self.encoder.distribution
         if recipe.compiled:
             self.infer = torch.compile(self.infer)
@@ -130,33 +132,33 @@ class PairTrainer(Trainer):
         self.require_gradients(True)
         self.run.report(discriminator=discriminator_loss, generator=generator_loss, cycle=cycle)
 
-    def draw_pairs(self, for_generator: bool = True) -> Pairs:
+    def draw_pairs(self, for_generator: bool = True) -> JointSamples:
         """Fresh pairs of both kinds, with a graph if generator and encoder will learn from them."""
         codes, real = self.draw_codes(), self.draw_real()
         with torch.set_grad_enabled(for_generator), self.precision():
             made = self.make(codes).float()
             inferred = draw(*self.infer(real), self.run.rng)
-        return Pairs(real, inferred, made, codes)
+        return JointSamples(real, inferred, made, codes)
 
-    def update_judge(self, pairs: Pairs) -> Tensor:
+    def update_judge(self, pairs: JointSamples) -> Tensor:
         """One update of the discriminator; returns its loss."""
         with self.precision():
             inferred, made = self.critic(pairs.real, pairs.inferred), self.critic(pairs.made, pairs.codes)
         loss = judge_loss(inferred, made)
-        descend(self.discriminator_optimiser, loss)
+        descend(self.discriminator_optimizer, loss)
         return loss.detach()
 
-    def update_makers(self, pairs: Pairs) -> tuple[Tensor, Tensor]:
+    def update_makers(self, pairs: JointSamples) -> tuple[Tensor, Tensor]:
         """One update of generator and encoder; returns their adversarial loss and the error of their cycles."""
         with self.precision():
             inferred, made = self.critic(pairs.real, pairs.inferred), self.critic(pairs.made, pairs.codes)
         loss = makers_loss(inferred, made)
         weight = self.recipe.cycle_weight()
         cycle = self.cycle_error(pairs) if weight else torch.zeros_like(loss)
-        descend(self.generator_optimiser, loss + weight * cycle)
+        descend(self.generator_optimizer, loss + weight * cycle)
         return loss.detach(), cycle.detach()
 
-    def cycle_error(self, pairs: Pairs) -> Tensor:
+    def cycle_error(self, pairs: JointSamples) -> Tensor:
         """Mean |x - G(E(x))| + mean |z - E(G(z))|, both with drawn codes."""
         with self.precision():
             image = self.make(pairs.inferred).float()

@@ -16,7 +16,7 @@ from bench.core.errors import WeightsError
 from bench.core.files import sha256, write_bytes
 from bench.core.options import create
 from bench.core.types import Gan
-from bench.gans.recipe import Recipe
+from bench.gans.recipe import GanConfig
 
 HEADER = "ganinv"
 PRIOR = "prior."
@@ -66,7 +66,7 @@ def load_gan(path: Path, device: str = "cpu") -> Gan:
         channels, height, width = (int(n) for n in header["image_shape"])
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path}: its '{HEADER}' header lacks a recipe, options or an image shape") from error
-    recipe: Recipe = create("gan", name, options, where=str(path))
+    recipe: GanConfig = create("gan", name, options, where=str(path))
     gan = recipe.build((channels, height, width), device)
     _fill(gan, tensors, path)
     gan.provenance |= {"file": path.name, "sha256": sha256(path), "metadata": header.get("metadata", {})}

@@ -12,16 +12,16 @@ from torch.nn.functional import one_hot
 
 from bench.core.errors import NotApplicable
 from bench.core.registry import gan
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Gan, Images, Shape
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.conditional_networks import draw_weights, make_discriminator, make_generator
 from bench.gans.dcgan import filters
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.networks import channels_last, check_shape
 from bench.gans.objectives.matching_aware import MatchingAware
 from bench.gans.priors import PriorName, make_prior
-from bench.gans.recipe import Recipe
+from bench.gans.recipe import GanConfig
 from bench.gans.training import Trainer
 
 SIDES = (28, 32, 64)
@@ -31,7 +31,7 @@ DEEPEST = 4
 
 @gan("cgan")
 @dataclass
-class CGAN(Recipe):
+class CGAN(GanConfig):
     """Conditional DCGAN with 4x4 kernels and a matching-aware loss (icgan), for 28, 32 and 64 pixels, grey or colour.
 
     At 28 and 32 pixels both networks have one stage fewer; at 28 the generator's 8 x 8 map is cropped to 7 x 7, and
@@ -65,7 +65,7 @@ class CGAN(Recipe):
                 raise ValueError(f"{option} = {getattr(self, option)} must be 0 (the input) to {DEEPEST}")
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks, and a prior that waits for the training images; see ``Recipe.build``.
+        """Untrained networks, and a prior that waits for the training images; see ``GanConfig.build``.
 
         Raises:
             NotApplicable: also if there is no such layer at this size, or ``conditions`` is 0.
@@ -86,7 +86,7 @@ class CGAN(Recipe):
         return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
 
     def suited(self, images: Images) -> CGAN:
-        """This recipe with the number of classes or attributes of the images; see ``Recipe.suited``."""
+        """This recipe with the number of classes or attributes of the images; see ``GanConfig.suited``."""
         values = self.values(images)
         if len(values.unique(dim=0)) < 2:
             raise NotApplicable(f"cgan needs {self.condition} that differ; the training images' are all alike")
@@ -119,8 +119,8 @@ class CGAN(Recipe):
         """Cross-entropy with wrong conditions."""
         return MatchingAware()
 
-    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
-        """Give the prior the images' conditions, with their frequencies, then train; see ``Recipe.train``."""
+    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+        """Give the prior the images' conditions, with their frequencies, then train; see ``GanConfig.train``."""
         distinct, counts = self.values(images).unique(dim=0, return_counts=True)
         gan.prior.load_state({"rows": self.encoded(distinct), "probabilities": counts / len(images)})
         ConditionalTrainer(gan, self, images, run, watch).train()
@@ -132,7 +132,9 @@ class ConditionalTrainer(Trainer):
     recipe: CGAN
     objective: MatchingAware
 
-    def __init__(self, gan: Gan, recipe: CGAN, images: Images, run: Run, watch: Watch | None = None) -> None:
+    def __init__(
+        self, gan: Gan, recipe: CGAN, images: Images, run: RunContext, watch: TrainingMonitor | None = None
+    ) -> None:
         super().__init__(gan, recipe, images, run, watch)
         assert isinstance(gan.prior, ConditionPrior)
         self.table = gan.prior

@@ -12,11 +12,11 @@ from torch import nn
 from bench.core.types import Gan, Shape
 from bench.gans.networks import Discriminator, channels_last, check_shape, xavier
 from bench.gans.priors import make_prior
-from bench.gans.recipe import Recipe
+from bench.gans.recipe import GanConfig
 
 
 @dataclass
-class Convolutional(Recipe):
+class Convolutional(GanConfig):
     """A recipe for square images, grey or colour, of the sides that its architecture has; Xavier-uniform weights.
 
     Attributes:
@@ -34,7 +34,7 @@ class Convolutional(Recipe):
             raise ValueError(f"width = {self.width} must be at least 1")
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks; see ``Recipe.build``."""
+        """Untrained networks; see ``GanConfig.build``."""
         check_shape(self.registered_name, image_shape, self.sides)
         generator = xavier(self.make_generator(image_shape))
         discriminator = xavier(self.make_discriminator(image_shape))

@@ -58,7 +58,7 @@ class NoisyGAN(PlainGAN):
     first_noise: float = 0.5
     last_noise: float = 1e-3
 
-    def regulariser(self) -> InstanceNoise:
+    def regularizer(self) -> InstanceNoise:
         """The noise."""
         return InstanceNoise(self.first_noise, self.last_noise)
 
@@ -85,11 +85,11 @@ class ClippedWGAN(PlainGAN):
         """The critic's difference of means."""
         return Wasserstein()
 
-    def regulariser(self) -> WeightClipping:
+    def regularizer(self) -> WeightClipping:
         """The clipping."""
         return WeightClipping(self.clip)
 
-    def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
         """RMSprop with torch's defaults besides the learning rate."""
         return torch.optim.RMSprop(network.parameters(), lr=self.learning_rate)
 

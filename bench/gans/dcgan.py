@@ -103,7 +103,7 @@ class DCGAN0GP(DCGAN):
     beta2: float = 0.99
     gamma: float = 10.0
 
-    def regulariser(self) -> ZeroCentred:
+    def regularizer(self) -> ZeroCentred:
         """The zero-centred penalty."""
         return ZeroCentred(self.gamma)
 
@@ -132,7 +132,7 @@ class WGANGP(DCGAN):
         """The critic's difference of means."""
         return Wasserstein()
 
-    def regulariser(self) -> UnitNorm:
+    def regularizer(self) -> UnitNorm:
         """Gradients of norm one."""
         return UnitNorm(self.penalty)
 
@@ -187,8 +187,8 @@ def make_trunk(image_shape: Shape, width: int, norm: Norm = "batch") -> Trunk:
     stages: dict[str, nn.Module] = {}
     for index, after in enumerate(filters(side, width)):
         side = (side + 1) // 2
-        normalise = norm_layer(norm, after) if index else []
-        convolution = nn.Conv2d(before, after, 5, 2, 2, bias=not normalise)
-        stages[f"actv{side}"] = nn.Sequential(convolution, *normalise, nn.LeakyReLU(0.2))
+        normalize = norm_layer(norm, after) if index else []
+        convolution = nn.Conv2d(before, after, 5, 2, 2, bias=not normalize)
+        stages[f"actv{side}"] = nn.Sequential(convolution, *normalize, nn.LeakyReLU(0.2))
         before = after
     return Trunk(stages)

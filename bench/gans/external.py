@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BenchError, ContractError, WeightsError, suggest, unknown
 from bench.core.paths import code_allowed
-from bench.core.types import Choice, Gan, Prior
+from bench.core.types import ComponentSpec, Gan, Prior
 from bench.gans.priors import PriorName, make_prior
 from bench.gans.validate import examine, said, shape_of
 from bench.gans.zoo import EXPORTED, FACTORY, factory_parts, gan_file, gan_identity
@@ -32,7 +32,7 @@ DESCRIBING = ("code_dim", "prior")
 TORCHSCRIPT, EXPORT, PICKLE = "TorchScript", "torch.export", "pickle"
 
 
-class Evaluated(nn.Module):
+class AlwaysEval(nn.Module):
     """A module that is in eval mode for good: an archive's, which refuses to be told as other modules are.
 
     Args:
@@ -44,7 +44,7 @@ class Evaluated(nn.Module):
         self.module = module
         self.training = False
 
-    def train(self, mode: bool = True) -> Evaluated:
+    def train(self, mode: bool = True) -> AlwaysEval:
         """Stay as it is."""
         return self
 
@@ -54,7 +54,7 @@ class Evaluated(nn.Module):
         return images
 
 
-def open_foreign(choice: Choice, device: str = "cpu") -> Gan:
+def open_foreign(choice: ComponentSpec, device: str = "cpu") -> Gan:
     """Run the user's code and make a GAN of what it gives: frozen, in eval mode, on the device, examined.
 
     A factory may return a ``Gan``, a generator, or a generator and a discriminator. Options are its keyword
@@ -98,7 +98,7 @@ def open_foreign(choice: Choice, device: str = "cpu") -> Gan:
 # ----------------------------------------------------------------------------------------------- factories
 
 
-def _made(choice: Choice, path: Path) -> tuple[Any, dict[str, Any]]:
+def _made(choice: ComponentSpec, path: Path) -> tuple[Any, dict[str, Any]]:
     """What a factory returns, and the options that describe its codes and that it did not take itself."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(0)
@@ -134,7 +134,7 @@ def _function(name: str, path: Path) -> Callable[..., Any]:
     return checked
 
 
-def _arguments(function: Callable[..., Any], choice: Choice) -> dict[str, Any]:
+def _arguments(function: Callable[..., Any], choice: ComponentSpec) -> dict[str, Any]:
     signature = inspect.signature(function)
     parameters = signature.parameters.values()
     named = {p.name for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}}
@@ -227,7 +227,7 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _only_describing(choice: Choice) -> dict[str, Any]:
+def _only_describing(choice: ComponentSpec) -> dict[str, Any]:
     for option in choice.options:
         if option not in DESCRIBING:
             raise unknown("option", option, DESCRIBING, choice.name)
@@ -257,8 +257,8 @@ def _in_eval_mode(module: nn.Module) -> nn.Module:
     try:
         module.eval()
     except NotImplementedError:  # an exported program is, and has no eval()
-        return Evaluated(module)
-    return Evaluated(module) if isinstance(module, torch.jit.ScriptModule) else module  # it has no requires_grad_()
+        return AlwaysEval(module)
+    return AlwaysEval(module) if isinstance(module, torch.jit.ScriptModule) else module  # it has no requires_grad_()
 
 
 def _prior(generator: nn.Module, described: Mapping[str, Any], where: str) -> Prior:

@@ -23,7 +23,7 @@ TABLE_BYTES = 2 << 30
 """Largest table of features that is kept."""
 
 
-class Eye(Protocol):
+class LayeredNetwork(Protocol):
     """A network with named activation maps."""
 
     layers: tuple[str, ...]
@@ -32,7 +32,7 @@ class Eye(Protocol):
         """Maps of the named layers, in the order asked for."""
 
 
-def open_eye(network: Network, gan: Gan, device: str) -> Eye:
+def open_network(network: Network, gan: Gan, device: str) -> LayeredNetwork:
     """The frozen network that a method looks through.
 
     Raises:
@@ -46,10 +46,10 @@ def open_eye(network: Network, gan: Gan, device: str) -> Eye:
         raise NotApplicable("this GAN has no discriminator, so it has no features")
     if not hasattr(gan.discriminator, "features"):
         raise NotApplicable("this GAN's discriminator has no named layers, so it has no features")
-    return cast(Eye, gan.discriminator)
+    return cast(LayeredNetwork, gan.discriminator)
 
 
-def check_layers(network: Network, eye: Eye, layers: tuple[str, ...]) -> None:
+def check_layers(network: Network, eye: LayeredNetwork, layers: tuple[str, ...]) -> None:
     """Make sure that the network has these layers.
 
     Raises:
@@ -62,14 +62,14 @@ def check_layers(network: Network, eye: Eye, layers: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class Layer:
-    """One map of a frozen network, with gradients for images. Not a module: see ``View``.
+    """One map of a frozen network, with gradients for images. Not a module: see ``FeaturePyramid``.
 
     Attributes:
         eye: the network, frozen.
         name: of the layer.
     """
 
-    eye: Eye
+    eye: LayeredNetwork
     name: str
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class View:
+class FeaturePyramid:
     """Features of images: the last map, then the global means of chosen maps, then one map's R x R means.
 
     Not a module: a method's state holds what it learnt, and nothing here is learnt.
@@ -92,7 +92,7 @@ class View:
         pool_layer: their layer.
     """
 
-    eye: Eye
+    eye: LayeredNetwork
     last: Last = "flatten"
     gap: tuple[str, ...] = ()
     pool: int = 0
@@ -136,11 +136,11 @@ class View:
         return table
 
 
-def with_batch_statistics(eye: Eye) -> Eye:
+def with_batch_statistics(eye: LayeredNetwork) -> LayeredNetwork:
     """A frozen copy of a network whose batch norms use the statistics of each batch, whatever its mode."""
     other = copy.deepcopy(cast(nn.Module, eye)).eval().requires_grad_(False)
     for part in other.modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.track_running_stats = False
             part.running_mean = part.running_var = None
-    return cast(Eye, other)
+    return cast(LayeredNetwork, other)

@@ -10,23 +10,23 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.core.registry import gan
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Gan, Images, Shape
 from bench.gans import biggan, dcgan, stylegan
 from bench.gans.invgan_training import InvGANTrainer
 from bench.gans.joint import refuse_average
 from bench.gans.joint_networks import InvertibleDiscriminator, MappedGenerator, MappedStyleGenerator, make_mapping
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.networks import channels_last, check_shape, xavier
 from bench.gans.objectives.hinge import Hinge
 from bench.gans.priors import PriorName, make_prior
-from bench.gans.recipe import Recipe
+from bench.gans.recipe import GanConfig
 from bench.gans.style_layers import EqualLinear
 
 
 @gan("invgan")
 @dataclass
-class InvGAN(Recipe):
+class InvGAN(GanConfig):
     """InvGAN on DCGAN's architecture, for 28, 32, 64 and 128 pixels, grey or colour.
 
     z goes through a mapping to w, which the generator starts from; the discriminator's second head says which w made
@@ -62,7 +62,7 @@ class InvGAN(Recipe):
             raise ValueError(f"{' and '.join(f'{n} = {w}' for n, w in weights.items())} must be 0 or more")
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks; see ``Recipe.build``."""
+        """Untrained networks; see ``GanConfig.build``."""
         check_shape(self.registered_name, image_shape, self.sides)
         generator, discriminator = self.make_generator(image_shape), self.make_discriminator(image_shape)
         prior = make_prior(self.prior, self.code_dim)
@@ -79,8 +79,8 @@ class InvGAN(Recipe):
         trunk = dcgan.make_trunk(image_shape, self.width)
         return xavier(InvertibleDiscriminator(trunk, nn.Linear(features, 1), nn.Linear(features, self.code_dim)))
 
-    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
-        """See ``Recipe.train``."""
+    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+        """See ``GanConfig.train``."""
         InvGANTrainer(gan, self, images, run, watch).train()
 
 

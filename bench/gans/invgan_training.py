@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from bench.core.run_context import Run, Stateful
+from bench.core.run_context import RunContext, Stateful
 from bench.core.types import Gan, Images
 from bench.gans.joint_networks import InvertibleDiscriminator, MappedGenerator, MappedStyleGenerator
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.objectives.discrepancy import discrepancy
 from bench.gans.training import Trainer, TrainingOptions
 
@@ -49,7 +49,9 @@ class InvGANTrainer(Trainer):
 
     recipe: InvGANOptions
 
-    def __init__(self, gan: Gan, recipe: InvGANOptions, images: Images, run: Run, watch: Watch | None = None) -> None:
+    def __init__(
+        self, gan: Gan, recipe: InvGANOptions, images: Images, run: RunContext, watch: TrainingMonitor | None = None
+    ) -> None:
         super().__init__(gan, recipe, images, run, watch)
         assert isinstance(gan.generator, MappedGenerator | MappedStyleGenerator)
         assert isinstance(gan.discriminator, InvertibleDiscriminator)
@@ -85,10 +87,10 @@ class InvGANTrainer(Trainer):
         with self.precision():
             judged, inferred, _ = self.both(fake)
             loss = self.objective.discriminator_loss(as_given, self.both(real)[0], judged)
-            penalty = self.regulariser.penalty(self.plain_critic, real, fake)
+            penalty = self.regularizer.penalty(self.plain_critic, real, fake)
         loss = loss + self.recipe.latent_weight * mse_loss(inferred, codes)
-        self.descend(loss if penalty is None else loss + penalty, self.discriminator_optimiser)
-        self.regulariser.after_update(self.discriminator)
+        self.descend(loss if penalty is None else loss + penalty, self.discriminator_optimizer)
+        self.regularizer.after_update(self.discriminator)
         return loss.detach()
 
     def mixed_codes(self) -> Tensor:
@@ -107,9 +109,9 @@ class InvGANTrainer(Trainer):
         weights = {"latent": self.recipe.latent_weight, "features": self.recipe.feature_weight}
         weights |= {"cycle": self.recipe.latent_weight, "mmd": self.recipe.mmd_weight}
         loss = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
-        movers = [self.generator_optimiser]
+        movers = [self.generator_optimizer]
         if self.recipe.variant == "full":
-            movers.append(self.discriminator_optimiser)
+            movers.append(self.discriminator_optimizer)
         self.descend(loss, *movers)
         return terms
 
@@ -157,13 +159,13 @@ class InvGANTrainer(Trainer):
             "mmd": discrepancy(w, w_real),
         }
 
-    def descend(self, loss: Tensor, *optimisers: torch.optim.Optimizer) -> None:
-        """One step of each optimiser down a loss, from clean gradients; weights that it does not reach stay."""
-        for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
-            optimiser.zero_grad(set_to_none=True)
+    def descend(self, loss: Tensor, *optimizers: torch.optim.Optimizer) -> None:
+        """One step of each optimizer down a loss, from clean gradients; weights that it does not reach stay."""
+        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        for optimiser in optimisers:
-            optimiser.step()
+        for optimizer in optimizers:
+            optimizer.step()
 
 
 def as_given(logits: Tensor, /, *conditions: Tensor) -> Tensor:

@@ -12,11 +12,11 @@ from bench.gans.dcgan import STAGES, last_filters, make_generator, make_trunk
 from bench.gans.joint_networks import Encoder
 from bench.gans.networks import Discriminator, channels_last, check_shape, xavier
 from bench.gans.priors import PriorName, make_prior
-from bench.gans.recipe import Recipe
+from bench.gans.recipe import GanConfig
 
 
 @dataclass
-class Joint(Recipe):
+class Joint(GanConfig):
     """DCGAN's generator, and its discriminator's trunk as encoder; 28, 32, 64 and 128 pixels, grey or colour.
 
     Generator and encoder are kept as they were trained, in step with each other: there is no moving average.
@@ -37,7 +37,7 @@ class Joint(Recipe):
         refuse_average(self)
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks with Xavier-uniform weights; see ``Recipe.build``."""
+        """Untrained networks with Xavier-uniform weights; see ``GanConfig.build``."""
         check_shape(self.registered_name, image_shape, self.sides)
         generator = xavier(make_generator(image_shape, self.code_dim, self.width))
         encoder = xavier(self.make_encoder(image_shape))
@@ -62,7 +62,7 @@ class Joint(Recipe):
         """The discriminator, before its weights are drawn; None for a model without."""
 
 
-def refuse_average(recipe: Recipe) -> None:
+def refuse_average(recipe: GanConfig) -> None:
     """Make sure that no moving average of the generator is asked for.
 
     Raises:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import NotApplicable
 from bench.core.types import Gan
-from bench.gans.latent_spaces import FittedNormal, View
+from bench.gans.latent_spaces import FittedNormal, LatentSpaceView
 from bench.gans.networks import Discriminator, Trunk
 from bench.gans.stylegan import FITTED_CODES, StyleGenerator
 
@@ -140,14 +140,14 @@ class MappedGenerator(nn.Module):
         return self.from_w(self.mapping(z))
 
     @torch.no_grad()
-    def view(self, gan: Gan, space: str) -> View:
+    def view(self, gan: Gan, space: str) -> LatentSpaceView:
         """The GAN with codes w, whose prior is fitted to codes of a fixed seed; see ``StyleGenerator.view``."""
         device = next(self.parameters()).device
         w = self.mapping(gan.prior.sample(FITTED_CODES, torch.Generator().manual_seed(0)).to(device))
-        return View(gan, Entered(self).train(self.training), FittedNormal(w.mean(0), w.std(0)))
+        return LatentSpaceView(gan, MappedCodes(self).train(self.training), FittedNormal(w.mean(0), w.std(0)))
 
 
-class Entered(nn.Module):
+class MappedCodes(nn.Module):
     """A mapped generator behind its mapping: codes w to images."""
 
     def __init__(self, network: MappedGenerator) -> None:

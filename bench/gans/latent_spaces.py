@@ -20,7 +20,7 @@ VALUES = 2**24
 """Weights that are laid out at once: 65 images of a generator with 257,000 of them, 64 MiB."""
 
 
-class View(Gan):
+class LatentSpaceView(Gan):
     """A GAN whose codes enter its generator elsewhere; networks, weights and provenance are those of the source.
 
     Args:
@@ -87,13 +87,13 @@ class FittedNormal(Prior):
         return z
 
 
-def seen(gan: Gan, space: str) -> Gan:
+def in_latent_space(gan: Gan, space: str) -> Gan:
     """A GAN with the codes of a capacity class: ``Gan.view``, and besides it "weights" for any generator.
 
     Raises:
         NotApplicable: the generator has no such codes, or no weights that may be changed.
     """
-    return WeightsView(gan) if space == "weights" else gan.view(space)
+    return GeneratorWeightsView(gan) if space == "weights" else gan.view(space)
 
 
 def tunable(generator: nn.Module) -> dict[str, nn.Parameter]:
@@ -111,7 +111,7 @@ def tunable(generator: nn.Module) -> dict[str, nn.Parameter]:
     return {name: tensor for name, tensor in generator.named_parameters() if name not in dense}
 
 
-class WeightsView(View):
+class GeneratorWeightsView(LatentSpaceView):
     """A GAN whose code is one of the source's, followed by what is added to each tunable weight.
 
     Args:
@@ -130,7 +130,7 @@ class WeightsView(View):
 
     def decode(self, codes: Tensor) -> Tensor:
         """See ``Gan.decode``; the calls count for every GAN that this one is a view of."""
-        if isinstance(self.source, View):
+        if isinstance(self.source, LatentSpaceView):
             self.source.source.calls += len(codes)
         return super().decode(codes)
 

@@ -11,12 +11,12 @@ from bench.core.registry import gan
 from bench.core.types import Gan, Shape
 from bench.gans.networks import Discriminator, Trunk, xavier
 from bench.gans.priors import PriorName, make_prior
-from bench.gans.recipe import Recipe
+from bench.gans.recipe import GanConfig
 
 
 @gan("mlp")
 @dataclass
-class MLP(Recipe):
+class MLP(GanConfig):
     """Three fully connected layers in each network, for points of any dimension (C x 1 x 1); outputs unbounded.
 
     dfi gives the layers and batch norm; width, prior and batch are ours, and that the discriminator's first layer
@@ -38,7 +38,7 @@ class MLP(Recipe):
             raise ValueError(f"width = {self.width} must be at least 1")
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks; see ``Recipe.build``."""
+        """Untrained networks; see ``GanConfig.build``."""
         dim, height, width = image_shape
         if (height, width) != (1, 1):
             raise NotApplicable(f"{self.registered_name} draws points, images of 1x1; these are {height}x{width}")
@@ -50,7 +50,7 @@ class MLP(Recipe):
 
 def make_generator(dim: int, code_dim: int, width: int) -> nn.Sequential:
     """Codes ``[B, code_dim]`` to points ``[B, dim, 1, 1]``: two hidden layers with batch norm and ReLU."""
-    hidden = [*_normalised(code_dim, width), nn.ReLU(), *_normalised(width, width), nn.ReLU()]
+    hidden = [*_normalized(code_dim, width), nn.ReLU(), *_normalized(width, width), nn.ReLU()]
     return nn.Sequential(*hidden, nn.Linear(width, dim), nn.Unflatten(1, (dim, 1, 1)))
 
 
@@ -58,10 +58,10 @@ def make_discriminator(dim: int, width: int) -> Discriminator:
     """Points to logits: two hidden layers with LReLU, "hidden1" and "hidden2", batch norm in the second."""
     stages: dict[str, nn.Module] = {
         "hidden1": nn.Sequential(nn.Flatten(), nn.Linear(dim, width), nn.LeakyReLU(0.2)),
-        "hidden2": nn.Sequential(*_normalised(width, width), nn.LeakyReLU(0.2)),
+        "hidden2": nn.Sequential(*_normalized(width, width), nn.LeakyReLU(0.2)),
     }
     return Discriminator(Trunk(stages), nn.Linear(width, 1))
 
 
-def _normalised(before: int, after: int) -> list[nn.Module]:
+def _normalized(before: int, after: int) -> list[nn.Module]:
     return [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after)]

@@ -29,7 +29,7 @@ Quality = Callable[[Gan], float]
 
 
 @dataclass
-class Watch:
+class TrainingMonitor:
     """Looks at a GAN while it trains, without changing what it becomes. Its state is part of the checkpoint.
 
     Attributes:

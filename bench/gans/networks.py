@@ -150,7 +150,7 @@ def xavier(module: M) -> M:
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             if is_parametrized(part, "weight"):
-                _redraw_normalised(part)
+                _redraw_normalized(part)
             else:
                 nn.init.xavier_uniform_(part.weight)
             if part.bias is not None:
@@ -158,7 +158,7 @@ def xavier(module: M) -> M:
     return module
 
 
-def _redraw_normalised(part: nn.Module) -> None:
+def _redraw_normalized(part: nn.Module) -> None:
     """New Xavier weights for a layer under spectral norm, and power iterations until its norm is known."""
     training = part.training
     part.train()

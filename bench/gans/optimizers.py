@@ -1,4 +1,4 @@
-"""Optimisers of every training here."""
+"""Optimizers of every training here."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def adam(parameters: Iterable[nn.Parameter], learning_rate: float, betas: tuple[
     return torch.optim.Adam(parameters, lr=learning_rate, betas=betas, fused=True)
 
 
-def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     """One step down a loss, from clean gradients."""
-    optimiser.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    optimiser.step()
+    optimizer.step()

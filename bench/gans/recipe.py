@@ -1,6 +1,6 @@
 """What a registered GAN is: a recipe that builds untrained networks and trains them.
 
-A recipe is an architecture (a base class with ``build``), an objective and a regulariser (``bench.gans.objectives``,
+A recipe is an architecture (a base class with ``build``), an objective and a regularizer (``bench.gans.objectives``,
 ``bench.gans.regularizers``), and options. A further backbone is a subclass that overrides what differs.
 """
 
@@ -14,20 +14,20 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import nn
 
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Gan, Images, Shape
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.objectives.base import Objective
 from bench.gans.objectives.non_saturating import NonSaturating
 from bench.gans.optimizers import adam
 from bench.gans.priors import PriorName
-from bench.gans.regularizers.base import Regulariser
+from bench.gans.regularizers.base import Regularizer
 from bench.gans.training import Trainer
 
 
 @dataclass
-class Recipe(ABC):
-    """An architecture, an objective, a regulariser and the options of their training.
+class GanConfig(ABC):
+    """An architecture, an objective, a regularizer and the options of their training.
 
     Attributes:
         code_dim: numbers in a latent code.
@@ -78,7 +78,7 @@ class Recipe(ABC):
             NotApplicable: no architecture for this image size or number of channels; says which there are.
         """
 
-    def suited(self, images: Images) -> Recipe:
+    def suited(self, images: Images) -> GanConfig:
         """This recipe with the options that follow from the training images (the number of classes, say).
 
         Raises:
@@ -90,12 +90,12 @@ class Recipe(ABC):
         """What the two networks minimise."""
         return NonSaturating()
 
-    def regulariser(self) -> Regulariser:
+    def regularizer(self) -> Regularizer:
         """What acts on the discriminator besides; nothing by default."""
-        return Regulariser()
+        return Regularizer()
 
-    def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser of one network's trainable weights."""
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        """The optimizer of one network's trainable weights."""
         trained = [p for p in network.parameters() if p.requires_grad]
         return adam(trained, self.learning_rate, (self.beta1, self.beta2))
 
@@ -103,7 +103,7 @@ class Recipe(ABC):
         """Updates of the discriminator in this step."""
         return self.discriminator_steps
 
-    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
         """Train the networks in place for ``run.budget.train_steps``."""
         Trainer(gan, self, images, run, watch).train()
 

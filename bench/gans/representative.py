@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from bench.core.registry import gan
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Gan, Images, Shape
 from bench.gans.dcgan import DCGAN, filters, last_filters, make_trunk
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.networks import Crop, Discriminator, Trunk, xavier
 from bench.gans.optimizers import adam, descend
 
@@ -44,7 +44,7 @@ class RFGAN(DCGAN):
         trunk, encoder = (make_trunk(image_shape, self.width, self.discriminator_norm) for _ in range(2))
         return RepresentativeDiscriminator(trunk, encoder, last_filters(image_shape, self.width))
 
-    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
         """Train the autoencoder, freeze it, then train as any DCGAN."""
         assert isinstance(gan.discriminator, RepresentativeDiscriminator)
         encoder = gan.discriminator.encoder
@@ -52,17 +52,17 @@ class RFGAN(DCGAN):
         encoder.eval().requires_grad_(False)
         super().train(gan, images, run, watch)
 
-    def train_encoder(self, encoder: Trunk, images: Images, run: Run) -> None:
+    def train_encoder(self, encoder: Trunk, images: Images, run: RunContext) -> None:
         """Train the encoder, with a decoder that is thrown away, on noisy images."""
         decoder = make_decoder(images.shape, self.width).to(run.device)
         network = nn.Sequential(encoder, decoder).to(memory_format=torch.channels_last).train()
-        optimiser = adam(network.parameters(), self.learning_rate, (self.beta1, self.beta2))
-        for _ in run.loop("autoencoder", self.autoencoder_steps, {"network": network, "optimiser": optimiser}):
+        optimizer = adam(network.parameters(), self.learning_rate, (self.beta1, self.beta2))
+        for _ in run.loop("autoencoder", self.autoencoder_steps, {"network": network, "optimizer": optimizer}):
             x = images.sample(self.batch, run.rng)
             loss = l1_loss(network(salt_and_pepper(x, run.rng)), x)
-            descend(optimiser, loss)
+            descend(optimizer, loss)
             run.report(autoencoder=loss.detach())
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
 
 
 class RepresentativeDiscriminator(Discriminator):

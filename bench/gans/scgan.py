@@ -10,14 +10,14 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.core.registry import gan
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Gan, Images, Shape
 from bench.gans import spectral
 from bench.gans.joint import refuse_average
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.networks import ConnectionNetwork, channels_last, check_shape, xavier
 from bench.gans.priors import PriorName, make_prior
-from bench.gans.recipe import Recipe
+from bench.gans.recipe import GanConfig
 from bench.gans.regularizers.gradients import ZeroCentred
 from bench.gans.scgan_networks import JoinedTrunk, Position, SpatialDiscriminator, SpatialGenerator, Window
 from bench.gans.scgan_training import Steps, train_stages
@@ -31,7 +31,7 @@ SHARED = (
 
 @gan("scgan")
 @dataclass
-class SCGAN(Recipe):
+class SCGAN(GanConfig):
     """SCGAN on SNGAN's networks, for 64 and 128 pixels, grey or colour; the window has half the side.
 
     A code is z_center, half of its numbers, and z_edge. Three stages share the budget's training steps: an SNGAN of
@@ -91,7 +91,7 @@ class SCGAN(Recipe):
             raise ValueError(f"width = {self.width} must be at least 1")
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks of all stages; see ``Recipe.build``."""
+        """Untrained networks of all stages; see ``GanConfig.build``."""
         check_shape(self.registered_name, image_shape, self.sides)
         generator, discriminator = self.make_generator(image_shape), self.make_discriminator(image_shape)
         prior = make_prior(self.prior, self.code_dim)
@@ -117,12 +117,12 @@ class SCGAN(Recipe):
         connection = ConnectionNetwork(numbers, self.code_dim // 2, depth, units)
         return SpatialDiscriminator(trunk, head, centre.head, connection)
 
-    def regulariser(self) -> ZeroCentred:
+    def regularizer(self) -> ZeroCentred:
         """The zero-centred penalty on D_full, of the mean logit of an image's places."""
         return ZeroCentred(self.gamma)
 
     def centre_recipe(self) -> spectral.SNGAN:
-        """How the GAN of windows is trained: as SNGAN, with this recipe's optimiser and batch, and no penalty."""
+        """How the GAN of windows is trained: as SNGAN, with this recipe's optimizer and batch, and no penalty."""
         return spectral.SNGAN(code_dim=self.code_dim // 2, **{name: getattr(self, name) for name in SHARED})
 
     def steps(self, total: int) -> Steps:
@@ -131,8 +131,8 @@ class SCGAN(Recipe):
         connection = min(round(total * self.connection_share), total - centre)
         return Steps(centre, connection, total - centre - connection)
 
-    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
-        """All stages; see ``Recipe.train``. The watch sees the last one, and counts its steps alone."""
+    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+        """All stages; see ``GanConfig.train``. The watch sees the last one, and counts its steps alone."""
         train_stages(gan, self, images, run, watch)
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss, mse_loss
 
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Gan, Images
-from bench.gans.monitor import VARIETY_IMAGES, Watch
+from bench.gans.monitor import VARIETY_IMAGES, TrainingMonitor
 from bench.gans.networks import ConnectionNetwork
 from bench.gans.optimizers import descend
 from bench.gans.scgan_networks import Parts, centre_of, networks_of
@@ -37,12 +37,12 @@ class SCGANOptions(TrainingOptions, Protocol):
         """How the GAN of windows is trained."""
 
 
-def train_stages(gan: Gan, recipe: SCGANOptions, images: Images, run: Run, watch: Watch) -> None:
+def train_stages(gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
     """Train all networks in place, stage by stage; what a stage has trained is frozen in the next.
 
     Args:
         gan: untrained networks, on ``run.device``.
-        recipe: shares of the steps, weights and optimisers.
+        recipe: shares of the steps, weights and optimizers.
         images: training images, on ``run.device``.
         run: steps (``budget.train_steps``, of all stages together), randomness and checkpoint.
         watch: told of every step of the last stage.
@@ -72,7 +72,14 @@ class StageTrainer(Trainer):
     """
 
     def __init__(
-        self, gan: Gan, recipe: TrainingOptions, images: Images, run: Run, name: str, steps: int, watch: Watch
+        self,
+        gan: Gan,
+        recipe: TrainingOptions,
+        images: Images,
+        run: RunContext,
+        name: str,
+        steps: int,
+        watch: TrainingMonitor,
     ) -> None:
         super().__init__(gan, recipe, images, run, watch)
         self.name, self.steps = name, steps
@@ -80,10 +87,10 @@ class StageTrainer(Trainer):
     def train(self) -> None:
         """Run every step of the stage."""
         for step in self.run.loop(self.name, self.steps, self.state(), self.look):
-            self.regulariser.begin(step / self.steps, self.run.rng)
+            self.regularizer.begin(step / self.steps, self.run.rng)
             self.step(step)
-        for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
-            optimiser.zero_grad(set_to_none=True)
+        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+            optimizer.zero_grad(set_to_none=True)
         if self.steps == 0:
             self.look(-1)
 
@@ -98,9 +105,9 @@ class CentreTrainer(StageTrainer):
     Nobody scores it on the way: what a watch knows is whole images. Its variety is looked at.
     """
 
-    def __init__(self, gan: Gan, recipe: SCGANOptions, images: Images, run: Run, steps: int) -> None:
+    def __init__(self, gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, steps: int) -> None:
         self.window = networks_of(gan)[0].window
-        super().__init__(centre_of(gan), recipe.centre_recipe(), images, run, "windows", steps, Watch())
+        super().__init__(centre_of(gan), recipe.centre_recipe(), images, run, "windows", steps, TrainingMonitor())
         self.shown = Images(self.window.crop(images.data[:VARIETY_IMAGES]))
 
     def draw_real(self) -> Tensor:
@@ -112,31 +119,33 @@ class CentreTrainer(StageTrainer):
         self.watch.look(self.gan, self.shown, self.run.seed, step + 1, self.steps)
 
 
-def train_connection(centre: Gan, network: ConnectionNetwork, recipe: TrainingOptions, run: Run, steps: int) -> None:
+def train_connection(
+    centre: Gan, network: ConnectionNetwork, recipe: TrainingOptions, run: RunContext, steps: int
+) -> None:
     """Train the connection network of a frozen GAN of windows by DFI: mean (z - CN(D(G(z))))² (dfi, section 3.1).
 
     Args:
         centre: frozen, in eval mode, whose encoder holds the network.
         network: from features to z_center, untrained.
-        recipe: optimiser, batch size and precision.
+        recipe: optimizer, batch size and precision.
         run: randomness and checkpoint.
         steps: of the loop.
     """
     network.train()
-    optimiser = recipe.optimiser(network)
-    for _ in run.loop("connection", steps, {"network": network, "optimiser": optimiser}):
+    optimizer = recipe.optimizer(network)
+    for _ in run.loop("connection", steps, {"network": network, "optimizer": optimizer}):
         codes = centre.prior.sample(recipe.batch, run.rng)
         with torch.autocast(run.device, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             with torch.no_grad():
                 features = centre.features(centre.decode(codes))
             inferred = network(features).float()
         loss = mse_loss(inferred, codes)
-        descend(optimiser, loss)
+        descend(optimizer, loss)
         run.report(connection=loss.detach())
-    optimiser.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=True)
 
 
-class Made(NamedTuple):
+class SpatialSamples(NamedTuple):
     """Codes ẑ_center ⊕ z_edge ``[B, 2k]`` with y_full and y_glue ``[B, C, H, W]``."""
 
     codes: Tensor
@@ -159,7 +168,9 @@ class FullTrainer(StageTrainer):
 
     recipe: SCGANOptions
 
-    def __init__(self, gan: Gan, recipe: SCGANOptions, images: Images, run: Run, steps: int, watch: Watch) -> None:
+    def __init__(
+        self, gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, steps: int, watch: TrainingMonitor
+    ) -> None:
         super().__init__(gan, recipe, images, run, "training", steps, watch)
         self.spatial, self.judges = networks_of(gan)
         self.window = self.spatial.window
@@ -181,7 +192,7 @@ class FullTrainer(StageTrainer):
 
     def critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
         """Logits ``[B, P]`` of every place of images; see ``Trainer.critic``."""
-        return self.judge_places(self.regulariser.view(images))
+        return self.judge_places(self.regularizer.view(images))
 
     def draw_codes(self) -> Tensor:
         """Codes ``[B, 2k]``: ẑ_center of windows of training images, and z_edge from its prior."""
@@ -190,24 +201,24 @@ class FullTrainer(StageTrainer):
         edge = torch.randn(inferred.shape, generator=self.run.rng, device=inferred.device)
         return torch.cat([inferred, edge], 1)
 
-    def draw_made(self, for_generator: bool = True) -> Made:
+    def draw_made(self, for_generator: bool = True) -> SpatialSamples:
         """Images of fresh codes, with a graph to G_full if it will learn from them."""
         codes = self.draw_codes()
         with torch.set_grad_enabled(for_generator), self.precision():
             full = self.make(codes).float()
         with torch.no_grad(), self.precision():
             centre = self.spatial.centre(codes[:, : codes.shape[1] // 2]).float()
-        return Made(codes, full, self.spatial.glued(Parts(full, centre)))
+        return SpatialSamples(codes, full, self.spatial.glued(Parts(full, centre)))
 
-    def update_full(self, made: Made) -> tuple[Tensor, Tensor]:
+    def update_full(self, made: SpatialSamples) -> tuple[Tensor, Tensor]:
         """One update of G_full; returns its adversarial loss and the error of the code of its window."""
         with self.precision():
             loss = self.objective.generator_loss(self.critic, made.images)
         error = self.code_error(made)
-        descend(self.generator_optimiser, loss + self.recipe.recon_weight * error)
+        descend(self.generator_optimizer, loss + self.recipe.recon_weight * error)
         return loss.detach(), error.detach()
 
-    def code_error(self, made: Made) -> Tensor:
+    def code_error(self, made: SpatialSamples) -> Tensor:
         """Mean |ẑ_center - CN(D_center(y_crop))| (dfi, L_recon of equation 7; a mean over its numbers is ours)."""
         with self.precision():
             inferred = self.judges.infer(self.window.crop(made.full))

@@ -23,7 +23,7 @@ BOTTOM = {28: 7, 32: 4, 64: 8, 128: 16}
 class SNGAN(Convolutional):
     """Table 6 of dfi with cross-entropy; spectral norm in the discriminator; 28, 32, 64 and 128 pixels.
 
-    Every layer of the discriminator is normalised (Miyato et al. 2018), by one power iteration a forward pass in
+    Every layer of the discriminator is normalized (Miyato et al. 2018), by one power iteration a forward pass in
     training. Its activations are called as in the paper: "actv128-0", "actv64-0", "actv64-1" ... "actv16-1".
     """
 
@@ -52,7 +52,7 @@ class SNGAN0GP(SNGAN):
 
     gamma: float = 10.0
 
-    def regulariser(self) -> ZeroCentred:
+    def regularizer(self) -> ZeroCentred:
         """The zero-centred penalty."""
         return ZeroCentred(self.gamma)
 

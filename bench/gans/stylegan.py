@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from bench.core.registry import gan
 from bench.core.types import Gan, Shape
-from bench.gans.latent_spaces import FittedNormal, View
+from bench.gans.latent_spaces import FittedNormal, LatentSpaceView
 from bench.gans.networks import Discriminator, Trunk, channels_last, check_shape
 from bench.gans.priors import PriorName, make_prior
-from bench.gans.recipe import Recipe
+from bench.gans.recipe import GanConfig
 from bench.gans.regularizers.gradients import ZeroCentred
 from bench.gans.style_layers import Blur, EqualConv2d, EqualLinear, MinibatchDeviation, PixelNorm, StyleLayer
 
@@ -24,7 +24,7 @@ FITTED_CODES = 10_000
 
 
 @dataclass
-class StyleTraining(Recipe):
+class StyleTraining(GanConfig):
     """What every recipe on StyleGAN's networks is trained with: R1, and Adam without a first moment.
 
     Attributes:
@@ -45,7 +45,7 @@ class StyleTraining(Recipe):
         if self.width < 4:
             raise ValueError(f"width = {self.width} must be at least 4 (a quarter of it is left at 128 pixels)")
 
-    def regulariser(self) -> ZeroCentred:
+    def regularizer(self) -> ZeroCentred:
         """The penalty on real images, R1."""
         return ZeroCentred(self.gamma)
 
@@ -67,7 +67,7 @@ class StyleGAN(StyleTraining):
     ema: float = 0.999
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks; see ``Recipe.build``."""
+        """Untrained networks; see ``GanConfig.build``."""
         check_shape(self.registered_name, image_shape, SIDES)
         generator = StyleGenerator(image_shape, self.code_dim, self.width)
         discriminator = make_discriminator(image_shape, self.width)
@@ -114,7 +114,7 @@ class StyleGenerator(nn.Module):
         return torch.tanh(self.to_image(x))
 
     @torch.no_grad()
-    def view(self, gan: Gan, space: str) -> View:
+    def view(self, gan: Gan, space: str) -> LatentSpaceView:
         """The GAN with flat codes w ``[B, d]`` or w+ ``[B, L * d]``, whose prior is fitted to codes of a fixed seed.
 
         The fit is of this moment: take a new view after the weights change.
@@ -123,7 +123,7 @@ class StyleGenerator(nn.Module):
         z = gan.prior.sample(FITTED_CODES, torch.Generator().manual_seed(0)).to(self.constant.device)
         w = self.mapping(z)
         prior = FittedNormal(w.mean(0).repeat(generator.styles), w.std(0).repeat(generator.styles))
-        return View(gan, generator, prior)
+        return LatentSpaceView(gan, generator, prior)
 
 
 class Styled(nn.Module):

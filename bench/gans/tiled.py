@@ -12,18 +12,18 @@ from torch import Generator, Tensor, nn
 from bench.core.errors import NotApplicable
 from bench.core.options import build as build_options
 from bench.core.registry import gan
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Gan, Images, Prior, Shape
 from bench.gans.biggan import SmallBigGAN
 from bench.gans.dcgan import DCGAN
 from bench.gans.invgan import InvGAN, InvGANBigGAN, InvGANStyleGAN
-from bench.gans.latent_spaces import View
-from bench.gans.monitor import Watch
-from bench.gans.recipe import Recipe
+from bench.gans.latent_spaces import LatentSpaceView
+from bench.gans.monitor import TrainingMonitor
+from bench.gans.recipe import GanConfig
 from bench.gans.tiling import Tiling
 from bench.gans.vae import VAE
 
-PATCH_RECIPES: dict[str, type[Recipe]] = {
+PATCH_RECIPES: dict[str, type[GanConfig]] = {
     "dcgan": DCGAN,
     "biggan-small": SmallBigGAN,
     "vae": VAE,
@@ -43,7 +43,7 @@ class TiledGan(Gan):
     """
 
     def __init__(self, patches: Gan, tiling: Tiling) -> None:
-        discriminator = None if patches.discriminator is None else TiledEye(patches.discriminator, tiling)
+        discriminator = None if patches.discriminator is None else TiledDiscriminator(patches.discriminator, tiling)
         encoder = None if patches.encoder is None else TiledEncoder(patches.encoder, tiling)
         generator, prior = TiledGenerator(patches.generator, tiling), TiledPrior(patches.prior, tiling.count)
         super().__init__(generator, discriminator, prior, tiling.image, patches.provenance, encoder)
@@ -58,7 +58,7 @@ class TiledGan(Gan):
         return self.patches.checksum()
 
 
-class TiledView(View):
+class TiledView(LatentSpaceView):
     """A tiled GAN in another space of its tiles' codes.
 
     Args:
@@ -102,7 +102,7 @@ class TiledEncoder(nn.Module):
         return codes.reshape(len(x), -1)
 
 
-class TiledEye(nn.Module):
+class TiledDiscriminator(nn.Module):
     """A discriminator's view of each tile: activation maps laid side by side, as the tiles are.
 
     It encodes if the discriminator does.
@@ -173,7 +173,7 @@ class TiledPrior(Prior):
 
 @gan("tiled")
 @dataclass
-class Tiled(Recipe):
+class Tiled(GanConfig):
     """A GAN of patches, trained on random patches of the images, that makes whole images tile by tile (invgan).
 
     Sides are those of a tile times ``rows`` and ``columns``: 2 x 2 tiles of 32 pixels for images of 64. All that
@@ -194,7 +194,7 @@ class Tiled(Recipe):
     patches: int = 50_000
 
     def __post_init__(self) -> None:
-        for each in fields(Recipe):
+        for each in fields(GanConfig):
             if getattr(self, each.name) != each.default:
                 raise ValueError(f"{each.name} belongs to the GAN of patches; write options = {{{each.name} = ...}}")
         if self.of not in PATCH_RECIPES:
@@ -203,7 +203,7 @@ class Tiled(Recipe):
             raise ValueError(f"rows, columns, patches = {self.rows}, {self.columns}, {self.patches}: 1 or more")
         if not isinstance(self.options, dict):
             raise ValueError(f"options = {self.options!r}: expected a table of options of {self.of}")
-        self._inner: Recipe = build_options(PATCH_RECIPES[self.of], f"gan '{self.of}'", self.options)
+        self._inner: GanConfig = build_options(PATCH_RECIPES[self.of], f"gan '{self.of}'", self.options)
 
     def tile(self, image_shape: Shape) -> Shape:
         """Channels, height and width of a tile.
@@ -217,17 +217,17 @@ class Tiled(Recipe):
         return channels, height // self.rows, width // self.columns
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks; see ``Recipe.build``."""
+        """Untrained networks; see ``GanConfig.build``."""
         inner = self._inner.build(self.tile(image_shape), device)
         tiled = TiledGan(inner, Tiling(inner.image_shape, self.rows, self.columns))
         tiled.provenance = self.provenance()
         return tiled
 
-    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
         """Train the GAN of patches; samples are drawn of patches, and quality is not looked at on the way."""
         assert isinstance(gan, TiledGan)
         patches = random_patches(images, gan.tiling.tile, self.patches, run.rng)
-        self._inner.train(gan.patches, patches, run, Watch(watch.grid))
+        self._inner.train(gan.patches, patches, run, TrainingMonitor(watch.grid))
 
 
 def random_patches(images: Images, tile: Shape, count: int, rng: Generator) -> Images:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from bench.core.run_context import Run, Stateful
+from bench.core.run_context import RunContext, Stateful
 from bench.core.types import Gan, Images, Shape
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.objectives.base import Critic, Objective, OptimizerOptions
 from bench.gans.optimizers import descend
-from bench.gans.regularizers.base import Regulariser
+from bench.gans.regularizers.base import Regularizer
 
 
 class Trainable(Protocol):
@@ -26,7 +26,7 @@ class Trainable(Protocol):
     def build(self, image_shape: Shape, device: str) -> Gan:
         """Untrained networks."""
 
-    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
         """Train the networks in place."""
 
 
@@ -43,17 +43,17 @@ class TrainingOptions(OptimizerOptions, Protocol):
     def objective(self) -> Objective:
         """What the two networks minimise."""
 
-    def regulariser(self) -> Regulariser:
+    def regularizer(self) -> Regularizer:
         """What acts on the discriminator besides."""
 
-    def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser of one network's trainable weights."""
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        """The optimizer of one network's trainable weights."""
 
     def discriminator_updates(self, step: int) -> int:
         """Updates of the discriminator in this step."""
 
 
-def train_gan(recipe: Trainable, images: Images, run: Run, watch: Watch | None = None) -> Gan:
+def train_gan(recipe: Trainable, images: Images, run: RunContext, watch: TrainingMonitor | None = None) -> Gan:
     """Build and train a GAN from the run's seed; returns it frozen, in eval mode.
 
     Args:
@@ -71,7 +71,7 @@ def train_gan(recipe: Trainable, images: Images, run: Run, watch: Watch | None =
     run.reseed()
     recipe = recipe.suited(images)
     gan = recipe.build(images.shape, run.device)
-    recipe.train(gan, images.to(run.device), run, watch or Watch())
+    recipe.train(gan, images.to(run.device), run, watch or TrainingMonitor())
     return gan.freeze()
 
 
@@ -84,24 +84,24 @@ class Trainer:
 
     Args:
         gan: untrained networks, on ``run.device``.
-        recipe: objective, regulariser, optimisers, batch size, precision and averaging.
+        recipe: objective, regularizer, optimizers, batch size, precision and averaging.
         images: training images, on ``run.device``.
         run: steps (``budget.train_steps``), randomness and checkpoint.
         watch: told of every step.
     """
 
     def __init__(
-        self, gan: Gan, recipe: TrainingOptions, images: Images, run: Run, watch: Watch | None = None
+        self, gan: Gan, recipe: TrainingOptions, images: Images, run: RunContext, watch: TrainingMonitor | None = None
     ) -> None:
         assert gan.discriminator is not None
         self.gan, self.recipe, self.images, self.run = gan, recipe, images, run
-        self.watch = watch or Watch()
+        self.watch = watch or TrainingMonitor()
         self.generator = gan.generator.train()
         self.discriminator = gan.discriminator.train()
-        self.objective, self.regulariser = recipe.objective(), recipe.regulariser()
+        self.objective, self.regularizer = recipe.objective(), recipe.regularizer()
         self.objective.prepare(gan, recipe)
-        self.generator_optimiser = recipe.optimiser(self.generator)
-        self.discriminator_optimiser = recipe.optimiser(self.discriminator)
+        self.generator_optimizer = recipe.optimizer(self.generator)
+        self.discriminator_optimizer = recipe.optimizer(self.discriminator)
         self.trained = [p for p in self.discriminator.parameters() if p.requires_grad]
         self.average = _average(gan, recipe.ema) if recipe.ema else None
         self.make: Callable[[Tensor], Tensor] = self.generator
@@ -113,10 +113,10 @@ class Trainer:
         """Run every step of the budget; leaves averaged weights in the generator if the recipe asks for them."""
         steps = self.run.budget.train_steps
         for step in self.run.loop("training", steps, self.state(), self.look):
-            self.regulariser.begin(step / steps, self.run.rng)
+            self.regularizer.begin(step / steps, self.run.rng)
             self.step(step)
-        for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
-            optimiser.zero_grad(set_to_none=True)
+        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+            optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.generator.load_state_dict(self.average.module.state_dict())
         if steps == 0:
@@ -134,8 +134,8 @@ class Trainer:
         state: dict[str, Stateful] = {
             "generator": self.generator,
             "discriminator": self.discriminator,
-            "generator_optimiser": self.generator_optimiser,
-            "discriminator_optimiser": self.discriminator_optimiser,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
             "watch": self.watch,
             **self.objective.state(),
         }
@@ -178,11 +178,11 @@ class Trainer:
 
     def critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
         """Logits ``[B]`` of what the discriminator sees of images."""
-        return self.judge(self.regulariser.view(images), *conditions).float()
+        return self.judge(self.regularizer.view(images), *conditions).float()
 
     def plain_critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
         """As ``critic``, never compiled: compiled code cannot be differentiated twice, as penalties need."""
-        logits: Tensor = self.discriminator(self.regulariser.view(images), *conditions)
+        logits: Tensor = self.discriminator(self.regularizer.view(images), *conditions)
         return logits.float()
 
     def update_discriminator(self, fake: Tensor) -> Tensor:
@@ -190,9 +190,9 @@ class Trainer:
         real = self.draw_real()
         with self.precision():
             loss = self.objective.discriminator_loss(self.critic, real, fake)
-            penalty = self.regulariser.penalty(self.plain_critic, real, fake)
-        descend(self.discriminator_optimiser, loss if penalty is None else loss + penalty)
-        self.regulariser.after_update(self.discriminator)
+            penalty = self.regularizer.penalty(self.plain_critic, real, fake)
+        descend(self.discriminator_optimizer, loss if penalty is None else loss + penalty)
+        self.regularizer.after_update(self.discriminator)
         with self.precision():
             self.objective.learn()
         return loss.detach()
@@ -201,7 +201,7 @@ class Trainer:
         """One update of the generator through images that it made; returns its loss."""
         with self.precision():
             loss = self.objective.generator_loss(self.critic, fake)
-        descend(self.generator_optimiser, loss)
+        descend(self.generator_optimizer, loss)
         if self.average is not None:
             self.average.update_parameters(self.generator)
         return loss.detach()

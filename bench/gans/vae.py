@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.registry import gan
-from bench.core.run_context import Run, Stateful
+from bench.core.run_context import RunContext, Stateful
 from bench.core.types import Gan, Images, Shape
 from bench.gans.joint import Joint
 from bench.gans.joint_networks import Encoder, draw
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.optimizers import descend
 
 
@@ -37,7 +37,7 @@ class VAE(Joint):
         """None."""
         return
 
-    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
         """See ``Recipe.train``."""
         VAETrainer(gan, self, images, run, watch).train()
 
@@ -47,17 +47,17 @@ class VAETrainer:
 
     Args:
         gan: untrained networks, on ``run.device``.
-        recipe: optimiser, batch size and precision.
+        recipe: optimizer, batch size and precision.
         images: training images, on ``run.device``.
         run: steps (``budget.train_steps``), randomness and checkpoint.
         watch: told of every step.
     """
 
-    def __init__(self, gan: Gan, recipe: VAE, images: Images, run: Run, watch: Watch) -> None:
+    def __init__(self, gan: Gan, recipe: VAE, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
         assert isinstance(gan.encoder, Encoder)
         self.gan, self.recipe, self.images, self.run, self.watch = gan, recipe, images, run, watch
         self.generator, self.encoder = gan.generator.train(), gan.encoder.train()
-        self.optimiser = recipe.optimiser(nn.ModuleList([self.generator, self.encoder]))
+        self.optimizer = recipe.optimizer(nn.ModuleList([self.generator, self.encoder]))
         self.make: Callable[[Tensor], Tensor] = self.generator
         self.infer: Callable[[Tensor], tuple[Tensor, Tensor | None]] = self.encoder.distribution
         if recipe.compiled:
@@ -69,12 +69,12 @@ class VAETrainer:
         state: dict[str, Stateful] = {
             "generator": self.generator,
             "encoder": self.encoder,
-            "optimiser": self.optimiser,
+            "optimizer": self.optimizer,
             "watch": self.watch,
         }
         for _ in self.run.loop("training", steps, state, self.look):
             self.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         if steps == 0:
             self.look(-1)
 
@@ -94,7 +94,7 @@ class VAETrainer:
             assert log_variance is not None
             made = self.make(draw(mean, log_variance, self.run.rng)).float()
         error, kl = half_squared_error(x, made).mean(), divergence(mean, log_variance).mean()
-        descend(self.optimiser, error + kl)
+        descend(self.optimizer, error + kl)
         self.run.report(error=error.detach(), divergence=kl.detach())
 
 

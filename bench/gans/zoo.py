@@ -11,7 +11,7 @@ from bench.core.errors import ContractError, WeightsError, unknown
 from bench.core.files import module_file, sha256
 from bench.core.fingerprints import CodeReader
 from bench.core.paths import shipped_folder
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 
 CHECKPOINT = "checkpoint:"
 FACTORY = "factory:"
@@ -86,7 +86,7 @@ def factory_parts(name: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def gan_identity(choice: Choice, reader: CodeReader | None = None) -> dict[str, Any] | None:
+def gan_identity(choice: ComponentSpec, reader: CodeReader | None = None) -> dict[str, Any] | None:
     """What identifies a GAN that is a file, JSON-able; None for a recipe.
 
     The file's SHA-256; with code of the user also the name in it, the options, and the SHA-256 of every file that an
@@ -110,7 +110,7 @@ def gan_identity(choice: Choice, reader: CodeReader | None = None) -> dict[str, 
     return identity
 
 
-def _option_files(choice: Choice) -> dict[str, str]:
+def _option_files(choice: ComponentSpec) -> dict[str, str]:
     texts = {key: value for key, value in choice.options.items() if isinstance(value, str)}
     return {key: _sha256(path) for key, value in texts.items() if (path := _existing(value))}
 

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from bench.core.errors import ContractError
 from bench.core.options import create
-from bench.core.run_context import Run
-from bench.core.types import Capacity, Cell, Choice, Gan, Inverter, Refiner
-from bench.gans.latent_spaces import seen
+from bench.core.run_context import RunContext
+from bench.core.types import Capacity, Cell, ComponentSpec, Gan, Inverter, Refiner
+from bench.gans.latent_spaces import in_latent_space
 
 
 @dataclass
-class Method:
+class BoundMethod:
     """An inverter with the refiners that follow it."""
 
     base: Inverter
@@ -33,14 +33,14 @@ class Method:
         """The spaces that codes are in along the way, the inverter's first."""
         return [part.capacity for part in self.parts if part.capacity is not None]
 
-    def bind(self, gan: Gan, run: Run) -> None:
+    def bind(self, gan: Gan, run: RunContext) -> None:
         """Hand the GAN and the run to every part, each with the GAN seen through its own space.
 
         Raises:
             NotApplicable: the GAN has no such codes.
         """
         for part in self.parts:
-            gan = gan if part.capacity is None else seen(gan, part.capacity)
+            gan = gan if part.capacity is None else in_latent_space(gan, part.capacity)
             part.gan, part.run = gan, run
 
     def invert(self, x: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class Method:
         return sorted({name for part in self.parts for name in part.optimises})
 
 
-def open_method(cell: Cell) -> Method:
+def open_method(cell: Cell) -> BoundMethod:
     """Build a cell's method from its options.
 
     Raises:
@@ -78,21 +78,21 @@ def view_of(gan: Gan, facts: Mapping[str, Any]) -> Gan:
 
     Args:
         gan: itself.
-        facts: of the inversion: ``spaces`` as in ``Method``; older ones have the one ``capacity``.
+        facts: of the inversion: ``spaces`` as in ``BoundMethod``; older ones have the one ``capacity``.
     """
     for space in facts.get("spaces", [facts["capacity"]]):
-        gan = seen(gan, space)
+        gan = in_latent_space(gan, space)
     return gan
 
 
-def make_method(choice: Choice) -> Method:
+def make_method(choice: ComponentSpec) -> BoundMethod:
     """Build a method, ``name`` or ``name+refiner``, from its options; see ``open_method``."""
     name, *refiners = choice.name.split("+")
     options = {k: v for k, v in choice.options.items() if k not in refiners}
     base = create("method", name, options)
     if not isinstance(base, Inverter):
         raise ContractError(f"method '{name}' is not an Inverter (bench.core.types)")
-    return Method(base, [create("refiner", r, choice.options.get(r, {})) for r in refiners])
+    return BoundMethod(base, [create("refiner", r, choice.options.get(r, {})) for r in refiners])
 
 
 def checked_codes(codes: Any, x: Tensor, gan: Gan) -> Tensor:

@@ -10,14 +10,14 @@ from typing import Any
 from bench.core.declared import differing_options
 from bench.core.files import digest
 from bench.core.options import create
-from bench.core.run_context import Progress, Run, silent
+from bench.core.run_context import Progress, RunContext, silent
 from bench.core.types import Cell, Dataset
 from bench.gans.zoo import without_pick
 from bench.harness.store import Store
 
 
 @dataclass
-class Bench:
+class HarnessContext:
     """What all cells of a run share: the store, the device, progress, and the last GAN and dataset kept in memory."""
 
     store: Store
@@ -55,7 +55,7 @@ def seed_of(stage: str, cell: Cell) -> int:
     return int(digest([stage, data, gan, extra, cell.seed]), 16) & (2**63 - 1)
 
 
-def load_data(bench: Bench, cell: Cell) -> Dataset:
+def load_data(bench: HarnessContext, cell: Cell) -> Dataset:
     """The cell's dataset, kept in memory between cells."""
     name = digest([cell.dataset.name, dict(cell.dataset.options)])
     loaded: Dataset = bench.keep(
@@ -64,9 +64,9 @@ def load_data(bench: Bench, cell: Cell) -> Dataset:
     return loaded
 
 
-def open_run(bench: Bench, cell: Cell, key: str, stage: str) -> Run:
+def open_run(bench: HarnessContext, cell: Cell, key: str, stage: str) -> RunContext:
     """The run of one stage of a cell: its budget, seed, device, checkpoint and deadline."""
-    return Run(
+    return RunContext(
         cell.budget,
         seed_of(stage, cell),
         bench.device,

@@ -11,7 +11,7 @@ from bench.core.types import Budget, Dataset, Images
 from bench.harness.suite import parse_choice, parse_options
 
 if TYPE_CHECKING:
-    from bench.harness.runner import Observer
+    from bench.harness.runner import RunCallbacks
 
 SPLITS = ("train", "val", "test")
 PICTURED = 64
@@ -19,7 +19,7 @@ PICTURED = 64
 
 
 def train_domain_classifier(
-    dataset: str, out: Path | None, observer: Observer, recipe: str = ""
+    dataset: str, out: Path | None, observer: RunCallbacks, recipe: str = ""
 ) -> tuple[Path, float]:
     """Train the classifier of a dataset, save its weights, and return their place and the test accuracy.
 
@@ -37,7 +37,7 @@ def train_domain_classifier(
     from bench.core.environment import prepare_device
     from bench.core.options import build, create
     from bench.core.paths import device
-    from bench.core.run_context import Run, silent
+    from bench.core.run_context import RunContext, silent
     from bench.metrics.classifier import recipe_kind, save_classifier, train_classifier
     from bench.metrics.weights import classifier_file, classifiers_folder
 
@@ -49,7 +49,7 @@ def train_domain_classifier(
     path = (out or classifiers_folder()) / classifier_file(choice.name)
     budget = Budget("classifier", 0, 0, 0, 0, 0, 0, 0, timeout=float("inf"))
     checkpoint = classifiers_folder() / f"{path.stem}-{digest([data.train.checksum, repr(chosen)])}.checkpoint"
-    run = Run(budget, seed=0, device=device(), checkpoint=checkpoint, progress=observer.progress or silent)
+    run = RunContext(budget, seed=0, device=device(), checkpoint=checkpoint, progress=observer.progress or silent)
     network = train_classifier(data.without_test(), run, chosen)
     metadata = save_classifier(path, network, data, run.seed, chosen)
     return path, float(metadata["test_accuracy"])

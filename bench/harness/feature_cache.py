@@ -10,10 +10,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from bench.core.files import digest, write_bytes
-from bench.core.types import Cell, Embedding, FeatureNetwork, Gan, Images, Side
+from bench.core.types import Cell, Embedding, FeatureExtractor, Gan, Images, Side
 from bench.datasets.source import shuffled
 from bench.gans.zoo import pick_of
-from bench.harness.context import Bench, load_data, seed_of
+from bench.harness.context import HarnessContext, load_data, seed_of
 from bench.harness.keys import KeyMaker, Keys
 from bench.metrics.base import check_range, to_u8
 from bench.metrics.evaluation import batch_size
@@ -24,13 +24,13 @@ MOST_SAMPLES = 50_000
 
 @dataclass(frozen=True)
 class StoredReference:
-    """The "train" and "sample" sides of the evaluations of a cell; see ``bench.metrics.feature_sets.Reference``.
+    """The "train" and "sample" sides of the evaluations of a cell; see ``bench.metrics.feature_sets.ReferenceSets``.
 
     Training images come in a fixed random order, samples are images of codes drawn from the prior with a seed that
     the methods of a GAN share. Both are rounded to 8 bits before a network looks at them.
     """
 
-    bench: Bench
+    bench: HarnessContext
     cell: Cell
     keys: Keys
     gan: Gan
@@ -39,7 +39,7 @@ class StoredReference:
         """How many images there are, at most."""
         return len(self._train) if side == "train" else MOST_SAMPLES
 
-    def embed(self, network: FeatureNetwork, side: Side, count: int) -> Embedding:
+    def embed(self, network: FeatureExtractor, side: Side, count: int) -> Embedding:
         """Features and logits of the first ``count`` images of a side.
 
         Raises:
@@ -61,7 +61,7 @@ class StoredReference:
     def _train(self) -> Images:
         return load_data(self.bench, self.cell).train
 
-    def _key(self, network: FeatureNetwork, side: Side, count: int) -> str:
+    def _key(self, network: FeatureExtractor, side: Side, count: int) -> str:
         maker = KeyMaker()
         if side == "train":
             source = maker.dataset(self.cell.dataset)
@@ -70,7 +70,7 @@ class StoredReference:
         code = maker.module(__name__)
         return digest([code, side, count, source, maker.network(network.name), self.bench.device])
 
-    def _look(self, network: FeatureNetwork, side: Side, count: int) -> dict[str, Tensor]:
+    def _look(self, network: FeatureExtractor, side: Side, count: int) -> dict[str, Tensor]:
         features, logits, done = [], [], 0
         for images in self._train_images(count) if side == "train" else self._samples(count):
             seen = network.embed(images)

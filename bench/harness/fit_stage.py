@@ -9,16 +9,16 @@ from safetensors.torch import load_file, save
 
 from bench.core.environment import synchronise, time_limit
 from bench.core.files import write_bytes
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Cell, Gan
 from bench.datasets.guard import forbid_test_split
-from bench.harness.bound_method import Method, check_untouched, open_method
-from bench.harness.context import Bench, load_data, open_run
+from bench.harness.bound_method import BoundMethod, check_untouched, open_method
+from bench.harness.context import HarnessContext, load_data, open_run
 from bench.harness.keys import Keys
 from bench.harness.store import Artefact
 
 
-def fit(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[Method, dict[str, Any]]:
+def fit(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[BoundMethod, dict[str, Any]]:
     """The cell's method, bound to the GAN and trained, or restored from the store; with the facts of its training.
 
     Raises:
@@ -39,7 +39,7 @@ def fit(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[Method, dict[st
     return method, artefact.meta
 
 
-def _fit(bench: Bench, cell: Cell, keys: Keys, method: Method, run: Run) -> Artefact:
+def _fit(bench: HarnessContext, cell: Cell, keys: Keys, method: BoundMethod, run: RunContext) -> Artefact:
     data = load_data(bench, cell).without_test()
     limited = type(data)(
         data.name, data.train.first(cell.budget.train_images).to(bench.device), data.val, data.classes

@@ -16,7 +16,7 @@ from bench.core.errors import unknown
 from bench.core.files import read_header
 from bench.core.options import create
 from bench.core.paths import data_folder, device, home, shipped_folder
-from bench.core.types import DatasetSource, FeatureNetwork, Inverter, Metric
+from bench.core.types import DatasetSource, FeatureExtractor, Inverter, Metric
 from bench.gans.zoo import shipped_gans
 from bench.harness.export import facts_of
 from bench.harness.suite import open_suite, suite_files
@@ -103,7 +103,7 @@ def _entry_section(kind: str, name: str, entry: registry.Entry) -> Section:
     if issubclass(cls, DatasetSource) and ":" not in name:
         here, place = (False, f"{entry.name}:ARGUMENT") if _needs_argument(cls) else create(kind, name).availability()
         rows.append(("here" if here else "not here", place))
-    if issubclass(cls, Metric | FeatureNetwork):
+    if issubclass(cls, Metric | FeatureExtractor):
         rows += _protocol_rows(kind, name, cls)
     return f"{kind} {name}", rows
 

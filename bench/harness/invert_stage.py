@@ -12,13 +12,13 @@ from torch import Tensor
 from bench.core.environment import peak_memory, reset_peak_memory, synchronise, time_limit
 from bench.core.files import write_bytes
 from bench.core.types import Cell, Dataset, Gan, Images
-from bench.harness.bound_method import Method, batch_size, check_untouched, checked_codes
-from bench.harness.context import Bench, load_data, open_run, seed_of
+from bench.harness.bound_method import BoundMethod, batch_size, check_untouched, checked_codes
+from bench.harness.context import HarnessContext, load_data, open_run, seed_of
 from bench.harness.fit_stage import fit
 from bench.harness.keys import Keys
 
 
-def own_images(bench: Bench, cell: Cell, gan: Gan) -> tuple[Images, Tensor]:
+def own_images(bench: HarnessContext, cell: Cell, gan: Gan) -> tuple[Images, Tensor]:
     """Images that the GAN made itself, exact (float32), and their codes; equal for every method of a GAN and seed.
 
     Those of a conditional GAN carry the labels or attributes that their codes ask for.
@@ -43,7 +43,7 @@ def _told(images: Tensor, conditions: Tensor | None, data: Dataset) -> Images:
     return Images(images)
 
 
-def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def invert(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Codes of the test images ("test") and of the GAN's own images ("own"), with cost and facts of the method.
 
     Raises:
@@ -91,7 +91,7 @@ def invert(bench: Bench, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Te
     return codes, meta
 
 
-def invert_images(bench: Bench, method: Method, images: Images, what: str) -> Tensor:
+def invert_images(bench: HarnessContext, method: BoundMethod, images: Images, what: str) -> Tensor:
     """Codes ``[N, d]`` of images, in batches that fit, each checked.
 
     Args:

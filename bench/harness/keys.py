@@ -23,7 +23,7 @@ from bench.core.files import digest, read_header
 from bench.core.fingerprints import Code, CodeReader
 from bench.core.options import create
 from bench.core.paths import device
-from bench.core.types import Cell, Choice
+from bench.core.types import Cell, ComponentSpec
 from bench.gans.zoo import gan_file, gan_identity, pick_of, without_pick
 from bench.metrics.gan_quality import quality_metric
 from bench.metrics.weights import network_of, weights_identity
@@ -126,7 +126,7 @@ class KeyMaker:
 
     # ------------------------------------------------------------------------------------------------- parts
 
-    def dataset(self, choice: Choice) -> str:
+    def dataset(self, choice: ComponentSpec) -> str:
         """A dataset with its options: its code, and what identifies its content."""
 
         def make() -> list[Any]:
@@ -182,7 +182,7 @@ class KeyMaker:
     def _stage(self, stage: str) -> list[Any]:
         return [stage, self.module(STAGES[stage])]
 
-    def _file(self, choice: Choice) -> str:
+    def _file(self, choice: ComponentSpec) -> str:
         """What identifies a GAN that is a file, with the code of its recipe; "" for a recipe to train."""
 
         def make() -> list[Any] | None:

@@ -18,10 +18,10 @@ from torch import Tensor
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
 from bench.core.registry import add_plugin, find
-from bench.core.run_context import Run
-from bench.core.types import Budget, Capacity, Choice, Dataset, Gan
+from bench.core.run_context import RunContext
+from bench.core.types import Budget, Capacity, ComponentSpec, Dataset, Gan
 from bench.datasets.guard import forbid_test_split
-from bench.harness.bound_method import Method, checked_codes, make_method
+from bench.harness.bound_method import BoundMethod, checked_codes, make_method
 
 BUDGET = Budget("check", 0, 24, 8, train_steps=60, fit_steps=8, search_steps=8, refine_steps=4, timeout=300.0)
 IMAGES = 24
@@ -30,7 +30,7 @@ BATCH_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckResult:
     """One check: passed, or why not."""
 
     name: str
@@ -38,7 +38,7 @@ class Outcome:
     message: str = ""
 
 
-def check_method(target: str) -> list[Outcome]:
+def check_method(target: str) -> list[CheckResult]:
     """Examine a method by name, or every method of a plug-in file.
 
     Args:
@@ -55,16 +55,16 @@ def check_method(target: str) -> list[Outcome]:
     return [outcome for name in names for outcome in _check(name)]
 
 
-def _check(name: str) -> Iterator[Outcome]:
+def _check(name: str) -> Iterator[CheckResult]:
     try:
-        subject = _Subject(name)
+        subject = _CheckedGan(name)
     except NotApplicable as reason:
-        yield Outcome(f"{name}: applies to a small unconditional GAN", True, f"not applicable: {reason}")
+        yield CheckResult(f"{name}: applies to a small unconditional GAN", True, f"not applicable: {reason}")
         return
     except Exception as error:
-        yield Outcome(f"{name}: imports, builds and fits", False, _line(error))
+        yield CheckResult(f"{name}: imports, builds and fits", False, _line(error))
         return
-    yield Outcome(f"{name}: imports, builds and fits", True)
+    yield CheckResult(f"{name}: imports, builds and fits", True)
     checks: dict[str, Callable[[], str]] = {
         "declares what it is": subject.declares,
         "returns finite codes of the right shape": subject.codes_are_valid,
@@ -78,10 +78,10 @@ def _check(name: str) -> Iterator[Outcome]:
             fault = check()
         except Exception as error:
             fault = _line(error)
-        yield Outcome(f"{name}: {title}", not fault, fault)
+        yield CheckResult(f"{name}: {title}", not fault, fault)
 
 
-class _Subject:
+class _CheckedGan:
     """A method fitted on the tiny GAN; each check answers with a fault, or with an empty text."""
 
     def __init__(self, name: str) -> None:
@@ -92,21 +92,21 @@ class _Subject:
         self.method = self.fitted()
         self.codes = self.invert(self.method, self.x)
 
-    def fitted(self) -> Method:
+    def fitted(self) -> BoundMethod:
         method = self.built()
         with forbid_test_split("fit"):
             method.base.fit(self.data.without_test())
         return method
 
-    def built(self) -> Method:
-        method = make_method(Choice(self.name))
-        run = Run(BUDGET, seed=7)
+    def built(self) -> BoundMethod:
+        method = make_method(ComponentSpec(self.name))
+        run = RunContext(BUDGET, seed=7)
         method.bind(self.gan, run)
         run.reseed()
         method.base.build()
         return method
 
-    def invert(self, method: Method, x: Tensor) -> Tensor:
+    def invert(self, method: BoundMethod, x: Tensor) -> Tensor:
         method.base.run.reseed()
         return checked_codes(method.invert(x), x, method.view).detach()
 
@@ -157,7 +157,7 @@ def _trained() -> tuple[Gan, Dataset]:
 
     data: Dataset = create("dataset", "digits").load()
     recipe = create("gan", "dcgan", {"width": 8, "code_dim": 16})
-    gan = train_gan(recipe, data.train, Run(BUDGET, seed=5))
+    gan = train_gan(recipe, data.train, RunContext(BUDGET, seed=5))
     return gan.freeze(), data
 
 

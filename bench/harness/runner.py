@@ -18,7 +18,7 @@ from bench.metrics.weights import weights_available
 
 if TYPE_CHECKING:
     from bench.core.run_context import Progress
-    from bench.harness.context import Bench
+    from bench.harness.context import HarnessContext
 
 TRACEBACK_LINES = 12
 
@@ -33,7 +33,7 @@ class Planned:
 
 
 @dataclass
-class Observer:
+class RunCallbacks:
     """Who wants to know how a run goes; every part may be replaced."""
 
     plan: Callable[[Sequence[Planned]], None] = lambda planned: None
@@ -62,7 +62,11 @@ def plan(cells: Sequence[Cell], store: Store) -> list[Planned]:
 
 
 def run_cells(
-    cells: Sequence[Cell], store: Store | None = None, observer: Observer | None = None, *, retry_failed: bool = False
+    cells: Sequence[Cell],
+    store: Store | None = None,
+    observer: RunCallbacks | None = None,
+    *,
+    retry_failed: bool = False,
 ) -> list[Record]:
     """Run what is not stored; return the record of every cell, in order.
 
@@ -71,7 +75,7 @@ def run_cells(
     Raises:
         BenchError: something is wrong before work starts (data, weights, options), or the store cannot be written.
     """
-    store, observer = store or Store(), observer or Observer()
+    store, observer = store or Store(), observer or RunCallbacks()
     planned = plan(cells, store)
     observer.plan(planned)
     waiting = [p for p in planned if p.record is None or (retry_failed and p.record.status == "failed")]
@@ -81,14 +85,14 @@ def run_cells(
     return [records[p.keys.cell] for p in planned]
 
 
-def _run_waiting(waiting: list[Planned], store: Store, observer: Observer, retry: bool) -> dict[str, Record]:
+def _run_waiting(waiting: list[Planned], store: Store, observer: RunCallbacks, retry: bool) -> dict[str, Record]:
     from bench.core.environment import prepare_device
     from bench.core.run_context import silent
     from bench.harness.bound_method import open_method
-    from bench.harness.context import Bench
+    from bench.harness.context import HarnessContext
     from bench.harness.train_stage import train
 
-    bench = Bench(store, chosen_device(), observer.progress or silent)
+    bench = HarnessContext(store, chosen_device(), observer.progress or silent)
     prepare_device(bench.device)
     for item in waiting:
         if "plug-in" not in _origin(item.cell):
@@ -110,7 +114,9 @@ def _run_waiting(waiting: list[Planned], store: Store, observer: Observer, retry
     return records
 
 
-def _run_one(bench: Bench, item: Planned, observer: Observer, number: int, total: int, retry: bool) -> Record:
+def _run_one(
+    bench: HarnessContext, item: Planned, observer: RunCallbacks, number: int, total: int, retry: bool
+) -> Record:
     from bench.harness.stages import run_cell
 
     stored = bench.store.record(item.keys.cell)

@@ -47,16 +47,16 @@ class $cls(Inverter):
 
     def fit(self, data: FitData) -> None:
         """Learn z from G(z); ``data.train`` and ``data.val`` hold real images, for methods that want them."""
-        optimiser = torch.optim.Adam(self.encoder.parameters(), self.learning_rate)
-        state = {"encoder": self.encoder, "optimiser": optimiser}
+        optimizer = torch.optim.Adam(self.encoder.parameters(), self.learning_rate)
+        state = {"encoder": self.encoder, "optimizer": optimizer}
         for _ in self.run.loop("fit $name", self.run.budget.fit_steps, state):
             codes = self.gan.prior.sample(self.batch, self.run.rng)
             with torch.no_grad():
                 images = self.gan.decode(codes)
             loss = F.mse_loss(self.encoder(images), codes)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             self.run.report(loss=loss.detach())
 
     @torch.no_grad()

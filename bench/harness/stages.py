@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.core.environment import environment
 from bench.core.types import Cell, Gan, Images, Record, Track
 from bench.harness.bound_method import view_of
-from bench.harness.context import Bench, load_data, seed_of
+from bench.harness.context import HarnessContext, load_data, seed_of
 from bench.harness.feature_cache import StoredReference
 from bench.harness.invert_stage import invert, own_images
 from bench.harness.keys import Keys, cell_facts
@@ -25,7 +25,9 @@ FACTS = ("capacity", "trained_on", "optimises", "control", "trained_parameters",
 COST = ("fit_seconds", "invert_ms_per_image", "generator_calls_per_image", "fit_generator_calls", "peak_memory_bytes")
 
 
-def measure(bench: Bench, cell: Cell, keys: Keys, view: Gan, codes: dict[str, Tensor]) -> dict[str, Evaluation]:
+def measure(
+    bench: HarnessContext, cell: Cell, keys: Keys, view: Gan, codes: dict[str, Tensor]
+) -> dict[str, Evaluation]:
     """Decode the codes and score them, on test images and on the GAN's own; ``view`` is the GAN in their space."""
     test = load_data(bench, cell).test.first(cell.budget.test_images)
     source = view.view("z")
@@ -51,7 +53,7 @@ def measure(bench: Bench, cell: Cell, keys: Keys, view: Gan, codes: dict[str, Te
     return results
 
 
-def run_cell(bench: Bench, cell: Cell, keys: Keys) -> Record:
+def run_cell(bench: HarnessContext, cell: Cell, keys: Keys) -> Record:
     """All four stages of a cell; its record is stored before it is returned."""
     import pandas as pd
 

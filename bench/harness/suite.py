@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BenchError, SuiteError, suggest, unknown
-from bench.core.types import Budget, Cell, Choice
-from bench.harness.suite_parser import Entrant, SuiteReader, checked
+from bench.core.types import Budget, Cell, ComponentSpec
+from bench.harness.suite_parser import SuiteEntry, SuiteReader, checked
 
 FOLDERS = ("suites", "papers/*")
 _REQUIRED = {"title", "datasets", "gans", "methods", "metrics", "rank_by", "budgets"}
@@ -29,9 +29,9 @@ class Suite:
     path: Path
     title: str
     description: str
-    datasets: tuple[Entrant, ...]
-    gans: tuple[Entrant, ...]
-    methods: tuple[Entrant, ...]
+    datasets: tuple[SuiteEntry, ...]
+    gans: tuple[SuiteEntry, ...]
+    methods: tuple[SuiteEntry, ...]
     metrics: tuple[str, ...]
     rank_by: str
     seeds: tuple[int, ...]
@@ -80,7 +80,7 @@ class Suite:
         """
         limit = self.budget(budget)
         datasets = [entry for entry in self.datasets if entry.takes_part(limit.name)]
-        further = [Entrant(Choice(name)) for name in extra]
+        further = [SuiteEntry(ComponentSpec(name)) for name in extra]
         chosen = [*self._methods(methods, limit.name), *further]
         listed = {gan.title for gan in self.gans}
         cells = [
@@ -97,21 +97,21 @@ class Suite:
             raise SuiteError(f"suite {self.name}: nothing to run: none of these methods meets any of these GANs")
         return cells
 
-    def _methods(self, names: Sequence[str] | None, budget: str) -> list[Entrant]:
+    def _methods(self, names: Sequence[str] | None, budget: str) -> list[SuiteEntry]:
         present = [m for m in self.methods if m.takes_part(budget)]
         if not names:
             return present
         mine = {m.choice.name: m for m in reversed(present)}  # the first of several; a title goes before a name
         mine |= {m.title.lower(): m for m in present} | {m.title: m for m in present}
         known = [(name, mine.get(name) or mine.get(name.lower())) for name in names]
-        return [entry or Entrant(checked("method", Choice(name), "--methods")) for name, entry in known]
+        return [entry or SuiteEntry(checked("method", ComponentSpec(name), "--methods")) for name, entry in known]
 
-    def _gans(self, names: Sequence[str] | None, budget: str) -> list[Entrant]:
+    def _gans(self, names: Sequence[str] | None, budget: str) -> list[SuiteEntry]:
         present = [gan for gan in self.gans if gan.takes_part(budget)]
         if not names:
             return present
         mine = {gan.title: gan for gan in present}
-        return [mine.get(name) or Entrant(checked("gan", parse_choice(name, "--gan"), "--gan")) for name in names]
+        return [mine.get(name) or SuiteEntry(checked("gan", parse_choice(name, "--gan"), "--gan")) for name in names]
 
 
 def suite_files() -> dict[str, Path]:
@@ -218,7 +218,7 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def parse_choice(text: str, where: str) -> Choice:
+def parse_choice(text: str, where: str) -> ComponentSpec:
     """A name from a command line, then perhaps options: ``lsgan?width=32&prior=normal``.
 
     Args:
@@ -229,10 +229,10 @@ def parse_choice(text: str, where: str) -> Choice:
         BenchError: an option without a value.
     """
     name, _, query = text.partition("?")
-    return Choice(name, parse_options(query.split("&") if query else (), f"{where} {text}", "after '?'"))
+    return ComponentSpec(name, parse_options(query.split("&") if query else (), f"{where} {text}", "after '?'"))
 
 
-def words_of(choice: Choice) -> str:
+def words_of(choice: ComponentSpec) -> str:
     """A dataset, GAN or method with its options, as it is typed: ``celeba?crop=full``."""
     options = "&".join(f"{key}={value}" for key, value in choice.options.items())
     return f"{choice.name}?{options}" if options else choice.name

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.core.errors import SuiteError, suggest, unknown
 from bench.core.registry import find
-from bench.core.types import Budget, Choice
+from bench.core.types import Budget, ComponentSpec
 from bench.reports.published import printed_table
 
 BUDGETS = ("smoke", "cpu", "paper")
@@ -23,7 +23,7 @@ _NO_OPTIONS = {"name", "label", "budgets", *BUDGETS}
 
 
 @dataclass(frozen=True)
-class Entrant:
+class SuiteEntry:
     """A choice, and where it takes part.
 
     Attributes:
@@ -33,7 +33,7 @@ class Entrant:
         partners: titles of the datasets that a GAN is crossed with, or of the GANs that a method is; all if empty.
     """
 
-    choice: Choice
+    choice: ComponentSpec
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     budgets: tuple[str, ...] = ()
     partners: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Entrant:
         """Whether it is crossed with the dataset, or the GAN, of this title."""
         return not self.partners or partner in self.partners
 
-    def at(self, budget: str) -> Choice:
+    def at(self, budget: str) -> ComponentSpec:
         """The choice with the options of a budget."""
         return dataclasses.replace(self.choice, options={**self.choice.options, **self.changes.get(budget, {})})
 
@@ -110,7 +110,7 @@ class SuiteReader:
 
     def entrants(
         self, kind: str, value: Any, budgets: Collection[str], partners: Collection[str] = ()
-    ) -> tuple[Entrant, ...]:
+    ) -> tuple[SuiteEntry, ...]:
         """The datasets, GANs or methods.
 
         Args:
@@ -132,9 +132,9 @@ class SuiteReader:
                     raise SuiteError(f"{self.at(title)}: {kind} '{title}' stands twice; give one of them a label")
         return found
 
-    def _entrant(self, kind: str, value: Any, budgets: Collection[str], partners: Collection[str]) -> Entrant:
+    def _entrant(self, kind: str, value: Any, budgets: Collection[str], partners: Collection[str]) -> SuiteEntry:
         if isinstance(value, str):
-            return Entrant(checked(kind, Choice(value), self.at(value)))
+            return SuiteEntry(checked(kind, ComponentSpec(value), self.at(value)))
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             raise SuiteError(
                 f"{self.at(kind)}: each of {kind}s should be a name or a table with a name, not {value!r}"
@@ -144,15 +144,20 @@ class SuiteReader:
         for budget in BUDGETS:
             if not isinstance(value.get(budget, {}), dict):
                 raise SuiteError(f"{self.at(budget)}: {budget} should be a table of options, not {value[budget]!r}")
-        return Entrant(
-            checked(kind, Choice(value["name"], options, value.get("label", "")), self.at(value["name"])),
+        return SuiteEntry(
+            checked(kind, ComponentSpec(value["name"], options, value.get("label", "")), self.at(value["name"])),
             {budget: value[budget] for budget in BUDGETS if budget in value},
             self.among("budgets", value["budgets"], budgets) if "budgets" in value else (),
             self.among(crossed, value[crossed], partners) if crossed in value else (),
         )
 
     def crossing(
-        self, kind: str, entrants: Sequence[Entrant], met: str, partners: Sequence[Entrant], budgets: Collection[str]
+        self,
+        kind: str,
+        entrants: Sequence[SuiteEntry],
+        met: str,
+        partners: Sequence[SuiteEntry],
+        budgets: Collection[str],
     ) -> None:
         """Refuse a GAN that takes part at a budget and meets no dataset there, or a method that meets no GAN.
 
@@ -190,7 +195,7 @@ class SuiteReader:
         return found, seeds, changes
 
     def dataset_budgets(
-        self, budgets: Mapping[str, Budget], changes: Mapping[str, Any], datasets: Sequence[Entrant]
+        self, budgets: Mapping[str, Budget], changes: Mapping[str, Any], datasets: Sequence[SuiteEntry]
     ) -> dict[tuple[str, str], Budget]:
         """Budgets of datasets with limits of their own, from tables ``[budgets.NAME.for.DATASET]``; by both names."""
         found = {}
@@ -219,7 +224,7 @@ class SuiteReader:
         return str(self.path)
 
 
-def checked(kind: str, choice: Choice, where: str) -> Choice:
+def checked(kind: str, choice: ComponentSpec, where: str) -> ComponentSpec:
     """The choice itself, if every name in it is registered.
 
     Raises:

@@ -15,15 +15,15 @@ from bench.core.options import create
 from bench.core.types import Cell, Dataset, Gan
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.external import open_foreign
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.zoo import gan_file, pick_of, runs_code, without_pick
-from bench.harness.context import Bench, load_data, open_run
+from bench.harness.context import HarnessContext, load_data, open_run
 from bench.harness.keys import Keys, cell_facts
 from bench.harness.store import Artefact
 from bench.metrics.gan_quality import quality_metric, quality_of
 
 
-def train(bench: Bench, cell: Cell, keys: Keys) -> tuple[Gan, dict[str, Any]]:
+def train(bench: HarnessContext, cell: Cell, keys: Keys) -> tuple[Gan, dict[str, Any]]:
     """The cell's GAN, frozen, and its facts; trained if the store lacks it, read if its name is a file.
 
     Raises:
@@ -57,7 +57,7 @@ def _picked(artefact: Artefact, cell: Cell) -> Path:
     return artefact.file("best.safetensors")
 
 
-def _train(bench: Bench, cell: Cell, keys: Keys) -> Artefact:
+def _train(bench: HarnessContext, cell: Cell, keys: Keys) -> Artefact:
     from bench.gans.training import train_gan
 
     earlier = bench.store.failure("train", keys.train)
@@ -90,15 +90,15 @@ def _train(bench: Bench, cell: Cell, keys: Keys) -> Artefact:
     return artefact
 
 
-def _watch(bench: Bench, cell: Cell, keys: Keys, data: Dataset, seed: int) -> Watch:
+def _watch(bench: HarnessContext, cell: Cell, keys: Keys, data: Dataset, seed: int) -> TrainingMonitor:
     grid = bench.store.checkpoint("train", keys.train).with_suffix(".png")
     metric = quality_metric(cell.dataset.name)
     if not metric or not cell.budget.looks:
-        return Watch(grid)
-    return Watch(grid, quality_of(data, metric, seed, bench.device), cell.budget.looks)
+        return TrainingMonitor(grid)
+    return TrainingMonitor(grid, quality_of(data, metric, seed, bench.device), cell.budget.looks)
 
 
-def _writers(gan: Gan, watch: Watch, facts: dict[str, Any]) -> dict[str, Callable[[Any], None]]:
+def _writers(gan: Gan, watch: TrainingMonitor, facts: dict[str, Any]) -> dict[str, Callable[[Any], None]]:
     """What writes each file of the artefact."""
     writers: dict[str, Callable[[Any], None]] = {"gan.safetensors": lambda path: save_gan(gan, path, facts)}
     if watch.best:

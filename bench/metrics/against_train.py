@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from bench.core.registry import metric
 from bench.core.types import Side
-from bench.metrics.feature_sets import SetMetric, Sets
+from bench.metrics.feature_sets import FeatureSets, SetMetric
 from bench.metrics.frechet import SMALLEST_SET, STATISTICS, frechet_distance
 from bench.metrics.weights import DEFAULT_NETWORK
 
@@ -38,7 +38,7 @@ class _AgainstTrain(SetMetric):
         count = f"{self.count} a side, capped by what there is of either; n says how many"
         return {**super().protocol(), "count": count, **STATISTICS}
 
-    def compare(self, sets: Sets) -> Mapping[str, float]:
+    def compare(self, sets: FeatureSets) -> Mapping[str, float]:
         """The distance, the number of images a side, and the number of features."""
         n = min(self.count, sets.available(self.side), sets.available("train"))
         made, train = sets.features(self.side, n), sets.features("train", n)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from bench.core.errors import DataError
 from bench.core.types import Embedding, FitData, Images, Shape
-from bench.metrics.classifier_config import DomainClassifier, Recipe, convolution
+from bench.metrics.classifier_config import ClassifierConfig, DomainClassifier, convolution
 
 WIDTHS = (16, 32, 64, 128, 256)
 """Channels of each pair of convolutions."""
@@ -98,12 +98,12 @@ class AttributeClassifier(DomainClassifier):
 
 
 @dataclass(frozen=True)
-class AttributeRecipe(Recipe):
+class AttributeClassifierConfig(ClassifierConfig):
     """Adam on the binary cross-entropy of each attribute. The defaults are STGAN's.
 
     Attributes:
-        epochs: see ``Recipe``.
-        batch: see ``Recipe``.
+        epochs: see ``ClassifierConfig``.
+        batch: see ``ClassifierConfig``.
         rate: learning rate; of a cycle, its peak.
         beta: decay of Adam's first moment.
         l2: weight of the squared parameters in the loss, halved, as Adam's ``weight_decay``.
@@ -118,7 +118,7 @@ class AttributeRecipe(Recipe):
     cycle: bool = False
 
     def build(self, data: FitData) -> AttributeClassifier:
-        """One logit for each attribute; see ``Recipe.build``."""
+        """One logit for each attribute; see ``ClassifierConfig.build``."""
         if data.train.attributes is None or not data.train.is_picture:
             raise DataError(f"dataset '{data.name}': a classifier of attributes needs pictures with attributes")
         try:
@@ -126,17 +126,17 @@ class AttributeRecipe(Recipe):
         except ValueError as error:
             raise DataError(f"dataset '{data.name}': {error}") from error
 
-    def optimiser(
+    def optimizer(
         self, network: nn.Module, steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
         """Adam, and its constant or cyclic rate."""
-        optimiser = torch.optim.Adam(network.parameters(), self.rate, (self.beta, 0.999), weight_decay=self.l2)
+        optimizer = torch.optim.Adam(network.parameters(), self.rate, (self.beta, 0.999), weight_decay=self.l2)
         if self.cycle:
             schedule = torch.optim.lr_scheduler.OneCycleLR(
-                optimiser, self.rate, total_steps=steps, cycle_momentum=False
+                optimizer, self.rate, total_steps=steps, cycle_momentum=False
             )
-            return optimiser, schedule
-        return optimiser, torch.optim.lr_scheduler.ConstantLR(optimiser, 1.0)
+            return optimizer, schedule
+        return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
 
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:
         """Mean binary cross-entropy over images and attributes."""

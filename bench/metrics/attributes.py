@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from bench.core.errors import ContractError, NotApplicable
 from bench.core.registry import metric
-from bench.core.types import Images, Pairs
+from bench.core.types import EvalBatch, Images
 from bench.metrics.base import NetworkMetric, mean_summary
 from bench.metrics.weights import DEFAULT_NETWORK
 
@@ -24,7 +24,7 @@ FACIAL = (
 
 
 @dataclass(frozen=True)
-class Seen:
+class Predictions:
     """What is true of a batch and what a classifier says of it.
 
     Attributes:
@@ -69,7 +69,7 @@ class AttributeMetric(NetworkMetric):
         last = int(images.labels.max())
         return None if last < self.eye.classes else f"{self.network} does not tell {last + 1} classes apart"
 
-    def seen(self, pairs: Pairs, side: Literal["target", "output"]) -> Seen:
+    def seen(self, pairs: EvalBatch, side: Literal["target", "output"]) -> Predictions:
         """Truth and what the network says of one side of a batch.
 
         Raises:
@@ -84,10 +84,10 @@ class AttributeMetric(NetworkMetric):
             names = self.names(pairs.attribute_names)
             scores = logits[:, [self.eye.attributes.index(name) for name in names]]
             truth = pairs.attributes[:, [pairs.attribute_names.index(name) for name in names]]
-            return Seen(truth.bool(), scores, scores > 0)
+            return Predictions(truth.bool(), scores, scores > 0)
         assert pairs.labels is not None
         predicted = one_hot(logits.argmax(1), stated).bool()
-        return Seen(one_hot(pairs.labels, stated).bool(), logits.log_softmax(1), predicted)
+        return Predictions(one_hot(pairs.labels, stated).bool(), logits.log_softmax(1), predicted)
 
     def _lacking(self, images_have: tuple[str, ...]) -> str | None:
         if not self.eye.attributes:
@@ -127,7 +127,7 @@ class Fac(AttributeMetric):
         """Forget earlier sums."""
         self._targets_right = 0.0
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """Share of attributes that are right in the reconstruction, one value an image."""
         self._targets_right += float(self.seen(pairs, "target").right.sum())
         return self.seen(pairs, "output").right
@@ -167,7 +167,7 @@ class AnetAccuracy(AttributeMetric):
             "aggregation": "share of attributes or right labels, then mean over images",
         }
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value a generated image."""
         seen = self.seen(pairs, "target")
         return seen.right if self.eye.attributes else seen.right.eq(1.0).double()
@@ -178,7 +178,7 @@ class AnetAccuracy(AttributeMetric):
 
 
 @dataclass
-class _Collected(AttributeMetric):
+class _OverAllImages(AttributeMetric):
     """A metric that needs the answers for all images at once."""
 
     per_image = False
@@ -186,23 +186,23 @@ class _Collected(AttributeMetric):
 
     def prepare(self, device: str) -> None:
         """Forget earlier answers."""
-        self._seen: list[Seen] = []
+        self._seen: list[Predictions] = []
 
-    def update(self, pairs: Pairs) -> None:
+    def update(self, pairs: EvalBatch) -> None:
         """Keep a batch of answers."""
         seen = self.seen(pairs, self.side)
-        self._seen.append(Seen(seen.truth.cpu(), seen.scores.cpu(), seen.predicted.cpu()))
+        self._seen.append(Predictions(seen.truth.cpu(), seen.scores.cpu(), seen.predicted.cpu()))
 
-    def collected(self) -> Seen:
+    def collected(self) -> Predictions:
         """All answers in order; they are forgotten."""
         parts = [torch.cat([getattr(s, name) for s in self._seen]) for name in ("truth", "scores", "predicted")]
         self._seen = []
-        return Seen(*parts)
+        return Predictions(*parts)
 
 
 @metric("anet_f1")
 @dataclass
-class AnetF1(_Collected):
+class AnetF1(_OverAllImages):
     """F1 with which a classifier sees a conditional GAN's conditions, mean over attributes (icgan, section 5.2)."""
 
     network: str = DEFAULT_NETWORK["anet_f1"]
@@ -238,7 +238,7 @@ def f1_scores(truth: Tensor, predicted: Tensor) -> np.ndarray[Any, Any]:
 
 @metric("map")
 @dataclass
-class MeanAveragePrecision(_Collected):
+class MeanAveragePrecision(_OverAllImages):
     """Mean over attributes of the average precision with which a classifier finds them in reconstructions.
 
     invgan's Table 2 trains a classifier on each kind of image; here one that was trained on originals looks at

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.core.errors import ContractError
 from bench.core.options import create
-from bench.core.types import FeatureNetwork, Images, Metric
+from bench.core.types import FeatureExtractor, Images, Metric
 
 ROUNDING = "clamped to [-1, 1], rounded to the nearest of 256 levels"
 RANGE_TOLERANCE = 1e-3
@@ -98,7 +98,7 @@ class NetworkMetric(Metric):
     network: str
 
     def __post_init__(self) -> None:
-        self.eye: FeatureNetwork = create("features", self.network)
+        self.eye: FeatureExtractor = create("features", self.network)
         self.name = f"{stated_name(self, 'network')}@{self.network}"
 
     def applies(self, images: Images) -> str | None:

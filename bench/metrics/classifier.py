@@ -13,29 +13,29 @@ from torch import Tensor
 
 from bench.core.errors import DataError, WeightsError
 from bench.core.files import digest, write_bytes
-from bench.core.run_context import Run, Stateful
+from bench.core.run_context import RunContext, Stateful
 from bench.core.types import Dataset, FitData, Images
-from bench.metrics.attribute_classifier import AttributeClassifier, AttributeRecipe
-from bench.metrics.classifier_config import DomainClassifier, Recipe
-from bench.metrics.label_classifier import LabelClassifier, LabelRecipe
+from bench.metrics.attribute_classifier import AttributeClassifier, AttributeClassifierConfig
+from bench.metrics.classifier_config import ClassifierConfig, DomainClassifier
+from bench.metrics.label_classifier import LabelClassifier, LabelClassifierConfig
 
 NETWORKS: dict[str, type[DomainClassifier]] = {c.kind: c for c in (LabelClassifier, AttributeClassifier)}
 
 
-def recipe_kind(data: FitData) -> type[LabelRecipe] | type[AttributeRecipe]:
+def recipe_kind(data: FitData) -> type[LabelClassifierConfig] | type[AttributeClassifierConfig]:
     """The recipe for a dataset: of labels where it has them, else of attributes.
 
     Raises:
         DataError: it has neither.
     """
     if data.train.labels is not None:
-        return LabelRecipe
+        return LabelClassifierConfig
     if data.train.attributes is not None:
-        return AttributeRecipe
+        return AttributeClassifierConfig
     raise DataError(f"dataset '{data.name}': a classifier needs pictures with labels or attributes")
 
 
-def train_classifier(data: FitData, run: Run, recipe: Recipe | None = None) -> DomainClassifier:
+def train_classifier(data: FitData, run: RunContext, recipe: ClassifierConfig | None = None) -> DomainClassifier:
     """Train on ``data.train``; the result is in eval mode, its matrices rounded to half precision as on disk.
 
     Args:
@@ -53,15 +53,15 @@ def train_classifier(data: FitData, run: Run, recipe: Recipe | None = None) -> D
     truth = network.truth(data.name, train)
     network.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = recipe.steps(len(train))
-    optimiser, schedule = recipe.optimiser(network, steps)
-    state: dict[str, Stateful] = {"network": network, "optimiser": optimiser, "schedule": schedule}
+    optimizer, schedule = recipe.optimizer(network, steps)
+    state: dict[str, Stateful] = {"network": network, "optimizer": optimizer, "schedule": schedule}
     for _ in run.loop(f"classifier on {data.name}", steps, state):
         rows = train.draw(recipe.batch, run.rng)
         x = train.floats(rows).contiguous(memory_format=torch.channels_last)
         loss = recipe.loss(network(x).logits, truth[rows])
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         schedule.step()
         run.report(loss=loss.detach())
     run.finish()
@@ -91,7 +91,7 @@ def accuracy(network: DomainClassifier, images: Images, batch: int = 500) -> flo
 
 
 def save_classifier(
-    path: Path, network: DomainClassifier, data: Dataset, seed: int, recipe: Recipe | None = None
+    path: Path, network: DomainClassifier, data: Dataset, seed: int, recipe: ClassifierConfig | None = None
 ) -> dict[str, str]:
     """Write the network as safetensors with what is known of it; returns the metadata.
 

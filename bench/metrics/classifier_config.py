@@ -63,7 +63,7 @@ class DomainClassifier(nn.Module, ABC):
 
 
 @dataclass(frozen=True)
-class Recipe(ABC):
+class ClassifierConfig(ABC):
     """How a classifier is trained.
 
     Attributes:
@@ -87,10 +87,10 @@ class Recipe(ABC):
         """
 
     @abstractmethod
-    def optimiser(
+    def optimizer(
         self, network: nn.Module, steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        """The optimiser, and the schedule that is asked after each step."""
+        """The optimizer, and the schedule that is asked after each step."""
 
     @abstractmethod
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:

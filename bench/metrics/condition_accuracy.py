@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.core.errors import NotApplicable
 from bench.core.registry import metric
-from bench.core.types import Images, Metric, Pairs
+from bench.core.types import EvalBatch, Images, Metric
 from bench.metrics.base import mean_summary
 
 NO_CONDITIONS = "the GAN has no conditions, so its codes ask for none"
@@ -46,7 +46,7 @@ class ConditionAccuracy(Metric):
         """Forget what an earlier GAN lacked."""
         self._lacking = ""
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image; 0 where the codes say nothing, which ``compute`` refuses."""
         asked = pairs.prior.conditions_of(pairs.codes)
         if asked is None:

@@ -40,7 +40,7 @@ class DomainNetwork(PinnedNetwork):
     def protocol(self) -> dict[str, Any]:
         """Layers and checksum; the weights file holds its recipe, seed, dataset and accuracy."""
         return self._protocol(
-            layers=list(self.layers), feature=FEATURES[self.kind], resize=self.resizing, normalise="[-1, 1]"
+            layers=list(self.layers), feature=FEATURES[self.kind], resize=self.resizing, normalize="[-1, 1]"
         )
 
     def load(self, device: str) -> None:
@@ -140,7 +140,7 @@ def halved(images_u8: Tensor) -> Tensor:
 
 @features("trained")
 @dataclass
-class Trained(DomainNetwork):
+class TrainedClassifier(DomainNetwork):
     """The classifier that ``ganinv train-classifier DATASET`` trained on this machine (trained:DATASET).
 
     What it tells, and of which images, stands in its file. The file's checksum is part of the protocol and of every

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from bench.core.errors import BenchError, ContractError, NotApplicable
 from bench.core.options import create
-from bench.core.types import Embedding, FeatureNetwork, Gan, Images, Metric, Pairs, Shape, Track
+from bench.core.types import Embedding, EvalBatch, FeatureExtractor, Gan, Images, Metric, Shape, Track
 from bench.metrics.base import check_range, no_picture, to_u8
-from bench.metrics.feature_sets import Gathering, Reference, share_networks
+from bench.metrics.feature_sets import Gathering, ReferenceSets, share_networks
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -48,7 +48,7 @@ class Evaluation:
 
 
 @dataclass
-class _Collected:
+class _BatchScores:
     """What is gathered while walking through the batches.
 
     Columns are made whole beforehand: small tensors kept from each batch would lie between the large ones on the
@@ -71,7 +71,7 @@ class _Collected:
                 "give [0, 1], expected [-1, 1]"
             )
 
-    def look(self, pairs: Pairs) -> None:
+    def look(self, pairs: EvalBatch) -> None:
         """Note the extreme pixels, and keep the first pairs for pictures."""
         for side, levels in enumerate((pairs.target_u8, pairs.output_u8)):
             self.darkest[side] = min(self.darkest[side], int(levels.min()))
@@ -106,7 +106,7 @@ def evaluate(
     *,
     track: Track,
     true_codes: Tensor | None = None,
-    reference: Reference | None = None,
+    reference: ReferenceSets | None = None,
     device: str,
     batch: int | None = None,
     gallery: int = 16,
@@ -139,7 +139,7 @@ def evaluate(
         metric.prepare(device)
     sets = Gathering.of(active, len(images), reference)
     columns = {m.name: np.empty(len(images)) for m in active if m.per_image}
-    found = _Collected(columns, 0 if no_picture(images) else gallery)
+    found = _BatchScores(columns, 0 if no_picture(images) else gallery)
     for rows, target in images.batches(batch or batch_size(images.shape)):
         truth = None if true_codes is None else true_codes[rows].to(device)
         pairs = _pairs(gan, images, rows, target.to(device), codes[rows].to(device), truth)
@@ -188,7 +188,9 @@ def _choose(metrics: Sequence[Metric], images: Images, track: Track) -> tuple[li
     return active, skipped
 
 
-def _pairs(gan: Gan, images: Images, rows: slice, target: Tensor, codes: Tensor, true_codes: Tensor | None) -> Pairs:
+def _pairs(
+    gan: Gan, images: Images, rows: slice, target: Tensor, codes: Tensor, true_codes: Tensor | None
+) -> EvalBatch:
     output = gan.decode(codes)
     if output.shape != target.shape:
         raise ContractError(f"the generator made {tuple(output.shape)}, the images are {tuple(target.shape)}")
@@ -201,7 +203,7 @@ def _pairs(gan: Gan, images: Images, rows: slice, target: Tensor, codes: Tensor,
     sides = {"target": to_u8(target), "output": to_u8(output)}
     seen: dict[tuple[str, str], Embedding] = {}
 
-    def embed(network: FeatureNetwork, side: str) -> Embedding:
+    def embed(network: FeatureExtractor, side: str) -> Embedding:
         key = (network.name, side)
         if key not in seen:
             seen[key] = network.embed(sides[side])
@@ -209,7 +211,7 @@ def _pairs(gan: Gan, images: Images, rows: slice, target: Tensor, codes: Tensor,
 
     labels = None if images.labels is None else images.labels[rows].to(target.device)
     attributes = None if images.attributes is None else images.attributes[rows].to(target.device)
-    return Pairs(
+    return EvalBatch(
         target,
         output,
         sides["target"],
@@ -232,7 +234,7 @@ def _midpoints(gan: Gan, codes: Tensor, rows: slice, device: str) -> Tensor:
     return to_u8(output)
 
 
-def _collect(metric: Metric, pairs: Pairs, rows: slice, columns: dict[str, np.ndarray[Any, Any]]) -> None:
+def _collect(metric: Metric, pairs: EvalBatch, rows: slice, columns: dict[str, np.ndarray[Any, Any]]) -> None:
     values = metric.update(pairs)
     if not metric.per_image:
         return
@@ -244,7 +246,7 @@ def _collect(metric: Metric, pairs: Pairs, rows: slice, columns: dict[str, np.nd
     columns[metric.name][rows] = values.double().cpu().numpy()
 
 
-def _summarise(active: Sequence[Metric], found: _Collected, skipped: dict[str, str]) -> dict[str, dict[str, float]]:
+def _summarise(active: Sequence[Metric], found: _BatchScores, skipped: dict[str, str]) -> dict[str, dict[str, float]]:
     summaries = {}
     for metric in active:
         try:
@@ -254,7 +256,7 @@ def _summarise(active: Sequence[Metric], found: _Collected, skipped: dict[str, s
     return summaries
 
 
-def _table(found: _Collected, summaries: dict[str, dict[str, float]], count: int) -> DataFrame:
+def _table(found: _BatchScores, summaries: dict[str, dict[str, float]], count: int) -> DataFrame:
     import pandas as pd
 
     columns = {name: values for name, values in found.columns.items() if name in summaries}

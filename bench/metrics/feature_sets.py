@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import ContractError, NotApplicable, StoreError
-from bench.core.types import Embedding, FeatureNetwork, Images, Metric, Pairs, Side
+from bench.core.types import Embedding, EvalBatch, FeatureExtractor, Images, Metric, Side
 from bench.metrics.base import NetworkMetric
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ WALKED: tuple[Side, ...] = ("target", "output", "midpoint")
 """Sides that come by in the batches; the others come from the reference."""
 
 
-class Rows:
+class FeatureBuffer:
     """Float32 rows ``[N, F]`` of a known number N, filled in order.
 
     They are made whole at the first ``add``: many small blocks kept from each batch would break up the heap. Beyond
@@ -74,18 +74,18 @@ def _blank(count: int, width: int) -> Tensor:
         raise StoreError(f"cannot keep {count} x {width} features in {place}: {error.strerror or error}") from error
 
 
-class Reference(Protocol):
+class ReferenceSets(Protocol):
     """Sets that belong to a dataset and a GAN, whatever the method: training images, samples of the prior."""
 
     def count(self, side: Side) -> int:
         """How many images there are, at most, of "train" or "sample"."""
 
-    def embed(self, network: FeatureNetwork, side: Side, count: int) -> Embedding:
+    def embed(self, network: FeatureExtractor, side: Side, count: int) -> Embedding:
         """What a loaded network sees of the first ``count`` of them: features and, if it gives any, logits."""
 
 
 @dataclass
-class Sets:
+class FeatureSets:
     """What one network saw of the sides of an evaluation.
 
     Attributes:
@@ -93,15 +93,15 @@ class Sets:
         reference: where "train" and "sample" come from; None if the evaluation was given none.
     """
 
-    network: FeatureNetwork
-    reference: Reference | None = None
-    _features: dict[Side, Rows] = field(default_factory=dict)
-    _logits: dict[Side, Rows] = field(default_factory=dict)
+    network: FeatureExtractor
+    reference: ReferenceSets | None = None
+    _features: dict[Side, FeatureBuffer] = field(default_factory=dict)
+    _logits: dict[Side, FeatureBuffer] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict)
 
     def expect(self, side: Side, count: int) -> None:
         """Make room for ``count`` images of a side."""
-        self._features[side], self._logits[side] = Rows(count), Rows(count)
+        self._features[side], self._logits[side] = FeatureBuffer(count), FeatureBuffer(count)
 
     def add(self, side: Side, seen: Embedding) -> None:
         """Keep what the network saw of a batch."""
@@ -148,7 +148,7 @@ class Sets:
         wanted = reference.count(side) if count is None else count
         return self.once((side, wanted), lambda: reference.embed(self.network, side, wanted))
 
-    def _referred(self) -> Reference:
+    def _referred(self) -> ReferenceSets:
         if self.reference is None:
             raise NotApplicable("needs training images or samples of the GAN, which this evaluation was not given")
         return self.reference
@@ -169,10 +169,10 @@ class SetMetric(NetworkMetric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.sets: Sets | None = None
+        self.sets: FeatureSets | None = None
 
     @abstractmethod
-    def compare(self, sets: Sets) -> Mapping[str, float]:
+    def compare(self, sets: FeatureSets) -> Mapping[str, float]:
         """The summary, with "value" and "n" (images a side).
 
         Raises:
@@ -193,7 +193,7 @@ class SetMetric(NetworkMetric):
         """Adds which sets are compared."""
         return {**super().protocol(), "sets": [SIDES[side] for side in self.sides]}
 
-    def update(self, pairs: Pairs) -> None:
+    def update(self, pairs: EvalBatch) -> None:
         """Nothing: the evaluation gathers the features for all metrics of a network."""
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
@@ -208,7 +208,7 @@ def share_networks(metrics: Sequence[Metric], device: str) -> None:
     Raises:
         WeightsError: weights are missing or altered; says how to get them.
     """
-    networks: dict[str, FeatureNetwork] = {}
+    networks: dict[str, FeatureExtractor] = {}
     for metric in metrics:
         if isinstance(metric, NetworkMetric):
             if metric.network not in networks:
@@ -218,18 +218,18 @@ def share_networks(metrics: Sequence[Metric], device: str) -> None:
 
 @dataclass
 class Gathering:
-    """The sets of one evaluation, one ``Sets`` a network."""
+    """The sets of one evaluation, one ``FeatureSets`` a network."""
 
-    _sets: dict[str, Sets] = field(default_factory=dict)
+    _sets: dict[str, FeatureSets] = field(default_factory=dict)
     _sides: dict[str, tuple[Side, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, metrics: Sequence[Metric], count: int, reference: Reference | None) -> Gathering:
+    def of(cls, metrics: Sequence[Metric], count: int, reference: ReferenceSets | None) -> Gathering:
         """Room for what these metrics need of ``count`` images; they are told where their sets are."""
         gathering = cls()
         for metric in metrics:
             if isinstance(metric, SetMetric):
-                sets = gathering._sets.setdefault(metric.network, Sets(metric.eye, reference))
+                sets = gathering._sets.setdefault(metric.network, FeatureSets(metric.eye, reference))
                 known = gathering._sides.get(metric.network, ())
                 wanted = {*known, *(side for side in metric.sides if side in WALKED)}
                 gathering._sides[metric.network] = tuple(side for side in get_args(Side) if side in wanted)
@@ -243,7 +243,7 @@ class Gathering:
         """Whether some metric looks at the images halfway between codes."""
         return any("midpoint" in sides for sides in self._sides.values())
 
-    def add(self, pairs: Pairs, midpoints: Callable[[], Tensor]) -> None:
+    def add(self, pairs: EvalBatch, midpoints: Callable[[], Tensor]) -> None:
         """Take in a batch; ``midpoints`` gives its images halfway between codes, uint8."""
         halfway = midpoints() if self.wants_midpoints else None
         for name, sets in self._sets.items():

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.core.registry import metric
 from bench.metrics.base import check_features
-from bench.metrics.feature_sets import SetMetric, Sets
+from bench.metrics.feature_sets import FeatureSets, SetMetric
 from bench.metrics.weights import DEFAULT_NETWORK
 
 SMALLEST_SET = 2
@@ -110,7 +110,7 @@ class Fid(SetMetric):
         """Adds the algorithm."""
         return {**super().protocol(), **STATISTICS}
 
-    def compare(self, sets: Sets) -> Mapping[str, float]:
+    def compare(self, sets: FeatureSets) -> Mapping[str, float]:
         """The distance, N, and the number of features."""
         targets, outputs = sets.features("target"), sets.features("output")
         value = sets.once(("frechet", "target", "output"), lambda: frechet_distance(targets, outputs))

@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.core.errors import ContractError
 from bench.core.registry import metric
 from bench.core.types import Images
-from bench.metrics.feature_sets import SetMetric, Sets
+from bench.metrics.feature_sets import FeatureSets, SetMetric
 from bench.metrics.weights import DEFAULT_NETWORK
 
 SPLITS = 10
@@ -98,7 +98,7 @@ class InceptionScore(_Score):
     sides = ("output",)
     tracks = ("test",)
 
-    def compare(self, sets: Sets) -> Mapping[str, float]:
+    def compare(self, sets: FeatureSets) -> Mapping[str, float]:
         """Mean over splits, their spread, and N."""
         logits = sets.logits("output")
         value, spread = inception_score(logits)
@@ -126,7 +126,7 @@ class RandIs(_Score):
         if self.count < SPLITS:
             raise ValueError(f"count = {self.count}: expected at least {SPLITS}")
 
-    def compare(self, sets: Sets) -> Mapping[str, float]:
+    def compare(self, sets: FeatureSets) -> Mapping[str, float]:
         """Mean over splits, their spread, and N."""
         logits = sets.logits("sample", self.count)
         value, spread = inception_score(logits)

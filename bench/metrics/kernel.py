@@ -13,7 +13,7 @@ from torch import Tensor
 from bench.core.errors import ContractError
 from bench.core.registry import metric
 from bench.metrics.base import check_features
-from bench.metrics.feature_sets import SetMetric, Sets
+from bench.metrics.feature_sets import FeatureSets, SetMetric
 from bench.metrics.weights import DEFAULT_NETWORK
 
 SUBSETS = 100
@@ -101,7 +101,7 @@ class Kid(SetMetric):
             "draws": f"without replacement, seed {SEED}",
         }
 
-    def compare(self, sets: Sets) -> Mapping[str, float]:
+    def compare(self, sets: FeatureSets) -> Mapping[str, float]:
         """Mean over subsets; "sd" is the spread of the subsets, not an error of the mean."""
         targets, outputs = sets.features("target"), sets.features("output")
         value, spread = kernel_distance(targets, outputs, subset=self.subset)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from bench.core.errors import DataError
 from bench.core.types import Embedding, FitData, Images, Shape
-from bench.metrics.classifier_config import DomainClassifier, Recipe, convolution
+from bench.metrics.classifier_config import ClassifierConfig, DomainClassifier, convolution
 
 WIDTHS = (24, 64, 64, 128)
 """Channels after each convolution; 126k numbers in all for ten classes."""
@@ -79,12 +79,12 @@ class LabelClassifier(DomainClassifier):
 
 
 @dataclass(frozen=True)
-class LabelRecipe(Recipe):
+class LabelClassifierConfig(ClassifierConfig):
     """AdamW with a one-cycle rate on label-smoothed cross-entropy.
 
     Attributes:
-        epochs: see ``Recipe``.
-        batch: see ``Recipe``.
+        epochs: see ``ClassifierConfig``.
+        batch: see ``ClassifierConfig``.
         peak_rate: highest learning rate of the cycle (Smith & Topin 2018, "Super-convergence").
         weight_decay: decoupled decay of AdamW.
         smoothing: label smoothing.
@@ -97,16 +97,16 @@ class LabelRecipe(Recipe):
     smoothing: float = 0.05
 
     def build(self, data: FitData) -> LabelClassifier:
-        """One logit for each class; see ``Recipe.build``."""
+        """One logit for each class; see ``ClassifierConfig.build``."""
         labels = labels_of(data.name, data.train)
         return LabelClassifier(data.train.shape, len(data.classes) or int(labels.max()) + 1)
 
-    def optimiser(
+    def optimizer(
         self, network: nn.Module, steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
         """AdamW, and one cycle over all steps."""
-        optimiser = torch.optim.AdamW(network.parameters(), self.peak_rate, weight_decay=self.weight_decay)
-        return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, self.peak_rate, total_steps=steps)
+        optimizer = torch.optim.AdamW(network.parameters(), self.peak_rate, weight_decay=self.weight_decay)
+        return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, self.peak_rate, total_steps=steps)
 
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:
         """Cross-entropy with smoothed labels."""

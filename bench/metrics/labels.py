@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.core.errors import ContractError, NotApplicable
 from bench.core.registry import metric
-from bench.core.types import Images, Pairs
+from bench.core.types import EvalBatch, Images
 from bench.metrics.base import NetworkMetric, mean_summary
 from bench.metrics.weights import DEFAULT_NETWORK
 
@@ -47,7 +47,7 @@ class LabelAccuracy(NetworkMetric):
         """Forget earlier counts."""
         self._targets_right = 0
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """1 where the reconstruction is seen as its true class, else 0."""
         self._targets_right += int(self._right(pairs, "target").sum())
         return self._right(pairs, "output")
@@ -64,7 +64,7 @@ class LabelAccuracy(NetworkMetric):
             raise NotApplicable(f"{self.network} recognises only {ceiling:.0%} of the true images")
         return {**mean_summary(values), "ceiling": ceiling}
 
-    def _right(self, pairs: Pairs, side: Literal["target", "output"]) -> Tensor:
+    def _right(self, pairs: EvalBatch, side: Literal["target", "output"]) -> Tensor:
         assert pairs.labels is not None
         logits = pairs.embed(self.eye, side).logits
         if logits is None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.core.errors import ContractError
 from bench.core.registry import metric
-from bench.core.types import Metric, Pairs
+from bench.core.types import EvalBatch, Metric
 from bench.metrics.base import mean_summary
 
 RECOVERED = 1e-6
@@ -37,7 +37,7 @@ class CodeMse(Metric):
             "aggregation": "mean over images",
         }
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image.
 
         Raises:
@@ -74,7 +74,7 @@ class RecoveryError(Metric):
             "aggregation": "mean over images",
         }
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image."""
         return (pairs.target - pairs.output).double().square().flatten(1).mean(1)
 
@@ -98,7 +98,7 @@ class LatentError(CodeMse):
         """Adds which coordinates count."""
         return {**super().protocol(), "coordinates": "those of the noise z, not of the condition y"}
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image; raises what ``CodeMse.update`` raises."""
         noise = pairs.prior.noise_of
         true = None if pairs.true_codes is None else noise(pairs.true_codes)
@@ -127,7 +127,7 @@ class LogProb(Metric):
             "aggregation": "mean over codes inside the support; those outside are counted apart",
         }
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image, -inf outside the support."""
         return pairs.prior.log_prob(pairs.codes).double()
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.core.errors import ContractError
 from bench.core.registry import metric
 from bench.metrics.base import check_features
-from bench.metrics.feature_sets import SetMetric, Sets
+from bench.metrics.feature_sets import FeatureSets, SetMetric
 from bench.metrics.weights import DEFAULT_NETWORK
 
 NEIGHBOURS = 5
@@ -125,7 +125,7 @@ class _ManifoldMetric(SetMetric):
             "real": "targets",
         }
 
-    def compare(self, sets: Sets) -> Mapping[str, float]:
+    def compare(self, sets: FeatureSets) -> Mapping[str, float]:
         """The number, and N."""
         targets, outputs = sets.features("target"), sets.features("output")
         found = sets.once(("prdc", self.neighbours), lambda: prdc(targets, outputs, self.neighbours))

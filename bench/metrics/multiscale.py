@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, pad
 
 from bench.core.errors import ContractError
 from bench.core.registry import metric
-from bench.core.types import Images, Metric, Pairs
+from bench.core.types import EvalBatch, Images, Metric
 from bench.metrics.base import ROUNDING, check_pairs, mean_summary, no_picture, stated_name
 from bench.metrics.pixels import LEVELS, SIGMA, WINDOW, levels, similarities
 
@@ -144,7 +144,7 @@ class MsSsim(_MultiScale):
         """Adds the aggregation."""
         return {**super().protocol(), "aggregation": "mean over images"}
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image."""
         return ms_ssim(pairs.target_u8, pairs.output_u8, self.scales)
 
@@ -183,7 +183,7 @@ class RandMsSsim(_MultiScale):
         self._last: Tensor | None = None
         self._sum, self._pairs = 0.0, 0
 
-    def update(self, pairs: Pairs) -> None:
+    def update(self, pairs: EvalBatch) -> None:
         """Compare neighbours, across the border between batches too."""
         images = pairs.target_u8 if self._last is None else torch.cat([self._last, pairs.target_u8])
         if len(images) > 1:

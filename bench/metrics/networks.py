@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from bench.core.errors import WeightsError
 from bench.core.pretrained_files import WeightsFile
 from bench.core.registry import features
-from bench.core.types import Embedding, FeatureNetwork, Shape
+from bench.core.types import Embedding, FeatureExtractor, Shape
 from bench.metrics.weights import NETWORKS
 
 SMALLEST_SIDE = 64
@@ -53,7 +53,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
-class PinnedNetwork(FeatureNetwork):
+class PinnedNetwork(FeatureExtractor):
     """A network whose weights file is pinned in ``bench.metrics.weights``."""
 
     @property
@@ -81,7 +81,7 @@ class _ImageNetTrunk(PinnedNetwork):
         return self._protocol(
             layers=list(self.layers),
             resize=f"sides under {SMALLEST_SIDE} to {SMALLEST_SIDE}, bilinear, no antialias, half-pixel centres",
-            normalise=f"[-1, 1], minus {list(self.shift)}, over {list(self.scale)}",
+            normalize=f"[-1, 1], minus {list(self.shift)}, over {list(self.scale)}",
             grey="repeated in three channels",
         )
 
@@ -90,7 +90,7 @@ class _ImageNetTrunk(PinnedNetwork):
         raise NotImplementedError
 
     def load(self, device: str) -> None:
-        """Read the trunk strictly; see ``FeatureNetwork.load``."""
+        """Read the trunk strictly; see ``FeatureExtractor.load``."""
         path = self.file.find()
         with torch.device("meta"):
             network = self.architecture()
@@ -172,12 +172,12 @@ class Inception(PinnedNetwork):
             layer="2048",
             logits="1008, without their bias",
             resize="299x299, bilinear as in TensorFlow 1 (no half-pixel centres), inside the network",
-            normalise="(x - 128) / 128 of 8-bit pixels",
+            normalize="(x - 128) / 128 of 8-bit pixels",
             grey="repeated in three channels",
         )
 
     def load(self, device: str) -> None:
-        """Read the weights; see ``FeatureNetwork.load``."""
+        """Read the weights; see ``FeatureExtractor.load``."""
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
         path = self.file.find()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.core.errors import WeightsError
 from bench.core.registry import metric
-from bench.core.types import Images, Pairs
+from bench.core.types import EvalBatch, Images
 from bench.metrics.base import NetworkMetric, mean_summary
 from bench.metrics.networks import read_state
 from bench.metrics.weights import DEFAULT_NETWORK, LPIPS_HEADS
@@ -97,7 +97,7 @@ class Lpips(NetworkMetric):
         """
         self._heads = read_heads(self.network, device) if self.network in LPIPS_HEADS else None
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image."""
         target, output = pairs.embed(self.eye, "target"), pairs.embed(self.eye, "output")
         return lpips(target.maps, output.maps, self._heads)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.core.errors import ContractError
 from bench.core.registry import metric
-from bench.core.types import Images, Metric, Pairs
+from bench.core.types import EvalBatch, Images, Metric
 from bench.metrics.base import ROUNDING, check_pairs, mean_summary, no_picture
 
 LEVELS = 255
@@ -155,7 +155,7 @@ class Mse(PixelMetric):
     name = "mse"
     higher_is_better = False
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image."""
         return mse(pairs.target_u8, pairs.output_u8)
 
@@ -173,7 +173,7 @@ class Mae(PixelMetric):
     name = "mae"
     higher_is_better = False
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image."""
         return mae(pairs.target_u8, pairs.output_u8)
 
@@ -203,7 +203,7 @@ class Psnr(PixelMetric):
         aggregation = "per image, then the mean over finite values; identical images are counted apart"
         return {**super().protocol(), "data_range": LEVELS, "aggregation": aggregation}
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image; infinite where nothing differs."""
         return psnr(pairs.target_u8, pairs.output_u8)
 
@@ -251,6 +251,6 @@ class Ssim(PixelMetric):
             return f"{height}x{width} images are smaller than the {WINDOW}x{WINDOW} window"
         return no_picture(images)
 
-    def update(self, pairs: Pairs) -> Tensor:
+    def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image."""
         return ssim(pairs.target_u8, pairs.output_u8)

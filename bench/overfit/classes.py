@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.overfit.ct_test import CELLS, FITTED_ON, Cells, some
+from bench.overfit.ct_test import CELLS, FITTED_ON, CellPartition, some
 from bench.overfit.distances import Index, Rows, as_floats
 
 COMPONENTS = 50
@@ -17,7 +17,7 @@ PENALTY = 10.0
 
 
 @dataclass(frozen=True)
-class Kinds:
+class ImageClasses:
     """Tells kinds of images, those of samples and of real ones by the same rule.
 
     Attributes:
@@ -31,7 +31,7 @@ class Kinds:
     of: Callable[[Rows], Index]
 
 
-def kinds_of(train: Rows, labels: Index | None = None, names: Sequence[str] = (), seed: int = 0) -> Kinds:
+def kinds_of(train: Rows, labels: Index | None = None, names: Sequence[str] = (), seed: int = 0) -> ImageClasses:
     """Learn kinds from training images.
 
     With labels of at least two classes, a support vector machine on their principal components tells the classes. It
@@ -46,10 +46,10 @@ def kinds_of(train: Rows, labels: Index | None = None, names: Sequence[str] = ()
         seed: of the cells or the components.
     """
     if labels is not None and names and len(np.unique(labels)) > 1:
-        return Kinds(tuple(names), "classes", _classifier(train, labels, seed))
-    cells = Cells(train, CELLS, seed)
+        return ImageClasses(tuple(names), "classes", _classifier(train, labels, seed))
+    cells = CellPartition(train, CELLS, seed)
     found = tuple(f"cell {k}" for k in range(len(cells.centres)))
-    return Kinds(found, "k-means cells of the training images", cells.of)
+    return ImageClasses(found, "k-means cells of the training images", cells.of)
 
 
 def _classifier(train: Rows, labels: Index, seed: int) -> Callable[[Rows], Index]:

@@ -31,7 +31,7 @@ def c_t(
     """
     from scipy.stats import mannwhitneyu
 
-    found = Cells(train, cells, seed)
+    found = CellPartition(train, cells, seed)
     of_own, of_test = found.of(own), found.of(test)
     total = weight = 0.0
     for cell in range(cells):
@@ -45,7 +45,7 @@ def c_t(
     return total / weight if weight else math.nan
 
 
-class Cells:
+class CellPartition:
     """K-means cells of training images.
 
     Args:

@@ -34,7 +34,7 @@ from bench.overfit.statistics import (
     error_statistics,
     signed_gap,
 )
-from bench.overfit.verdict import Verdict, judge
+from bench.overfit.verdict import OverfitVerdict, judge
 
 GROUPS = ("train", "test", "own")
 SAMPLES = 2_000
@@ -49,7 +49,7 @@ SHOWN = 6
 
 
 @dataclass(frozen=True)
-class Settings:
+class SearchSettings:
     """How a GAN is examined.
 
     Attributes:
@@ -70,7 +70,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Point:
+class BudgetPoint:
     """The gap at one budget of the search, over the first ``images`` of each group."""
 
     steps: int
@@ -92,18 +92,18 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Examination:
+class OverfitReport:
     """Everything that a report says of one GAN."""
 
     title: str
     data: str
-    settings: Settings
+    settings: SearchSettings
     errors: Mapping[str, Recovered]
     statistics: ErrorStatistics
     sets: neighbours.SetStatistics
     modes: ModeStatistics
-    verdict: Verdict
-    curve: tuple[Point, ...]
+    verdict: OverfitVerdict
+    curve: tuple[BudgetPoint, ...]
     galleries: Mapping[str, Gallery]
     remarks: tuple[str, ...]
     facts: Mapping[str, Any]
@@ -125,12 +125,12 @@ def own_samples(gan: Gan, count: int, seed: int, device: str) -> Images:
 def examine_gan(
     opened: OpenedGan,
     real: Real,
-    settings: Settings | None = None,
+    settings: SearchSettings | None = None,
     *,
     store: Store | None = None,
     device: str = "cpu",
     progress: Progress = silent,
-) -> Examination:
+) -> OverfitReport:
     """Invert equal numbers of training, unseen and own images, compare samples, and judge.
 
     Args:
@@ -146,7 +146,7 @@ def examine_gan(
         ContractError: NaN or a wrong range.
         BenchError: images of another size than the generator's; a search that has to be trained.
     """
-    settings = settings or Settings()
+    settings = settings or SearchSettings()
     samples, groups = _drawn(opened.gan, real, settings, device)
     recovery = Recovery(opened.gan, settings.search, store or Store(), device, progress)
     calls, started = opened.gan.calls, time.monotonic()
@@ -164,7 +164,7 @@ def examine_gan(
     progress("compare samples", 0, 1, {})
     sets, modes, duplicates = _without_search(samples, real, errors["test"], settings)
     progress("compare samples", 1, 1, {})
-    return Examination(
+    return OverfitReport(
         opened.title,
         real.title,
         settings,
@@ -182,7 +182,7 @@ def examine_gan(
 
 
 def invert_ahead(
-    opened: OpenedGan, real: Real, settings: Settings, *, store: Store, device: str, progress: Progress
+    opened: OpenedGan, real: Real, settings: SearchSettings, *, store: Store, device: str, progress: Progress
 ) -> None:
     """The searches of ``examine_gan`` and no more: a process that runs them fills the store for one that examines.
 
@@ -196,7 +196,7 @@ def invert_ahead(
             recovery.at(steps).recover(_first(groups, _few(settings, recovery)))
 
 
-def _drawn(gan: Gan, real: Real, settings: Settings, device: str) -> tuple[Images, dict[str, Images]]:
+def _drawn(gan: Gan, real: Real, settings: SearchSettings, device: str) -> tuple[Images, dict[str, Images]]:
     """Samples, and the images of each group that are inverted, all of them checked."""
     _check(gan, real, settings)
     samples = own_samples(gan, max(settings.n, SAMPLES), settings.seed, device)
@@ -209,7 +209,7 @@ def _first(groups: Mapping[str, Images], count: int) -> dict[str, Images]:
     return {name: images.take(slice(0, count)) for name, images in groups.items()}
 
 
-def _check(gan: Gan, real: Real, settings: Settings) -> None:
+def _check(gan: Gan, real: Real, settings: SearchSettings) -> None:
     check_enough(settings.n)
     made, given = ("x".join(map(str, shape)) for shape in (gan.image_shape, real.test.shape))
     if real.train.shape != gan.image_shape or real.test.shape != gan.image_shape:
@@ -223,8 +223,8 @@ def _check(gan: Gan, real: Real, settings: Settings) -> None:
 
 
 def _curve(
-    settings: Settings, groups: Mapping[str, Images], whole: Mapping[str, Recovered], last: Recovery
-) -> tuple[Point, ...]:
+    settings: SearchSettings, groups: Mapping[str, Images], whole: Mapping[str, Recovered], last: Recovery
+) -> tuple[BudgetPoint, ...]:
     """Gap and recovery at parts of the steps, over a few images; the last point is taken from what is known."""
     few, points = _few(settings, last), []
     for steps in _curve_steps(settings):
@@ -235,22 +235,22 @@ def _curve(
         medians = {name: float(np.median(found[name])) for name in GROUPS}
         gap = signed_gap(found["train"], found["test"], seed=settings.seed)
         share = float((found["own"] < settings.recovered_below).mean())
-        points.append(Point(steps, few, gap, share, medians["train"], medians["test"]))
+        points.append(BudgetPoint(steps, few, gap, share, medians["train"], medians["test"]))
     return tuple(points)
 
 
-def _curve_steps(settings: Settings) -> list[int]:
+def _curve_steps(settings: SearchSettings) -> list[int]:
     """Budgets of the curve, the search's own last."""
     return sorted({max(1, settings.search.steps // part) for part in CURVE_PARTS})
 
 
-def _few(settings: Settings, recovery: Recovery) -> int:
+def _few(settings: SearchSettings, recovery: Recovery) -> int:
     """Images of each group along the curve, whole chunks if there are enough."""
     return min(settings.n, recovery.chunk * max(1, CURVE_IMAGES // recovery.chunk))
 
 
 def _without_search(
-    samples: Images, real: Real, found: Recovered, settings: Settings
+    samples: Images, real: Real, found: Recovered, settings: SearchSettings
 ) -> tuple[neighbours.SetStatistics, ModeStatistics, tuple[str, ...]]:
     """Statistics of samples and of kinds, and what is to be said of near-duplicates."""
     own = flat(to_u8(samples.data).numpy())

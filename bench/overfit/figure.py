@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.overfit.examination import GROUPS, SHOWN, Examination, Gallery
+from bench.overfit.examination import GROUPS, SHOWN, Gallery, OverfitReport
 from bench.overfit.statistics import FLOOR
 from bench.overfit.tables import NAMES
 from bench.reports.plotting import BLUE, GREEN, GREY, ORANGE, canvas, curve, dress, halves, legend
@@ -22,7 +22,7 @@ GAP = 3
 """Pixels between pictures."""
 
 
-def draw(e: Examination) -> Figure:
+def draw(e: OverfitReport) -> Figure:
     """One page: three panels above, two rows of pictures for each group below."""
     pictures = e.galleries["test"].target.shape[1] in {1, 3}
     figure = canvas(10.0, 8.4 if pictures else 3.6, f"{e.title} on {e.data}: {e.verdict.outcome}")
@@ -39,7 +39,7 @@ def draw(e: Examination) -> Figure:
     return figure
 
 
-def _histogram(axes: Axes, e: Examination) -> None:
+def _histogram(axes: Axes, e: OverfitReport) -> None:
     """Of log10 of the errors; those of 0 stand at the floor."""
     dress(axes, "recovery error (mean squared, log)", "images", "Errors of the three groups")
     values = {name: np.log10(np.maximum(e.errors[name].errors, FLOOR)) for name in GROUPS}
@@ -55,7 +55,7 @@ def _histogram(axes: Axes, e: Examination) -> None:
     legend(axes, "upper left")
 
 
-def _budgets(axes: Axes, e: Examination) -> None:
+def _budgets(axes: Axes, e: OverfitReport) -> None:
     """The gap with its interval, and the share of own images that is found, against steps."""
     dress(axes, "steps of the search (log)", "gap; share found again", "The search decides what is seen")
     if not e.curve:
@@ -79,7 +79,7 @@ def _budgets(axes: Axes, e: Examination) -> None:
     legend(axes, "lower left")
 
 
-def _kinds(axes: Axes, e: Examination) -> None:
+def _kinds(axes: Axes, e: OverfitReport) -> None:
     """Shares of each kind among unseen images and samples."""
     kinds = e.modes.kinds
     dress(axes, "share", "", f"Kinds of images ({e.modes.basis})"[:60])
@@ -91,7 +91,7 @@ def _kinds(axes: Axes, e: Examination) -> None:
     axes.legend(fontsize=7.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
 
 
-def _pictures(part: SubFigure, e: Examination) -> None:
+def _pictures(part: SubFigure, e: OverfitReport) -> None:
     """One picture a group: targets above what was found, with gaps of white between them."""
     for axes, name in zip(np.ravel(np.asarray(part.subplots(len(GROUPS), 1))), GROUPS, strict=True):
         shown = e.galleries[name]

@@ -18,7 +18,7 @@ from bench.core.files import digest
 from bench.core.options import create
 from bench.core.paths import data_folder
 from bench.core.registry import find
-from bench.core.types import Choice, Dataset, Gan, Images, Shape
+from bench.core.types import ComponentSpec, Dataset, Gan, Images, Shape
 from bench.datasets.decoding import CentreSquare, Decoder, Fixed, make_once, write_pixels
 from bench.datasets.layouts import list_files, shuffle
 from bench.datasets.source import shuffled
@@ -85,11 +85,11 @@ class Real:
 
 
 def open_gan(
-    choice: Choice,
+    choice: ComponentSpec,
     device: str,
     prior: str = "",
     code_dim: int = 0,
-    dataset: Choice | None = None,
+    dataset: ComponentSpec | None = None,
     store: Store | None = None,
 ) -> OpenedGan:
     """Open a GAN by name: one that ships, that a suite trained, ``checkpoint:PATH`` or ``factory:MODULE:FUNCTION``.
@@ -142,7 +142,7 @@ def _modes(path: Path) -> tuple[str, ...]:
     return ()
 
 
-def from_dataset(choice: Choice, trained_on: int, seed: int, n: int = 0) -> Real:
+def from_dataset(choice: ComponentSpec, trained_on: int, seed: int, n: int = 0) -> Real:
     """Training and test split of a dataset: as many of each as an examination looks at, in a random order.
 
     Args:

@@ -17,7 +17,7 @@ NEAREST = 1e-6
 
 
 @dataclass(frozen=True)
-class Kind:
+class ImageClass:
     """One kind of images: a class, or a cell of similar ones.
 
     Attributes:
@@ -47,11 +47,11 @@ class Kind:
 class ModeStatistics:
     """All kinds; ``basis`` says what they are ("classes", "k-means cells")."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[ImageClass, ...]
     basis: str
 
     @property
-    def missing(self) -> tuple[Kind, ...]:
+    def missing(self) -> tuple[ImageClass, ...]:
         """Those that the generator lacks, the largest first."""
         return tuple(sorted((k for k in self.kinds if k.missing), key=lambda k: -k.real_share))
 
@@ -92,7 +92,7 @@ def mode_statistics(
         median = float(np.median(values[inside])) if inside.any() else float("nan")
         missing = made.mean() < RARE * here.mean() and max(share_p, error_p) < ALPHA / len(names)
         shares = float(here.mean()), float(made.mean())
-        kinds.append(Kind(name, int(inside.sum()), *shares, share_p, median, error_p, bool(missing)))
+        kinds.append(ImageClass(name, int(inside.sum()), *shares, share_p, median, error_p, bool(missing)))
     return ModeStatistics(tuple(kinds), basis)
 
 

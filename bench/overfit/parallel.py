@@ -16,7 +16,7 @@ Work = Callable[..., None]
 
 
 @contextmanager
-def helped(jobs: int, work: Work, *arguments: Any) -> Iterator[None]:
+def parallel_workers(jobs: int, work: Work, *arguments: Any) -> Iterator[None]:
     """Let ``jobs - 1`` further processes do the same work for the length of a block, each on its share of the cores.
 
     A search over a batch is made of many short calls: two processes of one thread each get through more of it than

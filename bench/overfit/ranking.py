@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.core.errors import BenchError
 from bench.core.files import finite, write_json, write_text
-from bench.overfit.examination import Examination
+from bench.overfit.examination import OverfitReport
 from bench.overfit.tables import span
 from bench.overfit.verdict import gap_words
 from bench.reports.figure import save_figure
@@ -50,7 +50,7 @@ class Place:
     outcome: str
 
 
-def rank(examined: Sequence[Examination]) -> tuple[Place, ...]:
+def rank(examined: Sequence[OverfitReport]) -> tuple[Place, ...]:
     """Order GANs by the mean error of unseen images, the least first.
 
     The first leads a group; each following one whose 95 % interval of the paired difference to it contains 0 shares
@@ -71,14 +71,16 @@ def rank(examined: Sequence[Examination]) -> tuple[Place, ...]:
         raise BenchError("--compare: a GAN is named twice")
     order = sorted(examined, key=lambda e: float(e.errors["test"].errors.mean()))
 
-    def tied(leader: Examination, other: Examination) -> bool:
+    def tied(leader: OverfitReport, other: OverfitReport) -> bool:
         gap = paired_interval(other.errors["test"].errors, leader.errors["test"].errors)
         return gap is None or gap.contains(0)
 
     return tuple(_place(r, e, order[0]) for r, e in zip(tie_groups(order, tied), order, strict=True))
 
 
-def write_ranking(examined: Sequence[Examination], folder: Path, environment: Mapping[str, Any]) -> tuple[Place, ...]:
+def write_ranking(
+    examined: Sequence[OverfitReport], folder: Path, environment: Mapping[str, Any]
+) -> tuple[Place, ...]:
     """Write README.md, ranking.json and figure.png of a comparison; the reports of the GANs lie beside them.
 
     Raises:
@@ -93,7 +95,7 @@ def write_ranking(examined: Sequence[Examination], folder: Path, environment: Ma
     return places
 
 
-def rows(places: Sequence[Place], examined: Sequence[Examination]) -> list[tuple[str, ...]]:
+def rows(places: Sequence[Place], examined: Sequence[OverfitReport]) -> list[tuple[str, ...]]:
     """The ranking as text, a row a GAN; columns ``COLUMNS``."""
     known = {e.title: e for e in examined}
     found: list[tuple[str, ...]] = []
@@ -107,7 +109,7 @@ def rows(places: Sequence[Place], examined: Sequence[Examination]) -> list[tuple
     return found
 
 
-def markdown(places: Sequence[Place], examined: Sequence[Examination]) -> str:
+def markdown(places: Sequence[Place], examined: Sequence[OverfitReport]) -> str:
     """The ranking as Markdown."""
     first = examined[0]
     lines = [f"# GANs on {escape(first.data)} by the error of unseen images", "", *notes(places, first), ""]
@@ -117,7 +119,7 @@ def markdown(places: Sequence[Place], examined: Sequence[Examination]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def notes(places: Sequence[Place], first: Examination) -> list[str]:
+def notes(places: Sequence[Place], first: OverfitReport) -> list[str]:
     """What has to be known to read the table."""
     texts = [
         f"{first.settings.n} unseen images, the same for every GAN; {first.settings.search.method.name}, "
@@ -133,7 +135,7 @@ def notes(places: Sequence[Place], first: Examination) -> list[str]:
     return texts
 
 
-def draw(places: Sequence[Place], first: Examination) -> Figure:
+def draw(places: Sequence[Place], first: OverfitReport) -> Figure:
     """Mean errors with intervals; hollow where the search is below its gate."""
     figure = canvas(6.5, 1.2 + 0.4 * len(places), f"{first.data}: error of {first.settings.n} unseen images")
     axes = dress(figure.subplots(), "mean squared error, 95 % interval over images", "")
@@ -147,7 +149,7 @@ def draw(places: Sequence[Place], first: Examination) -> Figure:
     return figure
 
 
-def _place(number: int, e: Examination, leader: Examination) -> Place:
+def _place(number: int, e: OverfitReport, leader: OverfitReport) -> Place:
     errors, best = e.errors["test"].errors, leader.errors["test"].errors
     behind = None if e is leader else paired_interval(errors, best)
     return Place(

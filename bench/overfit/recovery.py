@@ -20,9 +20,9 @@ from torch import Tensor
 
 from bench.core.errors import BenchError, ContractError
 from bench.core.files import digest, write_bytes
-from bench.core.run_context import Progress, Run, silent
-from bench.core.types import Budget, Choice, Gan, Images
-from bench.harness.bound_method import Method, batch_size, check_untouched, checked_codes, make_method
+from bench.core.run_context import Progress, RunContext, silent
+from bench.core.types import Budget, ComponentSpec, Gan, Images
+from bench.harness.bound_method import BoundMethod, batch_size, check_untouched, checked_codes, make_method
 from bench.harness.keys import KeyMaker, module_code
 from bench.harness.store import Busy, Store
 
@@ -32,7 +32,7 @@ CHUNK = 50
 """Images that are searched, and stored, together; fewer of large images."""
 CODES = ("z", "w", "w+")
 """Spaces of codes in which an error says something of the generator; with other freedoms any image is reached."""
-DEFAULT_SEARCH = Choice("lbfgs", {"stretch": 0.9})
+DEFAULT_SEARCH = ComponentSpec("lbfgs", {"stretch": 0.9})
 """The search that finds most of a generator's own images here."""
 DEFAULT_STEPS = 400
 
@@ -47,7 +47,7 @@ class Search:
         seed: of the starts; an image starts where it does whatever its group and batch.
     """
 
-    method: Choice = DEFAULT_SEARCH
+    method: ComponentSpec = DEFAULT_SEARCH
     steps: int = DEFAULT_STEPS
     seed: int = 0
 
@@ -89,7 +89,7 @@ class Recovery:
     store: Store
     device: str = "cpu"
     progress: Progress = silent
-    _method: Method | None = field(default=None, repr=False)
+    _method: BoundMethod | None = field(default=None, repr=False)
     _identity: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -98,7 +98,7 @@ class Recovery:
             self._method = self._opened()
 
     @property
-    def method(self) -> Method:
+    def method(self) -> BoundMethod:
         """The search, bound to the GAN."""
         assert self._method is not None
         return self._method
@@ -108,7 +108,7 @@ class Recovery:
         search = Search(self.search.method, steps, self.search.seed)
         return Recovery(self.gan, search, self.store, self.device, self.progress, self._method)
 
-    def _opened(self) -> Method:
+    def _opened(self) -> BoundMethod:
         method = open_search(self.search.method)
         method.bind(self.gan, self._run())
         beyond = [space for space in method.spaces if space not in CODES]
@@ -195,12 +195,12 @@ class Recovery:
             log_prob = view.prior.log_prob(codes).double()
         return {"codes": codes.cpu(), "errors": errors.cpu(), "log_prob": log_prob.cpu()}
 
-    def _run(self) -> Run:
+    def _run(self) -> RunContext:
         steps = self.search.steps
-        return Run(Budget("overfit", 0, 0, 0, 0, 0, steps, steps, math.inf), self.search.seed, self.device)
+        return RunContext(Budget("overfit", 0, 0, 0, 0, 0, steps, steps, math.inf), self.search.seed, self.device)
 
 
-def open_search(choice: Choice) -> Method:
+def open_search(choice: ComponentSpec) -> BoundMethod:
     """Build a search by name.
 
     Raises:
@@ -216,7 +216,7 @@ def open_search(choice: Choice) -> Method:
     return method
 
 
-def search_code(choice: Choice) -> list[str]:
+def search_code(choice: ComponentSpec) -> list[str]:
     """Hashes of a method and its refiners: their options, defaults filled in, and their code."""
     base, *refiners = choice.name.split("+")
     maker, options = KeyMaker(), {k: v for k, v in choice.options.items() if k not in refiners}

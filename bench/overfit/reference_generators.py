@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from bench.core.errors import BenchError, DataError, Diverged, unknown
 from bench.core.files import digest, write_bytes
-from bench.core.run_context import Progress, Run, silent
+from bench.core.run_context import Progress, RunContext, silent
 from bench.core.types import Budget, Gan, Images
 from bench.gans.dcgan import DCGAN
-from bench.gans.recipe import Recipe
+from bench.gans.recipe import GanConfig
 from bench.gans.training import train_gan
 from bench.gans.vae import VAE
 from bench.harness.keys import module_code
@@ -59,7 +59,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Suspect:
+class ReferenceGenerator:
     """One generator of the test bench.
 
     Attributes:
@@ -94,7 +94,7 @@ class Suspect:
         more = self.kept or "-".join(map(str, self.without)) or self.images or "all"
         return f"{self.family}-{more}"
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> GanConfig:
         """What trains it."""
         sizes: dict[str, Any] = {**asdict(self.network), "prior": "normal"}
         if self.family == "glo":
@@ -105,7 +105,11 @@ class Suspect:
 
 
 def make_suspect(
-    suspect: Suspect, pool: Images, store: Store | None = None, device: str = "cpu", progress: Progress = silent
+    suspect: ReferenceGenerator,
+    pool: Images,
+    store: Store | None = None,
+    device: str = "cpu",
+    progress: Progress = silent,
 ) -> Gan:
     """The suspect's generator, frozen; trained if the store lacks it, and gone on with if that was cut off.
 
@@ -137,7 +141,7 @@ def make_suspect(
     return gan.freeze()
 
 
-def training_images(suspect: Suspect, pool: Images) -> Images:
+def training_images(suspect: ReferenceGenerator, pool: Images) -> Images:
     """The images of a pool that a suspect sees.
 
     Raises:
@@ -158,9 +162,11 @@ def training_images(suspect: Suspect, pool: Images) -> Images:
     return images.take(kept.nonzero()[:, 0])
 
 
-def _train(suspect: Suspect, images: Images, key: str, store: Store, device: str, progress: Progress) -> Artefact:
+def _train(
+    suspect: ReferenceGenerator, images: Images, key: str, store: Store, device: str, progress: Progress
+) -> Artefact:
     budget = Budget(STAGE, len(images), 0, 0, suspect.steps, 0, 0, 0, math.inf)
-    run = Run(budget, suspect.seed, device, store.checkpoint(STAGE, key), _named(progress, suspect))
+    run = RunContext(budget, suspect.seed, device, store.checkpoint(STAGE, key), _named(progress, suspect))
     try:
         gan = train_gan(suspect.recipe(), images, run)
     except Diverged as error:
@@ -175,7 +181,7 @@ def _train(suspect: Suspect, images: Images, key: str, store: Store, device: str
     return stored
 
 
-def _named(progress: Progress, suspect: Suspect) -> Progress:
+def _named(progress: Progress, suspect: ReferenceGenerator) -> Progress:
     return lambda what, step, steps, figures: progress(f"{suspect.name}: {what}", step, steps, figures)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.core.run_context import Run, Stateful
+from bench.core.run_context import RunContext, Stateful
 from bench.core.types import Gan, Images, Shape
 from bench.gans.dcgan import DCGAN
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.networks import channels_last, check_shape, xavier
 from bench.gans.priors import PriorName, make_prior
 
@@ -47,7 +47,7 @@ class GLO(DCGAN):
         prior = make_prior(self.prior, self.code_dim)
         return channels_last(Gan(generator, None, prior, image_shape, self.provenance()).to(device))
 
-    def train(self, gan: Gan, images: Images, run: Run, watch: Watch) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
         """See ``Recipe.train``."""
         Codes(gan, self, images, run, watch).train()
 
@@ -63,13 +63,13 @@ class Codes:
         watch: told of every step.
     """
 
-    def __init__(self, gan: Gan, recipe: GLO, images: Images, run: Run, watch: Watch) -> None:
+    def __init__(self, gan: Gan, recipe: GLO, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
         self.gan, self.recipe, self.images, self.run, self.watch = gan, recipe, images, run, watch
         self.generator = gan.generator.train()
         self.table = nn.Embedding(len(images), recipe.code_dim, sparse=True, device=run.device)
         with torch.no_grad():
             self.table.weight.copy_(gan.prior.sample(len(images), run.rng))
-        self.optimiser = recipe.optimiser(self.generator)
+        self.optimizer = recipe.optimizer(self.generator)
         self.mover = torch.optim.SparseAdam(self.table.parameters(), lr=recipe.code_rate)
 
     def train(self) -> None:
@@ -78,13 +78,13 @@ class Codes:
         state: dict[str, Stateful] = {
             "generator": self.generator,
             "codes": self.table,
-            "optimiser": self.optimiser,
+            "optimizer": self.optimizer,
             "mover": self.mover,
             "watch": self.watch,
         }
         for _ in self.run.loop(LOOP, steps, state, self.look):
             self.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
 
     def look(self, step: int) -> None:
         """Show the watch the generator after this step."""
@@ -94,11 +94,11 @@ class Codes:
         """One update of the generator and of the codes of a batch."""
         rows = self.images.draw(min(self.recipe.batch, len(self.images)), self.run.rng)
         error = (self.generator(self.codes(rows)) - self.images.floats(rows)).square().mean()
-        for optimiser in (self.optimiser, self.mover):
-            optimiser.zero_grad(set_to_none=True)
+        for optimizer in (self.optimizer, self.mover):
+            optimizer.zero_grad(set_to_none=True)
         error.backward()
-        for optimiser in (self.optimiser, self.mover):
-            optimiser.step()
+        for optimizer in (self.optimizer, self.mover):
+            optimizer.step()
         self.run.report(error=error.detach())
 
     def codes(self, rows: Tensor) -> Tensor:

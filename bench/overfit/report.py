@@ -11,7 +11,7 @@ from typing import Any
 from bench.core.files import finite, write_json, write_text
 from bench.harness.experiment_report import machine_texts
 from bench.overfit import tables
-from bench.overfit.examination import GROUPS, Examination
+from bench.overfit.examination import GROUPS, OverfitReport
 from bench.reports.figure import save_figure
 from bench.reports.render_markdown import escape, table
 
@@ -24,7 +24,7 @@ Block = tuple[str, Sequence[str], list[tables.Row]]
 """Heading, column names, rows."""
 
 
-def write_page(e: Examination, folder: Path, environment: Mapping[str, Any]) -> Path:
+def write_page(e: OverfitReport, folder: Path, environment: Mapping[str, Any]) -> Path:
     """Write the report into a folder; returns the HTML page.
 
     Raises:
@@ -40,7 +40,7 @@ def write_page(e: Examination, folder: Path, environment: Mapping[str, Any]) -> 
     return folder / "page.html"
 
 
-def markdown(e: Examination, environment: Mapping[str, Any]) -> str:
+def markdown(e: OverfitReport, environment: Mapping[str, Any]) -> str:
     """The report as Markdown, with the figure beside it."""
     lines = [f"# {escape(title(e))}", "", f"**{e.verdict.outcome}**", ""]
     lines += [*(f"- {escape(text)}" for text in e.verdict.reasons), "", "![figure](figure.png)", ""]
@@ -51,7 +51,7 @@ def markdown(e: Examination, environment: Mapping[str, Any]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def html(e: Examination, picture: bytes, environment: Mapping[str, Any]) -> str:
+def html(e: OverfitReport, picture: bytes, environment: Mapping[str, Any]) -> str:
     """The report as one HTML file that needs nothing else."""
     image = base64.b64encode(picture).decode()
     parts = [
@@ -70,12 +70,12 @@ def html(e: Examination, picture: bytes, environment: Mapping[str, Any]) -> str:
     )
 
 
-def title(e: Examination) -> str:
+def title(e: OverfitReport) -> str:
     """Heading of a report."""
     return f"Did {e.title} overfit? {e.data}, {e.settings.n} images of each kind"
 
 
-def _lists(e: Examination, environment: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+def _lists(e: OverfitReport, environment: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     found = [f"{f.fault}: {f.state}. {'; '.join(f.because)}" for f in e.verdict.findings]
     yield "The three faults", found
     if e.verdict.advice:
@@ -86,7 +86,7 @@ def _lists(e: Examination, environment: Mapping[str, Any]) -> Iterator[tuple[str
     yield "How it was measured", [*tables.how(e), f"Device: {device}; commit {commit}."]
 
 
-def _blocks(e: Examination) -> Iterator[Block]:
+def _blocks(e: OverfitReport) -> Iterator[Block]:
     yield "Recovery errors", tables.error_columns(), list(tables.error_rows(e))
     yield "Statistics", ("statistic", "value", "what it sees, and what not"), list(tables.number_rows(e))
     kinds = ("kind", "of unseen images", "of samples", "median error", "")
@@ -100,7 +100,7 @@ def _items(texts: Iterable[str]) -> str:
     return "<ul>" + "".join(f"<li>{plain(text)}</li>" for text in texts) + "</ul>"
 
 
-def _errors(e: Examination) -> str:
+def _errors(e: OverfitReport) -> str:
     lines = ["group,index,error,log_prob"]
     for name in GROUPS:
         found = e.errors[name]

@@ -19,10 +19,10 @@ from bench.harness.experiment import Progress, computing, open_plugins, silent
 from bench.harness.experiment_report import default_folder
 from bench.harness.store import Store
 from bench.harness.suite import parse_choice
-from bench.overfit.parallel import cores, helped
+from bench.overfit.parallel import cores, parallel_workers
 
 if TYPE_CHECKING:
-    from bench.overfit.examination import Examination, Settings
+    from bench.overfit.examination import OverfitReport, SearchSettings
     from bench.overfit.inputs import OpenedGan, Real
 
 Mode = Literal["one", "compare", "sweep"]
@@ -44,7 +44,7 @@ adam and gradient find none of a GAN's own images in 500."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class OverfitOptions:
     """What was typed; see ``bench.cli.overfit``. Numbers of 0 and empty words take the defaults."""
 
     gans: tuple[str, ...]
@@ -67,7 +67,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answer:
+class OverfitResult:
     """Reports that were written: a line for each GAN, a table over all of them if there are several, the page."""
 
     lines: tuple[str, ...]
@@ -78,14 +78,14 @@ class Answer:
 
 
 def overfit(
-    asked: Asked,
+    asked: OverfitOptions,
     *,
     plugins: Sequence[Path] = (),
     out: Path | None = None,
     progress: Progress | None = None,
     allow_code: bool = False,
     store: Store | None = None,
-) -> Answer:
+) -> OverfitResult:
     """Examine one GAN or several, and write the reports.
 
     Args:
@@ -103,7 +103,7 @@ def overfit(
 
     store = store or Store()
     settings, opened, real = _ready(asked, plugins, allow_code, store)
-    with helped(asked.jobs, invert_ahead, asked, tuple(plugins), allow_code, store):
+    with parallel_workers(asked.jobs, invert_ahead, asked, tuple(plugins), allow_code, store):
         examined = [
             examine_gan(each, real, settings, store=store, device=device(), progress=progress or silent)
             for each in opened
@@ -118,22 +118,24 @@ def examine(
     allow_code: bool = False,
     store: Store | None = None,
     **asked: Any,
-) -> Answer:
+) -> OverfitResult:
     """``overfit`` with what was asked as keywords; see ``bench.api.overfit``.
 
     Raises:
         BenchError: no GAN, an unknown keyword, or as ``overfit``.
     """
-    known = {field.name for field in dataclasses.fields(Asked)} - {"gans"}
+    known = {field.name for field in dataclasses.fields(OverfitOptions)} - {"gans"}
     for name in asked:
         if name not in known:
             raise unknown("option of overfit", name, known)
     if not gans:
         raise BenchError("overfit: no GAN is given")
-    return overfit(Asked(gans, **asked), plugins=plugins, out=out, allow_code=allow_code, store=store)
+    return overfit(OverfitOptions(gans, **asked), plugins=plugins, out=out, allow_code=allow_code, store=store)
 
 
-def invert_ahead(asked: Asked, plugins: Sequence[Path], allow_code: bool, store: Store, progress: Progress) -> None:
+def invert_ahead(
+    asked: OverfitOptions, plugins: Sequence[Path], allow_code: bool, store: Store, progress: Progress
+) -> None:
     """The searches of ``overfit`` alone, for a process that helps it; see ``bench.overfit.examination``."""
     from bench.overfit import examination
 
@@ -143,8 +145,8 @@ def invert_ahead(asked: Asked, plugins: Sequence[Path], allow_code: bool, store:
 
 
 def _ready(
-    asked: Asked, plugins: Sequence[Path], allow_code: bool, store: Store
-) -> tuple[Settings, list[OpenedGan], Real]:
+    asked: OverfitOptions, plugins: Sequence[Path], allow_code: bool, store: Store
+) -> tuple[SearchSettings, list[OpenedGan], Real]:
     """Settings, the GANs and the real images."""
     from bench.overfit.inputs import open_gan
 
@@ -156,11 +158,11 @@ def _ready(
             open_gan(parse_choice(name, "GAN"), device(), asked.prior, asked.code_dim, dataset, store)
             for name in asked.gans
         ]
-    opened = told_apart(opened, asked.gans)
+    opened = disambiguate(opened, asked.gans)
     return settings, opened, _real(asked, opened, settings.n)
 
 
-def told_apart(opened: Sequence[OpenedGan], names: Sequence[str]) -> list[OpenedGan]:
+def disambiguate(opened: Sequence[OpenedGan], names: Sequence[str]) -> list[OpenedGan]:
     """The GANs with titles that differ: files of one name are called by the folders that they lie in.
 
     Raises:
@@ -176,14 +178,14 @@ def told_apart(opened: Sequence[OpenedGan], names: Sequence[str]) -> list[Opened
     ]
 
 
-def settings_of(asked: Asked) -> Settings:
+def settings_of(asked: OverfitOptions) -> SearchSettings:
     """Numbers and the search, defaults filled in.
 
     Raises:
         UnknownName: no such budget or search.
         BenchError: a number out of range; a mode with too few or too many GANs.
     """
-    from bench.overfit.examination import Settings
+    from bench.overfit.examination import SearchSettings
     from bench.overfit.recovery import DEFAULT_SEARCH, Search, open_search
     from bench.overfit.statistics import GATE, RECOVERED
 
@@ -199,12 +201,12 @@ def settings_of(asked: Asked) -> Settings:
     open_search(method)
     full = size.steps if asked.budget == "smoke" else FULL_STEPS.get(method.name, size.steps)
     search = Search(method, asked.steps or full, asked.seed)
-    return Settings(
+    return SearchSettings(
         asked.n or size.n, search, asked.recovered_below or RECOVERED, asked.gate or GATE, asked.curve, asked.seed
     )
 
 
-def _check(asked: Asked) -> None:
+def _check(asked: OverfitOptions) -> None:
     many = len(asked.gans) > 1
     if asked.mode == "one" and many:
         raise BenchError(f"{len(asked.gans)} GANs: add --compare to rank them, or --sweep if they are one training's")
@@ -225,7 +227,7 @@ def _check(asked: Asked) -> None:
         raise BenchError(f"--recovered {asked.recovered_below:g} --gate {asked.gate:g}: expected above 0, and 0 to 1")
 
 
-def _real(asked: Asked, opened: Sequence[OpenedGan], n: int) -> Real:
+def _real(asked: OverfitOptions, opened: Sequence[OpenedGan], n: int) -> Real:
     from bench.overfit.inputs import from_dataset, from_folders
 
     limits = {each.trained_on for each in opened}
@@ -255,12 +257,14 @@ def _shape(opened: Sequence[OpenedGan]) -> Shape:
     return shapes.pop()
 
 
-def _folder(asked: Asked, examined: Sequence[Examination]) -> Path:
+def _folder(asked: OverfitOptions, examined: Sequence[OverfitReport]) -> Path:
     names = [examined[0].title if asked.mode == "one" else asked.mode, examined[0].data]
     return default_folder("-".join(["overfit", *names]))
 
 
-def _write(asked: Asked, opened: Sequence[OpenedGan], examined: Sequence[Examination], folder: Path) -> Answer:
+def _write(
+    asked: OverfitOptions, opened: Sequence[OpenedGan], examined: Sequence[OverfitReport], folder: Path
+) -> OverfitResult:
     from bench.overfit import ranking, sweep
     from bench.overfit.report import write_page
     from bench.overfit.tables import headline
@@ -268,7 +272,7 @@ def _write(asked: Asked, opened: Sequence[OpenedGan], examined: Sequence[Examina
     facts, lines = environment(device()), tuple(headline(e) for e in examined)
     if asked.mode == "one":
         page = write_page(examined[0], folder, facts)
-        return Answer(lines, (*examined[0].verdict.reasons, *examined[0].verdict.advice), (), (), page)
+        return OverfitResult(lines, (*examined[0].verdict.reasons, *examined[0].verdict.advice), (), (), page)
     if asked.mode == "compare":
         places = ranking.write_ranking(examined, folder, facts)
         columns, rows, reasons = ranking.COLUMNS, ranking.rows(places, examined), ranking.notes(places, examined[0])
@@ -277,4 +281,4 @@ def _write(asked: Asked, opened: Sequence[OpenedGan], examined: Sequence[Examina
         columns, rows, reasons = sweep.COLUMNS, sweep.rows(found), [sweep.answer(found)]
     for e in examined:
         write_page(e, folder / slug(e.title), facts)
-    return Answer(lines, tuple(reasons), columns, tuple(rows), folder / "README.md")
+    return OverfitResult(lines, tuple(reasons), columns, tuple(rows), folder / "README.md")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import BenchError
 from bench.core.files import finite, write_json, write_text
-from bench.overfit.examination import Examination
+from bench.overfit.examination import OverfitReport
 from bench.overfit.inputs import OpenedGan
 from bench.overfit.power import ALPHA
 from bench.overfit.statistics import Gap
@@ -63,7 +63,7 @@ def steps_of(opened: Sequence[OpenedGan]) -> list[float]:
     return [float(place) for place in range(1, len(opened) + 1)]
 
 
-def stops(examined: Sequence[Examination], steps: Sequence[float]) -> tuple[Stop, ...]:
+def stops(examined: Sequence[OverfitReport], steps: Sequence[float]) -> tuple[Stop, ...]:
     """What was found at each checkpoint, by step."""
     found = (
         Stop(
@@ -96,7 +96,7 @@ def starts_at(found: Sequence[Stop]) -> Stop | None:
 
 
 def write_sweep(
-    examined: Sequence[Examination], steps: Sequence[float], folder: Path, environment: Mapping[str, Any]
+    examined: Sequence[OverfitReport], steps: Sequence[float], folder: Path, environment: Mapping[str, Any]
 ) -> tuple[Stop, ...]:
     """Write README.md, sweep.json and figure.png.
 

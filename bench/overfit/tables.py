@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.overfit.examination import GROUPS, Examination
+from bench.overfit.examination import GROUPS, OverfitReport
 from bench.overfit.neighbours import CAN_SEE
 from bench.overfit.statistics import QUANTILES, Spread
 from bench.overfit.verdict import gap_words, power_words
@@ -21,7 +21,7 @@ MANY_OUTSIDE = 0.05
 """Share of codes outside of the prior's support from which on the report says so."""
 
 
-def error_rows(e: Examination) -> Iterator[Row]:
+def error_rows(e: OverfitReport) -> Iterator[Row]:
     """Recovery errors of each group: name, n, median, mean, quantiles, share recovered, log P(z)."""
     spreads = {"train": e.statistics.train, "test": e.statistics.test, "own": e.statistics.own}
     for name in GROUPS:
@@ -38,7 +38,7 @@ def error_columns() -> Row:
     return ("images", "n", "median", "mean", *(f"{q:.0%}" for q in QUANTILES), "found again", "log P(z)", "outside")
 
 
-def number_rows(e: Examination) -> Iterator[Row]:
+def number_rows(e: OverfitReport) -> Iterator[Row]:
     """Every statistic: name, value, what it sees and does not."""
     s, t, c = e.statistics, e.statistics.separation, e.sets
     yield (
@@ -95,21 +95,21 @@ def number_rows(e: Examination) -> Iterator[Row]:
     )
 
 
-def kind_rows(e: Examination) -> Iterator[Row]:
+def kind_rows(e: OverfitReport) -> Iterator[Row]:
     """Kinds of images: name, share of real ones, share of samples, median error, missing or not."""
     for k in e.modes.kinds:
         error = "–" if math.isnan(k.median_error) else f"{k.median_error:.4f}"
         yield k.name, f"{k.real_share:.1%}", f"{k.own_share:.1%}", error, "missing" if k.missing else ""
 
 
-def curve_rows(e: Examination) -> Iterator[Row]:
+def curve_rows(e: OverfitReport) -> Iterator[Row]:
     """The gap along the search budget."""
     for p in e.curve:
         gap = f"{p.gap.value:+.3f} {span(p.gap.interval)}"
         yield str(p.steps), str(p.images), gap, f"{p.train:.4g}", f"{p.test:.4g}", f"{p.recovered:.0%}"
 
 
-def how(e: Examination) -> list[str]:
+def how(e: OverfitReport) -> list[str]:
     """How it was measured, a sentence a point."""
     search = e.settings.search
     options = ", ".join(f"{k} = {v}" for k, v in sorted(search.method.options.items()))
@@ -132,7 +132,7 @@ def how(e: Examination) -> list[str]:
     return texts
 
 
-def content(e: Examination, environment: dict[str, Any]) -> dict[str, Any]:
+def content(e: OverfitReport, environment: dict[str, Any]) -> dict[str, Any]:
     """The examination as JSON; per-image errors lie in a file of their own."""
     return {
         "gan": e.title,
@@ -156,7 +156,7 @@ def content(e: Examination, environment: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def headline(e: Examination) -> str:
+def headline(e: OverfitReport) -> str:
     """The verdict in a line."""
     return f"{e.title}: {e.verdict.outcome} ({gap_words(e.statistics)})"
 

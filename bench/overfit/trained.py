@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BenchError, StoreError
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.gans.zoo import pick_of, without_pick
 from bench.harness.store import Artefact, Store
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedGan:
     """Weights in the store.
 
     Attributes:
@@ -28,7 +28,7 @@ class Trained:
     trained_on: int
 
 
-def find_trained(choice: Choice, dataset: Choice | None, store: Store) -> Trained:
+def find_trained(choice: ComponentSpec, dataset: ComponentSpec | None, store: Store) -> TrainedGan:
     """The one training of a recipe that the store holds.
 
     Args:
@@ -68,7 +68,7 @@ def _trainings(store: Store) -> list[Artefact]:
     return found
 
 
-def _agrees(cell: dict[str, Any], name: str, choice: Choice, dataset: Choice) -> bool:
+def _agrees(cell: dict[str, Any], name: str, choice: ComponentSpec, dataset: ComponentSpec) -> bool:
     known = {**cell["gan"]["options"], "seed": cell["seed"], "steps": cell["budget"]["train_steps"]}
     same_gan = without_pick(cell["gan"]["name"]) == name
     same_data = cell["dataset"]["name"] == dataset.name and cell["dataset"]["options"] == dict(dataset.options)
@@ -80,11 +80,11 @@ def _described(cell: dict[str, Any]) -> str:
     return f"seed {cell['seed']}, {cell['budget']['train_steps']:,} steps{options}"
 
 
-def _picked(artefact: Artefact, choice: Choice) -> Trained:
+def _picked(artefact: Artefact, choice: ComponentSpec) -> TrainedGan:
     budget, history = artefact.meta["cell"]["budget"], artefact.meta.get("history") or []
     if pick_of(choice.name) == "last":
-        return Trained(artefact.file("gan.safetensors"), budget["train_steps"], budget["train_images"])
+        return TrainedGan(artefact.file("gan.safetensors"), budget["train_steps"], budget["train_images"])
     if not history:
         raise BenchError(f"GAN {choice.name}: its quality was never measured, so that no best one was kept")
     best = min(history, key=lambda look: float(look["quality"]))
-    return Trained(artefact.file("best.safetensors"), int(best["step"]), budget["train_images"])
+    return TrainedGan(artefact.file("best.safetensors"), int(best["step"]), budget["train_images"])

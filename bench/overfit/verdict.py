@@ -27,7 +27,7 @@ STRICT_ALPHA = 0.001
 
 
 @dataclass(frozen=True)
-class Finding:
+class FaultFinding:
     """One fault: whether it was found, and why that is said."""
 
     fault: Fault
@@ -36,7 +36,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class OverfitVerdict:
     """What is said of a generator.
 
     Attributes:
@@ -46,7 +46,7 @@ class Verdict:
     """
 
     outcome: Outcome
-    findings: tuple[Finding, ...]
+    findings: tuple[FaultFinding, ...]
     advice: tuple[str, ...] = ()
 
     @property
@@ -57,7 +57,9 @@ class Verdict:
         return tuple(text for finding in self.findings if finding.state == wanted for text in finding.because)
 
 
-def judge(errors: ErrorStatistics, sets: SetStatistics | None = None, modes: ModeStatistics | None = None) -> Verdict:
+def judge(
+    errors: ErrorStatistics, sets: SetStatistics | None = None, modes: ModeStatistics | None = None
+) -> OverfitVerdict:
     """Decide.
 
     - *memorises*: training images are recovered better at p < ``ALPHA`` by a search that passes its gate, or at
@@ -89,7 +91,7 @@ def judge(errors: ErrorStatistics, sets: SetStatistics | None = None, modes: Mod
         outcome = "cannot tell"
     else:
         outcome = "no sign found at this power"
-    return Verdict(outcome, findings, tuple(_advice(errors, sets, findings)))
+    return OverfitVerdict(outcome, findings, tuple(_advice(errors, sets, findings)))
 
 
 def gap_words(errors: ErrorStatistics) -> str:
@@ -112,27 +114,27 @@ def power_words(found: Detectable, counts: tuple[int, int]) -> str:
     )
 
 
-def _memorisation(errors: ErrorStatistics, sets: SetStatistics | None) -> Finding:
+def _memorisation(errors: ErrorStatistics, sets: SetStatistics | None) -> FaultFinding:
     tests, gate = errors.separation, errors.gate
     reversed_order = tests.cliffs_delta < 0 and tests.mann_whitney_p < STRICT_ALPHA
     if sets is not None and sets.alike.differ:
-        return Finding("memorisation", "cannot tell", (_differ(sets),))
+        return FaultFinding("memorisation", "cannot tell", (_differ(sets),))
     if reversed_order:
         text = (
             f"training images are recovered worse than unseen ones ({gap_words(errors)}): the two sets are of "
             "different kinds, or stand in each other's place"
         )
-        return Finding("memorisation", "cannot tell", (text,))
+        return FaultFinding("memorisation", "cannot tell", (text,))
     reasons = (*_better(errors), *_copies(sets))
     if reasons:
-        return Finding("memorisation", "found", reasons)
+        return FaultFinding("memorisation", "found", reasons)
     if not gate.passed:
-        return Finding("memorisation", "cannot tell", _below_gate(errors))
+        return FaultFinding("memorisation", "cannot tell", _below_gate(errors))
     if errors.detectable.delta > LARGE_EFFECT:
-        return Finding("memorisation", "cannot tell", (_too_few(errors),))
+        return FaultFinding("memorisation", "cannot tell", (_too_few(errors),))
     power = power_words(errors.detectable, (errors.train.n, errors.test.n))
     nothing = f"training images are recovered no better than unseen ones: {gap_words(errors)}"
-    return Finding("memorisation", "not found", (nothing, power))
+    return FaultFinding("memorisation", "not found", (nothing, power))
 
 
 def _better(errors: ErrorStatistics) -> tuple[str, ...]:
@@ -166,22 +168,22 @@ def _copies(sets: SetStatistics | None) -> tuple[str, ...]:
     )
 
 
-def _collapse(sets: SetStatistics | None) -> Finding:
+def _collapse(sets: SetStatistics | None) -> FaultFinding:
     if sets is None:
-        return Finding("collapse", "not looked for", ("samples were not compared",))
+        return FaultFinding("collapse", "not looked for", ("samples were not compared",))
     v = sets.variety
     text = (
         f"samples are {v.nearest:.2f} times as far from each other as unseen images (median to the nearest), their "
         f"variance is {v.variance:.2f} of theirs"
     )
-    return Finding("collapse", "found" if min(v.nearest, v.variance) < COLLAPSED else "not found", (text,))
+    return FaultFinding("collapse", "found" if min(v.nearest, v.variance) < COLLAPSED else "not found", (text,))
 
 
-def _dropping(gate: Gate, modes: ModeStatistics | None, collapsed: bool) -> Finding:
+def _dropping(gate: Gate, modes: ModeStatistics | None, collapsed: bool) -> FaultFinding:
     if modes is None:
-        return Finding("mode dropping", "not looked for", ("no kinds of images were told apart",))
+        return FaultFinding("mode dropping", "not looked for", ("no kinds of images were told apart",))
     if collapsed:
-        return Finding("mode dropping", "not looked for", ("samples are alike, so that most kinds are missing",))
+        return FaultFinding("mode dropping", "not looked for", ("samples are alike, so that most kinds are missing",))
     if modes.missing and gate.passed:
         texts = (
             f"{k.name}: {k.own_share:.1%} of samples, {k.real_share:.1%} of unseen images, which are recovered to a "
@@ -189,11 +191,11 @@ def _dropping(gate: Gate, modes: ModeStatistics | None, collapsed: bool) -> Find
             f"(p = {k.error_p:.2g})"
             for k in modes.missing
         )
-        return Finding("mode dropping", "found", tuple(texts))
+        return FaultFinding("mode dropping", "found", tuple(texts))
     if modes.missing:
         names = ", ".join(k.name for k in modes.missing)
-        return Finding("mode dropping", "cannot tell", (f"rare among samples, but the search fails: {names}",))
-    return Finding("mode dropping", "not found", (f"none of {len(modes.kinds)} {modes.basis} is missing",))
+        return FaultFinding("mode dropping", "cannot tell", (f"rare among samples, but the search fails: {names}",))
+    return FaultFinding("mode dropping", "not found", (f"none of {len(modes.kinds)} {modes.basis} is missing",))
 
 
 def _below_gate(errors: ErrorStatistics) -> tuple[str, ...]:
@@ -227,7 +229,7 @@ def _differ(sets: SetStatistics) -> str:
     )
 
 
-def _advice(errors: ErrorStatistics, sets: SetStatistics | None, findings: tuple[Finding, ...]) -> list[str]:
+def _advice(errors: ErrorStatistics, sets: SetStatistics | None, findings: tuple[FaultFinding, ...]) -> list[str]:
     texts = []
     if not errors.gate.passed:
         texts.append(

@@ -10,10 +10,10 @@ import numpy as np
 from bench import statistics
 from bench.core.errors import BenchError
 from bench.papers.claims.scope import ClaimScope, scopes
-from bench.papers.claims.subjects import Subject
+from bench.papers.claims.subjects import ClaimSubject
 from bench.reports.estimates import Quantity
-from bench.reports.groups import Group
-from bench.reports.published import PrintedPaper, PrintedTable, Published
+from bench.reports.groups import ResultGroup
+from bench.reports.published import PrintedNumber, PrintedPaper, PrintedTable
 from bench.statistics import competition_ranks
 
 FEWEST = 3
@@ -21,7 +21,7 @@ FEWEST = 3
 
 
 @dataclass(frozen=True)
-class Beside:
+class PrintedAndMeasured:
     """One printed number and its measured counterpart.
 
     Attributes:
@@ -33,7 +33,7 @@ class Beside:
         comparable: whether dataset, GAN, budget and metric are the paper's.
     """
 
-    printed: Published
+    printed: PrintedNumber
     measured: float | None
     sd: float | None = None
     printed_rank: int | None = None
@@ -71,12 +71,14 @@ class Part:
     printed_on: str
     quantity: str
     measured_on: str
-    rows: tuple[Beside, ...]
+    rows: tuple[PrintedAndMeasured, ...]
     rho: float | None = None
     remark: str = ""
 
 
-def beside(paper: PrintedPaper, table: PrintedTable, measured: Sequence[Group], swapped: bool = False) -> list[Part]:
+def compare_tables(
+    paper: PrintedPaper, table: PrintedTable, measured: Sequence[ResultGroup], swapped: bool = False
+) -> list[Part]:
     """A printed table beside measured ones.
 
     Where a dataset of the paper was measured, it alone is compared; else every printed dataset is, by order.
@@ -105,16 +107,18 @@ def _sets(table: PrintedTable) -> list[str]:
     return list(dict.fromkeys(row.dataset for row in table.rows))
 
 
-def _parts(scope: ClaimScope, metric: str, name: str, rows: Sequence[Published], same: bool) -> Iterator[Part]:
+def _parts(scope: ClaimScope, metric: str, name: str, rows: Sequence[PrintedNumber], same: bool) -> Iterator[Part]:
     found, remark = scope.quantities(metric)
     if not found:
         why = f"{metric} was not measured"
-        yield Part(metric, name, "", scope.title, tuple(Beside(row, None, why=why) for row in rows))
+        yield Part(metric, name, "", scope.title, tuple(PrintedAndMeasured(row, None, why=why) for row in rows))
     for quantity in found:
         yield _part(scope, quantity, metric, name, [_beside(scope, quantity, row, same) for row in rows], remark)
 
 
-def _part(scope: ClaimScope, quantity: Quantity, metric: str, name: str, rows: Sequence[Beside], remark: str) -> Part:
+def _part(
+    scope: ClaimScope, quantity: Quantity, metric: str, name: str, rows: Sequence[PrintedAndMeasured], remark: str
+) -> Part:
     role = scope.paper.roles[metric]
     both = [(row, row.measured) for row in rows if row.measured is not None and np.isfinite(row.measured)]
     printed, values = [row.printed.value for row, _ in both], [value for _, value in both]
@@ -128,16 +132,16 @@ def _part(scope: ClaimScope, quantity: Quantity, metric: str, name: str, rows: S
     return Part(metric, name, quantity.name, scope.title, ranked, rho, remark)
 
 
-def _beside(scope: ClaimScope, quantity: Quantity, row: Published, same: bool) -> Beside:
+def _beside(scope: ClaimScope, quantity: Quantity, row: PrintedNumber, same: bool) -> PrintedAndMeasured:
     named = scope.drawn_by(row.backbone, scope.groups)
     one_gan = len(scope.groups) == 1
     gan = row.backbone if named or not one_gan else ""
     try:
-        reading = scope.reading(Subject(row.method, gan), quantity)
+        reading = scope.reading(ClaimSubject(row.method, gan), quantity)
     except BenchError as error:
-        return Beside(row, None, why=str(error))
+        return PrintedAndMeasured(row, None, why=str(error))
     mean, sd = statistics.mean_and_sd(list(reading.by_seed.values()))
-    budget: Group = scope.groups[0]
+    budget: ResultGroup = scope.groups[0]
     role = scope.paper.roles[row.metric]
     comparable = same and bool(named) and budget.budget["name"] == "paper" and quantity.name in role.same_as
-    return Beside(row, mean, sd, comparable=comparable)
+    return PrintedAndMeasured(row, mean, sd, comparable=comparable)

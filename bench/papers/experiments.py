@@ -14,7 +14,7 @@ from bench.papers.suites import network_of
 
 if TYPE_CHECKING:
     from bench.harness.experiment import Progress
-    from bench.harness.runner import Observer
+    from bench.harness.runner import RunCallbacks
 
 ASKED = "asked.json"
 """Arguments of the study or application whose report lies beside it, and its code."""
@@ -51,7 +51,7 @@ def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
 
 
 def run_parts(
-    table: Table, budget: str, dataset: str | None, folder: Path, observer: Observer | None
+    table: Table, budget: str, dataset: str | None, folder: Path, observer: RunCallbacks | None
 ) -> list[Mapping[str, Any]]:
     """Run the studies and applications of a table that have not left their report in the folder.
 
@@ -119,11 +119,11 @@ def _study(name: str, asked: Mapping[str, Any], folder: Path, progress: Progress
 
 def _application(name: str, asked: Mapping[str, Any], folder: Path, progress: Progress) -> None:
     from bench.applications.publish import run_application
-    from bench.applications.request import STEPS, Request
+    from bench.applications.request import STEPS, ApplicationRequest
     from bench.core.paths import device
     from bench.harness.suite import parse_options
 
     words = {key: value for key, value in asked.items() if key not in {*STEPS, "options"}}
     steps = tuple((step, asked[step]) for step in STEPS if step in asked)
-    request = Request(**words, steps=steps, device=device(), progress=progress)
+    request = ApplicationRequest(**words, steps=steps, device=device(), progress=progress)
     run_application(name, request, parse_options(asked.get("options", ()), f"application {name}"), out=folder)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.core.errors import BenchError
-from bench.papers.claims.aggregate import Ruling, Source, counted, rule
+from bench.papers.claims.aggregate import ClaimResult, ClaimSource, counted, rule
 from bench.papers.claims.claim_status import advice
 from bench.papers.claims.render import PUBLISHED
-from bench.papers.compare_tables import beside
+from bench.papers.compare_tables import compare_tables
 from bench.papers.render import HEADER, part_rows, scale
-from bench.papers.reproduce import Reproduction, budget_of, obstacle
+from bench.papers.reproduce import Reproduction, budget_of, why_not_runnable
 from bench.papers.spec import Paper, Table, open_paper, open_tables, paper_names
 from bench.papers.suites import answered_by
 from bench.reports.formatting import ABSENT
@@ -26,7 +26,7 @@ def papers_rows(name: str | None, budget: str | None) -> Iterator[tuple[str, lis
     """
     chosen = budget_of(budget)
     for paper in [open_paper(name)] if name else [open_paper(each) for each in paper_names()]:
-        reasons = {table.slug: obstacle(table, chosen) for table in paper.tables}
+        reasons = {table.slug: why_not_runnable(table, chosen) for table in paper.tables}
         rows: Rows = [
             (t.slug, t.shows, answered_by(t), _minutes(t, chosen), "no" if reasons[t.slug] else "yes")
             for t in paper.tables
@@ -53,7 +53,7 @@ def to_run(
         return paper, list(tables)
     able, reasons = [], []
     for table in tables:
-        reason = obstacle(table, chosen, dataset)
+        reason = why_not_runnable(table, chosen, dataset)
         if reason:
             reasons.append(f"{table.title} is left out: {reason}")
         else:
@@ -71,7 +71,7 @@ def beside_tables(paper: Paper, made: Reproduction) -> Iterator[tuple[str, Seque
     worth = scale(made.budget)
     if printed is None or not made.groups:
         return
-    for part in beside(paper.claims, printed, made.groups, bool(made.dataset)):
+    for part in compare_tables(paper.claims, printed, made.groups, bool(made.dataset)):
         measured = f"{part.quantity} on {part.measured_on}" if part.quantity else "not measured"
         rho = "" if part.rho is None else f", rank correlation {part.rho:.2f}"
         yield (
@@ -83,13 +83,13 @@ def beside_tables(paper: Paper, made: Reproduction) -> Iterator[tuple[str, Seque
 
 def claims_rows(paper: Paper, made: Reproduction) -> Rows:
     """The claims that a reproduced table is about."""
-    source = Source(made.table.name, made.groups, made.studies, made.budget)
+    source = ClaimSource(made.table.name, made.groups, made.studies, made.budget)
     reason = "smoke decides nothing" if made.budget == "smoke" else advice(made.table)
     rulings = rule(paper.claims, [source], {made.table.name: made.table.nearest}, {made.table.name: reason})
     return ruling_rows([r for r in rulings if made.table.name in r.claim.records])
 
 
-def ruling_rows(rulings: Sequence[Ruling]) -> Rows:
+def ruling_rows(rulings: Sequence[ClaimResult]) -> Rows:
     """A row a claim."""
     return [
         (r.claim.id, PUBLISHED[r.verdict.published], r.verdict.outcome, r.setting or ABSENT, r.verdict.reason)
@@ -97,7 +97,7 @@ def ruling_rows(rulings: Sequence[Ruling]) -> Rows:
     ]
 
 
-def counts_line(found: Mapping[str, Sequence[Ruling]]) -> str:
+def counts_line(found: Mapping[str, Sequence[ClaimResult]]) -> str:
     """How many claims have each outcome."""
     every = [ruling for rulings in found.values() for ruling in rulings]
     counts = ", ".join(f"{count} {outcome}" for outcome, count in counted(every).items())

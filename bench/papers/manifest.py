@@ -28,7 +28,7 @@ VERSIONS = ("pandas", "pyarrow", "matplotlib")
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredReports:
     """What a folder holds of the reports that are asked for.
 
     Attributes:
@@ -62,7 +62,7 @@ class Kept:
 
 def kept_reports(
     folder: Path, records: Sequence[Record], words: Sequence[str], missing: Sequence[Cell], read: Sequence[Path]
-) -> Kept:
+) -> StoredReports:
     """What a folder holds of the reports on these records.
 
     Args:
@@ -84,12 +84,12 @@ def kept_reports(
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if content["made_from"] != made_from:
-            return Kept(folder, made_from)
+            return StoredReports(folder, made_from)
         whole = {name for name, stamp in content["files"].items() if _is(folder / name, stamp)}
         boards = tuple(board_from(board) for board in content["boards"])
-        return Kept(folder, made_from, frozenset(whole), boards, whole == set(content["files"]))
+        return StoredReports(folder, made_from, frozenset(whole), boards, whole == set(content["files"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Kept(folder, made_from)  # nothing was kept, or it is damaged: everything is drawn again
+        return StoredReports(folder, made_from)  # nothing was kept, or it is damaged: everything is drawn again
 
 
 def _identity(record: Record) -> list[Any]:

@@ -10,14 +10,14 @@ from bench.core.errors import BenchError
 from bench.core.types import Cell, Record
 from bench.harness.store import copy_records
 from bench.harness.suite import Suite
-from bench.papers.manifest import Kept, kept_reports
+from bench.papers.manifest import StoredReports, kept_reports
 from bench.reports.published import FILE, NUMBERS, PAPERS, printed_table
 from bench.reports.terminal import TerminalBoard, draw
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bench.reports.groups import Group
+    from bench.reports.groups import ResultGroup
 
 
 def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequence[Cell] = ()) -> list[Table]:
@@ -57,7 +57,7 @@ def claims_file(suite: Suite) -> Path | None:
     return path
 
 
-def claims_pages(claims: Path | None, groups: Sequence[Group]) -> dict[str, str]:
+def claims_pages(claims: Path | None, groups: Sequence[ResultGroup]) -> dict[str, str]:
     """The page of verdicts on the tables with a finished cell; none without claims or such a table.
 
     Raises:
@@ -81,7 +81,12 @@ def _read(suite: Suite, claims: Path | None) -> list[Path]:
 
 
 def _write(
-    suite: Suite, records: Sequence[Record], folder: Path, missing: Sequence[Cell], claims: Path | None, kept: Kept
+    suite: Suite,
+    records: Sequence[Record],
+    folder: Path,
+    missing: Sequence[Cell],
+    claims: Path | None,
+    kept: StoredReports,
 ) -> Sequence[TerminalBoard]:
     from bench.reports.glance import glance
     from bench.reports.groups import groups

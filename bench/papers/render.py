@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.papers.claims.aggregate import Ruling, Source, counted, rule
+from bench.papers.claims.aggregate import ClaimResult, ClaimSource, counted, rule
 from bench.papers.claims.render import PUBLISHED
 from bench.papers.claims.spec import Claims
-from bench.papers.compare_tables import Beside, Part, beside
+from bench.papers.compare_tables import Part, PrintedAndMeasured, compare_tables
 from bench.reports.formatting import ABSENT
-from bench.reports.groups import Group
+from bench.reports.groups import ResultGroup
 from bench.reports.render_markdown import escape, table
 
 HEADER = ["dataset", "backbone", "method", "published", "measured", "difference", "rank", "same rank?"]
@@ -22,7 +22,7 @@ ORDER_ONLY = "order only"
 def reproduction_markdown(
     claims: Claims,
     name: str,
-    measured: Sequence[Group],
+    measured: Sequence[ResultGroup],
     studies: Sequence[Mapping[str, Any]],
     *,
     title: str,
@@ -52,14 +52,14 @@ def reproduction_markdown(
     lines += [escape(note), ""] if note else []
     printed = claims.table(name)
     if printed is not None and measured:
-        lines += parts_lines(beside(claims, printed, measured, bool(swapped)))
+        lines += parts_lines(compare_tables(claims, printed, measured, bool(swapped)))
     elif printed is not None:
         lines += _printed_alone(printed.rows)
     lines += _study_lines(studies)
     for drawn in pictures:
         lines += [f"## {escape(drawn)}", "", f"![{escape(drawn)}]({drawn}/picture.png)", ""]
     advice = {name: "smoke decides nothing" if budget == "smoke" else f"nothing is stored for {name}"}
-    source = Source(name, tuple(measured), tuple(studies), budget)
+    source = ClaimSource(name, tuple(measured), tuple(studies), budget)
     rulings = [r for r in rule(claims, [source], {name: nearest}, advice) if name in r.claim.records]
     if rulings:
         lines += ["## Claims", "", *rulings_table(rulings), *evidence_lines(rulings)]
@@ -105,7 +105,7 @@ def part_rows(part: Part) -> Iterator[list[str]]:
         yield [*about, f"{printed.value:g}{spread}{doubt}", measured, _difference(row), ranks, same]
 
 
-def _difference(row: Beside) -> str:
+def _difference(row: PrintedAndMeasured) -> str:
     if row.measured is None:
         return ABSENT
     return ORDER_ONLY if row.difference is None else f"{row.difference:+.4g}"
@@ -143,7 +143,7 @@ def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else ABSENT if value is None else str(value)
 
 
-def rulings_table(rulings: Sequence[Ruling]) -> list[str]:
+def rulings_table(rulings: Sequence[ClaimResult]) -> list[str]:
     """A row a claim."""
     return [
         *table(CLAIMS, ([*map(escape, row[:3]), f"**{row[3]}**", *map(escape, row[4:])] for row in _rows(rulings))),
@@ -151,14 +151,14 @@ def rulings_table(rulings: Sequence[Ruling]) -> list[str]:
     ]
 
 
-def _rows(rulings: Sequence[Ruling]) -> Iterator[list[str]]:
+def _rows(rulings: Sequence[ClaimResult]) -> Iterator[list[str]]:
     for r in rulings:
         claim = r.claim
         about = [claim.id, f"{claim.text} ({claim.source})", PUBLISHED[r.verdict.published]]
         yield [*about, r.verdict.outcome, r.setting or ABSENT, r.verdict.reason]
 
 
-def evidence_lines(rulings: Sequence[Ruling]) -> Iterator[str]:
+def evidence_lines(rulings: Sequence[ClaimResult]) -> Iterator[str]:
     """Every test of every claim, folded, and the settings that speak second."""
     for r in rulings:
         tests = r.verdict.evidence
@@ -171,7 +171,7 @@ def evidence_lines(rulings: Sequence[Ruling]) -> Iterator[str]:
         yield from ("", "</details>", "")
 
 
-def claims_page(papers: Mapping[str, Sequence[Ruling]], discussion: str = "") -> str:
+def claims_page(papers: Mapping[str, Sequence[ClaimResult]], discussion: str = "") -> str:
     """One page: how many claims hold, fail, cannot be told, were not measured; what we make of it; each claim.
 
     Args:

@@ -19,8 +19,8 @@ from bench.papers.spec import Paper, Table
 from bench.papers.suites import answered_by, cells_of, check_weights, own_datasets, suites_of
 
 if TYPE_CHECKING:
-    from bench.harness.runner import Observer
-    from bench.reports.groups import Group
+    from bench.harness.runner import RunCallbacks
+    from bench.reports.groups import ResultGroup
 
 MARK = "table.json"
 """Says which table a folder answers, at which budget."""
@@ -45,7 +45,7 @@ class Reproduction:
     dataset: str
     folder: Path
     records: tuple[Record, ...] = ()
-    groups: tuple[Group, ...] = ()
+    groups: tuple[ResultGroup, ...] = ()
     studies: tuple[Mapping[str, Any], ...] = field(default=())
     page: str = ""
 
@@ -66,7 +66,7 @@ def budget_of(name: str | None) -> str:
     return name or DEFAULT_BUDGET
 
 
-def obstacle(table: Table, budget: str, dataset: str | None = None) -> str:
+def why_not_runnable(table: Table, budget: str, dataset: str | None = None) -> str:
     """Why a table cannot be run at a budget on this machine, "" if it can; trains nothing."""
     from bench.harness.runner import plan
 
@@ -89,7 +89,7 @@ def reproduce(
     *,
     dataset: str | None = None,
     out: Path | None = None,
-    observer: Observer | None = None,
+    observer: RunCallbacks | None = None,
     retry_failed: bool = False,
 ) -> Reproduction:
     """Run or resume what answers a table, and write its reports.
@@ -109,7 +109,7 @@ def reproduce(
             before anything is trained.
     """
     chosen = budget_of(budget)
-    reason = obstacle(table, chosen, dataset)
+    reason = why_not_runnable(table, chosen, dataset)
     if reason:
         raise BenchError(f"{table.title}, budget {chosen}: {reason}")
     folder = out or reports_folder(table, chosen, dataset)
@@ -154,8 +154,8 @@ def _check_budget(table: Table, budget: str) -> None:
 
 
 def _run_suite(
-    table: Table, budget: str, dataset: str | None, observer: Observer | None, retry_failed: bool, folder: Path
-) -> tuple[list[Record], list[Group]]:
+    table: Table, budget: str, dataset: str | None, observer: RunCallbacks | None, retry_failed: bool, folder: Path
+) -> tuple[list[Record], list[ResultGroup]]:
     if not table.suite:
         return [], []
     from bench.harness.runner import run_cells

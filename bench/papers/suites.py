@@ -12,10 +12,10 @@ from typing import Any
 
 from bench.core.errors import BenchError
 from bench.core.registry import entries
-from bench.core.types import Cell, Choice
+from bench.core.types import Cell, ComponentSpec
 from bench.gans.zoo import shipped_gans
 from bench.harness.suite import Suite, parse_choice
-from bench.harness.suite_parser import Entrant, checked
+from bench.harness.suite_parser import SuiteEntry, checked
 from bench.papers.spec import Table
 
 TRAINED_HERE: Mapping[str, Any] = {"width": 16, "batch": 32}
@@ -43,12 +43,12 @@ def suites_of(table: Table, budget: str | None = None, dataset: str | None = Non
         if own := own_datasets(table, limit, dataset):
             return [_on(suite, entry, own_network=limit != "paper") for entry in own]
         choice = checked("dataset", parse_choice(dataset, "--dataset"), "--dataset")
-        return [_on(_swapped(suite, choice), Entrant(choice), own_network=True)]
+        return [_on(_swapped(suite, choice), SuiteEntry(choice), own_network=True)]
     present = [entry for entry in suite.datasets if entry.takes_part(limit)]
     return [_on(suite, entry, own_network=limit != "paper") for entry in present]
 
 
-def own_datasets(table: Table, budget: str, dataset: str | None) -> list[Entrant]:
+def own_datasets(table: Table, budget: str, dataset: str | None) -> list[SuiteEntry]:
     """The datasets of a table's suite at a budget with this title or name: columns of the paper's table, or none."""
     if not table.suite or dataset is None:
         return []
@@ -87,7 +87,7 @@ def network_of(dataset: str) -> str:
     return own if own in entries("features") else f"trained:{dataset}"
 
 
-def _on(suite: Suite, entry: Entrant, *, own_network: bool) -> Suite:
+def _on(suite: Suite, entry: SuiteEntry, *, own_network: bool) -> Suite:
     metrics = suite.metrics
     rank_by = suite.rank_by
     if own_network:
@@ -98,9 +98,9 @@ def _on(suite: Suite, entry: Entrant, *, own_network: bool) -> Suite:
     return dataclasses.replace(suite, datasets=(entry,), metrics=metrics, rank_by=rank_by, gans=gans)
 
 
-def _swapped(suite: Suite, dataset: Choice) -> Suite:
+def _swapped(suite: Suite, dataset: ComponentSpec) -> Suite:
     """The suite with GANs that can be trained on another dataset, each once."""
-    gans: dict[str, Entrant] = {}
+    gans: dict[str, SuiteEntry] = {}
     shipped = shipped_gans()
     for entrant in suite.gans:
         trained = _trainable(entrant, dataset) if entrant.choice.name in shipped else entrant
@@ -110,15 +110,15 @@ def _swapped(suite: Suite, dataset: Choice) -> Suite:
     return dataclasses.replace(suite, gans=tuple(gans.values()))
 
 
-def _meet(one: Entrant, other: Entrant) -> bool:
+def _meet(one: SuiteEntry, other: SuiteEntry) -> bool:
     """Whether two entrants take part at one budget."""
     return not one.budgets or not other.budgets or bool(set(one.budgets) & set(other.budgets))
 
 
-def _trainable(entrant: Entrant, dataset: Choice) -> Entrant:
+def _trainable(entrant: SuiteEntry, dataset: ComponentSpec) -> SuiteEntry:
     home, _, recipe = entrant.choice.name.partition("/")
     if home == dataset.name:
         return entrant
     title = entrant.choice.label or recipe
-    choice = Choice(recipe, {**TRAINED_HERE, **entrant.choice.options}, "" if title == recipe else title)
+    choice = ComponentSpec(recipe, {**TRAINED_HERE, **entrant.choice.options}, "" if title == recipe else title)
     return dataclasses.replace(entrant, choice=choice)

@@ -13,15 +13,15 @@ from bench.core.types import Cell
 from bench.harness.suite import open_suite, parse_choice
 from bench.harness.suite_parser import checked
 from bench.papers.claims.spec import Claim
-from bench.papers.claims.subjects import Subject
+from bench.papers.claims.subjects import ClaimSubject
 from bench.papers.spec import ABOUT, Paper, PartRun, Table, paper_folder, read_paper
 from bench.papers.suites import cells_of, suites_of
 from bench.reports.estimates import COSTS, EXACT
-from bench.reports.published import Role, plain
+from bench.reports.published import MetricMapping, plain
 
 
 @dataclass(frozen=True)
-class Finding:
+class ValidationResult:
     """One check: passed, or why not."""
 
     name: str
@@ -29,7 +29,7 @@ class Finding:
     message: str = ""
 
 
-def check_paper(target: str) -> list[Finding]:
+def check_paper(target: str) -> list[ValidationResult]:
     """Examine a paper by name, or the folder of one.
 
     Raises:
@@ -39,13 +39,13 @@ def check_paper(target: str) -> list[Finding]:
     try:
         paper = read_paper(folder)
     except BenchError as error:
-        return [Finding("its files are read", False, str(error))]
+        return [ValidationResult("its files are read", False, str(error))]
     numbers = sum(len(table.rows) for table in paper.claims.tables)
     read = f"{len(paper.tables)} tables, {numbers} printed numbers, {len(paper.claims.claims)} claims"
-    return [Finding("its files are read", True, read), *_findings(paper)]
+    return [ValidationResult("its files are read", True, read), *_findings(paper)]
 
 
-def _findings(paper: Paper) -> Iterator[Finding]:
+def _findings(paper: Paper) -> Iterator[ValidationResult]:
     for role in paper.claims.roles.values():
         yield _tried(f"metric {role.name} is one of ours", partial(_measured, role))
     for table in paper.tables:
@@ -54,15 +54,15 @@ def _findings(paper: Paper) -> Iterator[Finding]:
         yield _tried(f"claim {claim.id} refers to what its tables run", partial(_refer, paper, claim))
 
 
-def _tried(name: str, check: Callable[[], None]) -> Finding:
+def _tried(name: str, check: Callable[[], None]) -> ValidationResult:
     try:
         check()
     except BenchError as error:
-        return Finding(name, False, str(error))
-    return Finding(name, True)
+        return ValidationResult(name, False, str(error))
+    return ValidationResult(name, True)
 
 
-def _measured(role: Role) -> None:
+def _measured(role: MetricMapping) -> None:
     """Whether what answers a role is a metric, a cost or a fact that records hold."""
     for name in (*role.answered_by, *role.stand_in, *role.same_as):
         kind, slash, rest = name.partition("/")
@@ -115,6 +115,6 @@ def _refer(paper: Paper, claim: Claim) -> None:
                 raise BenchError(f"claim {claim.id}: no cell is '{who}'{suggest(str(who), found)}")
 
 
-def _is(cell: Cell, who: Subject) -> bool:
+def _is(cell: Cell, who: ClaimSubject) -> bool:
     gans = {plain(cell.gan.title), plain(cell.gan.name.rpartition("/")[2])}
     return who.method in {cell.method.title, cell.method.name} and (not who.gan or plain(who.gan) in gans)

@@ -10,7 +10,7 @@ from bench import statistics
 from bench.core.errors import BenchError
 from bench.core.types import Record, Track
 from bench.reports.formatting import ABSENT
-from bench.reports.groups import TRACKS, Group, Runs, groups, only_group
+from bench.reports.groups import TRACKS, MethodResults, ResultGroup, groups, only_group
 from bench.reports.paired import Difference, difference
 from bench.statistics import LEVEL, RESAMPLES, Interval
 
@@ -58,7 +58,7 @@ class MetricComparison:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MethodComparison:
     """Methods a and b on one dataset, GAN and budget."""
 
     title: str
@@ -70,7 +70,7 @@ class Comparison:
     """Metrics that only one of the two has."""
 
 
-def compare(records: Sequence[Record], method_a: str, method_b: str) -> Comparison:
+def compare(records: Sequence[Record], method_a: str, method_b: str) -> MethodComparison:
     """Compare two methods on the records of one table.
 
     Args:
@@ -86,7 +86,7 @@ def compare(records: Sequence[Record], method_a: str, method_b: str) -> Comparis
     return _compare(only_group(records), method_a, method_b)
 
 
-def comparisons(records: Sequence[Record], method_a: str, method_b: str) -> list[Comparison]:
+def comparisons(records: Sequence[Record], method_a: str, method_b: str) -> list[MethodComparison]:
     """``compare`` for every table among the records that has both methods.
 
     Raises:
@@ -99,7 +99,7 @@ def comparisons(records: Sequence[Record], method_a: str, method_b: str) -> list
     return [_compare(group, method_a, method_b) for group in both or found]
 
 
-def _compare(group: Group, method_a: str, method_b: str) -> Comparison:
+def _compare(group: ResultGroup, method_a: str, method_b: str) -> MethodComparison:
     a, b = group.find(method_a), group.find(method_b)
     if a is b:
         raise BenchError(f"{group.title}: '{method_a}' and '{method_b}' are the same method")
@@ -114,10 +114,10 @@ def _compare(group: Group, method_a: str, method_b: str) -> Comparison:
                 measured.append(_metric(a, b, track, metric, group.higher_is_better[metric]))
             elif any(sides):
                 alone.append(f"{track}/{metric}")
-    return Comparison(group.title, a.title, b.title, seeds, tuple(measured), tuple(alone))
+    return MethodComparison(group.title, a.title, b.title, seeds, tuple(measured), tuple(alone))
 
 
-def _metric(a: Runs, b: Runs, track: Track, metric: str, up: bool) -> MetricComparison:
+def _metric(a: MethodResults, b: MethodResults, track: Track, metric: str, up: bool) -> MetricComparison:
     gap = difference(a, b, track, metric, up)
     by_seed = []
     for i, seed in enumerate(gap.seeds):
@@ -138,7 +138,7 @@ def _metric(a: Runs, b: Runs, track: Track, metric: str, up: bool) -> MetricComp
     )
 
 
-def comparison_terminal(comparison: Comparison) -> Table:
+def comparison_terminal(comparison: MethodComparison) -> Table:
     """The comparison for a terminal of 80 characters, without effect sizes and the values of each seed."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
@@ -156,7 +156,7 @@ def comparison_terminal(comparison: Comparison) -> Table:
     return shown
 
 
-def _rows(comparison: Comparison) -> Iterator[list[str]]:
+def _rows(comparison: MethodComparison) -> Iterator[list[str]]:
     for m in comparison.metrics:
         interval = m.gap.interval
         yield [
@@ -169,7 +169,7 @@ def _rows(comparison: Comparison) -> Iterator[list[str]]:
         ]
 
 
-def _legend(comparison: Comparison) -> Iterator[str]:
+def _legend(comparison: MethodComparison) -> Iterator[str]:
     yield (
         "Positive: a is better, whatever the metric's direction. The verdict is that of the "
         f"{LEVEL:.0%} interval: bootstrap over the same images, seeds averaged, {RESAMPLES} resamples; Student's t "

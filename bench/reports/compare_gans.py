@@ -11,8 +11,8 @@ from bench import statistics
 from bench.core.errors import UnknownName
 from bench.core.files import digest
 from bench.reports.estimates import answers
-from bench.reports.groups import Group, title_of
-from bench.reports.published import PrintedTable, Published, Role, plain
+from bench.reports.groups import ResultGroup, title_of
+from bench.reports.published import MetricMapping, PrintedNumber, PrintedTable, plain
 from bench.statistics import competition_ranks
 
 FEWEST = 3
@@ -36,7 +36,7 @@ class Standing:
     measured: float | None
     sd: float | None
     by_seed: Mapping[int, float]
-    published: Published | None
+    published: PrintedNumber | None
     measured_rank: int | None = None
     published_rank: int | None = None
 
@@ -86,7 +86,7 @@ class Family:
         return f"{self.dataset} · {self.budget}"
 
 
-def across_gans(measured: Sequence[Group], tables: Sequence[PrintedTable]) -> list[Family]:
+def across_gans(measured: Sequence[ResultGroup], tables: Sequence[PrintedTable]) -> list[Family]:
     """Measured values of every dataset and budget beside the tables that are about that dataset.
 
     A printed metric is compared once for each method of the table that was run and each measured metric that answers
@@ -99,7 +99,7 @@ def across_gans(measured: Sequence[Group], tables: Sequence[PrintedTable]) -> li
     Raises:
         BenchError: a metric whose direction is not the paper's.
     """
-    parts: dict[str, list[Group]] = {}
+    parts: dict[str, list[ResultGroup]] = {}
     for group in (group for group in measured if group.records):
         parts.setdefault(digest([group.dataset, group.budget]), []).append(group)
     families = [
@@ -114,7 +114,7 @@ def across_gans(measured: Sequence[Group], tables: Sequence[PrintedTable]) -> li
     return [family for family in families if family.orderings]
 
 
-def _orderings(family: Sequence[Group], tables: Sequence[PrintedTable]) -> Iterator[Ordering]:
+def _orderings(family: Sequence[ResultGroup], tables: Sequence[PrintedTable]) -> Iterator[Ordering]:
     dataset = {plain(title_of(family[0].dataset)), plain(family[0].dataset["name"])}
     run = {runs.name for group in family for runs in group.runs}
     for table in tables:
@@ -127,7 +127,7 @@ def _orderings(family: Sequence[Group], tables: Sequence[PrintedTable]) -> Itera
 
 
 def _ordering(
-    family: Sequence[Group], table: PrintedTable, method: str, metric: str, printed: Sequence[Published]
+    family: Sequence[ResultGroup], table: PrintedTable, method: str, metric: str, printed: Sequence[PrintedNumber]
 ) -> Ordering:
     role = table.roles[printed[0].metric]
     found = {plain(row.backbone): row for row in printed if row.method == method}
@@ -154,7 +154,7 @@ def _ordering(
     )
 
 
-def _standing(group: Group, method: str, metric: str, printed: Mapping[str, Published]) -> Standing:
+def _standing(group: ResultGroup, method: str, metric: str, printed: Mapping[str, PrintedNumber]) -> Standing:
     try:
         by_seed = group.find(method).values("test", metric)
     except UnknownName:
@@ -168,11 +168,13 @@ def _ranked(standing: Standing, ranks: Sequence[int] | None) -> Standing:
     return replace(standing, measured_rank=ranks[0], published_rank=ranks[1]) if ranks else standing
 
 
-def _names(group: Group) -> tuple[str, str]:
+def _names(group: ResultGroup) -> tuple[str, str]:
     return plain(title_of(group.gan)), plain(group.gan["name"])
 
 
-def _reasons(family: Sequence[Group], table: PrintedTable, role: Role, method: str, metric: str) -> Iterator[str]:
+def _reasons(
+    family: Sequence[ResultGroup], table: PrintedTable, role: MetricMapping, method: str, metric: str
+) -> Iterator[str]:
     """Why measured and printed values must not be subtracted."""
     if not family:
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.core.types import Record
-from bench.reports.groups import Group, image_table, title_of
+from bench.reports.groups import ResultGroup, image_table, title_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Context:
     dirty: bool
 
 
-def context_of(group: Group) -> Context:
+def context_of(group: ResultGroup) -> Context:
     """The conditions of a group; what its records do not state is empty."""
     done = [r for r in group.records if r.status == "done"]
     environments = [r.environment for r in done]

@@ -11,8 +11,8 @@ import numpy as np
 from bench import statistics
 from bench.core.errors import BenchError
 from bench.core.types import Record
-from bench.reports.groups import Group, Runs
-from bench.reports.published import Role
+from bench.reports.groups import MethodResults, ResultGroup
+from bench.reports.published import MetricMapping
 from bench.statistics import Floats, Interval
 
 Kind = Literal["test", "own", "cost", "facts"]
@@ -68,7 +68,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Measurement:
     """A quantity of one subject.
 
     Attributes:
@@ -108,7 +108,7 @@ class Estimate:
         return 0 if self.interval.contains(0.0) else 1 if self.interval.low > 0 else -1
 
 
-def quantities(role: Role, groups: Sequence[Group]) -> tuple[list[Quantity], str]:
+def quantities(role: MetricMapping, groups: Sequence[ResultGroup]) -> tuple[list[Quantity], str]:
     """What answers a role in these groups, and a remark if it only stands in for it.
 
     Raises:
@@ -127,7 +127,7 @@ def quantities(role: Role, groups: Sequence[Group]) -> tuple[list[Quantity], str
     return [Quantity(name, role.higher_is_better) for name in found], remark
 
 
-def answers(role: Role, group: Group) -> tuple[list[str], str]:
+def answers(role: MetricMapping, group: ResultGroup) -> tuple[list[str], str]:
     """Metrics of the test track that answer a role in one table, and a remark if they only stand in for it.
 
     Raises:
@@ -137,7 +137,7 @@ def answers(role: Role, group: Group) -> tuple[list[str], str]:
     return [quantity.key for quantity in found if quantity.kind == "test"], remark
 
 
-def _measured(group: Group) -> list[str]:
+def _measured(group: ResultGroup) -> list[str]:
     names: dict[str, None] = {}
     for record in group.records:
         names |= dict.fromkeys(record.metrics.get("test", {}))
@@ -151,7 +151,7 @@ def _matches(name: str, families: Sequence[str]) -> bool:
     return name in families or name.split("@", maxsplit=1)[0] in families
 
 
-def read(group: Group, runs: Runs, quantity: Quantity) -> Reading:
+def read(group: ResultGroup, runs: MethodResults, quantity: Quantity) -> Measurement:
     """A quantity of one method.
 
     Raises:
@@ -165,17 +165,17 @@ def read(group: Group, runs: Runs, quantity: Quantity) -> Reading:
         reasons += [r.skipped[where] for r in runs.by_seed.values() if where in r.skipped]
         raise BenchError(f"{runs.name} has no {quantity.name} ({reasons[0] if reasons else 'not asked for'})")
     if quantity.kind in {"cost", "facts"}:
-        return Reading(values, exact=quantity.key in EXACT)
+        return Measurement(values, exact=quantity.key in EXACT)
     images = runs.images("own" if quantity.kind == "own" else "test", quantity.key, values)
     facts = next(iter(runs.by_seed.values())).facts
     mark = [quantity.kind, facts.get("dataset_checksum", group.title)]
     if quantity.kind == "own":  # made by the GAN: shared by its methods alone
         mark.append(str([runs.by_seed[seed].facts.get("gan_checksum") for seed in values]))
     first = runs.by_seed[next(iter(values))].metrics[quantity.kind][quantity.key]
-    return Reading(values, images, str(mark), count=0 if images is not None else int(first.get("n", 0)))
+    return Measurement(values, images, str(mark), count=0 if images is not None else int(first.get("n", 0)))
 
 
-def estimate(readings: Sequence[Reading], statistic: Callable[[Floats], Floats]) -> Estimate:
+def estimate(readings: Sequence[Measurement], statistic: Callable[[Floats], Floats]) -> Estimate:
     """A statistic of several readings, on the seeds that all have, with a 95 % interval.
 
     Per-image values are resampled over images, those of the same images together and others apart; else Student's t
@@ -201,7 +201,7 @@ def estimate(readings: Sequence[Reading], statistic: Callable[[Floats], Floats])
     return Estimate(float(by_seed.mean()), statistics.t_interval(by_seed), "seeds", why)
 
 
-def _rows(reading: Reading, seeds: Sequence[int]) -> Floats | None:
+def _rows(reading: Measurement, seeds: Sequence[int]) -> Floats | None:
     if reading.images is None:
         return None
     return statistics.over_seeds(reading.images[[list(reading.by_seed).index(seed) for seed in seeds]])

@@ -15,7 +15,7 @@ from bench.core.files import write_bytes
 from bench.core.png import smaller_png
 from bench.reports.formatting import column_title
 from bench.reports.gallery import Pixels, gallery
-from bench.reports.groups import Group, Runs, per_image
+from bench.reports.groups import MethodResults, ResultGroup, per_image
 from bench.reports.leaderboard import Leaderboard, Row
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ CONTROL = "#8a8a8a"
 INK = "#303030"
 
 
-def reconstructions(group: Group, path: Path, metric: str = "psnr", images: int = 8) -> Path:
+def reconstructions(group: ResultGroup, path: Path, metric: str = "psnr", images: int = 8) -> Path:
     """Draw the first test images in the top row and each method's reconstructions below, of the lowest seed.
 
     Args:
@@ -99,19 +99,19 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
     return save_figure(figure, path)
 
 
-def _kept(runs: Runs) -> tuple[Pixels, Pixels] | None:
+def _kept(runs: MethodResults) -> tuple[Pixels, Pixels] | None:
     """Targets and outputs ``[k, C, H, W]`` of the lowest seed, or None if it keeps no pictures."""
     return next((gallery(record) for record in runs.by_seed.values()), None)
 
 
-def _captions(runs: Runs, metric: str, count: int) -> list[str]:
+def _captions(runs: MethodResults, metric: str, count: int) -> list[str]:
     values = per_image(next(iter(runs.by_seed.values())), "test", metric)
     if values is None:
         return [""] * count
     return [f"{v:#.3g}" for v in values[:count]]
 
 
-def _metric_note(shown: Sequence[Runs], metric: str) -> str:
+def _metric_note(shown: Sequence[MethodResults], metric: str) -> str:
     kept = any(per_image(r, "test", metric) is not None for runs in shown for r in runs.by_seed.values())
     return f" · {metric} under each image" if kept else ""
 

@@ -24,7 +24,7 @@ TRACKS: tuple[Track, ...] = ("test", "own")
 
 
 @dataclass(frozen=True)
-class Runs:
+class MethodResults:
     """One method in one table.
 
     Attributes:
@@ -73,7 +73,7 @@ class Runs:
 
 
 @dataclass(frozen=True)
-class Group:
+class ResultGroup:
     """Records of one dataset, GAN and budget, measured under one protocol, with the planned cells they lack."""
 
     records: tuple[Record, ...]
@@ -81,7 +81,7 @@ class Group:
     dataset: Mapping[str, Any]
     gan: Mapping[str, Any]
     budget: Mapping[str, Any]
-    runs: tuple[Runs, ...] = field(default=())
+    runs: tuple[MethodResults, ...] = field(default=())
 
     @property
     def title(self) -> str:
@@ -99,7 +99,7 @@ class Group:
         found = dict.fromkeys(metric for record in self.records for metric in record.metrics.get(track, {}))
         return [metric for metric in dict.fromkeys([*asked, *found]) if metric in found]
 
-    def find(self, method: str) -> Runs:
+    def find(self, method: str) -> MethodResults:
         """The method of that title or name.
 
         Raises:
@@ -120,7 +120,7 @@ def title_of(choice: Mapping[str, Any]) -> str:
     return str(choice.get("label") or choice["name"])
 
 
-def groups(records: Sequence[Record], missing: Sequence[Cell] = ()) -> list[Group]:
+def groups(records: Sequence[Record], missing: Sequence[Cell] = ()) -> list[ResultGroup]:
     """Split records into those that may share a table, in order of appearance.
 
     Args:
@@ -139,7 +139,7 @@ def groups(records: Sequence[Record], missing: Sequence[Cell] = ()) -> list[Grou
     return [_group(*part) for part in parts.values()]
 
 
-def only_group(records: Sequence[Record]) -> Group:
+def only_group(records: Sequence[Record]) -> ResultGroup:
     """The single group that these records form.
 
     Raises:
@@ -151,11 +151,13 @@ def only_group(records: Sequence[Record]) -> Group:
     return found[0]
 
 
-def _group(cell: dict[str, Any], records: list[Record], missing: list[Cell]) -> Group:
+def _group(cell: dict[str, Any], records: list[Record], missing: list[Cell]) -> ResultGroup:
     place = f"{title_of(cell['dataset'])} · {title_of(cell['gan'])} · {cell['budget']['name']}"
     _refuse_to_mix(place, [r for r in records if r.status == "done"])
     runs = tuple(_runs(place, records))
-    return Group(tuple(records), tuple(missing), cell["dataset"], cell["gan"], budget_numbers(cell["budget"]), runs)
+    return ResultGroup(
+        tuple(records), tuple(missing), cell["dataset"], cell["gan"], budget_numbers(cell["budget"]), runs
+    )
 
 
 def budget_numbers(budget: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,7 +221,7 @@ def _short(record: Record) -> str:
     return f"{title_of(record.cell['method'])} (seed {record.cell['seed']})"
 
 
-def _runs(place: str, records: Sequence[Record]) -> Iterator[Runs]:
+def _runs(place: str, records: Sequence[Record]) -> Iterator[MethodResults]:
     by_method: dict[str, list[Record]] = {}
     for record in records:
         by_method.setdefault(digest(_what(record.cell["method"])), []).append(record)
@@ -235,7 +237,7 @@ def _runs(place: str, records: Sequence[Record]) -> Iterator[Runs]:
                 keys = f"{done[seed].key} and {record.key}"
                 raise BenchError(f"{place}: two records of {full}, seed {seed} ({keys}); keep one of them")
             done[seed] = record
-        yield Runs(full, choice["name"], done, tuple(r for r in found if r.status != "done"))
+        yield MethodResults(full, choice["name"], done, tuple(r for r in found if r.status != "done"))
 
 
 def per_image(record: Record, track: Track, metric: str) -> Floats | None:

@@ -15,7 +15,7 @@ from bench import statistics
 from bench.core.errors import unknown
 from bench.core.types import Capacity, Cell, Record, Track
 from bench.reports.context import Context, context_of
-from bench.reports.groups import TRACKS, Group, Runs, groups
+from bench.reports.groups import TRACKS, MethodResults, ResultGroup, groups
 from bench.reports.ranking import best_methods, ranks
 from bench.statistics import Interval
 
@@ -101,7 +101,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Remark:
+class Note:
     """Something that is not in the table, and why."""
 
     method: str
@@ -119,7 +119,7 @@ class Leaderboard:
     context: Context
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    remarks: tuple[Remark, ...]
+    remarks: tuple[Note, ...]
     notes: tuple[str, ...] = ()
 
     def under(self, heading: Heading) -> tuple[Column, ...]:
@@ -145,7 +145,7 @@ def leaderboards(
     return boards_of(groups(records, missing), rank_by, title)
 
 
-def boards_of(found: Sequence[Group], rank_by: str, title: str) -> list[Leaderboard]:
+def boards_of(found: Sequence[ResultGroup], rank_by: str, title: str) -> list[Leaderboard]:
     """The table of each group; see ``leaderboards``.
 
     Raises:
@@ -157,7 +157,7 @@ def boards_of(found: Sequence[Group], rank_by: str, title: str) -> list[Leaderbo
     return [leaderboard(group, rank_by, title) for group in found]
 
 
-def leaderboard(group: Group, rank_by: str, title: str) -> Leaderboard:
+def leaderboard(group: ResultGroup, rank_by: str, title: str) -> Leaderboard:
     """The table of one group; see ``leaderboards``."""
     placed, notes = ranks(group, rank_by)
     columns = tuple(_columns(group, rank_by))
@@ -175,14 +175,14 @@ def _class_order(capacity: str) -> tuple[int, str]:
     return (known.index(capacity) if capacity in known else len(known)), capacity
 
 
-def _by(row: Row, rank_by: str, group: Group) -> float:
+def _by(row: Row, rank_by: str, group: ResultGroup) -> float:
     value = row.values.get(f"test/{rank_by}")
     if value is None or np.isnan(value.mean):
         return np.inf
     return -value.mean if group.higher_is_better.get(rank_by, True) else value.mean
 
 
-def _columns(group: Group, rank_by: str) -> Iterator[Column]:
+def _columns(group: ResultGroup, rank_by: str) -> Iterator[Column]:
     for track in TRACKS:
         for name in sorted(group.measured(track), key=lambda n: n != rank_by):
             numbers = [v for runs in group.runs for v in runs.values(track, name).values()]
@@ -201,13 +201,13 @@ def decimals_of(numbers: Sequence[float]) -> int:
     return int(np.clip(3 - np.floor(np.log10(largest)), 1, 4)) if largest > 0 else 4
 
 
-def _costs(runs: Runs, name: str) -> dict[int, float]:
+def _costs(runs: MethodResults, name: str) -> dict[int, float]:
     source = {seed: {**r.facts, **r.cost} for seed, r in runs.by_seed.items()}
     return {seed: float(stated[name]) for seed, stated in source.items() if stated.get(name) is not None}
 
 
 def _row(
-    runs: Runs,
+    runs: MethodResults,
     rank: int | None,
     columns: Sequence[Column],
     best: Mapping[str, frozenset[str]],
@@ -234,12 +234,12 @@ def _row(
     )
 
 
-def _beyond(runs: Runs, cost: str, budget: Mapping[str, Any], allowed: Sequence[str]) -> bool:
+def _beyond(runs: MethodResults, cost: str, budget: Mapping[str, Any], allowed: Sequence[str]) -> bool:
     steps = sum(int(budget.get(name, 0)) for name in allowed)
     return max(_costs(runs, cost).values(), default=0.0) > SLACK * steps
 
 
-def _value(runs: Runs, column: Column, best: bool) -> Value | None:
+def _value(runs: MethodResults, column: Column, best: bool) -> Value | None:
     if column.heading == "cost":
         costs = _costs(runs, column.name)
         return Value(*statistics.mean_and_sd(list(costs.values())), None, costs) if costs else None
@@ -251,7 +251,7 @@ def _value(runs: Runs, column: Column, best: bool) -> Value | None:
     return Value(mean, sd, interval, by_seed, best, optimises(runs, column.name))
 
 
-def image_interval(runs: Runs, track: Track, metric: str, mean: float) -> Interval | None:
+def image_interval(runs: MethodResults, track: Track, metric: str, mean: float) -> Interval | None:
     """Bootstrap interval over images around a stored ``mean``.
 
     None if the summary is not the mean of the finite per-image values (a median, a rate, a set metric).
@@ -266,22 +266,22 @@ def image_interval(runs: Runs, track: Track, metric: str, mean: float) -> Interv
     return statistics.mean_interval(images)
 
 
-def optimises(runs: Runs, metric: str) -> bool:
+def optimises(runs: MethodResults, metric: str) -> bool:
     """Whether the method minimises this metric; an entry without a network ("lpips") covers every ``lpips@...``."""
     stated = runs.facts.get("optimises", ())
     return metric in stated or metric.split("@", maxsplit=1)[0] in stated
 
 
-def _remarks(group: Group) -> Iterator[Remark]:
+def _remarks(group: ResultGroup) -> Iterator[Note]:
     for runs in group.runs:
         for record in runs.others:
-            yield Remark(runs.title, int(record.cell["seed"]), record.status, record.reason)
+            yield Note(runs.title, int(record.cell["seed"]), record.status, record.reason)
         for seed, record in runs.by_seed.items():
             for what, reason in record.skipped.items():
-                yield Remark(runs.title, seed, f"{what} skipped", reason)
+                yield Note(runs.title, seed, f"{what} skipped", reason)
             for track in TRACKS:
                 for name, summary in record.metrics.get(track, {}).items():
                     if np.isnan(summary["value"]):
-                        yield Remark(runs.title, seed, f"{track}/{name}", "the measured value is not a number")
+                        yield Note(runs.title, seed, f"{track}/{name}", "the measured value is not a number")
     for cell in group.missing:
-        yield Remark(cell.method.title, cell.seed, "missing", "no record: the cell has not been run")
+        yield Note(cell.method.title, cell.seed, "missing", "no record: the cell has not been run")

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench import statistics
 from bench.core.types import Track
-from bench.reports.groups import Runs
+from bench.reports.groups import MethodResults
 from bench.statistics import Floats, Interval
 
 Basis = Literal["images", "seeds", "nothing"]
@@ -46,7 +46,7 @@ class Difference:
         return 0 if self.interval.contains(0.0) else 1 if self.interval.low > 0 else -1
 
 
-def difference(a: Runs, b: Runs, track: Track, metric: str, higher_is_better: bool) -> Difference:
+def difference(a: MethodResults, b: MethodResults, track: Track, metric: str, higher_is_better: bool) -> Difference:
     """Compare two methods on the seeds that both have (same images and GAN: the group has made sure)."""
     orient = 1.0 if higher_is_better else -1.0
     of_a, of_b = a.values(track, metric), b.values(track, metric)

@@ -23,7 +23,7 @@ Across = Literal["methods", "gans", "variants", "distortions"]
 
 
 @dataclass(frozen=True)
-class Role:
+class MetricMapping:
     """A metric as the paper names it, and what answers it in records.
 
     Attributes:
@@ -40,7 +40,7 @@ class Role:
 
 
 @dataclass(frozen=True)
-class Published:
+class PrintedNumber:
     """One printed number; ``std`` is the printed standard deviation, None if there is none."""
 
     table: str
@@ -65,8 +65,8 @@ class PrintedTable:
 
     paper: str
     name: str
-    rows: tuple[Published, ...]
-    roles: Mapping[str, Role]
+    rows: tuple[PrintedNumber, ...]
+    roles: Mapping[str, MetricMapping]
     across: Across = "methods"
     test_images: int = 0
 
@@ -77,7 +77,7 @@ class PrintedTable:
 
 
 @dataclass(frozen=True)
-class Stand:
+class DatasetMapping:
     """Datasets that answer for one of the paper's: the same ones, or stand-ins."""
 
     answered_by: tuple[str, ...]
@@ -95,13 +95,13 @@ class PrintedPaper:
     """
 
     paper: str
-    roles: Mapping[str, Role]
+    roles: Mapping[str, MetricMapping]
     tables: tuple[PrintedTable, ...] = ()
-    datasets: Mapping[str, Stand] = field(default_factory=dict)
+    datasets: Mapping[str, DatasetMapping] = field(default_factory=dict)
     gans: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def published(self) -> tuple[Published, ...]:
+    def published(self) -> tuple[PrintedNumber, ...]:
         """The printed numbers of the tables that compare methods on one GAN."""
         return tuple(row for table in self.tables if table.across == "methods" for row in table.rows)
 
@@ -165,7 +165,9 @@ def plain(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-def _tables(paper: str, facts: Mapping[str, Any], path: Path, roles: Mapping[str, Role]) -> list[PrintedTable]:
+def _tables(
+    paper: str, facts: Mapping[str, Any], path: Path, roles: Mapping[str, MetricMapping]
+) -> list[PrintedTable]:
     """The printed numbers, a table each, in the order of the file."""
     rows = _rows(path.with_name(NUMBERS), roles)
     names = list(dict.fromkeys(row.table for row in rows))
@@ -184,15 +186,15 @@ def _tables(paper: str, facts: Mapping[str, Any], path: Path, roles: Mapping[str
     ]
 
 
-def _role(name: str, entry: Any, place: str) -> Role:
+def _role(name: str, entry: Any, place: str) -> MetricMapping:
     check_keys(entry, place, {"higher_is_better": bool, "answered_by": list}, {"stand_in": list, "same_as": list})
     lists = {k: texts(entry.get(k, []), k, place) for k in ("answered_by", "stand_in", "same_as")}
-    return Role(name, entry["higher_is_better"], **lists)
+    return MetricMapping(name, entry["higher_is_better"], **lists)
 
 
-def _stand(entry: Any, place: str) -> Stand:
+def _stand(entry: Any, place: str) -> DatasetMapping:
     check_keys(entry, place, {"answered_by": list}, {"stand_in": list})
-    return Stand(*(texts(entry.get(key, []), key, place) for key in ("answered_by", "stand_in")))
+    return DatasetMapping(*(texts(entry.get(key, []), key, place) for key in ("answered_by", "stand_in")))
 
 
 def _facts(entry: Any, place: str) -> dict[str, Any]:
@@ -205,10 +207,10 @@ def _facts(entry: Any, place: str) -> dict[str, Any]:
     return dict(entry)
 
 
-def _rows(path: Path, roles: Mapping[str, Role]) -> list[Published]:
+def _rows(path: Path, roles: Mapping[str, MetricMapping]) -> list[PrintedNumber]:
     if not path.is_file():
         return []
-    rows: list[Published] = []
+    rows: list[PrintedNumber] = []
     with path.open(newline="", encoding="utf-8") as handle:
         for row in csv.DictReader(handle):
             if row.get("metric") not in roles:
@@ -216,7 +218,7 @@ def _rows(path: Path, roles: Mapping[str, Role]) -> list[Published]:
             try:
                 values = {k: row[k] for k in ("table", "dataset", "backbone", "method", "metric", "note")}
                 std = float(row["std"]) if row.get("std") else None
-                rows.append(Published(value=float(row["value"]), std=std, **values))
+                rows.append(PrintedNumber(value=float(row["value"]), std=std, **values))
             except (KeyError, TypeError, ValueError) as error:
                 raise BenchError(f"{path}: row {len(rows) + 2} cannot be read: {error!r}") from error
     return rows

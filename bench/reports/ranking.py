@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from bench.core.types import Track
-from bench.reports.groups import Group, Runs
+from bench.reports.groups import MethodResults, ResultGroup
 from bench.reports.paired import difference
 from bench.statistics import tie_groups
 
 
-def ranks(group: Group, metric: str) -> tuple[dict[str, int], tuple[str, ...]]:
+def ranks(group: ResultGroup, metric: str) -> tuple[dict[str, int], tuple[str, ...]]:
     """Competition ranks by a metric of the test track, within each capacity class; controls are not ranked.
 
     Methods are ordered by their mean over seeds. The best one leads a tie group; each following method whose 95 %
@@ -28,7 +28,7 @@ def ranks(group: Group, metric: str) -> tuple[dict[str, int], tuple[str, ...]]:
     for members in classes(group).values():
         order = _best_first(members, "test", metric, up)
 
-        def tied(leader: Runs, other: Runs) -> bool:
+        def tied(leader: MethodResults, other: MethodResults) -> bool:
             gap = difference(leader, other, "test", metric, up)
             if gap.sign is None:
                 undecided.append(f"{leader.title} and {other.title}")
@@ -42,7 +42,7 @@ def ranks(group: Group, metric: str) -> tuple[dict[str, int], tuple[str, ...]]:
     return placed, (f"No interval of the difference in {metric} can be given (ranked by value alone) for: {pairs}.",)
 
 
-def best_methods(group: Group, track: Track, metric: str) -> frozenset[str]:
+def best_methods(group: ResultGroup, track: Track, metric: str) -> frozenset[str]:
     """Titles of the contenders with the best value of each capacity class, and of those tied with it."""
     best: set[str] = set()
     up = group.higher_is_better.get(metric)
@@ -57,16 +57,16 @@ def best_methods(group: Group, track: Track, metric: str) -> frozenset[str]:
     return frozenset(best)
 
 
-def classes(group: Group) -> dict[str, list[Runs]]:
+def classes(group: ResultGroup) -> dict[str, list[MethodResults]]:
     """Contenders (no controls) that have a record, by capacity class."""
-    found: dict[str, list[Runs]] = {}
+    found: dict[str, list[MethodResults]] = {}
     for runs in group.runs:
         if runs.by_seed and not runs.control:
             found.setdefault(str(runs.facts.get("capacity", "")), []).append(runs)
     return found
 
 
-def _best_first(members: list[Runs], track: Track, metric: str, up: bool) -> list[Runs]:
+def _best_first(members: list[MethodResults], track: Track, metric: str, up: bool) -> list[MethodResults]:
     means = {r.title: float(np.mean(list(v.values()))) for r in members if (v := r.values(track, metric))}
     ranked = [r for r in members if r.title in means and not np.isnan(means[r.title])]
     return sorted(ranked, key=lambda r: means[r.title], reverse=up)

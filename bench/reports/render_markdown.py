@@ -17,7 +17,7 @@ from bench.reports.formatting import (
     settings,
     spread,
 )
-from bench.reports.leaderboard import Column, Leaderboard, Remark, Row
+from bench.reports.leaderboard import Column, Leaderboard, Note, Row
 
 
 def markdown(boards: Sequence[Leaderboard]) -> str:
@@ -144,7 +144,7 @@ def _cell(row: Row, column: Column, brief: bool = False) -> str:
     return (f"**{mean}**" if value.best else mean) + mark + ("" if brief else spread(value, column.decimals))
 
 
-def _gathered(remarks: Sequence[Remark]) -> Iterator[list[str]]:
+def _gathered(remarks: Sequence[Note]) -> Iterator[list[str]]:
     """One row for each thing that is missing and its reason, with every method and seed that it concerns."""
     concerned: dict[tuple[str, str], dict[str, list[str]]] = {}
     for remark in remarks:
@@ -155,7 +155,7 @@ def _gathered(remarks: Sequence[Remark]) -> Iterator[list[str]]:
         yield [escape(what), escape(reason), escape(who)]
 
 
-def _gaps(remarks: Sequence[Remark]) -> Iterator[str]:
+def _gaps(remarks: Sequence[Note]) -> Iterator[str]:
     if remarks:
         yield "## Not in the table"
         yield ""

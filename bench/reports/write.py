@@ -13,7 +13,7 @@ from bench.core.files import write_text
 from bench.reports.compare_gans import Family, across_gans
 from bench.reports.figure import quality_versus_cost, reconstructions
 from bench.reports.figure_gans import measured_against_published
-from bench.reports.groups import Group
+from bench.reports.groups import ResultGroup
 from bench.reports.leaderboard import Leaderboard
 from bench.reports.published import PrintedTable
 from bench.reports.render import FORMATS, render
@@ -35,7 +35,7 @@ class Reported:
     """
 
     title: str
-    groups: Sequence[Group]
+    groups: Sequence[ResultGroup]
     boards: Sequence[Leaderboard]
     published: Sequence[PrintedTable] = ()
     pages: Mapping[str, str] = field(default_factory=dict)

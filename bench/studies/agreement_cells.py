@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.core.errors import BenchError
 from bench.core.types import Record
-from bench.reports.groups import Group, title_of
+from bench.reports.groups import ResultGroup, title_of
 from bench.statistics import Floats
 
 FEWEST_CELLS = 6
@@ -17,7 +17,7 @@ FEWEST_CELLS = 6
 
 
 @dataclass(frozen=True)
-class Cells:
+class MeasuredCells:
     """Values of every metric over the cells that are done.
 
     Attributes:
@@ -35,7 +35,7 @@ class Cells:
     networks: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, family: Sequence[Group], tracks: Sequence[str]) -> Cells:
+    def of(cls, family: Sequence[ResultGroup], tracks: Sequence[str]) -> MeasuredCells:
         """From records; a metric that fewer than ``FEWEST_CELLS`` have, or that never changes, is left out.
 
         Raises:
@@ -70,11 +70,11 @@ class Cells:
         """Whether there are controls among the cells, and enough others."""
         return any(self.controls) and self.controls.count(False) >= FEWEST_CELLS
 
-    def contenders(self) -> Cells:
+    def contenders(self) -> MeasuredCells:
         """The cells without controls."""
         kept = [i for i, control in enumerate(self.controls) if not control]
         metrics = {name: values[kept] for name, values in self.metrics.items()}
-        return Cells(tuple(self.units[i] for i in kept), (False,) * len(kept), metrics)
+        return MeasuredCells(tuple(self.units[i] for i in kept), (False,) * len(kept), metrics)
 
 
 def _oriented(record: Record, track: str, metric: str, up: Mapping[str, bool]) -> float:

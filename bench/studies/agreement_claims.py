@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.errors import UnknownName
-from bench.reports.groups import Group, title_of
+from bench.reports.groups import ResultGroup, title_of
 from bench.reports.published import plain, printed_paper
 from bench.reports.verdicts import Evidence, Outcome, Statement, Verdict, at_least, span, verdict
 from bench.statistics import Interval
@@ -104,7 +104,7 @@ def chance(gans: int) -> float:
     return 1 - math.comb(gans - TOP, TOP) / math.comb(gans, TOP)
 
 
-def top_two(family: Sequence[Group], method: str) -> dict[str, Ranks]:
+def top_two(family: Sequence[ResultGroup], method: str) -> dict[str, Ranks]:
     """The best two of the paper's GANs by PSNR of a method, and by Inception score and MS-SSIM of samples."""
     known = backbones()
     asked = [group for group in family if plain(title_of(group.gan).rpartition("/")[2]) in known]
@@ -118,7 +118,7 @@ def backbones() -> set[str]:
     return {plain(row.backbone) for row in table.rows}
 
 
-def _ranks(family: Sequence[Group], method: str, what: str) -> Ranks:
+def _ranks(family: Sequence[ResultGroup], method: str, what: str) -> Ranks:
     kind = DIVERSITY[what]
     psnr: dict[str, dict[int, float]] = {}
     other: dict[str, dict[int, float]] = {}

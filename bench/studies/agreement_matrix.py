@@ -11,8 +11,8 @@ import numpy as np
 from bench.reports import plotting
 from bench.reports.figure import INK
 from bench.statistics import Floats, Interval, percentile_interval, spearman
-from bench.studies.agreement_cells import FEWEST_CELLS, Cells
-from bench.studies.base import Request
+from bench.studies.agreement_cells import FEWEST_CELLS, MeasuredCells
+from bench.studies.base import StudyRequest
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -44,7 +44,7 @@ class Agreement:
     counts: Floats
 
     @classmethod
-    def of(cls, cells: Cells, resamples: int, request: Request) -> Agreement:
+    def of(cls, cells: MeasuredCells, resamples: int, request: StudyRequest) -> Agreement:
         """Correlate every pair of metrics."""
         names = list(cells.metrics)
         values = np.array([cells.metrics[name] for name in names])

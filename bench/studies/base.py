@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.core.errors import DataError
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.harness.experiment import Experiment, Progress, silent
 from bench.harness.suite import words_of
 from bench.reports.verdicts import Verdict
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Progress", "Request", "Study", "StudyResult", "silent", "words_of"]
+__all__ = ["Progress", "Study", "StudyRequest", "StudyResult", "silent", "words_of"]
 
 
 @dataclass(frozen=True)
-class Request:
+class StudyRequest:
     """What a study is run on, whatever its options.
 
     Attributes:
@@ -33,7 +33,7 @@ class Request:
         progress: where steps are reported.
     """
 
-    dataset: Choice | None = None
+    dataset: ComponentSpec | None = None
     network: str = ""
     images: int = 0
     seed: int = 0
@@ -101,7 +101,7 @@ class Study(Experiment):
     default_dataset: ClassVar[str] = "fashion-mnist"
 
     @abstractmethod
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Measure, judge, and say how the figure is drawn; writes nothing but what stages store.
 
         Raises:

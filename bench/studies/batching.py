@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bench.core.registry import study
-from bench.core.types import Budget, Cell, Choice
+from bench.core.types import Budget, Cell, ComponentSpec
 from bench.reports.verdicts import Evidence, Statement, verdict
 from bench.statistics import Floats
-from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,13 +58,13 @@ class Batching(Study):
         if self.search_steps < 1 or self.tolerance <= 0:
             raise ValueError(f"search_steps = {self.search_steps}, tolerance = {self.tolerance}: above 0, please")
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Invert the same images in three ways and compare their codes."""
         from bench.harness.suite import parse_choice
         from bench.harness.suite_parser import checked
         from bench.studies.feature_networks import open_data
 
-        choice = request.dataset or Choice(self.default_dataset)
+        choice = request.dataset or ComponentSpec(self.default_dataset)
         data = open_data(choice)
         count = request.images or min(IMAGES, len(data.test))
         gan = checked("gan", parse_choice(self.gan, "--option gan ="), "--option gan")
@@ -72,7 +72,7 @@ class Batching(Study):
         budget = Budget("study", 0, count, 4, self.train_steps, 0, self.search_steps, 0, 86400.0)
         cell = Cell(choice, gan, method, request.seed, budget, ())
         codes = inverted(cell, data.test.first(count).floats(slice(0, count)), request)
-        found = Found(codes["double"], codes["single"], self.tolerance)
+        found = BatchingResult(codes["double"], codes["single"], self.tolerance)
         where = f"{words_of(choice)}, {count} test images, {words_of(method)} on {words_of(gan)}"
         return StudyResult(
             title="Batches",
@@ -98,11 +98,11 @@ class Batching(Study):
 
 ASKED = """\
 creswell inverts batches: the loss of a batch is the sum of the losses of its images, so each image's gradient is its
-own. An optimiser may couple images all the same, and floating-point sums may differ."""
+own. An optimizer may couple images all the same, and floating-point sums may differ."""
 
 
 @dataclass(frozen=True)
-class Found:
+class BatchingResult:
     """What was found in double precision, which decides, and in single precision."""
 
     double: Codes
@@ -179,20 +179,20 @@ def apart(codes: Codes) -> dict[str, Floats]:
     return {way: np.abs(found - alone).max(1) / spread for way, found in codes.items() if way != ALONE}
 
 
-def inverted(cell: Cell, x: Tensor, request: Request) -> dict[Precision, dict[str, Floats]]:
+def inverted(cell: Cell, x: Tensor, request: StudyRequest) -> dict[Precision, dict[str, Floats]]:
     """Codes of images ``[N, C, H, W]``, inverted in three ways by the cell's method, in both precisions.
 
     Raises:
         BenchError: the GAN cannot be had, or the method cannot serve it.
     """
-    from bench.harness.context import Bench
+    from bench.harness.context import HarnessContext
     from bench.harness.fit_stage import fit
     from bench.harness.keys import keys_of
     from bench.harness.store import Store
     from bench.harness.train_stage import train
 
     keys = keys_of(cell)
-    bench = Bench(Store(), request.device, request.progress)
+    bench = HarnessContext(Store(), request.device, request.progress)
     gan, _ = train(bench, cell, keys)
     method, _ = fit(bench, cell, keys, gan)
     found: dict[Precision, dict[str, Floats]] = {"single": _three_ways(method, x, request)}
@@ -202,7 +202,7 @@ def inverted(cell: Cell, x: Tensor, request: Request) -> dict[Precision, dict[st
     return found | {"double": _three_ways(method, x, request)}
 
 
-def _three_ways(method: Any, x: Tensor, request: Request) -> dict[str, Floats]:
+def _three_ways(method: Any, x: Tensor, request: StudyRequest) -> dict[str, Floats]:
     import torch
 
     found: dict[str, Floats] = {}

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from bench import statistics
 from bench.core.errors import DataError
 from bench.core.registry import study
-from bench.core.types import Budget, Cell, Choice
+from bench.core.types import Budget, Cell, ComponentSpec
 from bench.reports.verdicts import Evidence, Outcome, Statement, span, verdict
 from bench.statistics import Floats
-from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,13 +69,13 @@ class EightGaussians(Study):
         if self.radius <= 0 or not 0 < self.share <= 1:
             raise ValueError(f"radius = {self.radius} must be above 0, share = {self.share} in (0, 1]")
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Train, fit, invert the test points, count."""
-        choice = request.dataset or Choice(self.default_dataset)
+        choice = request.dataset or ComponentSpec(self.default_dataset)
         if choice.name != self.default_dataset:
             raise DataError(f"eight-gaussians is about the dataset {self.default_dataset}, not {choice.name}")
         runs = [self._run(choice, seed, request) for seed in self.seeds]
-        found = Found(runs, self.radius, self.share)
+        found = GaussiansResult(runs, self.radius, self.share)
         steps = f"{self.train_steps:,} steps of the GAN, {self.fit_steps:,} of each method"
         count = len(runs[0].points)
         where = f"{words_of(choice)}, {count:,} test points, {steps}, seeds {', '.join(map(str, self.seeds))}"
@@ -98,7 +98,7 @@ class EightGaussians(Study):
             advice="Other seeds or radii: what was trained is stored and not trained again.",
         )
 
-    def _run(self, dataset: Choice, seed: int, request: Request) -> Repetition:
+    def _run(self, dataset: ComponentSpec, seed: int, request: StudyRequest) -> Repetition:
         from bench.core.options import create
 
         data = create("dataset", dataset.name, dataset.options).load()
@@ -106,12 +106,12 @@ class EightGaussians(Study):
         if not 80 <= count <= len(data.test):
             raise DataError(f"--images {count}: this study takes 80 to {len(data.test):,} test points")
         budget = Budget("study", 0, count, OWN_IMAGES, self.train_steps, self.fit_steps, 0, 0, timeout=86400.0)
-        gan = Choice("mlp", {"width": self.width, "batch": self.batch})
+        gan = ComponentSpec("mlp", {"width": self.width, "batch": self.batch})
         options = {"depth": 1, "width": self.width, "batch": self.batch}
         made: dict[str, Floats] = {}
         keys: dict[str, str] = {}
         for name in METHODS:
-            cell = Cell(dataset, gan, Choice(name, options), seed, budget, ())
+            cell = Cell(dataset, gan, ComponentSpec(name, options), seed, budget, ())
             made[name], trained, keys[name] = reconstructed(cell, request)
         samples = sampled(trained, seed)
         points = data.test.first(count)
@@ -163,7 +163,7 @@ def count_points(made: Floats, modes: NDArray[np.int64], centres: Floats, reach:
 
 
 @dataclass(frozen=True)
-class Found:
+class GaussiansResult:
     """Counts of every seed and method."""
 
     runs: list[Repetition]
@@ -234,7 +234,7 @@ def _above(question: str, gaps: list[float] | list[int]) -> Evidence:
     return Evidence(question, outcome, detail)
 
 
-def reconstructed(cell: Cell, request: Request) -> tuple[Floats, Gan, str]:
+def reconstructed(cell: Cell, request: StudyRequest) -> tuple[Floats, Gan, str]:
     """What a cell's method makes of the test points ``[N, 2]``, the GAN, and the key of the inversion.
 
     Raises:
@@ -267,7 +267,7 @@ def _modes(labels: Any) -> NDArray[np.int64]:
     return np.asarray(labels.cpu().numpy(), np.int64)
 
 
-def draw(run: Repetition, found: Found, title: str) -> Figure:
+def draw(run: Repetition, found: GaussiansResult, title: str) -> Figure:
     """The figure of the paper: training and generated points, then each method's reconstructions."""
     from bench.reports import plotting
 

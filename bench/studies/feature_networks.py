@@ -13,14 +13,14 @@ from torch import Tensor
 from bench.core import registry
 from bench.core.errors import DataError, NotApplicable, WeightsError, unknown
 from bench.core.options import create
-from bench.core.types import Choice, Dataset, Embedding, FeatureNetwork, Shape
+from bench.core.types import ComponentSpec, Dataset, Embedding, FeatureExtractor, Shape
 from bench.datasets.catalogue import open_here
 from bench.metrics.evaluation import batch_size
 from bench.metrics.frechet import frechet_distance, trace_sqrt_product
 from bench.metrics.perceptual import lpips, read_heads
 from bench.metrics.weights import LPIPS_HEADS, weights_available
 from bench.statistics import Floats, Interval, jackknife_interval, partition
-from bench.studies.base import Progress, Request
+from bench.studies.base import Progress, StudyRequest
 
 Distort = Callable[[Tensor, slice], Iterator[Tensor]]
 """From a batch of images and its rows to what is looked at: the original first, then each condition."""
@@ -30,7 +30,7 @@ GROUPS = 20
 FEWEST_IMAGES = 2 * GROUPS
 
 
-def open_data(choice: Choice) -> Dataset:
+def open_data(choice: ComponentSpec) -> Dataset:
     """Load a dataset of pictures.
 
     Raises:
@@ -43,7 +43,7 @@ def open_data(choice: Choice) -> Dataset:
     return data
 
 
-def choose_networks(request: Request, roles: Sequence[str], dataset: str) -> dict[str, str]:
+def choose_networks(request: StudyRequest, roles: Sequence[str], dataset: str) -> dict[str, str]:
     """Network of each role ("lpips", "fid"), checked before any data are read.
 
     Raises:
@@ -71,7 +71,7 @@ def _own_network(dataset: str, missing: str) -> str:
     return f"; or look through the network of {dataset}: --network {own}"
 
 
-class Eyes:
+class FeatureExtractors:
     """Feature networks under their roles; one that has both roles runs once.
 
     Args:
@@ -87,9 +87,9 @@ class Eyes:
     def __init__(self, networks: dict[str, str], shape: Shape, device: str) -> None:
         self.networks = networks
         self.device = device
-        self._eyes: dict[str, FeatureNetwork] = {}
+        self._eyes: dict[str, FeatureExtractor] = {}
         for name in dict.fromkeys(networks.values()):
-            network: FeatureNetwork = create("features", name)
+            network: FeatureExtractor = create("features", name)
             reason = network.accepts(shape)
             if reason:
                 raise NotApplicable(f"--network {name}: {reason}")
@@ -127,7 +127,7 @@ class Eyes:
 
 
 @dataclass(frozen=True)
-class Compared:
+class DistortedFeatures:
     """Originals against several distorted versions of themselves.
 
     Attributes:
@@ -154,7 +154,9 @@ class Compared:
 
 
 @torch.no_grad()
-def compare(eyes: Eyes, images: Tensor, distort: Distort, conditions: int, progress: Progress) -> Compared:
+def compare(
+    eyes: FeatureExtractors, images: Tensor, distort: Distort, conditions: int, progress: Progress
+) -> DistortedFeatures:
     """Look at every image and at each of its distorted versions.
 
     Args:
@@ -179,7 +181,7 @@ def compare(eyes: Eyes, images: Tensor, distort: Distort, conditions: int, progr
             distances[number, rows] = eyes.distance(seen, other).numpy()
             distorted[number].append(eyes.features(other))
         progress("look at images", rows.stop, count, {})
-    return Compared(distances, torch.cat(original), tuple(torch.cat(part) for part in distorted))
+    return DistortedFeatures(distances, torch.cat(original), tuple(torch.cat(part) for part in distorted))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.registry import study
-from bench.core.types import Choice, Dataset, Gan
-from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.core.types import ComponentSpec, Dataset, Gan
+from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +46,7 @@ class FeatureOverlap(Study):
         if self.resamples < 100:
             raise ValueError(f"resamples = {self.resamples}: an interval needs 100 or more")
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Take features of both sets, find the plane, judge."""
         from bench.studies import feature_networks
         from bench.studies.gans import choose_gan, trained_gan
@@ -54,7 +54,7 @@ class FeatureOverlap(Study):
 
         if request.network:
             raise NotApplicable("feature-overlap looks through the GAN's own discriminator: leave out --network")
-        choice = request.dataset or Choice(self.default_dataset)
+        choice = request.dataset or ComponentSpec(self.default_dataset)
         missing = f"no LSGAN of {choice.name} ships; name a GAN, such as --option gan=lsgan"
         gan_choice = choose_gan(self.gan, SHIPPED.format(dataset=choice.name), missing)
         data = feature_networks.open_data(choice)
@@ -87,7 +87,7 @@ class FeatureOverlap(Study):
             advice="Other GANs: --option gan=NAME, see ganinv list gans.",
         )
 
-    def _features(self, gan: Gan, data: Dataset, count: int, request: Request) -> tuple[Tensor, Tensor]:
+    def _features(self, gan: Gan, data: Dataset, count: int, request: StudyRequest) -> tuple[Tensor, Tensor]:
         """D's features ``[N, F]`` of real test images and of as many generated ones.
 
         Raises:

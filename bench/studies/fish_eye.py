@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.core.registry import study
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.reports import plotting
 from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_least, span, verdict
 from bench.statistics import (
@@ -23,13 +23,13 @@ from bench.statistics import (
     r_squared,
     slope_changes,
 )
-from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from bench.studies.feature_networks import Compared
+    from bench.studies.feature_networks import DistortedFeatures
 
 C23 = Statement(
     "C23",
@@ -59,19 +59,19 @@ class FishEye(Study):
         if len(found) < 3 or list(found) != sorted(set(found)) or not (found[0] >= 0 and found[-1] <= 1):
             raise ValueError(f"coefficients = {list(found)}: expected 3 or more rising numbers from 0 to 1")
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Distort, look, judge."""
         from bench.studies import feature_networks
 
-        choice = request.dataset or Choice(self.default_dataset)
+        choice = request.dataset or ComponentSpec(self.default_dataset)
         networks = feature_networks.choose_networks(request, ("lpips", "fid"), choice.name)
         data = feature_networks.open_data(choice)
         images = data.test.first(request.count(len(data.test), feature_networks.FEWEST_IMAGES, words_of(choice)))
-        looking = feature_networks.Eyes(networks, images.shape, request.device)
+        looking = feature_networks.FeatureExtractors(networks, images.shape, request.device)
         found = feature_networks.compare(
             looking, images.data, self._distort, len(self.coefficients), request.progress
         )
-        measured = Curves.of(self.coefficients, found, request)
+        measured = LensCurves.of(self.coefficients, found, request)
         sides = "x".join(map(str, images.shape[1:]))
         where = f"{words_of(choice)}, {len(images):,} test images of {sides}"
         return StudyResult(
@@ -124,7 +124,7 @@ def _how(networks: str, where: str, count: int) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Curves:
+class LensCurves:
     """LPIPS and FID over the coefficients ``[K]``, with their replicates ``[R, K]``."""
 
     coefficients: tuple[float, ...]
@@ -134,7 +134,7 @@ class Curves:
     fid_replicates: Floats
 
     @classmethod
-    def of(cls, coefficients: tuple[float, ...], found: Compared, request: Request) -> Curves:
+    def of(cls, coefficients: tuple[float, ...], found: DistortedFeatures, request: StudyRequest) -> LensCurves:
         """From what was seen of the images."""
         replicates = bootstrap_means(found.lpips, seed=request.seed)
         fid, without = found.distances(request.seed, request.progress)
@@ -202,7 +202,7 @@ class Curves:
         return Evidence(question, at_least(interval, 0.0), detail)
 
 
-def _draw(found: Curves, examples: Tensor, where: str) -> Figure:
+def _draw(found: LensCurves, examples: Tensor, where: str) -> Figure:
     from bench.studies.transforms import fish_eye
 
     figure = plotting.canvas(8.0, 5.6, f"Fish-eye distortion: {where}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bench.core.errors import BenchError
-from bench.core.types import Budget, Cell, Choice
+from bench.core.types import Budget, Cell, ComponentSpec
 from bench.gans.zoo import shipped_gans
 from bench.harness.suite import parse_choice
 from bench.harness.suite_parser import checked
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.core.types import Gan
-    from bench.studies.base import Request
+    from bench.studies.base import StudyRequest
 
 MISSING = "no GAN of {dataset} ships; name one: --option gan=dcgan, or gan=checkpoint:FILE"
 """What ``choose_gan`` says where any GAN would do."""
 
 
-def choose_gan(typed: str, shipped: str, missing: str) -> Choice:
+def choose_gan(typed: str, shipped: str, missing: str) -> ComponentSpec:
     """The GAN of a study's option.
 
     Args:
@@ -38,7 +38,7 @@ def choose_gan(typed: str, shipped: str, missing: str) -> Choice:
     return checked("gan", parse_choice(typed or shipped, "--option gan ="), "--option gan")
 
 
-def trained_gan(dataset: Choice, gan: Choice, steps: int, request: Request) -> tuple[Gan, str]:
+def trained_gan(dataset: ComponentSpec, gan: ComponentSpec, steps: int, request: StudyRequest) -> tuple[Gan, str]:
     """The GAN, from its file or by the stage that trains, and the key of its training.
 
     Args:
@@ -50,19 +50,19 @@ def trained_gan(dataset: Choice, gan: Choice, steps: int, request: Request) -> t
     Raises:
         BenchError: it cannot be read or trained.
     """
-    from bench.harness.context import Bench
+    from bench.harness.context import HarnessContext
     from bench.harness.keys import keys_of
     from bench.harness.store import Store
     from bench.harness.train_stage import train
 
     budget = Budget("study", 0, 0, 1, steps, 0, 0, 0, timeout=86400.0)
-    cell = Cell(dataset, gan, Choice("random_code"), request.seed, budget, ())
+    cell = Cell(dataset, gan, ComponentSpec("random_code"), request.seed, budget, ())
     keys = keys_of(cell)
-    opened, _ = train(Bench(Store(), request.device, request.progress), cell, keys)
+    opened, _ = train(HarnessContext(Store(), request.device, request.progress), cell, keys)
     return opened, keys.train
 
 
-def invert_test_images(cell: Cell, request: Request) -> tuple[Gan, Tensor, Mapping[str, str]]:
+def invert_test_images(cell: Cell, request: StudyRequest) -> tuple[Gan, Tensor, Mapping[str, str]]:
     """What a cell's method finds of the test images.
 
     Returns:
@@ -72,14 +72,14 @@ def invert_test_images(cell: Cell, request: Request) -> tuple[Gan, Tensor, Mappi
         BenchError: a stage failed; says why.
     """
     from bench.harness.bound_method import view_of
-    from bench.harness.context import Bench
+    from bench.harness.context import HarnessContext
     from bench.harness.invert_stage import invert
     from bench.harness.keys import keys_of
     from bench.harness.store import Store
     from bench.harness.train_stage import train
 
     keys = keys_of(cell)
-    bench = Bench(Store(), request.device, request.progress)
+    bench = HarnessContext(Store(), request.device, request.progress)
     gan, _ = train(bench, cell, keys)
     codes, facts = invert(bench, cell, keys, gan)
     return view_of(gan, facts), codes["test"], {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")}

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, get_args
 
 from bench.core.errors import BenchError, DataError, unknown
 from bench.core.registry import study
-from bench.core.types import Choice
-from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.core.types import ComponentSpec
+from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 from bench.studies.memorisation_cases import PLANS, Plan, Size
 from bench.studies.memorisation_values import Row
 
@@ -63,7 +63,7 @@ class Memorisation(Study):
         given = {f.name: getattr(self, f.name, None) for f in dataclasses.fields(base)}
         return dataclasses.replace(base, **{name: value for name, value in given.items() if value})
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Train, examine, judge."""
         from bench.core.options import create
         from bench.harness.store import Store
@@ -77,7 +77,7 @@ class Memorisation(Study):
 
         if request.network or request.images:
             raise BenchError("memorisation looks at pixels: leave out --network and --images")
-        choice = request.dataset or Choice(self.default_dataset)
+        choice = request.dataset or ComponentSpec(self.default_dataset)
         method = checked("method", parse_choice(self.search, "--option search ="), "--option search")
         data = create("dataset", choice.name, choice.options).load()
         total = sum(map(len, (data.train, data.val, data.test)))

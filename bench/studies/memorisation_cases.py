@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.core.errors import DataError, Diverged
 from bench.core.files import digest, write_json
-from bench.core.types import Choice
-from bench.studies.base import Request
+from bench.core.types import ComponentSpec
+from bench.studies.base import StudyRequest
 from bench.studies.memorisation_values import Row, baselines, error_values, set_values
 
 if TYPE_CHECKING:
     from bench.core.types import Dataset, Gan
     from bench.harness.store import Store
-    from bench.overfit.examination import Settings
+    from bench.overfit.examination import SearchSettings
     from bench.overfit.inputs import Real
     from bench.overfit.recovery import Search
-    from bench.overfit.reference_generators import Suspect
+    from bench.overfit.reference_generators import ReferenceGenerator
     from bench.overfit.reference_pool import Pool
 
 STAGE = "memorisation"
@@ -85,7 +85,7 @@ class Case:
         draws: how many draws its images are cut into.
     """
 
-    suspect: Suspect
+    suspect: ReferenceGenerator
     honest: bool = False
     partition: int = 0
     draw: int = 0
@@ -94,18 +94,18 @@ class Case:
 
 def list_cases(plan: Plan, sizes: Sequence[int], without: tuple[int, ...], seed: int) -> list[Case]:
     """Every case: memorisers and GANs on each number of images, collapsed, dropping and honest ones."""
-    from bench.overfit.reference_generators import Network, Suspect
+    from bench.overfit.reference_generators import Network, ReferenceGenerator
 
     network = Network(plan.width, plan.code_dim, plan.batch)
     common: dict[str, Any] = {"network": network, "seed": seed}
-    guilty = [Suspect(f, n, plan.steps, **common) for f in ("glo", "copier", "gan") for n in sizes]
-    guilty += [Suspect("collapsed", 0, plan.early, kept=k, **common) for k in (1, 5)]
+    guilty = [ReferenceGenerator(f, n, plan.steps, **common) for f in ("glo", "copier", "gan") for n in sizes]
+    guilty += [ReferenceGenerator("collapsed", 0, plan.early, kept=k, **common) for k in (1, 5)]
     if without:
-        guilty.append(Suspect("dropping", 0, plan.early, without=without, **common))
+        guilty.append(ReferenceGenerator("dropping", 0, plan.early, without=without, **common))
     cases = [Case(suspect, partition=seed) for suspect in guilty]
     for training in range(plan.trainings):
         number = seed + training
-        suspect = Suspect("gan", 0, plan.early, number, network=network)
+        suspect = ReferenceGenerator("gan", 0, plan.early, number, network=network)
         cases += [Case(suspect, True, number, draw, plan.draws) for draw in range(plan.draws)]
     return cases
 
@@ -124,9 +124,9 @@ class Examiner:
 
     data: Dataset
     plan: Plan
-    method: Choice
+    method: ComponentSpec
     store: Store
-    request: Request
+    request: StudyRequest
     _pool: tuple[int, Pool] | None = dataclasses.field(default=None, init=False)
     _code: list[str] = dataclasses.field(default_factory=list, init=False)
 
@@ -195,12 +195,12 @@ class Examiner:
         rows.append(error_values(found.statistics) | {"outcome": found.verdict.outcome, "missing": missing})
         return [_facts(case) | {"steps": s.steps} | sets | row for s, row in zip(searches, rows, strict=True)]
 
-    def _settings(self, real: Real, search: Search, case: Case) -> Settings:
-        from bench.overfit.examination import Settings
+    def _settings(self, real: Real, search: Search, case: Case) -> SearchSettings:
+        from bench.overfit.examination import SearchSettings
 
-        return Settings(min(self.plan.n, len(real.train), len(real.test)), search, curve=False, seed=case.draw)
+        return SearchSettings(min(self.plan.n, len(real.train), len(real.test)), search, curve=False, seed=case.draw)
 
-    def _weaker(self, gan: Gan, real: Real, settings: Settings, search: Search, case: Case) -> Row:
+    def _weaker(self, gan: Gan, real: Real, settings: SearchSettings, search: Search, case: Case) -> Row:
         """Errors of the same images by a weaker search."""
         from bench.overfit.examination import own_samples
         from bench.overfit.recovery import Recovery

@@ -10,11 +10,11 @@ from typing import Any
 from bench.core.errors import BenchError, unknown
 from bench.core.files import digest
 from bench.core.registry import study
-from bench.core.types import Cell, Choice, Record
+from bench.core.types import Cell, ComponentSpec, Record
 from bench.harness.suite import Suite
-from bench.reports.groups import Group, groups, title_of
-from bench.studies.agreement_cells import Cells
-from bench.studies.base import Request, Study, StudyResult
+from bench.reports.groups import ResultGroup, groups, title_of
+from bench.studies.agreement_cells import MeasuredCells
+from bench.studies.base import Study, StudyRequest, StudyResult
 
 
 @study("metric-agreement")
@@ -57,7 +57,7 @@ class MetricAgreement(Study):
 
         return stored(self.suite, self.budget or None, Path(self.records) if self.records else None)
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Read, correlate, judge; runs no model."""
         from bench.studies.agreement_claims import top_two, verdicts
         from bench.studies.agreement_matrix import Agreement, draw
@@ -66,7 +66,7 @@ class MetricAgreement(Study):
             raise BenchError("metric-agreement reads stored records: leave out --network and --images")
         opened, found, missing = self._stored()
         family = one_family(groups(found), request.dataset)
-        cells = Cells.of(family, self.tracks)
+        cells = MeasuredCells.of(family, self.tracks)
         everything = Agreement.of(cells, self.resamples, request)
         contenders = Agreement.of(cells.contenders(), self.resamples, request) if cells.mixed else None
         name, budget = title_of(family[0].dataset), str(family[0].budget["name"])
@@ -123,7 +123,7 @@ def cell_done(record: Record) -> bool:
     return record.status == "done"
 
 
-def one_family(found: Sequence[Group], dataset: Choice | None) -> list[Group]:
+def one_family(found: Sequence[ResultGroup], dataset: ComponentSpec | None) -> list[ResultGroup]:
     """The groups of one dataset and budget, measured under one protocol.
 
     Args:

@@ -11,7 +11,7 @@ import numpy as np
 from bench.reports import plotting
 from bench.reports.verdicts import Evidence, Statement, Verdict, at_least, span, verdict
 from bench.statistics import Floats, Interval, partition, percentile_interval
-from bench.studies.base import Request
+from bench.studies.base import StudyRequest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ class Plane:
     ceiling: float
 
     @classmethod
-    def of(cls, real: Tensor, fake: Tensor, bins: int, resamples: int, request: Request) -> Plane:
+    def of(cls, real: Tensor, fake: Tensor, bins: int, resamples: int, request: StudyRequest) -> Plane:
         """From features ``[N, F]`` of both kinds."""
         request.progress("components", 0, 1, {})
         left, right, shares = project(real, fake, request.seed)

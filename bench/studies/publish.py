@@ -26,7 +26,7 @@ from bench.harness.experiment_report import (
 from bench.harness.suite import parse_choice, parse_options
 from bench.reports.render_markdown import escape, table
 from bench.reports.verdicts import Verdict
-from bench.studies.base import Progress, Request, Study, StudyResult, silent
+from bench.studies.base import Progress, Study, StudyRequest, StudyResult, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,13 +74,13 @@ def run_study(
         raise BenchError(f"--images {images} --seed {seed}: expected 0 or more")
     study = Study.open(name, parse_options(options, "--option"))
     choice = parse_choice(dataset, "--dataset") if dataset else None
-    request = Request(choice, network, images, seed, device(), progress)
+    request = StudyRequest(choice, network, images, seed, device(), progress)
     with computing(request.device, allow_code):
         result = study.run(request)
     return result, report(name, study, request, result).write(out)
 
 
-def report(name: str, study: Study, request: Request, result: StudyResult) -> ExperimentReport:
+def report(name: str, study: Study, request: StudyRequest, result: StudyResult) -> ExperimentReport:
     """What is written of a study; ``name`` is that which was typed."""
     facts = environment(request.device)
     return ExperimentReport(
@@ -132,7 +132,7 @@ def terminal(result: StudyResult) -> Iterator[Table]:
     yield judged
 
 
-def _content(study: Study, request: Request, result: StudyResult, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _content(study: Study, request: StudyRequest, result: StudyResult, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "study": study.registered_name,
         "options": study.options(),

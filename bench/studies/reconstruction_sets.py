@@ -10,23 +10,23 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from bench.core.files import digest, write_bytes
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Cell, FitData, Images
 from bench.gans.tiling import Tiling
 from bench.harness.bound_method import batch_size, check_untouched
-from bench.harness.context import Bench, open_run
+from bench.harness.context import HarnessContext, open_run
 from bench.harness.fit_stage import fit
 from bench.harness.invert_stage import invert_images
 from bench.harness.keys import keys_of, module_code
 from bench.harness.train_stage import train
 from bench.metrics.base import to_u8
 from bench.metrics.classifier import train_classifier
-from bench.metrics.classifier_config import Recipe
+from bench.metrics.classifier_config import ClassifierConfig
 
 BATCH = 500
 
 
-def draw_again(bench: Bench, cell: Cell, images: Images, what: str) -> Images:
+def draw_again(bench: HarnessContext, cell: Cell, images: Images, what: str) -> Images:
     """The images as the cell's method and GAN reconstruct them, uint8, with the labels and attributes that they had.
 
     Images larger than the GAN's are inverted and drawn tile by tile.
@@ -60,7 +60,9 @@ def draw_again(bench: Bench, cell: Cell, images: Images, what: str) -> Images:
     return dataclasses.replace(images, data=data)
 
 
-def logits_of(bench: Bench, data: FitData, tests: Mapping[str, Images], recipe: Recipe, seed: int) -> Tensor:
+def logits_of(
+    bench: HarnessContext, data: FitData, tests: Mapping[str, Images], recipe: ClassifierConfig, seed: int
+) -> Tensor:
     """What a classifier that learnt from ``data.train`` says of each set of test images: ``[sets, N, K]``.
 
     Args:
@@ -76,7 +78,7 @@ def logits_of(bench: Bench, data: FitData, tests: Mapping[str, Images], recipe: 
         stored = bench.store.artefact("classifier", key)
         if stored is None:
             budget = Budget("classifier", 0, 0, 0, 0, 0, 0, 0, timeout=float("inf"))
-            run = Run(budget, seed, bench.device, bench.store.checkpoint("classifier", key), bench.progress)
+            run = RunContext(budget, seed, bench.device, bench.store.checkpoint("classifier", key), bench.progress)
             network = train_classifier(data, run, recipe)
             content = save({name: _logits(bench, network, images) for name, images in tests.items()})
             files = {"logits.safetensors": lambda path: write_bytes(path, content)}
@@ -87,6 +89,6 @@ def logits_of(bench: Bench, data: FitData, tests: Mapping[str, Images], recipe: 
 
 
 @torch.no_grad()
-def _logits(bench: Bench, network: torch.nn.Module, images: Images) -> Tensor:
+def _logits(bench: HarnessContext, network: torch.nn.Module, images: Images) -> Tensor:
     parts: list[Tensor] = [network(x.to(bench.device)).logits.cpu() for _, x in images.batches(BATCH)]
     return torch.cat(parts).contiguous()

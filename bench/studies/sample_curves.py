@@ -28,7 +28,7 @@ NORMAL = 1.96
 
 
 @dataclass(frozen=True)
-class Curves:
+class SampleSizeCurves:
     """Values of every subset, and the spread of PSNR over single images.
 
     Attributes:
@@ -43,7 +43,7 @@ class Curves:
     psnr_sd_interval: Interval
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[int, bool, dict[str, float]]], psnr: Floats, seed: int) -> Curves:
+    def of(cls, rows: Iterable[tuple[int, bool, dict[str, float]]], psnr: Floats, seed: int) -> SampleSizeCurves:
         """From the values of every subset, and PSNR of every image ``[N]``, infinite for identical ones."""
         found = list(rows)
         sizes = dict.fromkeys(size for size, _, _ in found)
@@ -152,7 +152,7 @@ def _stand_in(last: int) -> str:
     return "" if last == LARGE else f"{last:,} images stand in for {LARGE:,}"
 
 
-def draw(found: Curves, where: str) -> Figure:
+def draw(found: SampleSizeCurves, where: str) -> Figure:
     """Four panels over the number of images."""
     figure = plotting.canvas(8.0, 5.8, f"Sample size: {where}")
     panels = figure.subplots(2, 2).ravel()
@@ -170,7 +170,7 @@ LABELS = {
 }
 
 
-def _panel(axes: Axes, found: Curves, metrics: Sequence[str], label: str, tolerance: float = 0.0) -> None:
+def _panel(axes: Axes, found: SampleSizeCurves, metrics: Sequence[str], label: str, tolerance: float = 0.0) -> None:
     colours = {"fid": plotting.ORANGE, "fid_unpaired": plotting.GREY, "kid": plotting.GREEN, "ssim": plotting.VIOLET}
     sizes = np.array(found.sizes, float)
     if tolerance:

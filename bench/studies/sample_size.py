@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from bench.core.errors import DataError
 from bench.core.registry import study
-from bench.core.types import Budget, Cell, Choice
+from bench.core.types import Budget, Cell, ComponentSpec
 from bench.statistics import Floats
-from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,21 +60,21 @@ class SampleSize(Study):
         if not 2 <= self.kid_subset <= self.sizes[0]:
             raise ValueError(f"kid_subset = {self.kid_subset}: expected 2 to {self.sizes[0]}, the smallest size")
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Invert the test images, then measure subsets of the pairs."""
         from bench.studies import feature_networks
-        from bench.studies.sample_curves import Curves, draw
+        from bench.studies.sample_curves import SampleSizeCurves, draw
 
-        choice = request.dataset or Choice(self.default_dataset)
+        choice = request.dataset or ComponentSpec(self.default_dataset)
         networks = feature_networks.choose_networks(request, ("fid",), choice.name)
         gan, method = self._choices(choice)
         data = feature_networks.open_data(choice)
         count = request.count(len(data.test), 2 * self.sizes[0], words_of(choice))
-        looking = feature_networks.Eyes(networks, data.shape, request.device)
+        looking = feature_networks.FeatureExtractors(networks, data.shape, request.device)
         cell = Cell(choice, gan, method, request.seed, self._budget(count), ())
         outputs, keys = reconstructions(cell, request)
         pairs = look(looking, data.test.first(count).data, outputs, request)
-        curves = Curves.of(self._measured(pairs, request), pairs.psnr, request.seed)
+        curves = SampleSizeCurves.of(self._measured(pairs, request), pairs.psnr, request.seed)
         what = f"{words_of(method)} on {words_of(gan)}"
         where = f"{words_of(choice)}, {count:,} test images, {what}, {self.fit_steps:,} fit steps"
         return StudyResult(
@@ -100,7 +100,7 @@ class SampleSize(Study):
             advice="The codes are stored: the same command with other sizes or repeats only measures.",
         )
 
-    def _choices(self, dataset: Choice) -> tuple[Choice, Choice]:
+    def _choices(self, dataset: ComponentSpec) -> tuple[ComponentSpec, ComponentSpec]:
         """GAN and method.
 
         Raises:
@@ -126,7 +126,9 @@ class SampleSize(Study):
             timeout=86400.0,
         )
 
-    def _measured(self, pairs: Pairs, request: Request) -> Iterator[tuple[int, bool, dict[str, float]]]:
+    def _measured(
+        self, pairs: ReconstructionFeatures, request: StudyRequest
+    ) -> Iterator[tuple[int, bool, dict[str, float]]]:
         """Size, whether the subsets are disjoint, and values of every subset."""
         sizes = [size for size in self.sizes if size < len(pairs.psnr)] + [len(pairs.psnr)]
         if len(sizes) < 2:
@@ -145,7 +147,7 @@ reconstructions, so that both sides hold the same images; recycling because PSNR
 
 
 @dataclass(frozen=True)
-class Pairs:
+class ReconstructionFeatures:
     """Test images and their reconstructions, as the metrics see them.
 
     Attributes:
@@ -191,7 +193,7 @@ def draw_subsets(count: int, size: int, repeats: int, seed: int) -> tuple[list[N
     return [rng.permutation(count)[:size].astype(np.int64) for _ in range(repeats)], False
 
 
-def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, Mapping[str, str]]:
+def reconstructions(cell: Cell, request: StudyRequest) -> tuple[Tensor, Mapping[str, str]]:
     """What a cell's method makes of the test images, uint8 ``[N, C, H, W]``, and the keys of its stages.
 
     Raises:
@@ -208,7 +210,7 @@ def reconstructions(cell: Cell, request: Request) -> tuple[Tensor, Mapping[str, 
     return torch.cat(made), keys
 
 
-def look(looking: Any, targets: Tensor, outputs: Tensor, request: Request) -> Pairs:
+def look(looking: Any, targets: Tensor, outputs: Tensor, request: StudyRequest) -> ReconstructionFeatures:
     """Per-image values and features of both sides."""
     import torch
 
@@ -222,4 +224,4 @@ def look(looking: Any, targets: Tensor, outputs: Tensor, request: Request) -> Pa
         parts.append((psnr(target, output), ssim(target, output), *sides))
         request.progress("look at images", min(len(parts) * size, len(targets)), len(targets), {})
     first, second, third, fourth = (torch.cat(column) for column in zip(*parts, strict=True))
-    return Pairs(first.numpy(), second.numpy(), third, fourth)
+    return ReconstructionFeatures(first.numpy(), second.numpy(), third, fourth)

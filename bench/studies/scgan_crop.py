@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from bench.core.errors import NotApplicable
 from bench.core.registry import study
-from bench.core.types import Choice
-from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.core.types import ComponentSpec
+from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.core.types import Shape
-    from bench.studies.feature_networks import Eyes
+    from bench.studies.feature_networks import FeatureExtractors
 
 
 @study("scgan-crop")
@@ -42,7 +42,7 @@ class ScganCrop(Study):
         if self.train_steps < 0 or self.resize < 0:
             raise ValueError(f"train_steps = {self.train_steps} and resize = {self.resize} must be 0 or more")
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Invert the windows of test images, draw around them, judge."""
         from bench.gans.networks import check_shape
         from bench.gans.scgan import SCGAN
@@ -51,7 +51,7 @@ class ScganCrop(Study):
         from bench.studies.gans import trained_gan
         from bench.studies.scgan_windows import Crops, draw, pictures, reconstruct
 
-        choice = request.dataset or Choice(self.default_dataset)
+        choice = request.dataset or ComponentSpec(self.default_dataset)
         networks = feature_networks.choose_networks(request, ("lpips", "fid"), choice.name)
         gan_choice = self._choice()
         data = feature_networks.open_data(choice)
@@ -96,7 +96,7 @@ class ScganCrop(Study):
             advice="Other places: --option gan=scgan?window=top-left. A trained GAN: --option gan=checkpoint:FILE.",
         )
 
-    def _choice(self) -> Choice:
+    def _choice(self) -> ComponentSpec:
         """The GAN.
 
         Raises:
@@ -116,7 +116,7 @@ class ScganCrop(Study):
                 raise NotApplicable(f"--option gan={self.gan}: has no window; scgan is the GAN that has one")
         return choice
 
-    def _eyes(self, networks: dict[str, str], shape: Shape, device: str) -> Eyes:
+    def _eyes(self, networks: dict[str, str], shape: Shape, device: str) -> FeatureExtractors:
         """The networks that look at windows.
 
         Raises:
@@ -126,7 +126,7 @@ class ScganCrop(Study):
 
         side = self.resize or shape[1] // 2
         try:
-            return feature_networks.Eyes(networks, (shape[0], side, side), device)
+            return feature_networks.FeatureExtractors(networks, (shape[0], side, side), device)
         except NotApplicable as error:
             if self.resize:
                 raise

@@ -26,8 +26,8 @@ from bench.statistics import (
     percentile_interval,
     percentile_intervals,
 )
-from bench.studies.base import Request
-from bench.studies.feature_networks import GROUPS, OF_PAPERS, Compared, fid_intervals
+from bench.studies.base import StudyRequest
+from bench.studies.feature_networks import GROUPS, OF_PAPERS, DistortedFeatures, fid_intervals
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,7 +71,7 @@ class Drawn:
 
 
 @torch.no_grad()
-def reconstruct(gan: Gan, images: Images, request: Request) -> Drawn:
+def reconstruct(gan: Gan, images: Images, request: StudyRequest) -> Drawn:
     """Invert the window of every image, and draw it again alone and with surroundings of a random z_edge.
 
     Raises:
@@ -102,13 +102,13 @@ def reconstruct(gan: Gan, images: Images, request: Request) -> Drawn:
     )
 
 
-def _edges(count: int, dim: int, draws: int, request: Request) -> Tensor:
+def _edges(count: int, dim: int, draws: int, request: StudyRequest) -> Tensor:
     """z_edge ``[draws, count, dim]`` from the request's seed, the same on every device."""
     rng = torch.Generator().manual_seed(request.seed)
     return torch.randn((draws, count, dim), generator=rng).to(request.device)
 
 
-def _spreads(gan: Gan, inferred: Tensor, request: Request) -> tuple[dict[str, float], dict[str, float]]:
+def _spreads(gan: Gan, inferred: Tensor, request: StudyRequest) -> tuple[dict[str, float], dict[str, float]]:
     """Standard deviations over z_edge at fixed windows, and over images at fixed draws; means over pixels."""
     generator, _ = networks_of(gan)
     edges = _edges(len(inferred), inferred.shape[1], DRAWS, request)
@@ -139,7 +139,7 @@ class Crops:
     networks: Mapping[str, str]
 
     @classmethod
-    def of(cls, found: Compared, drawn: Drawn, networks: Mapping[str, str], request: Request) -> Crops:
+    def of(cls, found: DistortedFeatures, drawn: Drawn, networks: Mapping[str, str], request: StudyRequest) -> Crops:
         """From what was seen of the windows."""
         replicates = bootstrap_means(found.lpips, seed=request.seed)
         fid, without = found.distances(request.seed, request.progress)
@@ -252,7 +252,7 @@ def _printed_agree() -> bool:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class WindowImages:
     """A few test images and what was drawn of them, uint8: a column a heading, each ``[k, C, H, W]``."""
 
     columns: Mapping[str, np.ndarray[Any, Any]]
@@ -260,7 +260,7 @@ class Pictures:
 
 
 @torch.no_grad()
-def pictures(gan: Gan, images: Images, edges: int, request: Request) -> Pictures:
+def pictures(gan: Gan, images: Images, edges: int, request: StudyRequest) -> WindowImages:
     """Test image, input window, y_center, y_full of several z_edge, y_glue of the last of them."""
     generator, _ = networks_of(gan)
     x = images.floats(slice(0, EXAMPLES)).to(request.device)
@@ -272,10 +272,10 @@ def pictures(gan: Gan, images: Images, edges: int, request: Request) -> Pictures
         columns["y_center"] = parts.centre
         columns[f"y_full, z_edge {number}"] = parts.full
     columns[f"y_glue, z_edge {edges}"] = generator.glued(parts)
-    return Pictures({name: to_u8(column).cpu().numpy() for name, column in columns.items()}, generator.window)
+    return WindowImages({name: to_u8(column).cpu().numpy() for name, column in columns.items()}, generator.window)
 
 
-def draw(found: Crops, shown: Pictures, where: str) -> Figure:
+def draw(found: Crops, shown: WindowImages, where: str) -> Figure:
     """LPIPS and FID of every kind of window above, examples below."""
     width = 1.15 * len(shown.columns)
     rows = len(next(iter(shown.columns.values())))

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.reports import plotting
 from bench.statistics import Floats, Interval, mean_interval, paired_interval
-from bench.studies.search_points import COSTS, TRACKS, Point, Track
+from bench.studies.search_points import COSTS, TRACKS, SearchPoint, Track
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Curves:
+class SearchCurves:
     """All methods of one run.
 
     Attributes:
@@ -74,13 +74,13 @@ class Curves:
         curves: track -> method -> curve.
     """
 
-    points: Sequence[Point]
+    points: Sequence[SearchPoint]
     clock: str
     recovered: float
     curves: Mapping[Track, Mapping[str, Curve]]
 
     @classmethod
-    def of(cls, points: Sequence[Point], clock: str, recovered: float) -> Curves:
+    def of(cls, points: Sequence[SearchPoint], clock: str, recovered: float) -> SearchCurves:
         """From measured points."""
         made: dict[Track, dict[str, Curve]] = {track: {} for track in TRACKS}
         for method in dict.fromkeys(point.method for point in points):
@@ -172,12 +172,12 @@ class Curves:
         yield f"{line}."
 
 
-def quality(point: Point, track: Track, recovered: float) -> Floats:
+def quality(point: SearchPoint, track: Track, recovered: float) -> Floats:
     """What counts on a kind of images ``[N]``: PSNR on test images, recovered (1) or not (0) on own ones."""
     return point.psnr("test") if track == "test" else (point.mse["own"] < recovered).astype(np.float64)
 
 
-def draw(found: Curves, where: str, clock: str) -> Figure:
+def draw(found: SearchCurves, where: str, clock: str) -> Figure:
     """PSNR of test images and recovered own images against time; every point, and the best so far as a line."""
     from matplotlib import colormaps
 
@@ -195,7 +195,7 @@ def draw(found: Curves, where: str, clock: str) -> Figure:
     return figure
 
 
-def _line(axes: Axes, found: Curves, track: Track, method: str, curve: Curve, colour: Any, marker: str) -> None:
+def _line(axes: Axes, found: SearchCurves, track: Track, method: str, curve: Curve, colour: Any, marker: str) -> None:
     own = [point for point in found.points if point.method == method]
     times = [point.cost[track][f"{found.clock}_ms"] for point in own]
     means = [quality(point, track, found.recovered).mean() for point in own]
@@ -214,5 +214,5 @@ def _ends(interval: Interval | None) -> tuple[float, float]:
     return (math.nan, math.nan) if interval is None else (interval.low, interval.high)
 
 
-def _cost(point: Point, track: Track) -> dict[str, float]:
+def _cost(point: SearchPoint, track: Track) -> dict[str, float]:
     return {name: float(point.cost[track][name]) for name in COSTS}

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.core.types import Gan, Images
-    from bench.harness.bound_method import Method
-    from bench.harness.context import Bench
+    from bench.harness.bound_method import BoundMethod
+    from bench.harness.context import HarnessContext
 
 STAGE = "search-time"
 WARM_IMAGES = 2
@@ -31,7 +31,7 @@ COSTS = ("processor_ms", "wall_ms", "calls")
 
 
 @dataclass(frozen=True)
-class Point:
+class SearchPoint:
     """What one (method, steps) gave.
 
     Attributes:
@@ -63,7 +63,7 @@ class Point:
         return pd.concat([pd.DataFrame(c) for c in columns], ignore_index=True)
 
 
-def measured(bench: Bench, cell: Cell, steps: int, threads: int) -> Point:
+def measured(bench: HarnessContext, cell: Cell, steps: int, threads: int) -> SearchPoint:
     """The point of a cell: from the store if it is there, else measured and stored.
 
     The key holds what determines codes and the number of threads; never a time.
@@ -91,10 +91,10 @@ def measured(bench: Bench, cell: Cell, steps: int, threads: int) -> Point:
     rows = pd.read_parquet(stored.file("errors.parquet"))
     errors = {str(t): rows.loc[rows["track"] == t, "mse"].to_numpy(np.float64) for t in TRACKS}
     meta = stored.meta
-    return Point(cell.method.title, steps, errors, meta["cost"], meta["setup_seconds"], meta["fit_seconds"])
+    return SearchPoint(cell.method.title, steps, errors, meta["cost"], meta["setup_seconds"], meta["fit_seconds"])
 
 
-def _measure(bench: Bench, cell: Cell, key: str, steps: int) -> Point:
+def _measure(bench: HarnessContext, cell: Cell, key: str, steps: int) -> SearchPoint:
     from bench.harness.bound_method import check_untouched
     from bench.harness.context import load_data, open_run
     from bench.harness.fit_stage import fit
@@ -117,10 +117,10 @@ def _measure(bench: Bench, cell: Cell, key: str, steps: int) -> Point:
     for track, shown in images.items():
         errors[track], cost[track] = _invert(bench, method, gan, shown)
     check_untouched(gan, before, "invert")
-    return Point(cell.method.title, steps, errors, cost, setup, float(fitted["seconds"]))
+    return SearchPoint(cell.method.title, steps, errors, cost, setup, float(fitted["seconds"]))
 
 
-def _warm_up(bench: Bench, cell: Cell, key: str, method: Method, gan: Gan) -> float:
+def _warm_up(bench: HarnessContext, cell: Cell, key: str, method: BoundMethod, gan: Gan) -> float:
     """Let a method do once what it does once for a GAN: one step on two images; processor seconds."""
     from bench.harness.context import load_data, open_run
 
@@ -134,7 +134,7 @@ def _warm_up(bench: Bench, cell: Cell, key: str, method: Method, gan: Gan) -> fl
     return time.process_time() - started
 
 
-def _invert(bench: Bench, method: Method, gan: Gan, images: Images) -> tuple[Floats, dict[str, float]]:
+def _invert(bench: HarnessContext, method: BoundMethod, gan: Gan, images: Images) -> tuple[Floats, dict[str, float]]:
     """Errors ``[N]`` of images, and the cost of one; decoding and scoring are not part of it."""
     import torch
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.registry import study
-from bench.core.types import Budget, Cell, Choice
-from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.core.types import Budget, Cell, ComponentSpec
+from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from bench.harness.context import Bench
-    from bench.studies.search_points import Point
+    from bench.harness.context import HarnessContext
+    from bench.studies.search_points import SearchPoint
 
 SHIPPED = "{dataset}/dcgan"
 FEWEST_IMAGES = 8
@@ -82,12 +82,12 @@ class SearchTime(Study):
                 "least 1, above 0 and above 0"
             )
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Walk every method's ladder, then compare them at equal times."""
         from bench.studies import feature_networks
-        from bench.studies.search_curves import Curves, draw
+        from bench.studies.search_curves import SearchCurves, draw
 
-        choice = request.dataset or Choice(self.default_dataset)
+        choice = request.dataset or ComponentSpec(self.default_dataset)
         self._check_clock(request.device)
         gan, methods = self._choices(choice)
         data = feature_networks.open_data(choice)
@@ -96,7 +96,7 @@ class SearchTime(Study):
         )
         cells = {method.title: Cell(choice, gan, method, request.seed, self._budget(count), ()) for method in methods}
         points, missing = self._points(cells, request)
-        curves = Curves.of(points, self.clock, self.recovered)
+        curves = SearchCurves.of(points, self.clock, self.recovered)
         where = f"{words_of(gan)}, {count} test images and {count} of its own"
         return StudyResult(
             title="Quality against time",
@@ -128,7 +128,7 @@ class SearchTime(Study):
         threads = "one thread" if self.threads == 1 else f"{self.threads} threads"
         return f"{self.clock} time, {threads}"
 
-    def _choices(self, dataset: Choice) -> tuple[Choice, list[Choice]]:
+    def _choices(self, dataset: ComponentSpec) -> tuple[ComponentSpec, list[ComponentSpec]]:
         """GAN and methods.
 
         Raises:
@@ -151,15 +151,15 @@ class SearchTime(Study):
         first = self.steps[0]
         return Budget("study", 0, images, images, self.train_steps, self.fit_steps, first, first, 86400.0)
 
-    def _points(self, cells: Mapping[str, Cell], request: Request) -> tuple[list[Point], pd.DataFrame]:
+    def _points(self, cells: Mapping[str, Cell], request: StudyRequest) -> tuple[list[SearchPoint], pd.DataFrame]:
         """All points, and the methods that have none with the reason."""
         import pandas as pd
 
-        from bench.harness.context import Bench
+        from bench.harness.context import HarnessContext
         from bench.harness.store import Store
 
-        bench = Bench(Store(), request.device, request.progress)
-        points: list[Point] = []
+        bench = HarnessContext(Store(), request.device, request.progress)
+        points: list[SearchPoint] = []
         reasons = []
         for number, (title, cell) in enumerate(cells.items()):
             try:
@@ -174,7 +174,7 @@ class SearchTime(Study):
             raise NotApplicable("; ".join(f"{row['method']}: {row['not applicable']}" for row in reasons))
         return points, pd.DataFrame(reasons)
 
-    def _ladder(self, bench: Bench, cell: Cell) -> Iterator[Point]:
+    def _ladder(self, bench: HarnessContext, cell: Cell) -> Iterator[SearchPoint]:
         """The points of one method, up to the first that says that no further one is wanted."""
         from bench.studies.search_points import TRACKS, measured
 

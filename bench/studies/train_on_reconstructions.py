@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bench.core.errors import BenchError, DataError
 from bench.core.registry import study
-from bench.core.types import Budget, Cell, Choice, FitData, Images
+from bench.core.types import Budget, Cell, ComponentSpec, FitData, Images
 from bench.harness.suite import parse_choice, parse_options
-from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
 if TYPE_CHECKING:
     from bench.core.types import Dataset
-    from bench.metrics.classifier_config import Recipe
+    from bench.metrics.classifier_config import ClassifierConfig
 
 FEWEST = 20
 """Test images."""
@@ -58,20 +58,20 @@ class TrainOnReconstructions(Study):
     def _steps(self) -> tuple[int, int, int, int]:
         return self.train_steps, self.fit_steps, self.search_steps, self.refine_steps
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Draw the training images again, train classifiers, compare what they say."""
         import numpy as np
 
         from bench.applications.measures import facts_of
         from bench.datasets.catalogue import open_here
-        from bench.harness.context import Bench
+        from bench.harness.context import HarnessContext
         from bench.harness.store import Store
         from bench.studies.reconstruction_scores import SETS, Scores, draw
         from bench.studies.reconstruction_sets import draw_again, logits_of
 
         if request.network:
             raise BenchError("train-on-reconstructions trains its own classifiers: leave out --network")
-        choice = request.dataset or Choice(self.default_dataset)
+        choice = request.dataset or ComponentSpec(self.default_dataset)
         cells = self._cells(choice, request)
         data: Dataset = open_here(choice, "--dataset").load()
         recipe = self._recipe(data)
@@ -79,7 +79,7 @@ class TrainOnReconstructions(Study):
         train = data.train.first(self._learnt(data))
         test = data.test.first(request.count(len(data.test), FEWEST, words_of(choice)))
         names, truth = facts_of(test if test.labels is None else Images(test.data, test.labels), data.classes)
-        bench = Bench(Store(), request.device, request.progress)
+        bench = HarnessContext(Store(), request.device, request.progress)
         sets = {"original": test} | {name: draw_again(bench, cell, test, name) for name, cell in cells.items()}
         logits = []
         for name in SETS:
@@ -124,7 +124,7 @@ class TrainOnReconstructions(Study):
             option = "--option tile_dataset"
             open_here(parse_choice(self.tile_dataset, f"{option} ="), option)
 
-    def _cells(self, dataset: Choice, request: Request) -> dict[str, Cell]:
+    def _cells(self, dataset: ComponentSpec, request: StudyRequest) -> dict[str, Cell]:
         """What draws tiles and whole images.
 
         Raises:
@@ -135,10 +135,10 @@ class TrainOnReconstructions(Study):
         from bench.harness.bound_method import make_method
         from bench.harness.suite_parser import checked
 
-        def named(kind: str, text: str, option: str) -> Choice:
+        def named(kind: str, text: str, option: str) -> ComponentSpec:
             return checked(kind, parse_choice(text, f"--option {option} ="), f"--option {option}")
 
-        def recipe(text: str, option: str) -> Choice:
+        def recipe(text: str, option: str) -> ComponentSpec:
             choice = named("gan", text, option)
             if gan_file(choice.name) is None:
                 create("gan", without_pick(choice.name), choice.options, f"--option {option}")
@@ -154,12 +154,12 @@ class TrainOnReconstructions(Study):
             for name, (learnt, text) in gans.items()
         }
 
-    def _recipe(self, data: Dataset) -> Recipe:
+    def _recipe(self, data: Dataset) -> ClassifierConfig:
         from bench.core.options import build
         from bench.metrics.classifier import recipe_kind
 
         options = parse_options(self.recipe.split("&") if self.recipe else (), "--option recipe =")
-        recipe: Recipe = build(recipe_kind(data), "recipe", options)
+        recipe: ClassifierConfig = build(recipe_kind(data), "recipe", options)
         return recipe
 
     def _learnt(self, data: Dataset) -> int:
@@ -167,7 +167,9 @@ class TrainOnReconstructions(Study):
             raise DataError(f"train_images = {self.train_images}: {data.name} has {len(data.train):,}")
         return self.train_images
 
-    def _measured(self, where: str, cells: dict[str, Cell], recipe: Recipe, attributes: int) -> tuple[str, ...]:
+    def _measured(
+        self, where: str, cells: dict[str, Cell], recipe: ClassifierConfig, attributes: int
+    ) -> tuple[str, ...]:
         from bench.studies.reconstruction_scores import DRAWS
 
         made = "; ".join(

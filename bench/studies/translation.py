@@ -11,9 +11,9 @@ import numpy as np
 
 from bench.core.errors import DataError
 from bench.core.registry import study
-from bench.core.types import Choice, Images, Shape
+from bench.core.types import ComponentSpec, Images, Shape
 from bench.statistics import RESAMPLES
-from bench.studies.base import Request, Study, StudyResult, words_of
+from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,21 +63,21 @@ class Translation(Study):
         if self.canvas == "pad" and self.window:
             raise ValueError(f"window = {self.window}: with canvas = pad the window is the image")
 
-    def run(self, request: Request) -> StudyResult:
+    def run(self, request: StudyRequest) -> StudyResult:
         """Shift, look, judge."""
         from bench.studies import feature_networks
-        from bench.studies.translation_curves import Curves, draw
+        from bench.studies.translation_curves import TranslationCurves, draw
 
-        choice = request.dataset or Choice(self.default_dataset)
+        choice = request.dataset or ComponentSpec(self.default_dataset)
         networks = feature_networks.choose_networks(request, ("lpips", "fid"), choice.name)
         data = feature_networks.open_data(choice)
         frame = self.frame(data.shape, words_of(choice))
         images = data.test.first(request.count(len(data.test), feature_networks.FEWEST_IMAGES, words_of(choice)))
         shifting = Shifting(self, frame, len(images), request.seed)
         border = shifting.border(images, words_of(choice))
-        looking = feature_networks.Eyes(networks, shifting.seen_shape(images.shape[0]), request.device)
+        looking = feature_networks.FeatureExtractors(networks, shifting.seen_shape(images.shape[0]), request.device)
         found = feature_networks.compare(looking, images.data, shifting, 2 * (self.most + 1), request.progress)
-        curves = Curves.of(found, request, networks, choice.name, min(frame.size))
+        curves = TranslationCurves.of(found, request, networks, choice.name, min(frame.size))
         where = f"{words_of(choice)}, {len(images):,} test images"
         return StudyResult(
             title="Translation",

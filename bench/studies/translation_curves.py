@@ -21,13 +21,13 @@ from bench.statistics import (
     percentile_interval,
     percentile_intervals,
 )
-from bench.studies.base import Request
+from bench.studies.base import StudyRequest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bench.studies.feature_networks import Compared
+    from bench.studies.feature_networks import DistortedFeatures
 
 KINDS = ("raw", "reflect")
 NAMES = {"raw": "raw", "reflect": "reflected"}
@@ -45,7 +45,7 @@ C26 = Statement("C26", "dfi §3.2, Fig. 5", "LPIPS increases with the size of th
 
 
 @dataclass(frozen=True)
-class Curves:
+class TranslationCurves:
     """Curves over t = 0 … T, "raw" and "reflect" each ``[T + 1]``, with their replicates ``[R, T + 1]``.
 
     Attributes:
@@ -67,7 +67,9 @@ class Curves:
     published: Mapping[str, Floats]
 
     @classmethod
-    def of(cls, found: Compared, request: Request, networks: Mapping[str, str], dataset: str, side: int) -> Curves:
+    def of(
+        cls, found: DistortedFeatures, request: StudyRequest, networks: Mapping[str, str], dataset: str, side: int
+    ) -> TranslationCurves:
         """From what was seen: the raw conditions, then the reflected ones."""
         import torch
 
@@ -238,7 +240,7 @@ def printed() -> dict[str, Floats]:
     return {kind: np.array([values[f"{kind}_t{t}"] for t in range(count)]) for kind in KINDS}
 
 
-def draw(found: Curves, examples: Mapping[str, np.ndarray[Any, Any]], where: str) -> Figure:
+def draw(found: TranslationCurves, examples: Mapping[str, np.ndarray[Any, Any]], where: str) -> Figure:
     """Both curves side by side, examples below."""
     figure = plotting.canvas(8.0, 5.6, f"Random translation: {where}")
     upper, lower = plotting.halves(figure, (1.8, 1.0))
@@ -263,7 +265,7 @@ def draw(found: Curves, examples: Mapping[str, np.ndarray[Any, Any]], where: str
     return figure
 
 
-def _lpips_panel(axes: Axes, found: Curves) -> None:
+def _lpips_panel(axes: Axes, found: TranslationCurves) -> None:
     for kind, colour, marker in zip(KINDS, (plotting.BLUE, plotting.VIOLET), ("o", "s"), strict=True):
         name = NAMES[kind]
         style = "-" if kind == "raw" else "--"
@@ -289,7 +291,7 @@ def _lpips_panel(axes: Axes, found: Curves) -> None:
     axes.legend(handles, labels, fontsize=7.5, frameon=False, loc="upper left")
 
 
-def _shade(axes: Axes, found: Curves) -> None:
+def _shade(axes: Axes, found: TranslationCurves) -> None:
     """Mark the shifts that are not judged."""
     if found.judged < len(found.shifts) - 1:
         ends = (found.judged, len(found.shifts) - 1)

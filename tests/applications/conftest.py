@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.applications.request import Request
-from bench.applications.subject import Subject
-from bench.core.run_context import Run
-from bench.core.types import Budget, Cell, Choice, Dataset, Gan, Images, Inverter
+from bench.applications.request import ApplicationRequest
+from bench.applications.subject import InversionSession
+from bench.core.run_context import RunContext
+from bench.core.types import Budget, Cell, ComponentSpec, Dataset, Gan, Images, Inverter
 from bench.gans.priors import Normal
 from bench.gans.tiling import Tiling
-from bench.harness.bound_method import Method, make_method
-from bench.harness.context import Bench
+from bench.harness.bound_method import BoundMethod, make_method
+from bench.harness.context import HarnessContext
 from bench.harness.keys import Keys
 from bench.harness.store import Store
 
@@ -64,19 +64,21 @@ def subject(tmp_path, pictures):
         method: Inverter | str | None = None,
         train: Images | None = None,
         **asked: object,
-    ) -> Subject:
+    ) -> InversionSession:
         images = images if images is not None else pictures(6)
         images = images if isinstance(images, Images) else Images(images)
         gan = gan or Gan(Identity(), None, Normal(SIDE * SIDE), (1, SIDE, SIDE))
-        found = make_method(Choice(method)) if isinstance(method, str) else Method(method or Exact(), [])
-        cell = Cell(Choice("made"), Choice("closed"), Choice("exact"), 0, BUDGET, ())
+        found = make_method(ComponentSpec(method)) if isinstance(method, str) else BoundMethod(method or Exact(), [])
+        cell = Cell(ComponentSpec("made"), ComponentSpec("closed"), ComponentSpec("exact"), 0, BUDGET, ())
         train = train or Images(pictures(4, seed=1))
         data = Dataset("made", train, train, test=train)
         tiling = Tiling.fitting(gan.image_shape, images.shape)
-        bench = Bench(Store(tmp_path / "store"), "cpu")
+        bench = HarnessContext(Store(tmp_path / "store"), "cpu")
         keys = Keys("t", "f", "i", "c")
-        made = Subject(Request(**asked), bench, cell, keys, data, gan.freeze(), found, images, "made images", tiling)
-        found.bind(gan, Run(BUDGET, 0))
+        made = InversionSession(
+            ApplicationRequest(**asked), bench, cell, keys, data, gan.freeze(), found, images, "made images", tiling
+        )
+        found.bind(gan, RunContext(BUDGET, 0))
         found.base.build()
         return made
 

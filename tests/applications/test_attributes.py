@@ -9,9 +9,9 @@ from torch import nn
 
 from bench.applications.arithmetic import Arithmetic, flips
 from bench.applications.editing import Conditions, Edit, Swap, followed, swaps
-from bench.applications.measures import Judge, flipped
+from bench.applications.measures import AttributeScorer, flipped
 from bench.core.errors import DataError, NotApplicable, UnknownName
-from bench.core.types import Embedding, FeatureNetwork, Gan, Images, Inverter
+from bench.core.types import Embedding, FeatureExtractor, Gan, Images, Inverter
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.priors import Normal
 
@@ -118,7 +118,7 @@ class Reader(Inverter):
         return torch.stack([x[:, 0, 11, 11] / 0.2, *(b.float() for b in blocks)], 1)
 
 
-class Lit(FeatureNetwork):
+class Lit(FeatureExtractor):
     """Says which blocks are lit."""
 
     name = "lit"
@@ -163,7 +163,7 @@ def test_an_edit_turns_one_attribute_over_and_keeps_the_noise(conditional):
 
 def test_the_table_of_edits_counts_flips_and_what_is_kept(conditional):
     made, codes = conditional
-    judge = Judge("lit", Lit(), NAMES)
+    judge = AttributeScorer("lit", Lit(), NAMES)
     conditions = Conditions.of(made, codes)
     plain, target = made.decode(codes), conditions.changed(0)
     half = target.clone()
@@ -182,7 +182,10 @@ def test_the_table_of_vectors_counts_flips(conditional):
     on = off.clone()
     on[:3, 0], on[0, 2] = 1, 1
     row = flips(
-        Judge("lit", Lit(), NAMES), ("Eyeglasses",), plain, {"Eyeglasses": made.decode(torch.cat([z, on], 1))}
+        AttributeScorer("lit", Lit(), NAMES),
+        ("Eyeglasses",),
+        plain,
+        {"Eyeglasses": made.decode(torch.cat([z, on], 1))},
     )
     assert row.loc[0, ["seen before", "flipped", "others kept"]].tolist() == [0.0, 0.75, 7 / 8]
 
@@ -192,7 +195,7 @@ def test_images_that_show_all_that_is_asked_for_already_are_no_flips(conditional
     before, after = torch.zeros(4, 3), torch.zeros(4, 3)
     before[0, :2] = before[1, 0] = 1  # both, one, none, none of the first two
     after[:3, :2] = 1
-    judge = Judge("lit", Lit(), NAMES)
+    judge = AttributeScorer("lit", Lit(), NAMES)
     plain, edited = (made.decode(torch.cat([torch.zeros(4, 1), y], 1)) for y in (before, after))
     both = dict.fromkeys(NAMES[:2], torch.ones(4, dtype=torch.bool))
     assert flipped(judge, judge.sees(plain), edited, both) == (0.25, pytest.approx(2 / 3), 1.0)
@@ -210,7 +213,9 @@ def test_a_swap_gives_each_the_attributes_of_the_other(conditional):
     conditions = Conditions.of(made, codes)
     donors = codes[:, 1:].unflatten(0, (5, 2)).flip(1).flatten(0, 1)
     plain = made.decode(codes)
-    rows = swaps(Judge("lit", Lit(), NAMES), conditions, donors, plain, made.decode(conditions.code(donors)))
+    rows = swaps(
+        AttributeScorer("lit", Lit(), NAMES), conditions, donors, plain, made.decode(conditions.code(donors))
+    )
     assert rows.set_index("images").loc["swapped"].tolist() == [1.0, 1.0]
     assert rows.set_index("images").loc["inverted", "as donor"] == 0.0
 

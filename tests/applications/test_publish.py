@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from bench.applications.publish import run_application
 from bench.applications.request import STEPS as DEFAULT_STEPS
-from bench.applications.request import Request
+from bench.applications.request import ApplicationRequest
 from bench.cli.apply import apply_app
 from bench.core.errors import BenchError, DataError
 from bench.gans.checkpoints import load_gan
@@ -29,7 +29,7 @@ FILES = {"README.md", "application.json", "picture.png", "table.csv"}
 
 def request(**asked):
     given = {"gan": GAN, "method": "dfi+opt", "dataset": "digits", "count": 6, "steps": STEPS}
-    return Request(**given | asked)
+    return ApplicationRequest(**given | asked)
 
 
 def test_an_application_writes_a_picture_and_a_table_twice_alike(tmp_path):
@@ -74,11 +74,11 @@ def test_what_a_suite_trained_is_used(tiny_suite, own_home):
     store = own_home / "store"
     kept = {p.name for part in ("train", "fit") for p in (store / part).iterdir() if p.is_dir()}
     assert kept
-    asked = Request(suite=str(tiny_suite), budget="smoke", method="dfi", count=4)
+    asked = ApplicationRequest(suite=str(tiny_suite), budget="smoke", method="dfi", count=4)
     run_application("interpolate", asked)
     assert {p.name for part in ("train", "fit") for p in (store / part).iterdir() if p.is_dir()} == kept
     with pytest.raises(BenchError, match="no cell with mnist"):
-        Request(suite=str(tiny_suite), dataset="mnist").cell()
+        ApplicationRequest(suite=str(tiny_suite), dataset="mnist").cell()
 
 
 def test_images_of_the_user_in_tiles(tmp_path):
@@ -156,11 +156,11 @@ def test_a_file_that_is_no_gan_is_one_line(tmp_path, content):
 def test_a_suite_with_several_asks_which():
     for budget, what in (("smoke", "dataset"), ("cpu", "gan")):
         with pytest.raises(BenchError, match=f"has several {what}s: add --{what}, one of"):
-            Request(suite="backbones", budget=budget, method="dfi").cell()
+            ApplicationRequest(suite="backbones", budget=budget, method="dfi").cell()
 
 
 def test_a_shipped_gan_knows_its_dataset():
-    assert Request(gan="fashion-mnist/dcgan").cell().dataset.name == "fashion-mnist"
+    assert ApplicationRequest(gan="fashion-mnist/dcgan").cell().dataset.name == "fashion-mnist"
 
 
 def test_the_command_takes_options_of_the_application(tmp_path):

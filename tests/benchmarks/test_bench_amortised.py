@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, FitData, Images
 from bench.gans.checkpoints import load_gan
 from bench.gans.dcgan import DCGAN
@@ -19,7 +19,7 @@ SEARCHED, SEARCH_STEPS, OWN = 6, 40, 16
 
 def made(name, gan, steps=0, **options):
     method = create("method", name, options)
-    method.gan, method.run = gan, Run(Budget("bench", 0, 0, 0, 0, steps, SEARCH_STEPS, 0, 600.0), 0)
+    method.gan, method.run = gan, RunContext(Budget("bench", 0, 0, 0, 0, steps, SEARCH_STEPS, 0, 600.0), 0)
     method.build()
     return method
 
@@ -148,7 +148,7 @@ def test_levenberg_marquardt_finds_own_images_of_a_trained_gan(benchmark, one_th
         x = gan.decode(gan.prior.sample(OWN, torch.Generator().manual_seed(1)))
         codes = gan.prior.sample(IMAGES, torch.Generator().manual_seed(2))
     method = made("lm", gan, stretch=0.9)
-    method.run = Run(Budget("bench", 0, 0, 0, 0, 0, 400, 0, 600.0), 0)
+    method.run = RunContext(Budget("bench", 0, 0, 0, 0, 0, 400, 0, 600.0), 0)
     seconds(method.invert, x[:1]), seconds(gan.generator, codes)
     forward = min(seconds(gan.generator, codes) for _ in range(3)) / IMAGES
     found = benchmark.pedantic(method.invert, (x,), rounds=1)

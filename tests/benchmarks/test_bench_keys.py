@@ -3,7 +3,7 @@
 import dataclasses
 import time
 
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.harness.keys import KeyMaker, keys_of
 from bench.harness.suite import read_suite
 
@@ -14,7 +14,7 @@ MOST = 0.5e-3
 
 def test_keys_of_many_cells_cost_half_a_millisecond_each(benchmark, tiny_suite):
     base = read_suite(tiny_suite).cells()
-    gans = [Choice("dcgan", {"width": 8, "code_dim": 16, "batch": 8 + n}) for n in range(20)]
+    gans = [ComponentSpec("dcgan", {"width": 8, "code_dim": 16, "batch": 8 + n}) for n in range(20)]
     cells = [dataclasses.replace(base[n % len(base)], seed=n, gan=gans[n % 20]) for n in range(CELLS)]
     keys_of(cells[0])  # reads the code
 

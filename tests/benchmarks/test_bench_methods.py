@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget
 from bench.gans.dcgan import DCGAN
 
@@ -16,7 +16,7 @@ def gradient():
     torch.manual_seed(0)
     method = create("method", "gradient", {"rec": "mse"})
     method.gan = DCGAN(width=8, code_dim=16).build((1, 28, 28), "cpu").freeze()
-    method.run = Run(Budget("bench", 0, 0, 0, 0, 0, STEPS, 0, 600.0), 0)
+    method.run = RunContext(Budget("bench", 0, 0, 0, 0, 0, STEPS, 0, 600.0), 0)
     method.build()
     return method
 

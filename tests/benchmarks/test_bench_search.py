@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import minimize
 
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget
 from bench.gans.dcgan import DCGAN
 from methods.latent_bounds import draw_starts
@@ -30,7 +30,7 @@ def images(gan):
 
 def made(name, gan, **options):
     method = create("method", name, {"tolerance": 0.0, **options})
-    method.gan, method.run = gan, Run(Budget("bench", 0, 0, 0, 0, 0, STEPS, 0, 600.0), 0)
+    method.gan, method.run = gan, RunContext(Budget("bench", 0, 0, 0, 0, 0, STEPS, 0, 600.0), 0)
     method.build()
     return method
 

@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Gan, Images
 from bench.gans.dcgan import DCGAN
 from bench.gans.networks import channels_last
@@ -49,10 +49,10 @@ def noise(shape):
 
 def our_steps(gan, recipe, data):
     """Train without end, a step at a time."""
-    run = Run(Budget("bench", 0, 0, 0, 1, 0, 0, 0, 600.0), 0)
+    run = RunContext(Budget("bench", 0, 0, 0, 1, 0, 0, 0, 600.0), 0)
     trainer = Trainer(gan, recipe, Images(data), run)
     for step in count():
-        trainer.regulariser.begin(0.0, run.rng)
+        trainer.regularizer.begin(0.0, run.rng)
         yield trainer.step(step)
 
 
@@ -175,6 +175,8 @@ def test_the_textbook_loop_is_the_same_training(one_thread):
     torch.manual_seed(0)
     textbook = next(textbook_steps(recipe.build(shape, "cpu"), recipe, noise(shape)))
     reported = []
-    run = Run(Budget("bench", 0, 0, 0, 1, 0, 0, 0, 600.0), 0, progress=lambda *shown: reported.append(shown[-1]))
+    run = RunContext(
+        Budget("bench", 0, 0, 0, 1, 0, 0, 0, 600.0), 0, progress=lambda *shown: reported.append(shown[-1])
+    )
     Trainer(recipe.build(shape, "cpu"), recipe, Images(noise(shape)), run).train()
     assert list(reported[0].values()) == pytest.approx(textbook, rel=0.25)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from bench.cli import console
-from bench.core.types import Budget, Cell, Choice, Record
+from bench.core.types import Budget, Cell, ComponentSpec, Record
 from bench.harness.runner import Planned
 
 BUDGET = Budget("smoke", 0, 1, 1, 1, 1, 1, 1, 60.0)
@@ -17,7 +17,7 @@ ODD = "[red]odd[/] :b:"
 
 
 def cell(title: str = "dcgan") -> Cell:
-    return Cell(Choice("digits"), Choice(title), Choice("dfi+opt"), 3, BUDGET, ())
+    return Cell(ComponentSpec("digits"), ComponentSpec(title), ComponentSpec("dfi+opt"), 3, BUDGET, ())
 
 
 class Screen:

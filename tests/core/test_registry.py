@@ -3,11 +3,12 @@
 import importlib.util
 import subprocess
 import sys
+import types
 
 import pytest
 
 import bench
-from bench.core import registry
+from bench.core import moved, registry
 from bench.core.errors import BenchError, ContractError, UnknownName
 
 PLUGIN = '''
@@ -130,6 +131,9 @@ def test_a_plugin_that_raises_at_import_says_so_when_it_is_used(tmp_path):
         ("from bench.contracts.methods import Inverter", f"bench.contracts is bench.core.types now; {FACE}"),
         ("from bench.registry import method", f"bench.registry is bench.core.registry now; {FACE}"),
         ("from bench import registry", f"bench.registry is bench.core.registry now; {FACE}"),
+        ("from bench import Pairs", "bench.Pairs is bench.EvalBatch now"),
+        ("from bench.core.types import Pairs", "bench.core.types.Pairs is bench.core.types.EvalBatch now"),
+        ("from bench.gans.recipe import Recipe", "bench.gans.recipe.Recipe is bench.gans.recipe.GanConfig now"),
         ("import bench.gans.regularisers.base", "bench.gans.regularisers is bench.gans.regularizers now"),
     ],
 )
@@ -159,12 +163,24 @@ def test_other_missing_modules_have_no_new_place(tmp_path):
         registry.load("method", "mine")
 
 
-def test_moved_modules_are_gone_from_their_old_places_and_found_in_the_new_ones():
-    for old, new in registry.MOVED.items():
-        found = importlib.util.find_spec(old)
-        assert found is None or found.origin is None, old  # a folder without sources may be left behind
-        assert importlib.util.find_spec(new) is not None, new
-    for home, name in zip(registry.FACED, ("BenchError", "method", "Inverter"), strict=True):
+def there(name):
+    """Whether ``name`` can be imported: a module, or what a module holds."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = importlib.util.find_spec(name)
+    except ModuleNotFoundError:  # its parent is a module or is gone
+        found = None
+    if found is not None:
+        return found.origin is not None  # a folder without sources may be left behind
+    value = getattr(importlib.import_module(module), attribute, None) if module and there(module) else None
+    return value is not None and not isinstance(value, types.ModuleType)
+
+
+def test_what_moved_is_gone_from_its_old_place_and_found_in_the_new_one():
+    for old, new in moved.MOVED.items():
+        assert not there(old), old
+        assert there(new), new
+    for home, name in zip(moved.FACED, ("BenchError", "method", "Inverter"), strict=True):
         assert getattr(bench, name) is getattr(importlib.import_module(home), name)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.core.errors import CellTimeout, Diverged, StoreError
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget
 
 BUDGET = Budget("test", 0, 0, 0, 0, 0, 0, 0, timeout=60)
@@ -17,23 +17,23 @@ BUDGET = Budget("test", 0, 0, 0, 0, 0, 0, 0, timeout=60)
 def walk(run, steps, stop=None):
     """Fit a small layer with dropout on drawn noise, so that every source of randomness counts."""
     net = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
-    optimiser = torch.optim.Adam(net.parameters())
-    loop = run.loop("walk", steps, {"net": net, "optimiser": optimiser})
+    optimizer = torch.optim.Adam(net.parameters())
+    loop = run.loop("walk", steps, {"net": net, "optimizer": optimizer})
     for _ in itertools.islice(loop, stop):
         loss = net(torch.randn(4, 3, generator=run.rng)).square().mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     return torch.cat([p.detach().flatten() for p in net.parameters()])
 
 
 @pytest.mark.parametrize("stop", [1, 7, 19])
 def test_an_interrupted_loop_ends_with_the_same_bits(tmp_path, stop):
-    whole = walk(Run(BUDGET, seed=1), 20)
+    whole = walk(RunContext(BUDGET, seed=1), 20)
     checkpoint = tmp_path / "c"
-    walk(Run(BUDGET, seed=1, checkpoint=checkpoint, checkpoint_seconds=0), 20, stop)
+    walk(RunContext(BUDGET, seed=1, checkpoint=checkpoint, checkpoint_seconds=0), 20, stop)
     assert checkpoint.is_file() or stop == 1
-    run = Run(BUDGET, seed=1, checkpoint=checkpoint, checkpoint_seconds=0)
+    run = RunContext(BUDGET, seed=1, checkpoint=checkpoint, checkpoint_seconds=0)
     resumed = walk(run, 20)
     assert torch.equal(whole, resumed)
     assert run.steps == 20, "those before the interruption count"
@@ -41,32 +41,36 @@ def test_an_interrupted_loop_ends_with_the_same_bits(tmp_path, stop):
 
 def test_another_seed_or_length_does_not_resume(tmp_path):
     checkpoint = tmp_path / "c"
-    walk(Run(BUDGET, seed=1, checkpoint=checkpoint, checkpoint_seconds=0), 20, 9)
-    assert torch.equal(walk(Run(BUDGET, seed=2, checkpoint=checkpoint), 20), walk(Run(BUDGET, seed=2), 20))
+    walk(RunContext(BUDGET, seed=1, checkpoint=checkpoint, checkpoint_seconds=0), 20, 9)
+    assert torch.equal(
+        walk(RunContext(BUDGET, seed=2, checkpoint=checkpoint), 20), walk(RunContext(BUDGET, seed=2), 20)
+    )
 
 
 def test_a_damaged_checkpoint_is_dropped(tmp_path):
     checkpoint = tmp_path / "c"
     checkpoint.write_bytes(b"not a checkpoint")
-    assert torch.equal(walk(Run(BUDGET, seed=1, checkpoint=checkpoint), 5), walk(Run(BUDGET, seed=1), 5))
+    assert torch.equal(
+        walk(RunContext(BUDGET, seed=1, checkpoint=checkpoint), 5), walk(RunContext(BUDGET, seed=1), 5)
+    )
 
 
 def test_nan_is_divergence_and_names_the_figure():
-    run = Run(BUDGET, seed=1)
+    run = RunContext(BUDGET, seed=1)
     with pytest.raises(Diverged, match="walk: loss is nan at step"):
         for _ in run.loop("walk", 10, {}):
             run.report(loss=torch.tensor(float("nan")))
 
 
 def test_the_deadline_stops_the_loop():
-    run = Run(BUDGET, seed=1, deadline=time.monotonic() - 1)
+    run = RunContext(BUDGET, seed=1, deadline=time.monotonic() - 1)
     with pytest.raises(CellTimeout, match="out of time at step 0 of 10"):
         list(run.loop("walk", 10, {}))
 
 
 def test_progress_gets_the_latest_figures():
     seen = []
-    run = Run(BUDGET, seed=1, progress=lambda *news: seen.append(news))
+    run = RunContext(BUDGET, seed=1, progress=lambda *news: seen.append(news))
     for step in run.loop("walk", 60, {}):
         run.report(loss=step)
     assert seen == [("walk", 50, 60, {"loss": 49.0}), ("walk", 60, 60, {"loss": 59.0})]
@@ -86,7 +90,7 @@ class Counter:
 
 def test_a_finished_loop_is_not_walked_again_when_a_later_one_resumes(tmp_path):
     def walk(stop_at=None):
-        run = Run(BUDGET, 1, checkpoint=tmp_path / "two.pt", checkpoint_seconds=-1.0)
+        run = RunContext(BUDGET, 1, checkpoint=tmp_path / "two.pt", checkpoint_seconds=-1.0)
         first, second, walked = Counter(), Counter(), []
         for what, counter in (("first", first), ("second", second)):
             for step in run.loop(what, 4, {"counter": counter}):
@@ -117,7 +121,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(tmp_path):
             self.value = float(len(state["value"]))
 
     growing = Growing()
-    run = Run(BUDGET, 0, checkpoint=checkpoint, checkpoint_seconds=-1.0)
+    run = RunContext(BUDGET, 0, checkpoint=checkpoint, checkpoint_seconds=-1.0)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, before[1]))
     try:

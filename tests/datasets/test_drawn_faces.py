@@ -152,7 +152,7 @@ def test_each_attribute_changes_every_face_where_it_should(name, twelve):
         assert change[:, top:bottom].sum() > 0.97 * change.sum()
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 15))
 def test_a_face_does_not_depend_on_who_is_drawn_beside_it(seed, cut):
     group = people(16, seed)

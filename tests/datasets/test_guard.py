@@ -9,11 +9,11 @@ from bench.core.errors import ContractError
 from bench.core.registry import entries, load
 from bench.datasets.catalogue import open_dataset
 from bench.datasets.guard import forbid_test_split
-from bench.datasets.source import Source
+from bench.datasets.source import GuardedSource
 
 
 @dataclass
-class ThirdParty(Source):
+class ThirdParty(GuardedSource):
     """A source that knows nothing of the guard."""
 
     def identity(self):
@@ -50,10 +50,10 @@ def test_blocks_nest_and_reach_other_threads():
 @pytest.mark.parametrize("name", sorted(entries("dataset")))
 def test_every_built_in_source_is_guarded(name, tmp_path):
     source = open_dataset(f"folder:{tmp_path}" if name == "folder" else name)
-    assert type(source).load is Source.load
+    assert type(source).load is GuardedSource.load
     with forbid_test_split("method 'cheat'"), pytest.raises(ContractError, match=name):
         source.load()
 
 
 def test_every_registered_source_extends_the_guarded_base():
-    assert all(issubclass(load("dataset", name), Source) for name in entries("dataset"))
+    assert all(issubclass(load("dataset", name), GuardedSource) for name in entries("dataset"))

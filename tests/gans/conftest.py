@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.core.paths import allowing_code
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.gans.external import open_foreign
 
 CODE = '''
@@ -106,7 +106,7 @@ def opened():
 
     def open_(name, **options):
         with allowing_code():
-            return open_foreign(Choice(name, options))
+            return open_foreign(ComponentSpec(name, options))
 
     return open_
 

@@ -7,9 +7,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
-from bench.gans.ali import ALI, ALICE, Pairs, PairTrainer, judge_loss, makers_loss
+from bench.gans.ali import ALI, ALICE, JointSamples, PairTrainer, judge_loss, makers_loss
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.training import train_gan
 
@@ -31,7 +31,7 @@ def images() -> Images:
 
 
 def trainer_of(recipe, images) -> PairTrainer:
-    run = Run(budget(1), 0)
+    run = RunContext(budget(1), 0)
     run.reseed()
     return PairTrainer(recipe.build(images.shape, "cpu"), recipe, images, run)
 
@@ -144,16 +144,16 @@ def test_the_cycle_is_the_mean_absolute_error_of_images_and_of_codes(images):
     trainer.make = lambda codes: codes[:, :1, None, None].expand(-1, 1, 2, 2)
     trainer.infer = lambda x: (x.mean((2, 3)).repeat(1, 3), None)
     real, codes = torch.full((2, 1, 2, 2), 0.5), torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
-    pairs = Pairs(real, torch.full((2, 3), 0.25), codes[:, :1, None, None].expand(-1, 1, 2, 2), codes)
+    pairs = JointSamples(real, torch.full((2, 3), 0.25), codes[:, :1, None, None].expand(-1, 1, 2, 2), codes)
     image_error, code_error = 0.25, (0 + 1 + 2) / 6
     assert float(trainer.cycle_error(pairs)) == pytest.approx(image_error + code_error)
 
 
 def test_the_cycle_counts_by_its_weight(images):
     """ALICE without its term is ALI, to the bit; with it, it is not."""
-    plain = train_gan(ALI(**SMALL), images, Run(budget(2), 0)).checksum()
-    assert train_gan(ALICE(**SMALL, cycle=0.0), images, Run(budget(2), 0)).checksum() == plain
-    few, many = (train_gan(ALICE(**SMALL, cycle=c), images, Run(budget(2), 0)).checksum() for c in (1.0, 2.0))
+    plain = train_gan(ALI(**SMALL), images, RunContext(budget(2), 0)).checksum()
+    assert train_gan(ALICE(**SMALL, cycle=0.0), images, RunContext(budget(2), 0)).checksum() == plain
+    few, many = (train_gan(ALICE(**SMALL, cycle=c), images, RunContext(budget(2), 0)).checksum() for c in (1.0, 2.0))
     assert len({plain, few, many}) == 3
 
 
@@ -168,10 +168,10 @@ def test_an_interrupted_training_resumes_bit_for_bit(recipe, images, tmp_path, m
                 raise Interrupted
             super().step(step)
 
-    def run() -> Run:
-        return Run(budget(5), 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
+    def run() -> RunContext:
+        return RunContext(budget(5), 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
 
-    whole = train_gan(recipe, images, Run(budget(5), 3))
+    whole = train_gan(recipe, images, RunContext(budget(5), 3))
     monkeypatch.setattr("bench.gans.ali.PairTrainer", Cut)
     with pytest.raises(Interrupted):
         train_gan(recipe, images, run())
@@ -181,7 +181,7 @@ def test_an_interrupted_training_resumes_bit_for_bit(recipe, images, tmp_path, m
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_saved_networks_include_the_encoder(recipe, images, tmp_path):
-    gan = train_gan(dataclasses.replace(recipe, discriminator_steps=2), images, Run(budget(1), 0))
+    gan = train_gan(dataclasses.replace(recipe, discriminator_steps=2), images, RunContext(budget(1), 0))
     save_gan(gan, tmp_path / "gan.safetensors")
     loaded = load_gan(tmp_path / "gan.safetensors")
     assert loaded.checksum() == gan.checksum()

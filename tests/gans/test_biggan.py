@@ -97,7 +97,7 @@ def test_saved_networks_make_the_same_images_and_features(tmp_path):
 def test_the_recipe_is_that_of_the_paper():
     recipe = SmallBigGAN()
     assert isinstance(recipe.objective(), Hinge)
-    adam = recipe.optimiser(nn.Linear(1, 1)).defaults
+    adam = recipe.optimizer(nn.Linear(1, 1)).defaults
     assert (adam["lr"], adam["betas"], recipe.batch, recipe.prior) == (2e-4, (0.0, 0.999), 64, "normal")
 
 

@@ -9,7 +9,7 @@ from torch.nn.functional import one_hot
 
 from bench.core.errors import BenchError, NotApplicable, WeightsError
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, FitData, Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.conditional import CGAN, ConditionalTrainer
@@ -33,11 +33,11 @@ def faces() -> Images:
 
 @pytest.fixture(scope="module")
 def trained(digits):
-    return train_gan(RECIPE, digits, Run(BUDGET, 3))
+    return train_gan(RECIPE, digits, RunContext(BUDGET, 3))
 
 
 def trainer_of(recipe, images) -> ConditionalTrainer:
-    run = Run(BUDGET, 0)
+    run = RunContext(BUDGET, 0)
     run.reseed()
     recipe = recipe.suited(images)
     return ConditionalTrainer(recipe.build(images.shape, "cpu"), recipe, images, run)
@@ -172,16 +172,16 @@ def test_what_cannot_be_built_is_refused():
 
 def test_images_without_conditions_are_refused(digits, faces):
     with pytest.raises(NotApplicable, match="cgan needs labels, which the training images do not have"):
-        train_gan(RECIPE, faces, Run(BUDGET, 0))
+        train_gan(RECIPE, faces, RunContext(BUDGET, 0))
     attributes = dataclasses.replace(RECIPE, condition="attributes")
     with pytest.raises(NotApplicable, match="cgan needs attributes, which"):
-        train_gan(attributes, digits, Run(BUDGET, 0))
+        train_gan(attributes, digits, RunContext(BUDGET, 0))
     with pytest.raises(NotApplicable, match="cgan needs labels that differ"):
-        train_gan(RECIPE, digits.take(digits.labels == 4), Run(BUDGET, 0))
+        train_gan(RECIPE, digits.take(digits.labels == 4), RunContext(BUDGET, 0))
     with pytest.raises(NotApplicable, match="conditions = 9: the training images' labels need 10"):
-        train_gan(dataclasses.replace(RECIPE, conditions=9), digits, Run(BUDGET, 0))
+        train_gan(dataclasses.replace(RECIPE, conditions=9), digits, RunContext(BUDGET, 0))
     with pytest.raises(NotApplicable, match="conditions = 4: the training images' attributes need 3"):
-        train_gan(dataclasses.replace(attributes, conditions=4), faces, Run(BUDGET, 0))
+        train_gan(dataclasses.replace(attributes, conditions=4), faces, RunContext(BUDGET, 0))
 
 
 # -------------------------------------------------------------------------------------------------- training
@@ -195,12 +195,12 @@ def test_the_prior_has_the_frequencies_of_the_training_labels(trained, digits):
 
 def test_classes_that_the_images_lack_are_never_drawn(digits):
     few = digits.take(digits.labels % 2 == 0)
-    gan = train_gan(dataclasses.replace(RECIPE, conditions=10), few, Run(BUDGET, 0))
+    gan = train_gan(dataclasses.replace(RECIPE, conditions=10), few, RunContext(BUDGET, 0))
     assert torch.equal(gan.prior.rows, torch.eye(10)[::2])
 
 
 def test_attributes_are_conditions_too(faces):
-    gan = train_gan(dataclasses.replace(RECIPE, condition="attributes"), faces, Run(BUDGET, 0))
+    gan = train_gan(dataclasses.replace(RECIPE, condition="attributes"), faces, RunContext(BUDGET, 0))
     drawn = gan.prior.sample(100, torch.Generator().manual_seed(0))[:, 4:]
     known = {tuple(row) for row in faces.attributes.float().tolist()}
     assert {tuple(row) for row in drawn.tolist()} <= known
@@ -211,7 +211,9 @@ def test_attributes_are_conditions_too(faces):
 def test_wrong_conditions_never_equal_the_right_ones(digits, faces, condition):
     images = digits if condition == "labels" else faces
     trainer = trainer_of(dataclasses.replace(RECIPE, condition=condition, batch=500), images)
-    trainer.recipe.train(trainer.gan, images, Run(dataclasses.replace(BUDGET, train_steps=0), 0), trainer.watch)
+    trainer.recipe.train(
+        trainer.gan, images, RunContext(dataclasses.replace(BUDGET, train_steps=0), 0), trainer.watch
+    )
     state = trainer.run.rng.get_state()
     real = trainer.draw_real()
     right, wrong = trainer.objective.right, trainer.objective.wrong
@@ -264,10 +266,10 @@ class Interrupted(Exception):
 def test_an_interrupted_training_resumes_bit_for_bit(digits, faces, tmp_path, monkeypatch, condition, ema):
     images = digits if condition == "labels" else faces
     recipe = dataclasses.replace(RECIPE, condition=condition, ema=ema)
-    whole = train_gan(recipe, images, Run(BUDGET, 3))
+    whole = train_gan(recipe, images, RunContext(BUDGET, 3))
 
-    def run() -> Run:
-        return Run(BUDGET, 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
+    def run() -> RunContext:
+        return RunContext(BUDGET, 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
 
     step = ConditionalTrainer.step
 
@@ -288,7 +290,7 @@ def test_an_interrupted_training_resumes_bit_for_bit(digits, faces, tmp_path, mo
 
 def test_bfloat16_trains(digits):
     recipe = dataclasses.replace(RECIPE, precision="bfloat16")
-    assert train_gan(recipe, digits, Run(BUDGET, 0)).generator.after[0][0].weight.dtype == torch.float32
+    assert train_gan(recipe, digits, RunContext(BUDGET, 0)).generator.after[0][0].weight.dtype == torch.float32
 
 
 # --------------------------------------------------------------------------------------------------- on disk
@@ -307,7 +309,7 @@ def test_a_gan_comes_back_with_its_prior(trained, tmp_path, half):
 
 
 def test_a_table_of_another_length_comes_back(faces, tmp_path):
-    gan = train_gan(dataclasses.replace(RECIPE, condition="attributes"), faces, Run(BUDGET, 0))
+    gan = train_gan(dataclasses.replace(RECIPE, condition="attributes"), faces, RunContext(BUDGET, 0))
     assert len(gan.prior.rows) > 3
     save_gan(gan, tmp_path / "gan")
     assert torch.equal(load_gan(tmp_path / "gan").prior.rows, gan.prior.rows)
@@ -348,7 +350,7 @@ def test_a_prior_that_does_not_fit_is_named(trained, tmp_path, change, message):
 
 def bound(name, gan, options=None):
     method = create("method", name, options)
-    method.gan, method.run = gan, Run(BUDGET, seed=7)
+    method.gan, method.run = gan, RunContext(BUDGET, seed=7)
     method.run.reseed()
     method.build()
     return method
@@ -367,7 +369,7 @@ def test_methods_that_need_features_of_an_image_alone_say_that_they_do_not_apply
 
 
 def test_dfi_applies_where_the_condition_joins_last(digits):
-    gan = train_gan(dataclasses.replace(RECIPE, discriminator_layer=3), digits, Run(BUDGET, 0))
+    gan = train_gan(dataclasses.replace(RECIPE, discriminator_layer=3), digits, RunContext(BUDGET, 0))
     method = bound("dfi", gan, {"batch": 4})
     method.fit(FitData("digits", digits, digits))
     assert method.invert(digits.floats(slice(0, 3))).shape == (3, 14)

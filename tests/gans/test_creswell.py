@@ -40,15 +40,15 @@ def test_the_critic_catches_up_at_the_start_and_every_500_steps():
 
 
 def test_noise_falls_from_a_half_to_a_thousandth():
-    noise = NoisyGAN().regulariser()
+    noise = NoisyGAN().regularizer()
     assert (noise.first, noise.last) == (0.5, 1e-3)
 
 
 def test_the_clipped_critic_uses_rmsprop():
     network = nn.Linear(2, 2)
-    optimiser = ClippedWGAN().optimiser(network)
-    assert isinstance(optimiser, torch.optim.RMSprop)
-    assert optimiser.param_groups[0]["lr"] == 5e-5
+    optimizer = ClippedWGAN().optimizer(network)
+    assert isinstance(optimizer, torch.optim.RMSprop)
+    assert optimizer.param_groups[0]["lr"] == 5e-5
 
 
 def test_a_size_without_architecture_is_refused():

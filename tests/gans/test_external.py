@@ -10,7 +10,7 @@ from torch import nn
 from bench.core.errors import BenchError, ContractError, UnknownName
 from bench.core.files import sha256
 from bench.core.paths import code_allowed
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.gans.external import open_foreign
 from bench.gans.priors import Normal, Uniform
 from bench.gans.zoo import gan_file, gan_identity, runs_code
@@ -24,9 +24,9 @@ def test_without_permission_nothing_runs(here, opened):
     (here / "spy.py").write_text("open('ran', 'w').close()\ndef make(): pass\n")
     assert not code_allowed()
     assert gan_file("factory:spy:make") == here / "spy.py"
-    assert gan_identity(Choice("factory:spy:make"))["file"] == sha256(here / "spy.py")
+    assert gan_identity(ComponentSpec("factory:spy:make"))["file"] == sha256(here / "spy.py")
     with pytest.raises(BenchError, match=r"^factory:spy:make runs code of yours; add --allow-code"):
-        open_foreign(Choice("factory:spy:make"))
+        open_foreign(ComponentSpec("factory:spy:make"))
     assert [p.name for p in here.iterdir()] == ["spy.py"]
     assert "spy" not in sys.modules
     with pytest.raises(ContractError, match="returned NoneType, expected a generator"):
@@ -126,20 +126,20 @@ def test_weights_that_an_option_names_count(module, here, opened):
     name = f"factory:{module}:loaded"
     generator = opened(f"factory:{module}:Generator").generator
     torch.save(generator.state_dict(), here / "weights.pth")
-    before = gan_identity(Choice(name, {"weights": "weights.pth"}))
+    before = gan_identity(ComponentSpec(name, {"weights": "weights.pth"}))
     gan = opened(name, weights="weights.pth")
     assert gan.provenance["option_files"] == {"weights": sha256(here / "weights.pth")}
     nn.init.zeros_(generator.linear[0].weight)
     torch.save(generator.state_dict(), here / "weights.pth")
-    after = gan_identity(Choice(name, {"weights": "weights.pth"}))
+    after = gan_identity(ComponentSpec(name, {"weights": "weights.pth"}))
     assert before["option files"] != after["option files"]
-    assert gan_identity(Choice(name, {"weights": "elsewhere.pth"}))["option files"] == {}
-    assert gan_identity(Choice(name, {"weights": "x" * 5000}))["option files"] == {}
+    assert gan_identity(ComponentSpec(name, {"weights": "elsewhere.pth"}))["option files"] == {}
+    assert gan_identity(ComponentSpec(name, {"weights": "x" * 5000}))["option files"] == {}
 
 
 def test_identities_tell_code_function_and_options_apart(module, here):
     def identity(function="Generator", **options):
-        return str(gan_identity(Choice(f"factory:{module}:{function}", options)))
+        return str(gan_identity(ComponentSpec(f"factory:{module}:{function}", options)))
 
     before = identity()
     assert before == identity()
@@ -151,7 +151,7 @@ def test_identities_tell_code_function_and_options_apart(module, here):
 
 def test_modules_beside_a_factory_count(module, here):
     def identity():
-        return str(gan_identity(Choice(f"factory:{module}:Generator")))
+        return str(gan_identity(ComponentSpec(f"factory:{module}:Generator")))
 
     (here / "sizes9.py").write_text("SIDE = 4\n")
     with (here / f"{module}.py").open("a") as file:
@@ -166,8 +166,8 @@ def test_modules_beside_a_factory_count(module, here):
 def test_a_safetensors_file_is_identified_by_its_content_alone_and_a_recipe_not_here(here):
     (here / "a.safetensors").write_bytes(b"weights")
     wanted = {"file": hashlib.sha256(b"weights").hexdigest()}
-    assert gan_identity(Choice("checkpoint:a.safetensors", {"width": 8})) == wanted
-    assert gan_identity(Choice("dcgan", {"width": 8})) is None
+    assert gan_identity(ComponentSpec("checkpoint:a.safetensors", {"width": 8})) == wanted
+    assert gan_identity(ComponentSpec("dcgan", {"width": 8})) is None
 
 
 def test_a_submodule_of_a_package_is_found_without_importing_its_parents(here, opened, factories):

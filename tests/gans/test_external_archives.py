@@ -8,7 +8,7 @@ from torch import nn
 
 from bench.core.errors import ContractError, UnknownName, WeightsError
 from bench.core.files import sha256
-from bench.gans.external import Evaluated
+from bench.gans.external import AlwaysEval
 from bench.gans.priors import Normal
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit")
@@ -80,7 +80,7 @@ def test_a_factory_may_return_what_an_archive_holds(module, here, function, file
 
 
 def test_an_evaluated_module_stays_in_eval_mode():
-    module = Evaluated(network())
+    module = AlwaysEval(network())
     assert not module.train().training
     assert not any(part.training for part in module.modules())
 

@@ -10,7 +10,7 @@ from torchvision import models
 from bench.core.errors import NotApplicable, WeightsError
 from bench.core.files import sha256
 from bench.gans import imagenet_files
-from bench.gans.features import View, check_layers, open_eye
+from bench.gans.features import FeaturePyramid, check_layers, open_network
 from bench.gans.imagenet import open_imagenet
 
 SHAPE = (3, 64, 64)
@@ -99,7 +99,7 @@ def test_small_images_are_enlarged_to_64_pixels_and_grey_ones_repeated(pinned):
     x = images(2, 1, 28, 28)
     large = interpolate(x, size=(64, 64), mode="bilinear", align_corners=False).expand(-1, 3, -1, -1)
     torch.testing.assert_close(network.features(x, ("last",))[0], network.features(large, ("last",))[0])
-    assert View(network)(x).shape == (2, 512 * 2 * 2)
+    assert FeaturePyramid(network)(x).shape == (2, 512 * 2 * 2)
 
 
 def test_a_network_is_frozen_but_lets_gradients_through_to_images(pinned):
@@ -176,4 +176,4 @@ def test_a_gan_without_discriminator_has_no_features_of_its_own():
     from bench.gans.priors import Normal
 
     with pytest.raises(NotApplicable, match="no discriminator"):
-        open_eye("discriminator", Gan(torch.nn.Identity(), None, Normal(2), SHAPE), "cpu")
+        open_network("discriminator", Gan(torch.nn.Identity(), None, Normal(2), SHAPE), "cpu")

@@ -5,7 +5,7 @@ import torch
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.dcgan import DCGAN
@@ -39,7 +39,7 @@ def images() -> Images:
 
 
 def trainer_of(recipe, images) -> InvGANTrainer:
-    run = Run(budget(1), 0)
+    run = RunContext(budget(1), 0)
     run.reseed()
     return InvGANTrainer(recipe.build(images.shape, "cpu"), recipe, images, run)
 
@@ -187,7 +187,9 @@ def test_the_naive_variant_never_generates_from_codes_of_real_images(images):
 def test_every_weight_counts(images, weight):
     recipe = InvGAN(**SMALL)
     one, other = (
-        train_gan(dataclasses.replace(recipe, **{weight: value}), images, Run(budget(1), 0)).generator.state_dict()
+        train_gan(
+            dataclasses.replace(recipe, **{weight: value}), images, RunContext(budget(1), 0)
+        ).generator.state_dict()
         for value in (0.0, 1.0)
     )
     assert any(not torch.equal(one[name], other[name]) for name in one)
@@ -197,7 +199,7 @@ def test_the_adversarial_loss_follows_the_body():
     assert isinstance(InvGAN().objective(), NonSaturating)
     assert isinstance(InvGANBigGAN().objective(), Hinge)
     assert isinstance(InvGANStyleGAN().objective(), NonSaturating)
-    assert InvGANStyleGAN().regulariser().gamma == 10.0
+    assert InvGANStyleGAN().regularizer().gamma == 10.0
 
 
 @pytest.mark.parametrize(("recipe", "shape"), BODIES)
@@ -212,11 +214,11 @@ def test_an_interrupted_training_resumes_bit_for_bit(recipe, shape, variant, tmp
                 raise Interrupted
             super().step(step)
 
-    def run() -> Run:
-        return Run(budget(4), 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
+    def run() -> RunContext:
+        return RunContext(budget(4), 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
 
     recipe, images = dataclasses.replace(recipe, variant=variant), noise(shape)
-    whole = train_gan(recipe, images, Run(budget(4), 3))
+    whole = train_gan(recipe, images, RunContext(budget(4), 3))
     monkeypatch.setattr("bench.gans.invgan.InvGANTrainer", Cut)
     with pytest.raises(Interrupted):
         train_gan(recipe, images, run())
@@ -226,9 +228,9 @@ def test_an_interrupted_training_resumes_bit_for_bit(recipe, shape, variant, tmp
 
 def test_forgetting_the_replay_would_show_in_a_resumed_training(images, tmp_path, monkeypatch):
     """The codes are in the checkpoint because the outcome depends on them."""
-    whole = train_gan(InvGAN(**SMALL), images, Run(budget(3), 3)).checksum()
+    whole = train_gan(InvGAN(**SMALL), images, RunContext(budget(3), 3)).checksum()
     monkeypatch.setattr("bench.gans.invgan_training.InvGANTrainer.mixed_codes", forgetful)
-    assert train_gan(InvGAN(**SMALL), images, Run(budget(3), 3)).checksum() != whole
+    assert train_gan(InvGAN(**SMALL), images, RunContext(budget(3), 3)).checksum() != whole
 
 
 def forgetful(trainer):
@@ -238,7 +240,7 @@ def forgetful(trainer):
 @pytest.mark.parametrize(("recipe", "shape"), BODIES)
 def test_saved_networks_encode_as_before(recipe, shape, tmp_path):
     images = noise(shape)
-    gan = train_gan(recipe, images, Run(budget(1), 0))
+    gan = train_gan(recipe, images, RunContext(budget(1), 0))
     save_gan(gan, tmp_path / "gan.safetensors")
     loaded = load_gan(tmp_path / "gan.safetensors")
     assert loaded.checksum() == gan.checksum()

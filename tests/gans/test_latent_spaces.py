@@ -12,7 +12,7 @@ from bench.core.errors import NotApplicable
 from bench.core.options import create
 from bench.core.types import Gan
 from bench.gans.dcgan import DCGAN
-from bench.gans.latent_spaces import FittedNormal, WeightsView, seen, tunable
+from bench.gans.latent_spaces import FittedNormal, GeneratorWeightsView, in_latent_space, tunable
 from bench.gans.priors import make_prior
 from bench.gans.stylegan import StyleGAN
 
@@ -116,7 +116,7 @@ def codes_of(view, count=3):
 
 
 def test_each_image_comes_from_its_own_generator(plain):
-    view = WeightsView(plain)
+    view = GeneratorWeightsView(plain)
     codes = codes_of(view)
     expected = []
     for code in codes:
@@ -135,11 +135,11 @@ def test_fully_connected_layers_stay_and_every_other_parameter_counts(plain):
     layers = {id(p) for m in plain.generator.modules() if isinstance(m, nn.Linear) for p in m.parameters()}
     others = sum(p.numel() for p in plain.generator.parameters() if id(p) not in layers)
     assert layers
-    assert WeightsView(plain).code_dim == 6 + others
+    assert GeneratorWeightsView(plain).code_dim == 6 + others
 
 
 def test_codes_of_the_prior_change_nothing(plain):
-    view = WeightsView(plain)
+    view = GeneratorWeightsView(plain)
     z = plain.prior.sample(4, torch.Generator().manual_seed(3))
     torch.testing.assert_close(view.decode(view.translate(z)), plain.decode(z), rtol=1e-4, atol=1e-5)
     assert (view.prior.sample(4, torch.Generator().manual_seed(3))[:, 6:] == 0).all()
@@ -150,7 +150,7 @@ def test_codes_of_the_prior_change_nothing(plain):
 
 def test_calls_count_for_the_gan_and_its_weights_stay(plain):
     before, calls = plain.checksum(), plain.calls
-    view = seen(plain, "weights")
+    view = in_latent_space(plain, "weights")
     view.decode(codes_of(view))
     assert plain.calls - calls == 3
     assert view.checksum() == plain.checksum() == before
@@ -160,7 +160,7 @@ def test_calls_count_for_the_gan_and_its_weights_stay(plain):
 def test_a_style_generator_is_tuned_around_its_styles():
     torch.manual_seed(0)
     gan = create("gan", "stylegan", {"width": 4, "code_dim": 8}).build((1, 32, 32), "cpu").freeze()
-    view = seen(gan.view("w"), "weights")
+    view = in_latent_space(gan.view("w"), "weights")
     z = gan.prior.sample(2, torch.Generator().manual_seed(0))
     torch.testing.assert_close(view.decode(view.translate(z)), gan.decode(z), rtol=1e-3, atol=1e-4)
     assert gan.calls == 4  # two images of each, whichever way they were asked for
@@ -169,4 +169,4 @@ def test_a_style_generator_is_tuned_around_its_styles():
 def test_a_generator_of_fully_connected_layers_has_nothing_to_tune():
     gan = Gan(nn.Sequential(nn.Linear(3, 4)), None, make_prior("normal", 3), (4, 1, 1))
     with pytest.raises(NotApplicable, match="no weights outside fully connected layers"):
-        seen(gan, "weights")
+        in_latent_space(gan, "weights")

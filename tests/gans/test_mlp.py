@@ -4,11 +4,11 @@ from torch import nn
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.mlp import MLP
-from bench.gans.monitor import Watch, save_grid
+from bench.gans.monitor import TrainingMonitor, save_grid
 from bench.gans.training import train_gan
 
 
@@ -58,7 +58,12 @@ def test_wrong_options_are_refused():
 def test_training_draws_points_over_those_of_the_data(tmp_path):
     images = Images(torch.randn(500, 2, 1, 1, generator=torch.Generator().manual_seed(0)))
     grid = tmp_path / "grid.png"
-    gan = train_gan(MLP(width=16, batch=32), images, Run(Budget("tiny", 0, 0, 0, 5, 0, 0, 0, 60.0), 1), Watch(grid))
+    gan = train_gan(
+        MLP(width=16, batch=32),
+        images,
+        RunContext(Budget("tiny", 0, 0, 0, 5, 0, 0, 0, 60.0), 1),
+        TrainingMonitor(grid),
+    )
     assert png_size(grid) == (512, 512)
     save_gan(gan, tmp_path / "gan.safetensors")
     z = gan.prior.sample(9, torch.Generator().manual_seed(0))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
 from bench.gans.training import Trainer, train_gan
 
@@ -28,8 +28,8 @@ def images() -> Images:
     return Images(torch.randint(0, 256, (64, 1, 28, 28), generator=torch.Generator().manual_seed(0)).byte())
 
 
-def run_of(steps: int) -> Run:
-    return Run(Budget("short", 0, 0, 0, steps, 0, 0, 0, 600.0), 0)
+def run_of(steps: int) -> RunContext:
+    return RunContext(Budget("short", 0, 0, 0, steps, 0, 0, 0, 600.0), 0)
 
 
 class FirstUpdate(Trainer):

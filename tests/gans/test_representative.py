@@ -3,7 +3,7 @@ import torch
 from scipy import stats
 
 from bench.core.errors import UnknownName
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
 from bench.gans.representative import RFGAN, make_decoder, salt_and_pepper
 from bench.gans.training import train_gan
@@ -47,7 +47,7 @@ def test_the_encoder_is_frozen_while_the_gan_trains(images):
             assert not torch.equal(seen[0]["stages.actv14.0.weight"], before)
 
     Watching.registered_name = "rfgan"
-    gan = train_gan(Watching(width=2, code_dim=4, batch=8, autoencoder_steps=4), images, Run(BUDGET, 0))
+    gan = train_gan(Watching(width=2, code_dim=4, batch=8, autoencoder_steps=4), images, RunContext(BUDGET, 0))
     for name, tensor in gan.discriminator.encoder.state_dict().items():
         assert torch.equal(tensor, seen[0][name]), name
 
@@ -56,7 +56,7 @@ def test_the_autoencoder_learns_to_undo_the_noise(digits_images):
     torch.manual_seed(0)
     losses = []
     recipe = RFGAN(width=4, batch=32, autoencoder_steps=60, learning_rate=2e-3)
-    run = Run(BUDGET, 0)
+    run = RunContext(BUDGET, 0)
     run.report = lambda **figures: losses.append(float(figures["autoencoder"]))
     recipe.train_encoder(recipe.build(digits_images.shape, "cpu").discriminator.encoder, digits_images, run)
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
@@ -75,9 +75,9 @@ class Interrupted(Exception):
 
 @pytest.mark.parametrize("where", ["autoencoder", "training"])
 def test_an_interruption_in_either_phase_loses_nothing(images, tmp_path, monkeypatch, where):
-    whole = train_gan(RECIPE, images, Run(BUDGET, 3)).checksum()
+    whole = train_gan(RECIPE, images, RunContext(BUDGET, 3)).checksum()
     started: list[str] = []
-    loop = Run.loop
+    loop = RunContext.loop
 
     def cut(self, what, steps, state, every=None):
         started.append(what)
@@ -86,15 +86,15 @@ def test_an_interruption_in_either_phase_loses_nothing(images, tmp_path, monkeyp
                 raise Interrupted
             yield step
 
-    def run() -> Run:
-        return Run(BUDGET, 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
+    def run() -> RunContext:
+        return RunContext(BUDGET, 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
 
-    monkeypatch.setattr(Run, "loop", cut)
+    monkeypatch.setattr(RunContext, "loop", cut)
     with pytest.raises(Interrupted):
         train_gan(RECIPE, images, run())
     monkeypatch.undo()
     done = []
-    monkeypatch.setattr(Run, "loop", lambda *a: (done.append((a[1], s)) or s for s in loop(*a)))
+    monkeypatch.setattr(RunContext, "loop", lambda *a: (done.append((a[1], s)) or s for s in loop(*a)))
     assert train_gan(RECIPE, images, run()).checksum() == whole
     expected = {"autoencoder": [2, 3], "training": [2]}[where]
     assert [step for what, step in done if what == where] == expected

@@ -9,10 +9,10 @@ from torch.nn.functional import interpolate, mse_loss
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
 from bench.gans.checkpoints import load_gan, save_gan
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.scgan import SCGAN
 from bench.gans.scgan_networks import Window, centre_of, networks_of
 from bench.gans.scgan_training import CentreTrainer, FullTrainer, StageTrainer, train_connection
@@ -57,14 +57,14 @@ def loud(trainer) -> FullTrainer:
 
 def trainer_of(images, recipe=RECIPE) -> FullTrainer:
     """The last stage, around untrained windows; every network in eval mode, where batches do not matter."""
-    run = Run(budget(1), 0)
+    run = RunContext(budget(1), 0)
     run.reseed()
     gan = recipe.build(images.shape, "cpu")
     for part, dim in ((gan.generator.centre, 3), (gan.generator.full, 6)):
         settle(part, recipe.code_dim * dim // 6)
     for network in centre_of(gan).modules():
         network.eval().requires_grad_(False)
-    trainer = FullTrainer(gan, recipe, images, run, 1, Watch())
+    trainer = FullTrainer(gan, recipe, images, run, 1, TrainingMonitor())
     for network in gan.modules():
         network.eval()
     return trainer
@@ -76,7 +76,7 @@ def trainer_of(images, recipe=RECIPE) -> FullTrainer:
 def test_the_discriminators_loss_is_equation_8(images, monkeypatch):
     """Written out in logarithms of probabilities; the penalty by automatic differentiation of one image at a time."""
     trainer, losses = loud(trainer_of(images)), []
-    monkeypatch.setattr("bench.gans.training.descend", lambda optimiser, loss: losses.append(loss.detach()))
+    monkeypatch.setattr("bench.gans.training.descend", lambda optimizer, loss: losses.append(loss.detach()))
     made = trainer.draw_made()
     rng = torch.Generator().set_state(trainer.run.rng.get_state())
     reported = trainer.update_discriminator(made.images.detach())
@@ -100,7 +100,7 @@ def test_the_discriminators_loss_is_equation_8(images, monkeypatch):
 def test_the_generators_loss_is_equation_7(images, monkeypatch):
     """With -log D in place of log(1 - D), whose gradient vanishes; the norm is a mean over the code's numbers."""
     trainer, losses = loud(trainer_of(images)), []
-    monkeypatch.setattr("bench.gans.scgan_training.descend", lambda optimiser, loss: losses.append(loss.detach()))
+    monkeypatch.setattr("bench.gans.scgan_training.descend", lambda optimizer, loss: losses.append(loss.detach()))
     rng = torch.Generator().set_state(trainer.run.rng.get_state())
     made = trainer.draw_made()
     trainer.update_full(made)
@@ -139,11 +139,11 @@ def test_windows_are_learnt_as_sngan_without_a_penalty():
     recipe = SCGAN(**SMALL, flips=True, learning_rate=1e-3).centre_recipe()
     expected = SNGAN(code_dim=3, width=2, batch=4, flips=True, learning_rate=1e-3)
     assert recipe == expected
-    assert type(recipe.regulariser()) is type(SNGAN().regulariser())
+    assert type(recipe.regularizer()) is type(SNGAN().regularizer())
 
 
 def test_windows_are_learnt_from_where_they_lie(images):
-    recipe, run = dataclasses.replace(RECIPE, window="bottom-right"), Run(budget(1), 0)
+    recipe, run = dataclasses.replace(RECIPE, window="bottom-right"), RunContext(budget(1), 0)
     trainer = CentreTrainer(recipe.build(images.shape, "cpu"), recipe, images, run, 1)
     rng = torch.Generator().set_state(run.rng.get_state())
     drawn = trainer.draw_real()
@@ -185,7 +185,7 @@ def test_every_stage_moves_its_own_networks_and_nothing_else(images, monkeypatch
     connection = watched("connection", train_connection)
     monkeypatch.setattr("bench.gans.scgan_training.train_connection", connection)
     monkeypatch.setattr(FullTrainer, "train", watched("full", StageTrainer.train))
-    train_gan(RECIPE, images, Run(budget(5), 0))
+    train_gan(RECIPE, images, RunContext(budget(5), 0))
     assert seen == {name: {name} for name in ("centre", "connection", "full")}
 
 
@@ -194,7 +194,7 @@ def test_an_interrupted_training_resumes_bit_for_bit(images, tmp_path, monkeypat
     class Interrupted(Exception):
         pass
 
-    loop = Run.loop
+    loop = RunContext.loop
 
     def cut(self, what, *arguments):
         for step in loop(self, what, *arguments):
@@ -202,10 +202,10 @@ def test_an_interrupted_training_resumes_bit_for_bit(images, tmp_path, monkeypat
                 raise Interrupted
             yield step
 
-    def run() -> Run:
-        return Run(budget(6), 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
+    def run() -> RunContext:
+        return RunContext(budget(6), 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
 
-    monkeypatch.setattr(Run, "loop", cut)
+    monkeypatch.setattr(RunContext, "loop", cut)
     with pytest.raises(Interrupted):
         train_gan(EVEN, images, run())
     monkeypatch.undo()
@@ -218,11 +218,11 @@ EVEN = dataclasses.replace(RECIPE, centre_share=0.34, connection_share=0.33)
 
 @pytest.fixture(scope="module")
 def whole(images):
-    return train_gan(EVEN, images, Run(budget(6), 3))
+    return train_gan(EVEN, images, RunContext(budget(6), 3))
 
 
 def test_another_seed_gives_another_gan(images, whole):
-    assert train_gan(EVEN, images, Run(budget(6), 4)).checksum() != whole.checksum()
+    assert train_gan(EVEN, images, RunContext(budget(6), 4)).checksum() != whole.checksum()
 
 
 def test_saved_networks_are_whole(images, whole, tmp_path):
@@ -237,8 +237,10 @@ def test_saved_networks_are_whole(images, whole, tmp_path):
 
 def test_the_watch_looks_at_whole_images_in_the_last_stage(images):
     shapes = []
-    watch = Watch(quality=lambda gan: float(shapes.append(gan.decode(codes_of(gan)).shape) or len(shapes)), looks=2)
-    train_gan(EVEN, images, Run(budget(6), 0), watch)
+    watch = TrainingMonitor(
+        quality=lambda gan: float(shapes.append(gan.decode(codes_of(gan)).shape) or len(shapes)), looks=2
+    )
+    train_gan(EVEN, images, RunContext(budget(6), 0), watch)
     assert shapes == [(4, *SHAPE)] * 2
     assert [look["step"] for look in watch.history] == [1, 2]
     assert len(watch.best) == 2
@@ -283,7 +285,7 @@ def test_the_connection_network_learns_codes_of_windows(monkeypatch, true_codes)
         monkeypatch.setattr("bench.gans.scgan_training.mse_loss", lambda a, b: mse_loss(a, b.roll(1, 0)))
     network = centre.encoder.connection.requires_grad_(True)
     recipe = dataclasses.replace(RECIPE, batch=32, learning_rate=3e-3)
-    train_connection(centre, network, recipe, Run(budget(0), 0), 100)
+    train_connection(centre, network, recipe, RunContext(budget(0), 0), 100)
     codes = torch.randn(500, 2, generator=torch.Generator().manual_seed(9))
     with torch.no_grad():
         error = float((centre.encode(centre.decode(codes)) - codes).square().mean())

@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate
 
 from bench.core.errors import NotApplicable
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
 from bench.gans.scgan import SCGAN
 from bench.gans.scgan_networks import Window, centre_of, networks_of
@@ -105,7 +105,7 @@ def test_the_encoder_sees_the_window_alone(gan, images):
 
 def test_the_method_encoder_gives_these_codes(gan, images):
     method = create("method", "encoder")
-    method.gan, method.run = gan, Run(Budget("tiny", 0, 0, 0, 0, 0, 0, 0, 600.0), 0)
+    method.gan, method.run = gan, RunContext(Budget("tiny", 0, 0, 0, 0, 0, 0, 0, 600.0), 0)
     method.build()
     assert torch.equal(method.invert(images.floats(slice(0, 4))), gan.encode(images.floats(slice(0, 4))))
 
@@ -142,11 +142,11 @@ def test_what_is_trained_first_stays_in_eval_mode(gan):
 
 
 def test_spectral_norm_is_in_the_discriminators_alone(gan):
-    def normalised(network):
+    def normalized(network):
         return [name for name in network.state_dict() if "parametrizations" in name]
 
-    assert not normalised(gan.generator)
-    names = normalised(gan.discriminator)
+    assert not normalized(gan.generator)
+    names = normalized(gan.discriminator)
     for part in ("trunk.stages", "trunk.local", "head", "centre_head"):
         assert any(name.startswith(part) for name in names), part
     assert not any(name.startswith("connection") for name in names)

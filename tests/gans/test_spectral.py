@@ -41,7 +41,7 @@ def test_smaller_images_have_the_stated_maps(shape, last):
     assert gan.discriminator(images).shape == (2,)
 
 
-def normalised(network):
+def normalized(network):
     return [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
 
 
@@ -54,7 +54,7 @@ def test_every_layer_of_the_discriminator_has_spectral_norm_one():
     network = SNGAN(width=4).build((1, 28, 28), "cpu").discriminator.train()
     for _ in range(30):  # one power iteration a pass
         network(torch.zeros(2, 1, 28, 28))
-    layers = normalised(network.eval())
+    layers = normalized(network.eval())
     assert len(layers) == 8
     for layer in layers:
         raw = layer.parametrizations.weight.original
@@ -66,7 +66,7 @@ def test_a_fresh_copy_has_other_weights_under_the_same_norm():
     torch.manual_seed(0)
     trunk = SNGAN(width=4).build((1, 28, 28), "cpu").discriminator.trunk
     copy = fresh_copy(trunk)
-    for layer, other in zip(normalised(trunk), normalised(copy), strict=True):
+    for layer, other in zip(normalized(trunk), normalized(copy), strict=True):
         assert not torch.equal(layer.weight, other.weight)
         assert largest_singular_value(other) == pytest.approx(1.0, abs=0.35)  # 15 power iterations when drawn
         assert layer.parametrizations.weight.original is not other.parametrizations.weight.original
@@ -74,7 +74,7 @@ def test_a_fresh_copy_has_other_weights_under_the_same_norm():
 
 
 def test_0gp_adds_the_penalty_with_gamma_ten():
-    penalty = SNGAN0GP().regulariser()
+    penalty = SNGAN0GP().regularizer()
     assert isinstance(penalty, ZeroCentred)
     assert penalty.gamma == 10.0
 

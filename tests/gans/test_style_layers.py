@@ -54,9 +54,9 @@ def test_the_multiplier_slows_what_an_adam_step_changes():
         layer = EqualLinear(16, 8, multiplier=multiplier)
         x = normal(4, 16)
         before = layer(x).detach()
-        optimiser = torch.optim.Adam(layer.parameters(), lr=1e-3)
+        optimizer = torch.optim.Adam(layer.parameters(), lr=1e-3)
         layer(x).sum().backward()
-        optimiser.step()
+        optimizer.step()
         return float((layer(x) - before).detach().abs().mean())
 
     assert moved(0.01) == pytest.approx(0.01 * moved(1.0), rel=1e-2)

@@ -3,7 +3,7 @@ import torch
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.stylegan import StyleGAN, StyleGenerator, channels, make_discriminator, make_mapping
@@ -73,17 +73,17 @@ def test_saved_networks_make_the_same_images(tmp_path):
 def test_the_penalty_is_half_gamma_times_the_squared_gradient():
     weights = torch.randn(32 * 32, generator=torch.Generator().manual_seed(1))
     images = torch.zeros(3, 1, 32, 32)
-    penalty = StyleGAN(gamma=4.0).regulariser().penalty(lambda x: x.flatten(1) @ weights, images, images)
+    penalty = StyleGAN(gamma=4.0).regularizer().penalty(lambda x: x.flatten(1) @ weights, images, images)
     torch.testing.assert_close(penalty, 2 * weights.square().sum())
-    assert StyleGAN().regulariser().gamma == 10.0
+    assert StyleGAN().regularizer().gamma == 10.0
 
 
 def test_a_few_steps_move_both_networks():
     recipe = StyleGAN(width=8, code_dim=12, batch=4)
     images = Images(torch.randint(0, 256, (16, 1, 32, 32), dtype=torch.uint8))
     budget = Budget("tiny", 0, 0, 0, 3, 0, 0, 0, 60.0)
-    trained = train_gan(recipe, images, Run(budget, 0))
-    untrained = train_gan(recipe, images, Run(Budget("none", 0, 0, 0, 0, 0, 0, 0, 60.0), 0))
+    trained = train_gan(recipe, images, RunContext(budget, 0))
+    untrained = train_gan(recipe, images, RunContext(Budget("none", 0, 0, 0, 0, 0, 0, 0, 60.0), 0))
     for ours, theirs in zip(trained.modules(), untrained.modules(), strict=True):
         assert all(p.isfinite().all() for p in ours.parameters())
         moved = [not torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True)]

@@ -7,7 +7,7 @@ from bench.core.errors import BenchError, DataError
 from bench.core.options import create
 from bench.core.types import Images
 from bench.gans.checkpoints import load_gan, save_gan
-from bench.gans.latent_spaces import seen
+from bench.gans.latent_spaces import in_latent_space
 from bench.gans.tiled import Tiled, random_patches
 from bench.gans.tiling import Tiling
 from bench.harness.runner import run_cells
@@ -40,7 +40,7 @@ timeout = 120
 """
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(*(st.integers(1, 3) for _ in range(6)))
 def test_join_undoes_cut(batch, channels, height, width, rows, columns):
     tiling = Tiling((channels, height, width), rows, columns)
@@ -91,7 +91,9 @@ def test_calls_count_for_the_source_of_a_view(built):
     assert built.calls == 5
     count_calls(built.view("w"), 3)
     assert built.calls == 8
-    seen(built.view("w"), "weights").decode(torch.zeros(2, seen(built.view("w"), "weights").code_dim))
+    in_latent_space(built.view("w"), "weights").decode(
+        torch.zeros(2, in_latent_space(built.view("w"), "weights").code_dim)
+    )
     assert built.calls == 10
 
 

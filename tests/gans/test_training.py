@@ -8,10 +8,10 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from bench.core.errors import Diverged
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
 from bench.gans.dcgan import DCGAN
-from bench.gans.monitor import Watch, check_variety
+from bench.gans.monitor import TrainingMonitor, check_variety
 from bench.gans.objectives.base import Objective
 from bench.gans.training import Trainer, train_gan
 
@@ -48,10 +48,10 @@ def interrupt_at(step):
 @pytest.mark.parametrize("step", [1, 4])
 def test_an_interrupted_training_resumes_bit_for_bit(images, tmp_path, monkeypatch, step, ema):
     recipe = dataclasses.replace(RECIPE, ema=ema)
-    whole = train_gan(recipe, images, Run(BUDGET, 3))
+    whole = train_gan(recipe, images, RunContext(BUDGET, 3))
 
-    def run() -> Run:
-        return Run(BUDGET, 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
+    def run() -> RunContext:
+        return RunContext(BUDGET, 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
 
     monkeypatch.setattr("bench.gans.recipe.Trainer", interrupt_at(step))
     with pytest.raises(Interrupted):
@@ -65,7 +65,7 @@ def test_an_interrupted_training_resumes_bit_for_bit(images, tmp_path, monkeypat
 
 
 def test_the_seed_decides_the_weights(images):
-    first, again, other = (train_gan(RECIPE, images, Run(BUDGET, seed)).checksum() for seed in (1, 1, 2))
+    first, again, other = (train_gan(RECIPE, images, RunContext(BUDGET, seed)).checksum() for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -74,13 +74,13 @@ def test_a_step_moves_each_network_down_its_own_loss(images):
     """Frozen codes and images: the discriminator's loss falls, and the generator raises the logits of its images."""
 
     def trained(steps, which):
-        run = Run(dataclasses.replace(BUDGET, train_steps=steps), 0)
+        run = RunContext(dataclasses.replace(BUDGET, train_steps=steps), 0)
         run.reseed()
         recipe = dataclasses.replace(RECIPE, learning_rate=5e-3)
         gan = recipe.build(images.shape, "cpu")
         trainer = Trainer(gan, recipe, images, run)
-        optimiser = trainer.generator_optimiser if which == "discriminator" else trainer.discriminator_optimiser
-        optimiser.param_groups[0]["lr"] = 0.0
+        optimizer = trainer.generator_optimizer if which == "discriminator" else trainer.discriminator_optimizer
+        optimizer.param_groups[0]["lr"] = 0.0
         trainer.train()
         return run.figures[which]
 
@@ -90,7 +90,7 @@ def test_a_step_moves_each_network_down_its_own_loss(images):
 
 def test_the_average_is_the_exponential_moving_average_of_the_generator(images):
     recipe = dataclasses.replace(RECIPE, ema=0.5)
-    run = Run(dataclasses.replace(BUDGET, train_steps=3), 0)
+    run = RunContext(dataclasses.replace(BUDGET, train_steps=3), 0)
     run.reseed()
     gan = recipe.build(images.shape, "cpu")
     trainer, history = Trainer(gan, recipe, images, run), []
@@ -103,7 +103,7 @@ def test_the_average_is_the_exponential_moving_average_of_the_generator(images):
 
 
 def test_the_result_is_frozen_and_the_grid_is_drawn(images, tmp_path):
-    gan = train_gan(RECIPE, images, Run(BUDGET, 0), Watch(tmp_path / "grid.png"))
+    gan = train_gan(RECIPE, images, RunContext(BUDGET, 0), TrainingMonitor(tmp_path / "grid.png"))
     assert not gan.generator.training
     assert not any(p.requires_grad for m in gan.modules() for p in m.parameters())
     with Image.open(tmp_path / "grid.png") as grid:
@@ -111,9 +111,11 @@ def test_the_result_is_frozen_and_the_grid_is_drawn(images, tmp_path):
 
 
 def test_drawing_samples_does_not_change_the_training(images, tmp_path, monkeypatch):
-    plain = train_gan(RECIPE, images, Run(BUDGET, 0)).checksum()
+    plain = train_gan(RECIPE, images, RunContext(BUDGET, 0)).checksum()
     monkeypatch.setattr("bench.gans.monitor.LOOK_STEPS", 2)
-    assert train_gan(RECIPE, images, Run(BUDGET, 0), Watch(tmp_path / "grid.png")).checksum() == plain
+    assert (
+        train_gan(RECIPE, images, RunContext(BUDGET, 0), TrainingMonitor(tmp_path / "grid.png")).checksum() == plain
+    )
 
 
 def test_a_collapsed_generator_is_found(images):
@@ -133,7 +135,7 @@ def test_a_training_ends_with_a_look_at_the_samples_once_they_settled(images, mo
     monkeypatch.setattr("bench.gans.monitor.COLLAPSE_RATIO", 1e9)
     monkeypatch.setattr("bench.gans.monitor.SETTLED_STEPS", settled)
     with pytest.raises(Diverged, match="collapsed") if settled == 6 else nullcontext():
-        train_gan(RECIPE, images, Run(BUDGET, 0))
+        train_gan(RECIPE, images, RunContext(BUDGET, 0))
 
 
 def test_a_loss_that_is_not_a_number_stops_the_training(images, monkeypatch):
@@ -146,4 +148,4 @@ def test_a_loss_that_is_not_a_number_stops_the_training(images, monkeypatch):
 
     monkeypatch.setattr(DCGAN, "objective", lambda self: Broken())
     with pytest.raises(Diverged, match="discriminator is nan"):
-        train_gan(RECIPE, images, Run(BUDGET, 0))
+        train_gan(RECIPE, images, RunContext(BUDGET, 0))

@@ -6,11 +6,11 @@ from torch.distributions import Normal, kl_divergence
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.joint_networks import Encoder, draw
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.training import train_gan
 from bench.gans.vae import VAE, VAETrainer, divergence, half_squared_error
 
@@ -64,11 +64,11 @@ def test_images_and_codes_have_the_stated_shapes(shape):
 
 def test_a_step_goes_down_the_gradient_of_the_loss_in_both_networks(images):
     """Against autograd over the whole bound, written out here: with Adam's first step, the sign of each gradient."""
-    run = Run(budget(1), 0)
+    run = RunContext(budget(1), 0)
     run.reseed()
     gan = RECIPE.build(images.shape, "cpu")
     before = {k: v.clone() for m in gan.modules() for k, v in m.named_parameters(prefix=type(m).__name__)}
-    trainer = VAETrainer(gan, RECIPE, images, run, Watch())
+    trainer = VAETrainer(gan, RECIPE, images, run, TrainingMonitor())
     rng = torch.Generator().set_state(run.rng.get_state())
     x = images.floats(images.draw(RECIPE.batch, rng))
     mean, log_variance = gan.encoder.distribution(x)
@@ -91,7 +91,7 @@ def test_an_interrupted_training_resumes_bit_for_bit(images, tmp_path, monkeypat
     class Interrupted(Exception):
         pass
 
-    whole = train_gan(RECIPE, images, Run(budget(6), 3))
+    whole = train_gan(RECIPE, images, RunContext(budget(6), 3))
     done, original = [], VAETrainer.step
 
     def cut(self):
@@ -100,19 +100,19 @@ def test_an_interrupted_training_resumes_bit_for_bit(images, tmp_path, monkeypat
         done.append(1)
         original(self)
 
-    def run() -> Run:
-        return Run(budget(6), 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
+    def run() -> RunContext:
+        return RunContext(budget(6), 3, checkpoint=tmp_path / "loop.pt", checkpoint_seconds=-1.0)
 
     monkeypatch.setattr(VAETrainer, "step", cut)
     with pytest.raises(Interrupted):
         train_gan(RECIPE, images, run())
     monkeypatch.undo()
     assert train_gan(RECIPE, images, run()).checksum() == whole.checksum()
-    assert train_gan(RECIPE, images, Run(budget(6), 4)).checksum() != whole.checksum()
+    assert train_gan(RECIPE, images, RunContext(budget(6), 4)).checksum() != whole.checksum()
 
 
 def test_saved_networks_include_the_encoder(images, tmp_path):
-    gan = train_gan(RECIPE, images, Run(budget(2), 0))
+    gan = train_gan(RECIPE, images, RunContext(budget(2), 0))
     save_gan(gan, tmp_path / "vae.safetensors")
     loaded = load_gan(tmp_path / "vae.safetensors")
     assert loaded.checksum() == gan.checksum()
@@ -121,8 +121,8 @@ def test_saved_networks_include_the_encoder(images, tmp_path):
 
 
 def test_the_best_weights_include_the_encoder(images):
-    watch = Watch(quality=lambda gan: float(len(watch.history)), looks=2)
-    train_gan(RECIPE, images, Run(budget(4), 0), watch)
+    watch = TrainingMonitor(quality=lambda gan: float(len(watch.history)), looks=2)
+    train_gan(RECIPE, images, RunContext(budget(4), 0), watch)
     assert len(watch.best) == 2
     VAE(width=2, code_dim=3).build(images.shape, "cpu").encoder.load_state_dict(watch.best[1])
 
@@ -133,7 +133,7 @@ def test_the_divergence_keeps_codes_near_the_prior(images, monkeypatch):
     for name in ("with", "without"):
         if name == "without":
             monkeypatch.setattr("bench.gans.vae.divergence", lambda mean, log_variance: 0.0 * mean.sum(1))
-        gan = train_gan(dataclasses.replace(RECIPE, learning_rate=3e-3), images, Run(budget(60), 0))
+        gan = train_gan(dataclasses.replace(RECIPE, learning_rate=3e-3), images, RunContext(budget(60), 0))
         with torch.no_grad():
             found[name] = divergence(*gan.encoder.distribution(x)).mean()
     assert found["without"] > 2 * found["with"]

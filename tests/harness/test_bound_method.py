@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from bench.core import registry
 from bench.core.errors import BenchError, ContractError, NotApplicable, UnknownName
-from bench.core.run_context import Run
-from bench.core.types import Budget, Capacity, Cell, Choice, Gan, Inverter, Refiner
+from bench.core.run_context import RunContext
+from bench.core.types import Budget, Capacity, Cell, ComponentSpec, Gan, Inverter, Refiner
 from bench.gans.priors import Normal
 from bench.harness.bound_method import (
-    Method,
+    BoundMethod,
     batch_size,
     check_untouched,
     checked_codes,
@@ -83,8 +83,8 @@ def x():
 
 
 def bound(gan, *refiners, base=None):
-    method = Method(base or Halves(), list(refiners))
-    method.bind(gan, Run(BUDGET, 0))
+    method = BoundMethod(base or Halves(), list(refiners))
+    method.bind(gan, RunContext(BUDGET, 0))
     return method
 
 
@@ -170,21 +170,21 @@ def test_batches_hold_400_000_pixels_but_16_to_500_images(shape, size):
 
 
 def test_options_go_to_the_part_whose_they_are():
-    choice = Choice("adam+opt", {"starts": 3, "opt": {"learning_rate": 0.25}})
+    choice = ComponentSpec("adam+opt", {"starts": 3, "opt": {"learning_rate": 0.25}})
     method = make_method(choice)
     assert (type(method.base).registered_name, method.base.starts) == ("adam", 3)
     assert [(type(r).registered_name, r.learning_rate) for r in method.refiners] == [("opt", 0.25)]
-    same = open_method(Cell(Choice("digits"), Choice("dcgan"), choice, 0, BUDGET, ()))
+    same = open_method(Cell(ComponentSpec("digits"), ComponentSpec("dcgan"), choice, 0, BUDGET, ()))
     assert (same.base, same.refiners) == (method.base, method.refiners)
 
 
 @pytest.mark.parametrize(
     ("choice", "says"),
     [
-        (Choice("adm"), "unknown method 'adm'"),
-        (Choice("adam+op"), "unknown refiner 'op'"),
-        (Choice("adam", {"startz": 3}), "unknown option 'startz'"),
-        (Choice("adam+opt", {"opt": {"rate": 3}}), "unknown option 'rate'"),
+        (ComponentSpec("adm"), "unknown method 'adm'"),
+        (ComponentSpec("adam+op"), "unknown refiner 'op'"),
+        (ComponentSpec("adam", {"startz": 3}), "unknown option 'startz'"),
+        (ComponentSpec("adam+opt", {"opt": {"rate": 3}}), "unknown option 'rate'"),
     ],
 )
 def test_names_that_nobody_knows_are_refused(choice, says):
@@ -200,4 +200,4 @@ def test_a_method_that_is_no_inverter_is_refused(tmp_path):
     )
     registry.add_plugin(path)
     with pytest.raises(BenchError, match="method 'odd' is not an Inverter"):
-        make_method(Choice("odd"))
+        make_method(ComponentSpec("odd"))

@@ -4,13 +4,13 @@ import hashlib
 import pytest
 
 from bench.core.declared import declared_options
-from bench.core.types import Budget, Cell, Choice
+from bench.core.types import Budget, Cell, ComponentSpec
 from bench.harness.context import seed_of
 
 CELL = Cell(
-    Choice("digits"),
-    Choice("dcgan", {"width": 8}),
-    Choice("dfi+opt", {"batch": 8, "opt": {"learning_rate": 0.1}}),
+    ComponentSpec("digits"),
+    ComponentSpec("dcgan", {"width": 8}),
+    ComponentSpec("dfi+opt", {"batch": 8, "opt": {"learning_rate": 0.1}}),
     0,
     Budget("smoke", 0, 0, 0, 1, 1, 1, 1, 60.0),
     ("psnr",),
@@ -37,12 +37,14 @@ def test_stages_and_seeds_draw_apart():
 
 def test_an_option_that_is_written_out_at_its_default_draws_the_same_seed():
     given = {
-        "gan": Choice("dcgan", {"width": 8, "ema": 0.0}),
-        "method": Choice("dfi+opt", {"batch": 8, "opt": {"learning_rate": 0.1, **OPT}}),
+        "gan": ComponentSpec("dcgan", {"width": 8, "ema": 0.0}),
+        "method": ComponentSpec("dfi+opt", {"batch": 8, "opt": {"learning_rate": 0.1, **OPT}}),
     }
     assert {seed_of(stage, CELL) == seed_of(stage, change(**given)) for stage in STAGES} == {True}
-    without = change(method=Choice("dfi+opt", {"batch": 8}))
-    assert seed_of("invert", without) == seed_of("invert", change(method=Choice("dfi+opt", {"batch": 8, "opt": {}})))
+    without = change(method=ComponentSpec("dfi+opt", {"batch": 8}))
+    assert seed_of("invert", without) == seed_of(
+        "invert", change(method=ComponentSpec("dfi+opt", {"batch": 8, "opt": {}}))
+    )
 
 
 def test_a_seed_depends_on_names_and_options_alone():
@@ -58,21 +60,21 @@ def test_a_seed_depends_on_names_and_options_alone():
 @pytest.mark.parametrize("stage", ["train", "own", "sample", "fit", "invert"])
 def test_the_dataset_and_the_gan_count_in_every_stage(stage):
     others = [
-        change(dataset=Choice("digits", {"side": 32})),
-        change(gan=Choice("dcgan")),
-        change(gan=Choice("lsgan")),
+        change(dataset=ComponentSpec("digits", {"side": 32})),
+        change(gan=ComponentSpec("dcgan")),
+        change(gan=ComponentSpec("lsgan")),
     ]
     assert len({seed_of(stage, cell) for cell in [CELL, *others]}) == 4
 
 
 def test_labels_and_the_choice_of_weights_do_not_count():
-    assert seed_of("fit", change(gan=Choice("dcgan@best", {"width": 8}, "other"))) == seed_of("fit", CELL)
+    assert seed_of("fit", change(gan=ComponentSpec("dcgan@best", {"width": 8}, "other"))) == seed_of("fit", CELL)
 
 
 def test_what_cells_share_has_one_seed():
-    plain = change(method=Choice("dfi", {"batch": 8}))
+    plain = change(method=ComponentSpec("dfi", {"batch": 8}))
     assert seed_of("fit", plain) == seed_of("fit", CELL)
     assert seed_of("invert", plain) != seed_of("invert", CELL)
-    other = change(method=Choice("gradient"))
+    other = change(method=ComponentSpec("gradient"))
     assert seed_of("own", other) == seed_of("own", CELL)
     assert seed_of("fit", other) != seed_of("fit", CELL)

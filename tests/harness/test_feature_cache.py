@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from bench.core.errors import ContractError
-from bench.core.types import Budget, Cell, Choice
+from bench.core.types import Budget, Cell, ComponentSpec
 from bench.datasets.source import shuffled
-from bench.harness.context import Bench, load_data, seed_of
+from bench.harness.context import HarnessContext, load_data, seed_of
 from bench.harness.feature_cache import MOST_SAMPLES, StoredReference
 from bench.harness.invert_stage import own_images
 from bench.harness.keys import keys_of
@@ -21,13 +21,13 @@ BUDGET = Budget("smoke", 0, 12, 10, 6, 3, 2, 2, 120.0)
 
 
 def cell(method="random_code", metrics=(), gan=None, seed=0):
-    gan = gan or Choice("dcgan", {"width": 4, "code_dim": 6, "batch": 8})
-    return Cell(Choice("digits"), gan, Choice(method), seed, BUDGET, tuple(metrics))
+    gan = gan or ComponentSpec("dcgan", {"width": 4, "code_dim": 6, "batch": 8})
+    return Cell(ComponentSpec("digits"), gan, ComponentSpec(method), seed, BUDGET, tuple(metrics))
 
 
 @pytest.fixture
 def bench(tmp_path):
-    return Bench(Store(tmp_path / "store"), "cpu")
+    return HarnessContext(Store(tmp_path / "store"), "cpu")
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_samples_are_of_codes_that_the_cells_share(bench, network):
 def test_what_was_seen_once_is_read(bench, network, tmp_path):
     first = reference(bench, cell()).embed(network, "train", 30)
     assert sum(network.shown) == 30
-    again = reference(Bench(Store(tmp_path / "store"), "cpu"), cell("dfi")).embed(network, "train", 30)
+    again = reference(HarnessContext(Store(tmp_path / "store"), "cpu"), cell("dfi")).embed(network, "train", 30)
     assert sum(network.shown) == 30
     assert torch.equal(first.features, again.features)
     reference(bench, cell()).embed(network, "train", 31)
@@ -77,7 +77,7 @@ def test_what_was_seen_once_is_read(bench, network, tmp_path):
 
 
 def test_other_gans_have_other_samples_and_the_same_training_images(bench, network):
-    other = cell(gan=Choice("dcgan", {"width": 4, "code_dim": 7, "batch": 8}))
+    other = cell(gan=ComponentSpec("dcgan", {"width": 4, "code_dim": 7, "batch": 8}))
     for asked in (cell(), other):
         reference(bench, asked).embed(network, "sample", 10)
         reference(bench, asked).embed(network, "train", 10)
@@ -114,7 +114,7 @@ def test_a_cell_is_measured_against_the_training_images_and_says_how_many(bench,
 
 
 def test_images_of_a_conditional_gan_carry_what_was_asked_for(bench):
-    asked = cell(gan=Choice("cgan", {"width": 4, "code_dim": 6, "batch": 8}))
+    asked = cell(gan=ComponentSpec("cgan", {"width": 4, "code_dim": 6, "batch": 8}))
     gan, _ = train(bench, asked, keys_of(asked))
     images, codes = own_images(bench, asked, gan)
     assert torch.equal(images.labels, gan.prior.conditions_of(codes).argmax(1))

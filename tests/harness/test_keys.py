@@ -15,7 +15,7 @@ from bench.core.fingerprints import CodeReader
 from bench.core.import_graph import SourceTree
 from bench.core.paths import shipped_folder
 from bench.core.registry import add_plugin
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.harness import fit_stage, invert_stage, keys, stages, train_stage
 from bench.harness.keys import STAGES, KeyMaker, keys_of, module_code
 from bench.harness.suite import read_suite
@@ -37,16 +37,16 @@ def changed_stages(a, b):
     ("change", "stages"),
     [
         ({"seed": 1}, ["train", "fit", "invert", "cell"]),
-        ({"gan": Choice("dcgan", {"width": 16, "code_dim": 16})}, ["train", "fit", "invert", "cell"]),
-        ({"dataset": Choice("digits", {}, "a label")}, []),
-        ({"method": Choice("dfi+opt", {"depth": 3})}, ["fit", "invert", "cell"]),
-        ({"method": Choice("dfi+opt", {"opt": {"learning_rate": 0.1}})}, ["invert", "cell"]),
-        ({"method": Choice("dfi")}, ["invert", "cell"]),
-        ({"method": Choice("dfi+opt", {}, "another label")}, []),
+        ({"gan": ComponentSpec("dcgan", {"width": 16, "code_dim": 16})}, ["train", "fit", "invert", "cell"]),
+        ({"dataset": ComponentSpec("digits", {}, "a label")}, []),
+        ({"method": ComponentSpec("dfi+opt", {"depth": 3})}, ["fit", "invert", "cell"]),
+        ({"method": ComponentSpec("dfi+opt", {"opt": {"learning_rate": 0.1}})}, ["invert", "cell"]),
+        ({"method": ComponentSpec("dfi")}, ["invert", "cell"]),
+        ({"method": ComponentSpec("dfi+opt", {}, "another label")}, []),
         ({"metrics": ("psnr",)}, ["cell"]),
-        ({"gan": Choice("dcgan", {"width": 8, "code_dim": 16, "ema": 0.0})}, []),
-        ({"gan": Choice("dcgan", {"width": 8, "code_dim": 16, "ema": 0.5})}, ALL),
-        ({"gan": Choice("dcgan", {"width": 8, "code_dim": 16, "emma": 0.0})}, ALL),
+        ({"gan": ComponentSpec("dcgan", {"width": 8, "code_dim": 16, "ema": 0.0})}, []),
+        ({"gan": ComponentSpec("dcgan", {"width": 8, "code_dim": 16, "ema": 0.5})}, ALL),
+        ({"gan": ComponentSpec("dcgan", {"width": 8, "code_dim": 16, "emma": 0.0})}, ALL),
     ],
 )
 def test_a_change_reaches_its_stage_and_those_below(cell, change, stages):
@@ -79,7 +79,9 @@ def test_an_option_at_its_default_changes_no_key_and_no_seed(cell, part):
     def stating(value):
         stated = {**given, option: value}
         options = {**old.options, "opt": stated} if part == "refiner" else stated
-        return dataclasses.replace(cell, **{kind if part == "dataset" else "method": Choice(old.name, options)})
+        return dataclasses.replace(
+            cell, **{kind if part == "dataset" else "method": ComponentSpec(old.name, options)}
+        )
 
     assert keys_of(stating(default)) == keys_of(cell)
     assert keys_of(stating(default + 1)) != keys_of(cell)
@@ -99,7 +101,7 @@ def test_a_metric_counts_with_its_options_and_its_network(cell):
 def test_images_that_change_while_a_process_runs_change_its_keys(cell, tmp_path):
     for number in range(12):
         Image.new("L", (8, 8), 20 * number).save(tmp_path / f"{number}.png")
-    own = dataclasses.replace(cell, dataset=Choice(f"folder:{tmp_path}", {"size": 8, "channels": 1}))
+    own = dataclasses.replace(cell, dataset=ComponentSpec(f"folder:{tmp_path}", {"size": 8, "channels": 1}))
     before = keys_of(own)
     assert keys_of(own) == before
     Image.new("L", (8, 8), 255).save(tmp_path / "3.png")
@@ -109,8 +111,8 @@ def test_images_that_change_while_a_process_runs_change_its_keys(cell, tmp_path)
 def test_gans_from_files_that_draw_other_numbers_have_other_keys(cell, tmp_path):
     shipped = shipped_folder() / "fashion-mnist" / "dcgan.safetensors"
     shutil.copyfile(shipped, tmp_path / "copy.safetensors")
-    choices = [Choice("fashion-mnist/dcgan"), Choice(f"checkpoint:{tmp_path / 'copy.safetensors'}")]
-    choices.append(Choice("fashion-mnist/dcgan", {"psi": 0.5}))
+    choices = [ComponentSpec("fashion-mnist/dcgan"), ComponentSpec(f"checkpoint:{tmp_path / 'copy.safetensors'}")]
+    choices.append(ComponentSpec("fashion-mnist/dcgan", {"psi": 0.5}))
     cells = [dataclasses.replace(cell, gan=each) for each in choices]
     assert len({stages.seed_of("own", each) for each in cells}) == 3
     assert len({keys_of(each).train for each in cells}) == 3
@@ -210,7 +212,7 @@ def test_an_edit_reaches_the_stages_whose_numbers_it_may_change(cell, copied, fi
 
 def test_the_architecture_of_a_checkpoint_counts(cell, copied):
     """Its file names a recipe, whose code rebuilds the networks."""
-    cell = dataclasses.replace(cell, gan=Choice("fashion-mnist/dcgan"))
+    cell = dataclasses.replace(cell, gan=ComponentSpec("fashion-mnist/dcgan"))
     tree, path = SourceTree.at(copied), copied / "bench" / "gans" / "dcgan.py"
     before, text = KeyMaker(CodeReader(tree)).keys(cell), path.read_text()
     path.write_text(f"{text}\n\nEDITED = 1\n")

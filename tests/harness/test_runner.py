@@ -13,7 +13,7 @@ import pytest
 
 from bench.api import run_suite
 from bench.core.errors import BenchError, DataError, WeightsError
-from bench.harness.runner import Observer
+from bench.harness.runner import RunCallbacks
 from bench.harness.store import Store, copy_records, read_records
 from bench.harness.suite import read_suite
 
@@ -82,7 +82,7 @@ def test_the_same_cells_give_the_same_records(undisturbed, tiny_suite, tmp_path)
 
 def test_stored_cells_are_not_run_again(tiny_suite, tmp_path):
     store, started = Store(tmp_path / "store"), []
-    observer = Observer(started=lambda cell, number, total: started.append(cell.method.name))
+    observer = RunCallbacks(started=lambda cell, number, total: started.append(cell.method.name))
     first = run_suite(str(tiny_suite), store=store, methods=["dfi"], observer=observer).records
     second = run_suite(str(tiny_suite), store=store, methods=["dfi", "random_code"], observer=observer).records
     assert started == ["dfi", "random_code"]
@@ -123,7 +123,7 @@ def test_several_processes_share_a_store_without_loss(undisturbed, tiny_suite, t
     for process in children(3, tiny_suite, store):
         process.join()
         assert process.exitcode == 0
-    finished = run_suite(str(tiny_suite), store=store, observer=Observer(started=pytest.fail)).records
+    finished = run_suite(str(tiny_suite), store=store, observer=RunCallbacks(started=pytest.fail)).records
     assert content(finished) == content(undisturbed[0])
 
 
@@ -175,7 +175,7 @@ def test_a_plugin_that_cannot_be_imported_fails_alone(tiny_suite, tmp_path):
 
 def test_an_edited_plugin_is_run_again_and_a_failed_one_only_on_request(tiny_suite, tmp_path, forget_plugins):
     store, started = Store(tmp_path / "store"), []
-    observer = Observer(started=lambda cell, number, total: started.append(cell.method.name))
+    observer = RunCallbacks(started=lambda cell, number, total: started.append(cell.method.name))
 
     def go(path, **more):
         forget_plugins()

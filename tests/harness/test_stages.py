@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from bench.core import registry
 from bench.core.errors import ContractError
-from bench.core.types import Budget, Cell, Choice, Gan, Images
+from bench.core.types import Budget, Cell, ComponentSpec, Gan, Images
 from bench.datasets.digits import Digits
 from bench.gans.priors import Uniform
-from bench.harness.context import Bench
+from bench.harness.context import HarnessContext
 from bench.harness.fit_stage import fit
 from bench.harness.invert_stage import invert, invert_images, own_images
 from bench.harness.keys import Keys
@@ -98,7 +98,7 @@ def closed(prior=None):
 
 @pytest.fixture
 def bench(tmp_path):
-    return Bench(Store(tmp_path / "store"), "cpu")
+    return HarnessContext(Store(tmp_path / "store"), "cpu")
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def fits(tmp_path):
 
 
 def cell(method="pixels", seed=0, budget=BUDGET, **options):
-    return Cell(Choice("digits"), Choice("closed"), Choice(method, options), seed, budget, ())
+    return Cell(ComponentSpec("digits"), ComponentSpec("closed"), ComponentSpec(method, options), seed, budget, ())
 
 
 def keys(name="k"):

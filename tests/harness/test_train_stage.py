@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from bench.core.errors import ContractError
-from bench.core.types import Budget, Cell, Choice
-from bench.harness.context import Bench
+from bench.core.types import Budget, Cell, ComponentSpec
+from bench.harness.context import HarnessContext
 from bench.harness.keys import keys_of
 from bench.harness.store import Store
 from bench.harness.train_stage import train
@@ -17,11 +17,18 @@ def bench(tmp_path, monkeypatch):
     scores = iter([3.0, 1.0, 2.0, 4.0])
     monkeypatch.setattr("bench.harness.train_stage.quality_metric", lambda name: "fid@fashion-mnist-cnn")
     monkeypatch.setattr("bench.harness.train_stage.quality_of", lambda *args: lambda gan: next(scores))
-    return Bench(Store(tmp_path / "store"), "cpu")
+    return HarnessContext(Store(tmp_path / "store"), "cpu")
 
 
 def cell(gan: str, budget: Budget = BUDGET) -> Cell:
-    return Cell(Choice("digits"), Choice(gan, {"width": 2, "code_dim": 4, "batch": 8}), Choice("dfi"), 0, budget, ())
+    return Cell(
+        ComponentSpec("digits"),
+        ComponentSpec(gan, {"width": 2, "code_dim": 4, "batch": 8}),
+        ComponentSpec("dfi"),
+        0,
+        budget,
+        (),
+    )
 
 
 def weights(gan):
@@ -46,7 +53,7 @@ def test_what_follows_is_kept_apart():
 
 
 def test_best_weights_that_nobody_measured_are_refused(tmp_path):
-    plain = Bench(Store(tmp_path), "cpu")
+    plain = HarnessContext(Store(tmp_path), "cpu")
     with pytest.raises(
         ContractError, match=r"dcgan@best: its quality was never measured; .* looks > 0, .* digits-cnn"
     ):

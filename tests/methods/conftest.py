@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, FitData, Gan, Images
 from bench.gans.dcgan import DCGAN
 from bench.gans.priors import Normal
@@ -27,7 +27,7 @@ def digits() -> FitData:
 @pytest.fixture(scope="session")
 def trained(digits) -> Gan:
     recipe = DCGAN(width=4, code_dim=6, batch=32, learning_rate=2e-3)
-    return train_gan(recipe, digits.train, Run(BUDGET, 0))
+    return train_gan(recipe, digits.train, RunContext(BUDGET, 0))
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +74,7 @@ def ready():
 
     def make(name, gan, seed=1, kind="method", budget=None, **options):
         part = create(kind, name, options)
-        part.gan, part.run = gan, Run(dataclasses.replace(BUDGET, **(budget or {})), seed)
+        part.gan, part.run = gan, RunContext(dataclasses.replace(BUDGET, **(budget or {})), seed)
         if kind == "method":
             part.build()
         return part

@@ -117,7 +117,7 @@ def test_kept_features_change_nothing_but_the_time(steps, ready, trained, digits
 @pytest.mark.parametrize(("df_bn", "tables"), [("batch", 0), ("running", 1)])
 def test_features_of_a_batch_are_never_kept(df_bn, tables, ready, trained, digits, monkeypatch):
     asked = []
-    monkeypatch.setattr(acyclic.View, "table", lambda *given: asked.append(given))
+    monkeypatch.setattr(acyclic.FeaturePyramid, "table", lambda *given: asked.append(given))
     ready("dfi_image", trained, budget={"fit_steps": 2}, df_bn=df_bn, **SMALL).fit(digits)
     assert len(asked) == tables
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from methods.cma import Evolution, Rates
+from methods.cma import BatchedCMAES, Rates
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def images():
 def test_evolution_finds_the_least_of_a_stretched_bowl(images, diagonal):
     centre = torch.linspace(-1, 1, 7)[:, None].expand(-1, 5)
     widths = torch.tensor([1.0, 3.0, 10.0, 1.0, 3.0])
-    search = Evolution(images, torch.zeros(7, 5), 0.5, 10, diagonal, seed=3)
+    search = BatchedCMAES(images, torch.zeros(7, 5), 0.5, 10, diagonal, seed=3)
     for _ in range(150):
         codes = search.draw()
         assert codes.shape == (7, 10, 5)
@@ -27,7 +27,7 @@ def test_a_full_covariance_learns_a_rotated_bowl_that_a_diagonal_one_does_not(im
     rotation = torch.linalg.qr(torch.randn(5, 5, generator=torch.Generator().manual_seed(2))).Q
     left = {}
     for diagonal in (True, False):
-        search = Evolution(images, torch.ones(7, 5), 0.5, 10, diagonal, seed=3)
+        search = BatchedCMAES(images, torch.ones(7, 5), 0.5, 10, diagonal, seed=3)
         for _ in range(150):
             codes = search.draw()
             search.learn((codes @ rotation * torch.tensor([1.0, 1.0, 30.0, 30.0, 30.0])).square().sum(2))
@@ -36,7 +36,7 @@ def test_a_full_covariance_learns_a_rotated_bowl_that_a_diagonal_one_does_not(im
 
 
 def test_draws_belong_to_an_image_and_a_generation(images):
-    search, alone = (Evolution(x, torch.zeros(len(x), 3), 1.0, 500, True, 0) for x in (images, images[2:3]))
+    search, alone = (BatchedCMAES(x, torch.zeros(len(x), 3), 1.0, 500, True, 0) for x in (images, images[2:3]))
     first = search.draw()
     torch.testing.assert_close(alone.draw()[0], first[2])
     assert abs(float(first.mean())) < 0.05
@@ -46,7 +46,7 @@ def test_draws_belong_to_an_image_and_a_generation(images):
 
 
 def test_infinite_errors_rank_last(images):
-    search = Evolution(images, torch.zeros(7, 3), 1.0, 60, True, 0)
+    search = BatchedCMAES(images, torch.zeros(7, 3), 1.0, 60, True, 0)
     codes = search.draw()
     errors = torch.where(codes[:, :, 0] > 1, torch.inf, -codes[:, :, 0])
     search.learn(errors)

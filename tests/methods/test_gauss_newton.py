@@ -7,7 +7,7 @@ from bench.core.errors import BenchError
 from methods.gauss_newton import Whitened, WhitenedQuasiNewton
 from methods.latent_bounds import Support
 from methods.lm import TRIALS
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def targets():
 
 def whitened(linear, targets):
     """J'J is 4 I here; what is added makes matrices that are not diagonal, another for each image."""
-    problem = Reconstruction(linear, targets, double=True)
+    problem = LeastSquaresProblem(linear, targets, double=True)
     centre = torch.randn(5, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
     _, slope, square = problem.normal_equations(centre)
     added = torch.randn(5, 3, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
@@ -29,14 +29,14 @@ def test_a_step_down_the_gradient_is_the_damped_gauss_newton_step(linear, target
     white, centre, _, matrix = whitened(linear, targets)
     _, slope = white.gradient(torch.zeros_like(centre))
     moved = white.free(-slope) - centre
-    _, plain = Reconstruction(linear, targets, double=True).gradient(centre)
+    _, plain = LeastSquaresProblem(linear, targets, double=True).gradient(centre)
     for step, h, g in zip(moved, matrix, plain, strict=True):
         torch.testing.assert_close(step, -torch.tensor(solve(h.numpy(), g.numpy())), atol=1e-10, rtol=1e-8)
 
 
 def test_the_first_step_of_the_search_is_the_gauss_newton_step(ready, linear, targets):
     """Undamped, and from close by, one step solves a linear generator."""
-    problem, solution = Reconstruction(linear, targets), linear.generator.solve(targets)
+    problem, solution = LeastSquaresProblem(linear, targets), linear.generator.solve(targets)
     centre = solution + 0.1 * torch.randn(5, 3, generator=torch.Generator().manual_seed(4))
     white = Whitened.around(problem, centre, problem.normal_equations(centre)[2])
     search = WhitenedQuasiNewton(white, Support(linear.prior, "none", 0), None, 1, 0.0, ready("lm", linear).run)
@@ -54,7 +54,7 @@ def test_its_gradient_is_that_of_its_error(linear, targets):
 
 
 def test_an_image_without_a_positive_matrix_keeps_its_own_coordinates(linear, targets):
-    problem = Reconstruction(linear, targets)
+    problem = LeastSquaresProblem(linear, targets)
     matrix = torch.stack([torch.zeros(3, 3), *[4 * torch.eye(3)] * 4])
     white = Whitened.around(problem, torch.zeros(5, 3), matrix)
     v = torch.ones(5, 3)
@@ -64,13 +64,13 @@ def test_an_image_without_a_positive_matrix_keeps_its_own_coordinates(linear, ta
 def test_reuse_costs_no_jacobian(ready, linear, targets, monkeypatch):
     """Seven steps are one Jacobian and six gradients; without reuse every step that moved has its own."""
     counts = []
-    plain = Reconstruction.normal_equations
+    plain = LeastSquaresProblem.normal_equations
 
     def counting(self, u):
         counts.append(len(u))
         return plain(self, u)
 
-    monkeypatch.setattr(Reconstruction, "normal_equations", counting)
+    monkeypatch.setattr(LeastSquaresProblem, "normal_equations", counting)
     options = {"kind": "refiner", "budget": {"refine_steps": 7}, "damping": 100.0, "tolerance": 0.0}
     ready("lm", linear, reuse=6, **options).refine(targets, torch.zeros(5, 3))
     assert counts == [5]

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from bench.core.errors import ImagesDiverged
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget
 from methods.gradient_descent import descend
 
 BUDGET = Budget("test", 0, 0, 0, 0, 0, 10, 0, 60.0)
-RUN = Run(BUDGET, 0)
+RUN = RunContext(BUDGET, 0)
 
 
 def adam(moved):
@@ -32,7 +32,7 @@ def distance(goal, broken=()):
 
 
 def test_one_that_diverges_stays_where_it_was_and_the_rest_is_unharmed():
-    start, goal, run = torch.zeros(4, 3), torch.ones(4, 3), Run(BUDGET, 0)
+    start, goal, run = torch.zeros(4, 3), torch.ones(4, 3), RunContext(BUDGET, 0)
     alone = descend("test", start, distance(goal), adam, 60, run)
     assert run.diverged == 0
     with pytest.warns(ImagesDiverged, match="test: 1 of 4 images diverged") as told:

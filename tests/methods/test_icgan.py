@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate, mse_loss, one_hot
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, FitData, Gan, Images
 from bench.gans.conditional import CGAN
 from bench.gans.training import train_gan
@@ -38,13 +38,13 @@ def labelled() -> FitData:
 
 @pytest.fixture(scope="session")
 def cgan(labelled):
-    return train_gan(RECIPE, labelled.train, Run(BUDGET, 0)).freeze()
+    return train_gan(RECIPE, labelled.train, RunContext(BUDGET, 0)).freeze()
 
 
 @pytest.fixture(scope="session")
 def attribute_cgan(labelled):
     recipe = dataclasses.replace(RECIPE, condition="attributes")
-    return train_gan(recipe, labelled.train, Run(dataclasses.replace(BUDGET, train_steps=20), 0)).freeze()
+    return train_gan(recipe, labelled.train, RunContext(dataclasses.replace(BUDGET, train_steps=20), 0)).freeze()
 
 
 @pytest.fixture(scope="session")

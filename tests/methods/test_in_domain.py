@@ -120,13 +120,13 @@ def test_its_loss_teaches_the_discriminator_to_tell_reconstructions(ready, train
     x = digits.val.floats(slice(0, 32))
     with torch.no_grad():
         made = trained.decode(method.encoder(x))
-    optimiser = torch.optim.Adam(method.critic.parameters(), lr=5e-3)
+    optimizer = torch.optim.Adam(method.critic.parameters(), lr=5e-3)
     losses = []
     for _ in range(60):
         loss = method.critic_loss(x, made)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
     assert method.critic(x).mean() > method.critic(made).mean() + 1

@@ -7,7 +7,7 @@ import torch
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
 from bench.gans.ali import PairTrainer
 from bench.gans.networks import fresh_copy
@@ -33,7 +33,7 @@ TONES = {"width": 4, "code_dim": 1, "batch": 32, "learning_rate": 1e-3, "pair_wi
 
 def train_model(name, digits, **options):
     recipe = create("gan", name, TINY | MODELS[name][1] | options)
-    return train_gan(recipe, digits.train, Run(dataclasses.replace(BUDGET, train_steps=STEPS[name]), 0))
+    return train_gan(recipe, digits.train, RunContext(dataclasses.replace(BUDGET, train_steps=STEPS[name]), 0))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_ali_learns_tones_from_its_judge_alone(ready, error, monkeypatch):
     recipe, shown, found = create("gan", "ali", TONES), Images(tones[::4]).floats(slice(None)), {}
     budget = dataclasses.replace(BUDGET, train_steps=300)
     for negated in (False, True):
-        gans = [train_gan(recipe, Images(tones), Run(budget, seed)) for seed in range(3)]
+        gans = [train_gan(recipe, Images(tones), RunContext(budget, seed)) for seed in range(3)]
         found[negated] = sum(ratio(gan, "z", shown, ready, error) for gan in gans)
     assert found[True] > 1.7 * found[False]
 

@@ -11,7 +11,7 @@ from bench.gans.priors import Normal
 from methods.latent_bounds import Support
 from methods.lbfgs import QuasiNewton
 from methods.preconditioner import inverse_metric, mean_metric
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 
 
 class Valley(nn.Module):
@@ -91,11 +91,11 @@ def test_it_recovers_images_of_the_generator(ready, trained, own, error):
 def test_images_have_no_part_in_each_others_history(ready, trained, digits):
     """An image of which three copies are searched beside hard ones moves as it does beside easy ones."""
     x = digits.val.floats(slice(0, 6))
-    problem, run = Reconstruction(trained, x), ready("lbfgs", trained).run
+    problem, run = LeastSquaresProblem(trained, x), ready("lbfgs", trained).run
     start = trained.prior.sample(6, torch.Generator().manual_seed(4))
     search = QuasiNewton(problem, Support(trained.prior, "none", 0), None, 5, 0.0, run)
     together = search.minimise(start, 6)
-    other = Reconstruction(trained, torch.cat([x[:3], -x[3:]]))
+    other = LeastSquaresProblem(trained, torch.cat([x[:3], -x[3:]]))
     apart = QuasiNewton(other, Support(trained.prior, "none", 0), None, 5, 0.0, run).minimise(start, 6)
     torch.testing.assert_close(apart[:3], together[:3], atol=1e-3, rtol=0)
     assert not torch.allclose(apart[3:], together[3:], atol=1e-2)
@@ -111,7 +111,7 @@ def test_the_metric_of_a_linear_generator_is_its_gram_matrix(linear):
 
 def test_the_metric_is_the_mean_over_the_prior(trained):
     codes = trained.prior.sample(200, torch.Generator().manual_seed(8))
-    _, _, squares = Reconstruction(trained, torch.zeros(200, 1, 28, 28)).normal_equations(codes)
+    _, _, squares = LeastSquaresProblem(trained, torch.zeros(200, 1, 28, 28)).normal_equations(codes)
     metric, mean = mean_metric(trained, 8_000), squares.double().mean(0)
     assert (metric - mean).norm() < 0.15 * mean.norm()
 

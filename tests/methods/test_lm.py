@@ -5,7 +5,7 @@ from scipy.optimize import lsq_linear
 from bench.gans.priors import Uniform
 from methods.latent_bounds import Support, draw_starts
 from methods.lm import MEMORY, TRIALS, LevenbergMarquardt
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_groups_that_fit_in_memory_give_what_one_group_gives(ready, trained, dig
 
 def test_an_empty_batch_has_no_codes(ready, linear):
     run = ready("lm", linear).run
-    problem = Reconstruction(linear, torch.zeros(0, 1, 4, 4))
+    problem = LeastSquaresProblem(linear, torch.zeros(0, 1, 4, 4))
     search = LevenbergMarquardt(problem, Support(linear.prior, "none", 0), 0.1, 0.0, run)
     assert search.minimise(torch.zeros(0, 3), 3).shape == (0, 3)
 

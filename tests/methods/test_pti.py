@@ -10,8 +10,8 @@ import torch
 
 from bench.core.errors import CellTimeout, ContractError, ImagesDiverged
 from bench.core.options import create
-from bench.core.run_context import Run
-from bench.core.types import Budget, Choice
+from bench.core.run_context import RunContext
+from bench.core.types import Budget, ComponentSpec
 from bench.gans.latent_spaces import tunable
 from bench.harness.bound_method import make_method
 from bench.harness.method_check import check_method
@@ -24,8 +24,8 @@ def budget(steps=STEPS):
 
 
 def bound(gan, options, steps=STEPS):
-    method = make_method(Choice("random_code+pti", {"pti": options}))
-    method.bind(gan, Run(budget(steps), seed=3))
+    method = make_method(ComponentSpec("random_code+pti", {"pti": options}))
+    method.bind(gan, RunContext(budget(steps), seed=3))
     method.base.build()
     return method
 
@@ -107,8 +107,8 @@ def test_locality_looks_somewhere_else_in_each_step_and_so_far_from_the_pivot(ga
 def test_a_search_may_follow_in_the_space_of_the_weights(gan, images):
     found = {}
     for name in ("random_code+pti", "random_code+pti+opt"):
-        method = make_method(Choice(name))
-        method.bind(gan, Run(budget(5), seed=3))
+        method = make_method(ComponentSpec(name))
+        method.bind(gan, RunContext(budget(5), seed=3))
         method.base.build()
         found[name] = errors(method, images, method.invert(images))
     assert (found["random_code+pti+opt"] < found["random_code+pti"]).all()
@@ -141,7 +141,7 @@ def test_an_image_whose_tuning_diverges_keeps_finite_weights_and_harms_no_other(
 
 def test_its_gan_must_be_seen_through_its_weights(gan, images):
     method = create("refiner", "pti")
-    method.gan, method.run = gan, Run(budget(), seed=3)
+    method.gan, method.run = gan, RunContext(budget(), seed=3)
     with pytest.raises(ContractError, match="seen through its weights"):
         method.refine(images, torch.zeros(5, 6))
 

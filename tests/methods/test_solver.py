@@ -14,7 +14,7 @@ from bench.core.types import Gan
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.priors import Normal, Uniform, image_noise
 from methods.latent_bounds import Support, draw_starts
-from methods.reconstruction import Reconstruction
+from methods.reconstruction import LeastSquaresProblem
 
 SEARCHES = ["adam", "lbfgs", "lm", "cma"]
 FEW = {"search_steps": 6, "refine_steps": 6}
@@ -60,27 +60,27 @@ def test_it_comes_far_below_the_best_of_random_codes(name, ready, trained, own, 
 
 @pytest.mark.parametrize("name", ["adam", "lbfgs"])
 def test_a_gradient_of_the_wrong_sign_does_not_pass_for_a_search(name, ready, trained, own, error, monkeypatch):
-    x, right = own[1][:12], Reconstruction.gradient
+    x, right = own[1][:12], LeastSquaresProblem.gradient
 
     def wrong(self, u):
         f, slope = right(self, u)
         return f, -slope
 
-    monkeypatch.setattr(Reconstruction, "gradient", wrong)
+    monkeypatch.setattr(LeastSquaresProblem, "gradient", wrong)
     floor = error(trained, ready("best_of_random", trained, count=200).invert(x), x).mean()
     method = ready(name, trained, budget={"search_steps": 60}, starts=4, **CHEAP.get(name, {}))
     assert error(trained, method.invert(x), x).mean() > FLOOR * floor
 
 
 def test_a_search_for_the_negative_does_not_pass_for_one(name, ready, trained, own, error, monkeypatch):
-    x, right = own[1][:4], Reconstruction.__post_init__
+    x, right = own[1][:4], LeastSquaresProblem.__post_init__
 
     def negated(self):
         right(self)
         self.targets = -self.targets
 
     floor = error(trained, ready("best_of_random", trained, count=200).invert(x), x).mean()
-    monkeypatch.setattr(Reconstruction, "__post_init__", negated)
+    monkeypatch.setattr(LeastSquaresProblem, "__post_init__", negated)
     method = ready(name, trained, budget={"search_steps": 60}, starts=4, **CHEAP.get(name, {}))
     assert error(trained, method.invert(x), x).mean() > floor
 
@@ -283,11 +283,11 @@ def test_the_condition_of_a_projected_search_stays_a_row_of_the_table():
 @pytest.mark.parametrize("options", [{}, {"stretch": 0.9}, {"double": True}, {"sphere": True}])
 def test_gradients_and_normal_equations_are_those_of_autograd(trained, own, options):
     u, x = own[0][:3] * 0.7, own[1][3:6]
-    problem = Reconstruction(trained, x, **options)
+    problem = LeastSquaresProblem(trained, x, **options)
     u = u.to(problem.dtype)
     f, slope = problem.gradient(u)
     again, gradient, square = problem.normal_equations(u)
-    one = [Reconstruction(trained, x[i : i + 1], **options) for i in range(3)]
+    one = [LeastSquaresProblem(trained, x[i : i + 1], **options) for i in range(3)]
     jacobians = [torch.autograd.functional.jacobian(p.pixels, u[i : i + 1])[0, :, 0] for i, p in enumerate(one)]
     torch.testing.assert_close(square, torch.stack([j.T @ j for j in jacobians]), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(gradient, slope, rtol=1e-3, atol=1e-3)
@@ -299,7 +299,7 @@ def test_gradients_and_normal_equations_are_those_of_autograd(trained, own, opti
 def test_no_batch_norm_is_computed_and_the_images_are_those_of_the_gan(trained, own, double, monkeypatch):
     made = trained.decode(own[0][:5])
     monkeypatch.setattr(nn.BatchNorm2d, "forward", None)
-    problem = Reconstruction(trained, own[1][:5], double=double)
+    problem = LeastSquaresProblem(trained, own[1][:5], double=double)
     u = own[0][:5].to(problem.dtype)
     problem.gradient(u)
     problem.normal_equations(u)
@@ -308,14 +308,14 @@ def test_no_batch_norm_is_computed_and_the_images_are_those_of_the_gan(trained, 
 
 def test_stretched_pixels_are_never_nearer_than_plain_ones(trained, own):
     u, x = own[0][:20], own[1][20:40]
-    plain, stretched = Reconstruction(trained, x), Reconstruction(trained, x, stretch=0.9)
+    plain, stretched = LeastSquaresProblem(trained, x), LeastSquaresProblem(trained, x, stretch=0.9)
     assert (stretched.errors(u) >= plain.errors(u)).all()
-    assert (Reconstruction(trained, own[1][:20], stretch=0.9).errors(u) < 1e-6).all()
+    assert (LeastSquaresProblem(trained, own[1][:20], stretch=0.9).errors(u) < 1e-6).all()
 
 
 def test_every_call_of_the_generator_is_counted(trained, own):
     for double in (False, True):
-        problem = Reconstruction(trained, own[1][:5], double=double)
+        problem = LeastSquaresProblem(trained, own[1][:5], double=double)
         u, counts = own[0][:5].to(problem.dtype), []
         for work in (problem.errors, problem.gradient, problem.normal_equations):
             before = trained.calls

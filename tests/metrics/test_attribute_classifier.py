@@ -12,13 +12,13 @@ from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 
 from bench.core.errors import DataError
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Dataset, Images
-from bench.metrics.attribute_classifier import AttributeClassifier, AttributeRecipe
+from bench.metrics.attribute_classifier import AttributeClassifier, AttributeClassifierConfig
 from bench.metrics.classifier import accuracy, classifier_metadata, load_classifier, save_classifier, train_classifier
 
 NAMES = ("Red", "Green")
-QUICK = AttributeRecipe(epochs=8, batch=32, rate=2e-3, cycle=True)
+QUICK = AttributeClassifierConfig(epochs=8, batch=32, rate=2e-3, cycle=True)
 FREE = Budget("test", 0, 0, 0, 0, 0, 0, 0, timeout=1e9)
 
 
@@ -38,7 +38,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def trained(data):
-    return train_classifier(data.without_test(), Run(FREE, 1), QUICK)
+    return train_classifier(data.without_test(), RunContext(FREE, 1), QUICK)
 
 
 def test_the_network_is_stgan_s():
@@ -59,36 +59,36 @@ def test_the_network_is_stgan_s():
 
 
 def test_the_recipe_s_defaults_are_stgan_s():
-    recipe = AttributeRecipe()
+    recipe = AttributeClassifierConfig()
     assert (recipe.epochs, recipe.batch) == (25, 64)
-    optimiser, schedule = recipe.optimiser(nn.Linear(1, 1), 10)
-    (group,) = optimiser.param_groups
-    assert type(optimiser) is torch.optim.Adam
+    optimizer, schedule = recipe.optimizer(nn.Linear(1, 1), 10)
+    (group,) = optimizer.param_groups
+    assert type(optimizer) is torch.optim.Adam
     assert (group["lr"], group["betas"][0], group["weight_decay"]) == (2e-4, 0.9, 1e-4)
     for _ in range(5):
-        optimiser.step()
+        optimizer.step()
         schedule.step()
     assert group["lr"] == 2e-4
 
 
 def test_a_cycle_rises_to_its_peak_and_falls_to_nothing():
-    optimiser, schedule = AttributeRecipe(rate=1e-2, cycle=True).optimiser(nn.Linear(1, 1), 100)
+    optimizer, schedule = AttributeClassifierConfig(rate=1e-2, cycle=True).optimizer(nn.Linear(1, 1), 100)
     rates = []
     for _ in range(99):
-        rates.append(optimiser.param_groups[0]["lr"])
-        optimiser.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
         schedule.step()
     assert max(rates) == pytest.approx(1e-2, rel=1e-3)
     assert rates[0] < 1e-3
     assert rates[-1] < 1e-5
-    assert optimiser.param_groups[0]["betas"][0] == 0.9
+    assert optimizer.param_groups[0]["betas"][0] == 0.9
 
 
 def test_the_loss_is_binary_cross_entropy():
     logits, truth = torch.tensor([[0.5, -2.0], [3.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     p = 1 / (1 + np.exp(-logits.double().numpy()))
     expected = -np.log(np.where(truth.numpy() == 1, p, 1 - p)).mean()
-    assert float(AttributeRecipe().loss(logits, truth)) == pytest.approx(expected)
+    assert float(AttributeClassifierConfig().loss(logits, truth)) == pytest.approx(expected)
 
 
 def test_it_learns(data, trained):
@@ -101,7 +101,7 @@ def test_it_learns(data, trained):
 
 def test_the_seed_decides_everything(data, trained):
     torch.manual_seed(99)
-    again = train_classifier(data.without_test(), Run(FREE, 1), QUICK).state_dict()
+    again = train_classifier(data.without_test(), RunContext(FREE, 1), QUICK).state_dict()
     assert all(torch.equal(tensor, again[name]) for name, tensor in trained.state_dict().items())
 
 
@@ -139,10 +139,10 @@ def test_what_is_saved_is_what_is_loaded(data, trained, tmp_path):
 def test_what_it_cannot_learn_from_is_refused(data, trained):
     small = Images(data.train.data[:, :, :16], None, data.train.attributes, NAMES)
     with pytest.raises(DataError, match="'small': images of 16 x 32: expected sides of at least 32 pixels"):
-        train_classifier(Dataset("small", small, small, test=small).without_test(), Run(FREE, 1))
+        train_classifier(Dataset("small", small, small, test=small).without_test(), RunContext(FREE, 1))
     bare = Images(data.train.data)
     with pytest.raises(DataError, match="'bare': a classifier of attributes needs pictures with attributes"):
-        train_classifier(Dataset("bare", bare, bare, test=bare).without_test(), Run(FREE, 1), QUICK)
+        train_classifier(Dataset("bare", bare, bare, test=bare).without_test(), RunContext(FREE, 1), QUICK)
     renamed = Images(data.test.data, None, data.test.attributes, ("Red", "Blue"))
     with pytest.raises(DataError, match="other attributes"):
         accuracy(trained, renamed)

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 
 from bench.core.errors import DataError, WeightsError
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Dataset, Images
-from bench.metrics.attribute_classifier import AttributeRecipe
+from bench.metrics.attribute_classifier import AttributeClassifierConfig
 from bench.metrics.classifier import (
     accuracy,
     classifier_metadata,
@@ -22,9 +22,9 @@ from bench.metrics.classifier import (
     save_classifier,
     train_classifier,
 )
-from bench.metrics.label_classifier import LabelRecipe
+from bench.metrics.label_classifier import LabelClassifierConfig
 
-QUICK = LabelRecipe(epochs=3, batch=64)
+QUICK = LabelClassifierConfig(epochs=3, batch=64)
 FREE = Budget("test", 0, 0, 0, 0, 0, 0, 0, timeout=1e9)
 
 
@@ -41,7 +41,7 @@ def digits():
 @pytest.fixture(scope="module")
 def trained(digits):
     """One network, trained by the quick recipe from seed 1."""
-    return train_classifier(digits.without_test(), Run(FREE, 1), QUICK)
+    return train_classifier(digits.without_test(), RunContext(FREE, 1), QUICK)
 
 
 def test_it_learns(digits, trained):
@@ -51,11 +51,13 @@ def test_it_learns(digits, trained):
 
 
 def test_the_seed_decides_everything(digits, trained):
-    run = Run(FREE, 1)
+    run = RunContext(FREE, 1)
     torch.manual_seed(99)
     again = train_classifier(digits.without_test(), run, QUICK).state_dict()
     assert all(torch.equal(tensor, again[name]) for name, tensor in trained.state_dict().items())
-    other = train_classifier(digits.without_test(), Run(FREE, 2), LabelRecipe(epochs=1, batch=1300)).state_dict()
+    other = train_classifier(
+        digits.without_test(), RunContext(FREE, 2), LabelClassifierConfig(epochs=1, batch=1300)
+    ).state_dict()
     assert not torch.equal(other["head.weight"], again["head.weight"])
 
 
@@ -67,12 +69,12 @@ def test_an_interrupted_training_ends_the_same(digits, trained, tmp_path):
             raise KeyboardInterrupt
 
     checkpoint = tmp_path / "classifier.pt"
-    interrupted = Run(FREE, 1, checkpoint=checkpoint, progress=stop, checkpoint_seconds=0.0)
+    interrupted = RunContext(FREE, 1, checkpoint=checkpoint, progress=stop, checkpoint_seconds=0.0)
     assert steps > 50
     with pytest.raises(KeyboardInterrupt):
         train_classifier(digits.without_test(), interrupted, QUICK)
     assert checkpoint.is_file()
-    resumed = train_classifier(digits.without_test(), Run(FREE, 1, checkpoint=checkpoint), QUICK)
+    resumed = train_classifier(digits.without_test(), RunContext(FREE, 1, checkpoint=checkpoint), QUICK)
     assert torch.equal(resumed.head.weight, trained.head.weight)
     assert not checkpoint.exists()
 
@@ -144,8 +146,8 @@ def test_labels_come_before_attributes_and_neither_is_refused(digits):
     both = Images(digits.train.data, digits.train.labels, facts, ("High",))
     only = Images(digits.train.data, None, facts, ("High",))
     bare = Images(digits.train.data)
-    assert recipe_kind(Dataset("both", both, both, test=both)) is LabelRecipe
-    assert recipe_kind(Dataset("only", only, only, test=only)) is AttributeRecipe
+    assert recipe_kind(Dataset("both", both, both, test=both)) is LabelClassifierConfig
+    assert recipe_kind(Dataset("only", only, only, test=only)) is AttributeClassifierConfig
     with pytest.raises(DataError, match="'bare': a classifier needs pictures with labels or attributes"):
         recipe_kind(Dataset("bare", bare, bare, test=bare))
 
@@ -153,4 +155,4 @@ def test_labels_come_before_attributes_and_neither_is_refused(digits):
 def test_images_without_labels_are_refused(digits):
     bare = Dataset("bare", Images(digits.train.data), Images(digits.val.data), test=digits.test)
     with pytest.raises(DataError, match="'bare': a classifier needs labelled pictures"):
-        train_classifier(bare.without_test(), Run(FREE, 1), QUICK)
+        train_classifier(bare.without_test(), RunContext(FREE, 1), QUICK)

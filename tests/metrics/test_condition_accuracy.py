@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.core.errors import NotApplicable
-from bench.core.types import Images, Pairs
+from bench.core.types import EvalBatch, Images
 from bench.gans.condition_prior import ConditionPrior
 from bench.gans.priors import make_prior
 from bench.metrics.condition_accuracy import ConditionAccuracy
@@ -15,7 +15,7 @@ from bench.metrics.condition_accuracy import ConditionAccuracy
 def pairs(codes, prior, labels=None, attributes=None):
     x = torch.zeros(len(codes), 1, 2, 2)
     rest = (labels, attributes, ("a", "b", "c"), prior, lambda network, side: None)
-    return Pairs(x, x, x.byte(), x.byte(), codes, None, *rest)
+    return EvalBatch(x, x, x.byte(), x.byte(), codes, None, *rest)
 
 
 @pytest.fixture

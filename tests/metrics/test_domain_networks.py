@@ -12,14 +12,14 @@ from bench.core.errors import BenchError, DataError, WeightsError
 from bench.core.files import sha256
 from bench.core.options import create
 from bench.core.registry import entries
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Dataset, Images
 from bench.datasets.faces.people import ATTRIBUTES
 from bench.metrics import weights
-from bench.metrics.attribute_classifier import AttributeRecipe
+from bench.metrics.attribute_classifier import AttributeClassifierConfig
 from bench.metrics.classifier import accuracy, classifier_metadata, save_classifier, train_classifier
 from bench.metrics.domain_networks import DrawnFacesCnn, halved
-from bench.metrics.label_classifier import LabelRecipe
+from bench.metrics.label_classifier import LabelClassifierConfig
 from bench.metrics.weights import classifier_file, classifiers_folder
 
 FREE = Budget("test", 0, 0, 0, 0, 0, 0, 0, timeout=1e9)
@@ -37,7 +37,7 @@ def keep(name, images, recipe):
     """Train a classifier for one step and store it as ``ganinv train-classifier`` does."""
     data = Dataset(name, images, images, test=images)
     path = classifiers_folder() / classifier_file(name)
-    save_classifier(path, train_classifier(data.without_test(), Run(FREE, 1), recipe), data, 1, recipe)
+    save_classifier(path, train_classifier(data.without_test(), RunContext(FREE, 1), recipe), data, 1, recipe)
     return path
 
 
@@ -112,7 +112,7 @@ def test_large_faces_are_seen_as_their_small_pictures(shipped):
 
 
 def test_a_file_that_tells_something_else_is_refused(monkeypatch, own_home):
-    path = keep("other", noise(8, (3, 64, 64), names=("A", "B")), AttributeRecipe(epochs=1, batch=8))
+    path = keep("other", noise(8, (3, 64, 64), names=("A", "B")), AttributeClassifierConfig(epochs=1, batch=8))
     foreign = dataclasses.replace(weights.DRAWN_FACES_CNN, file=path.name, sha256=sha256(path), where="trained")
     monkeypatch.setitem(weights.NETWORKS, "drawn-faces-cnn", foreign)
     with pytest.raises(WeightsError, match="tells other attributes than drawn-faces-cnn"):
@@ -120,7 +120,7 @@ def test_a_file_that_tells_something_else_is_refused(monkeypatch, own_home):
 
 
 def test_a_classifier_of_labels_that_was_trained_here_is_found(own_home):
-    path = keep("mine", noise(16, (1, 20, 24), labels=True), LabelRecipe(epochs=1, batch=8))
+    path = keep("mine", noise(16, (1, 20, 24), labels=True), LabelClassifierConfig(epochs=1, batch=8))
     network = create("features", "trained:mine")
     assert (network.name, network.classes, network.attributes) == ("trained:mine", 4, ())
     assert network.accepts((1, 20, 24)) is None
@@ -134,7 +134,7 @@ def test_a_classifier_of_labels_that_was_trained_here_is_found(own_home):
 
 
 def test_a_classifier_of_attributes_that_was_trained_here_is_found(own_home):
-    keep("mine", noise(16, (3, 32, 40), names=("A", "B")), AttributeRecipe(epochs=1, batch=8))
+    keep("mine", noise(16, (3, 32, 40), names=("A", "B")), AttributeClassifierConfig(epochs=1, batch=8))
     network = create("features", "trained:mine")
     assert (network.classes, network.attributes) == (0, ("A", "B"))
     network.load("cpu")
@@ -145,9 +145,9 @@ def test_a_classifier_of_attributes_that_was_trained_here_is_found(own_home):
 
 def test_training_again_changes_the_protocol(own_home):
     images = noise(16, (1, 20, 24), labels=True)
-    keep("mine", images, LabelRecipe(epochs=1, batch=8))
+    keep("mine", images, LabelClassifierConfig(epochs=1, batch=8))
     before = create("features", "trained:mine").protocol()
-    keep("mine", images, LabelRecipe(epochs=2, batch=8))
+    keep("mine", images, LabelClassifierConfig(epochs=2, batch=8))
     after = create("features", "trained:mine").protocol()
     assert {k: v for k, v in before.items() if v != after[k]}.keys() == {"weights_sha256"}
 

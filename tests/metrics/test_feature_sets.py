@@ -9,7 +9,7 @@ from bench.core.errors import BenchError, ContractError
 from bench.core.types import Embedding
 from bench.metrics import against_train, feature_sets
 from bench.metrics.evaluation import evaluate, open_metrics
-from bench.metrics.feature_sets import Rows, Sets
+from bench.metrics.feature_sets import FeatureBuffer, FeatureSets
 from bench.metrics.frechet import frechet_distance
 
 SHAPE = (1, 4, 4)
@@ -61,7 +61,7 @@ def seen(images):
 def test_rows_come_back_in_order_from_memory_and_from_disk(monkeypatch, limit):
     monkeypatch.setattr(feature_sets, "IN_MEMORY", limit)
     given = torch.arange(21.0).view(7, 3)
-    rows = Rows(7)
+    rows = FeatureBuffer(7)
     for part in given.split(3):
         rows.add(part)
     assert torch.equal(rows.rows, given)
@@ -69,14 +69,14 @@ def test_rows_come_back_in_order_from_memory_and_from_disk(monkeypatch, limit):
 
 
 def test_rows_of_another_width_are_refused():
-    rows = Rows(4)
+    rows = FeatureBuffer(4)
     rows.add(torch.zeros(2, 3))
     with pytest.raises(ContractError, match=r"features \(2, 5\) after \(4, 3\)"):
         rows.add(torch.zeros(2, 5))
 
 
 def test_what_is_made_once_is_shared():
-    shared = Sets(network=None)
+    shared = FeatureSets(network=None)
     calls = []
     assert [shared.once("a", lambda: calls.append(1) or 7) for _ in range(3)] == [7, 7, 7]
     assert calls == [1]

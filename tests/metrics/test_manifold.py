@@ -25,7 +25,7 @@ def as_dict(found):
     return {name: getattr(found, name) for name in ("precision", "recall", "density", "coverage")}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(8, 60),
     st.integers(8, 60),

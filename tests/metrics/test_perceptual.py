@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from bench.core import pretrained_files
 from bench.core.errors import WeightsError
-from bench.core.types import Images, Pairs
+from bench.core.types import EvalBatch, Images
 from bench.metrics import weights
 from bench.metrics.evaluation import open_metrics
 from bench.metrics.feature_sets import share_networks
@@ -21,7 +21,7 @@ def measure(metric, x, y):
     share_networks([metric], "cpu")
     metric.prepare("cpu")
     sides = {"target": x, "output": y}
-    pairs = Pairs(x, y, x, y, x, None, None, None, (), None, lambda network, side: network.embed(sides[side]))
+    pairs = EvalBatch(x, y, x, y, x, None, None, None, (), None, lambda network, side: network.embed(sides[side]))
     return metric.update(pairs)
 
 

@@ -79,7 +79,7 @@ def test_ssim_of_constant_images_equals_scikit_image(first, second):
     assert ssim(batch(x), batch(y)).item() == pytest.approx(reference_ssim(x, y), abs=1e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     sides=st.tuples(st.integers(11, 40), st.integers(11, 40)),
     channels=st.sampled_from([1, 3]),

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from bench.cli.overfit import overfit
 from bench.core.paths import allowing_code
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.overfit import examination, ranking, sweep
 from bench.overfit.inputs import open_gan
 
@@ -97,8 +97,8 @@ class Normed(nn.Module):
 def test_batch_norm_in_train_mode_is_set_to_eval_and_said(scripted):
     torch.manual_seed(0)
     with allowing_code():
-        opened = open_gan(Choice(scripted(Normed().train())), "cpu", "normal", 40)
-        still = open_gan(Choice(scripted(Normed().eval(), "still.pt")), "cpu", "normal", 40)
+        opened = open_gan(ComponentSpec(scripted(Normed().train())), "cpu", "normal", 40)
+        still = open_gan(ComponentSpec(scripted(Normed().eval(), "still.pt")), "cpu", "normal", 40)
     assert "saved in train mode and was set to eval" in opened.remarks[0]
     assert still.remarks == ()
 

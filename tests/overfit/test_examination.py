@@ -14,12 +14,12 @@ from bench.core.errors import BenchError, DataError
 from bench.core.types import Images
 from bench.harness.store import Store
 from bench.overfit import examination, ranking, sweep
-from bench.overfit.examination import Settings, examine_gan
+from bench.overfit.examination import SearchSettings, examine_gan
 from bench.overfit.inputs import OpenedGan
 from bench.overfit.recovery import Search
 from bench.overfit.report import write_page
 
-SETTINGS = Settings(n=40, search=Search(steps=40))
+SETTINGS = SearchSettings(n=40, search=Search(steps=40))
 
 
 @pytest.fixture(scope="module")

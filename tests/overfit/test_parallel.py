@@ -20,8 +20,8 @@ import torch
 from bench.core.files import digest
 from bench.harness.store import Store
 from bench.overfit import recovery as module
-from bench.overfit.parallel import helped
-from bench.overfit.run import Asked, invert_ahead, overfit
+from bench.overfit.parallel import parallel_workers
+from bench.overfit.run import OverfitOptions, invert_ahead, overfit
 
 LIMIT = 120.0
 
@@ -38,13 +38,13 @@ def wait_for(done):
 def asked(folders, scripted, memoriser):
     gan = scripted(memoriser.generator)
     options = {"n": 40, "search": "lbfgs?probes=0", "steps": 8, "prior": "normal", "code_dim": 40}
-    return Asked((gan,), train=folders[0], test=folders[1], **options)
+    return OverfitOptions((gan,), train=folders[0], test=folders[1], **options)
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_helper_alone_fills_the_store_with_what_one_process_finds(asked, tmp_path, monkeypatch):
     shared, budgets = Store(tmp_path / "shared"), 4  # of the curve: 8, 4, 2 and 1 steps
-    with helped(2, invert_ahead, asked, (), True, shared):
+    with parallel_workers(2, invert_ahead, asked, (), True, shared):
         wait_for(lambda: len(list(shared.root.glob("overfit/*/meta.json"))) == 3 * budgets)
     found = {}
     for name, store in (("shared", shared), ("alone", Store(tmp_path / "alone"))):
@@ -115,7 +115,7 @@ def test_a_helper_ends_when_the_process_that_it_helps_is_killed(tmp_path):
 
 def test_a_fault_of_the_work_is_left_to_the_first_process_and_threads_are_shared_meanwhile(asked, tmp_path, capfd):
     before, wrong = torch.get_num_threads(), dataclasses.replace(asked, prior="gauss")
-    with helped(2, invert_ahead, wrong, (), True, Store(tmp_path / "shared")):
+    with parallel_workers(2, invert_ahead, wrong, (), True, Store(tmp_path / "shared")):
         assert torch.get_num_threads() == max(1, len(os.sched_getaffinity(0)) // 2)
         wait_for(lambda: not multiprocessing.active_children())
     assert torch.get_num_threads() == before

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from bench.core.errors import BenchError, ContractError, UnknownName
-from bench.core.types import Choice, Gan, Images
+from bench.core.types import ComponentSpec, Gan, Images
 from bench.gans.priors import Normal
 from bench.overfit import recovery as module
 from bench.overfit.recovery import Search, open_search
@@ -23,7 +23,9 @@ def residuals(gan, images):
 
 
 def test_errors_are_least_squares_residuals(recovery, honest, real):
-    found = recovery(honest, method=Choice("lbfgs")).recover({"test": real.test})["test"]  # plain pixels, no stretch
+    found = recovery(honest, method=ComponentSpec("lbfgs")).recover({"test": real.test})[
+        "test"
+    ]  # plain pixels, no stretch
     assert found.errors == pytest.approx(residuals(honest, real.test), rel=1e-3)
     assert found.errors.min() > 0.01
 
@@ -74,7 +76,7 @@ def test_nan_is_named(recovery):
     gan = Gan(Broken(), None, Normal(2), (1, 2, 2)).freeze()
     images = Images(torch.zeros(3, 1, 2, 2, dtype=torch.uint8))
     with pytest.raises(ContractError, match="NaN or infinite pixels for the codes of 3 test images"):
-        recovery(gan, method=Choice("random_code")).recover({"test": images})
+        recovery(gan, method=ComponentSpec("random_code")).recover({"test": images})
 
 
 def test_images_of_another_size_are_refused(recovery, honest):
@@ -91,7 +93,7 @@ def test_images_of_another_size_are_refused(recovery, honest):
 )
 def test_searches_that_say_nothing_of_a_generator(name, error, text):
     with pytest.raises(error, match=text):
-        open_search(Choice(name))
+        open_search(ComponentSpec(name))
 
 
 def test_the_default_search_is_stated():

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from bench.core.errors import BenchError, DataError, Diverged, UnknownName
-from bench.core.run_context import Run
+from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
-from bench.gans.monitor import Watch
+from bench.gans.monitor import TrainingMonitor
 from bench.gans.training import train_gan
 from bench.harness.store import Store
 from bench.overfit import reference_generators
-from bench.overfit.reference_generators import Network, Suspect, collapse, make_suspect, training_images
+from bench.overfit.reference_generators import Network, ReferenceGenerator, collapse, make_suspect, training_images
 from bench.overfit.reference_glo import GLO, Codes
 from bench.overfit.reference_pool import distinct, sizes_of, split_pool
 
@@ -39,7 +39,7 @@ def store(tmp_path):
 
 def run_of(steps, seed=0, checkpoint=None):
     budget = Budget("test", 0, 0, 0, steps, 0, 0, 0, math.inf)
-    return Run(budget, seed, checkpoint=checkpoint, checkpoint_seconds=0.0)
+    return RunContext(budget, seed, checkpoint=checkpoint, checkpoint_seconds=0.0)
 
 
 def test_glo_gives_each_training_image_a_code_from_which_it_is_made(pool):
@@ -47,7 +47,7 @@ def test_glo_gives_each_training_image_a_code_from_which_it_is_made(pool):
     run.reseed()
     gan = GLO_TINY.build(images.shape, "cpu")
     assert gan.discriminator is None
-    trainer = Codes(gan, GLO_TINY, images, run, Watch())
+    trainer = Codes(gan, GLO_TINY, images, run, TrainingMonitor())
     trainer.train()
     gan.freeze()
     with torch.no_grad():
@@ -66,7 +66,7 @@ def test_glo_goes_on_bit_for_bit_where_it_was_cut_off(pool, tmp_path):
 
     broken = run_of(6, checkpoint=tmp_path / "half")
     broken.reseed()
-    trainer = Codes(GLO_TINY.build(pool.shape, "cpu"), GLO_TINY, pool, broken, Watch())
+    trainer = Codes(GLO_TINY.build(pool.shape, "cpu"), GLO_TINY, pool, broken, TrainingMonitor())
     trainer.look = lambda step: stop(step) if step == 3 else None
     with pytest.raises(KeyboardInterrupt):
         trainer.train()
@@ -83,7 +83,7 @@ def test_glo_has_a_normal_prior():
 
 @pytest.mark.parametrize("family", ["glo", "copier", "gan"])
 def test_a_suspect_is_trained_once_and_read_as_it_was(pool, store, family, monkeypatch):
-    suspect = Suspect(family, 16, 3, network=TINY)
+    suspect = ReferenceGenerator(family, 16, 3, network=TINY)
     made = make_suspect(suspect, pool, store)
     assert made.discriminator is None
     assert made.encoder is None
@@ -91,7 +91,7 @@ def test_a_suspect_is_trained_once_and_read_as_it_was(pool, store, family, monke
     monkeypatch.setattr(reference_generators, "train_gan", lambda *parts: pytest.fail("trained twice"))
     assert make_suspect(suspect, pool, store).checksum() == made.checksum()
     with pytest.raises(pytest.fail.Exception):
-        make_suspect(Suspect(family, 17, 3, network=TINY), pool, store)
+        make_suspect(ReferenceGenerator(family, 17, 3, network=TINY), pool, store)
 
 
 def test_a_training_that_failed_is_not_repeated(pool, store, monkeypatch):
@@ -104,25 +104,25 @@ def test_a_training_that_failed_is_not_repeated(pool, store, monkeypatch):
     monkeypatch.setattr(reference_generators, "train_gan", diverge)
     for _ in range(2):
         with pytest.raises(Diverged, match="nan at step 1"):
-            make_suspect(Suspect("gan", 16, 3, network=TINY), pool, store)
+            make_suspect(ReferenceGenerator("gan", 16, 3, network=TINY), pool, store)
     assert len(calls) == 1
 
 
 def test_a_suspect_sees_the_first_images_without_the_classes_that_it_lacks(pool):
-    seen = training_images(Suspect("gan", 10), pool)
+    seen = training_images(ReferenceGenerator("gan", 10), pool)
     assert torch.equal(seen.data, pool.data[:10])
-    seen = training_images(Suspect("dropping", 20, without=(1, 3)), pool)
+    seen = training_images(ReferenceGenerator("dropping", 20, without=(1, 3)), pool)
     assert torch.equal(seen.data, pool.data[:20][~torch.isin(pool.labels[:20], torch.tensor([1, 3]))])
-    assert len(training_images(Suspect("gan", 0), pool)) == 40
+    assert len(training_images(ReferenceGenerator("gan", 0), pool)) == 40
 
 
 @pytest.mark.parametrize(
     ("suspect", "labels", "words"),
     [
-        (Suspect("gan", 41), True, "41 training images asked for, 40 are there"),
-        (Suspect("dropping", without=(1,)), False, "no labels"),
-        (Suspect("dropping", without=(7,)), True, "leaves out 0 of 40"),
-        (Suspect("dropping", without=(0, 1, 2, 3, 4)), True, "leaves out 40 of 40"),
+        (ReferenceGenerator("gan", 41), True, "41 training images asked for, 40 are there"),
+        (ReferenceGenerator("dropping", without=(1,)), False, "no labels"),
+        (ReferenceGenerator("dropping", without=(7,)), True, "leaves out 0 of 40"),
+        (ReferenceGenerator("dropping", without=(0, 1, 2, 3, 4)), True, "leaves out 40 of 40"),
     ],
 )
 def test_impossible_suspects_are_refused(pool, suspect, labels, words):
@@ -131,22 +131,22 @@ def test_impossible_suspects_are_refused(pool, suspect, labels, words):
 
 
 def test_names_and_options_that_contradict_each_other():
-    assert [Suspect("glo", 64).name, Suspect("gan").name] == ["glo-64", "gan-all"]
-    assert Suspect("dropping", without=(1, 8)).name == "dropping-1-8"
-    assert Suspect("collapsed", kept=5).name == "collapsed-5"
+    assert [ReferenceGenerator("glo", 64).name, ReferenceGenerator("gan").name] == ["glo-64", "gan-all"]
+    assert ReferenceGenerator("dropping", without=(1, 8)).name == "dropping-1-8"
+    assert ReferenceGenerator("collapsed", kept=5).name == "collapsed-5"
     with pytest.raises(UnknownName, match="copier"):
-        Suspect("copyer")
+        ReferenceGenerator("copyer")
     with pytest.raises(BenchError, match="kept"):
-        Suspect("gan", kept=1)
+        ReferenceGenerator("gan", kept=1)
     with pytest.raises(BenchError, match="without"):
-        Suspect("dropping")
+        ReferenceGenerator("dropping")
 
 
 def test_a_collapsed_gan_makes_few_images_whatever_the_code(pool, store):
-    honest = make_suspect(Suspect("gan", 0, 4, network=TINY), pool, store)
+    honest = make_suspect(ReferenceGenerator("gan", 0, 4, network=TINY), pool, store)
     codes = honest.prior.sample(64, torch.Generator().manual_seed(1))
     with torch.no_grad():
-        one = make_suspect(Suspect("collapsed", 0, 4, kept=1, network=TINY), pool, store).decode(codes)
+        one = make_suspect(ReferenceGenerator("collapsed", 0, 4, kept=1, network=TINY), pool, store).decode(codes)
         few = collapse(honest, 3).freeze()
         images, kept = few.decode(codes), honest.decode(few.generator.rows)
     assert torch.equal(one, one[:1].expand_as(one))

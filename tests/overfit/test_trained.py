@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bench.core.errors import BenchError
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.harness.store import Store
 from bench.overfit.trained import find_trained
 
-DIGITS = Choice("digits")
+DIGITS = ComponentSpec("digits")
 
 
 @pytest.fixture
@@ -30,30 +30,30 @@ def store(tmp_path):
 
 
 def test_the_only_training_is_found_with_its_step_and_images(store):
-    found = find_trained(Choice("lsgan"), DIGITS, store)
+    found = find_trained(ComponentSpec("lsgan"), DIGITS, store)
     assert (found.path.parent.name, found.path.name, found.step, found.trained_on) == (
         "c",
         "gan.safetensors",
         30,
         256,
     )
-    best = find_trained(Choice("lsgan@best", {"width": 8}), DIGITS, store)
+    best = find_trained(ComponentSpec("lsgan@best", {"width": 8}), DIGITS, store)
     assert (best.path.name, best.step) == ("best.safetensors", 20)
 
 
 def test_several_are_told_apart_by_seed(store):
     with pytest.raises(BenchError, match=r"2 trainings of dcgan on digits .*seed 0, 30 steps, width = 8; seed 1"):
-        find_trained(Choice("dcgan"), DIGITS, store)
-    assert find_trained(Choice("dcgan", {"seed": 1}), DIGITS, store).path.parent.name == "b"
+        find_trained(ComponentSpec("dcgan"), DIGITS, store)
+    assert find_trained(ComponentSpec("dcgan", {"seed": 1}), DIGITS, store).path.parent.name == "b"
 
 
 @pytest.mark.parametrize(
     ("choice", "dataset", "text"),
     [
-        (Choice("lsgan"), None, "with --dataset"),
-        (Choice("lsgan"), Choice("mnist"), "no training of lsgan on mnist is stored"),
-        (Choice("lsgan", {"width": 9}), DIGITS, "no training of lsgan"),
-        (Choice("dcgan@best", {"seed": 1}), DIGITS, "never measured"),
+        (ComponentSpec("lsgan"), None, "with --dataset"),
+        (ComponentSpec("lsgan"), ComponentSpec("mnist"), "no training of lsgan on mnist is stored"),
+        (ComponentSpec("lsgan", {"width": 9}), DIGITS, "no training of lsgan"),
+        (ComponentSpec("dcgan@best", {"seed": 1}), DIGITS, "never measured"),
     ],
 )
 def test_what_is_not_there_is_said(store, choice, dataset, text):

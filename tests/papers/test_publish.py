@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from bench.core.errors import BenchError
-from bench.core.types import Budget, Cell, Choice
+from bench.core.types import Budget, Cell, ComponentSpec
 from bench.harness.suite import open_suite
 from bench.papers import manifest
 from bench.papers.publish import publish
@@ -112,7 +112,9 @@ def test_a_file_that_was_deleted_or_edited_comes_back_alone(published, records):
 def test_everything_that_reports_are_drawn_from_is_noticed(published, records, monkeypatch):
     first, _ = published(records)
     budget = Budget(**records[0].cell["budget"])
-    cell = Cell(Choice("digits", label="Digits"), Choice("dcgan"), Choice("late"), 0, budget, ("psnr",))
+    cell = Cell(
+        ComponentSpec("digits", label="Digits"), ComponentSpec("dcgan"), ComponentSpec("late"), 0, budget, ("psnr",)
+    )
     assert published(records, [cell])[1] >= BOARDS
     assert published(records, [cell], title="Another title")[1] >= BOARDS
     assert published(records, [cell], title="Another title")[1] == set()

@@ -14,7 +14,7 @@ from bench.cli import papers
 from bench.core.errors import BenchError, UnknownName
 from bench.harness.keys import KeyMaker
 from bench.papers.claims.claim_status import all_rulings
-from bench.papers.reproduce import obstacle, reproduce
+from bench.papers.reproduce import reproduce, why_not_runnable
 from bench.papers.spec import open_paper, open_tables
 
 app = typer.Typer()
@@ -127,8 +127,10 @@ def test_records_that_a_study_needs_are_named():
 def test_imagenet_weights_are_named_where_a_method_needs_them(own_home, monkeypatch):
     monkeypatch.setattr("bench.core.pretrained_files.torch_hub_checkpoints", lambda: own_home / "nowhere")
     table = open_paper("dfi").table("fig18")
-    assert "weights resnet101-63fe2227.pth not found" in obstacle(table, "cpu", "drawn-faces?train=40&val=8&test=12")
-    assert obstacle(table, "smoke") == ""
+    assert "weights resnet101-63fe2227.pth not found" in why_not_runnable(
+        table, "cpu", "drawn-faces?train=40&val=8&test=12"
+    )
+    assert why_not_runnable(table, "smoke") == ""
 
 
 def test_the_list_of_papers_says_what_is_here(ganinv):

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from bench.papers.reproduce import obstacle, reproduce
+from bench.papers.reproduce import reproduce, why_not_runnable
 from bench.papers.spec import open_paper, open_tables, paper_names
 from bench.reports import figure, write
 
@@ -32,7 +32,7 @@ def small_figures(monkeypatch):
 def test_a_table_is_reproduced(shared, own_home, monkeypatch, title):
     monkeypatch.setenv("GANINV_HOME", str(shared))
     paper, (table,) = open_tables(title)
-    if reason := obstacle(table, "smoke"):
+    if reason := why_not_runnable(table, "smoke"):
         assert "weights" in reason or "is not here" in reason, reason
         pytest.skip(reason)
     with warnings.catch_warnings():

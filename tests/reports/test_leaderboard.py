@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.core.errors import BenchError, UnknownName
-from bench.core.types import Budget, Cell, Choice
+from bench.core.types import Budget, Cell, ComponentSpec
 from bench.reports.groups import groups
 from bench.reports.leaderboard import boards_of, leaderboards
 from bench.reports.render_latex import latex
@@ -107,9 +107,9 @@ def test_failed_skipped_and_missing_cells_are_listed(make):
     good.skipped["test/accuracy"] = "no labels"
     failed = make("bad", status="failed", reason="NaN loss")
     cell = Cell(
-        Choice("digits", label="Digits"),
-        Choice("dcgan"),
-        Choice("late"),
+        ComponentSpec("digits", label="Digits"),
+        ComponentSpec("dcgan"),
+        ComponentSpec("late"),
         2,
         Budget(**good.cell["budget"]),
         ("psnr",),
@@ -212,7 +212,9 @@ def test_context_says_what_the_numbers_share(suite):
 def test_a_run_that_was_cut_off_before_a_gan_is_reported_all_the_same(make, tmp_path):
     good = make("good", images={"psnr": np.arange(10.0)})
     budget = Budget(**good.cell["budget"])
-    cell = Cell(Choice("digits", label="Digits"), Choice("later"), Choice("good"), 0, budget, ("psnr",))
+    cell = Cell(
+        ComponentSpec("digits", label="Digits"), ComponentSpec("later"), ComponentSpec("good"), 0, budget, ("psnr",)
+    )
     found = groups([good], [cell])
     written = write_reports(Reported("Suite", found, boards_of(found, "psnr", "Suite")), tmp_path)
     assert {path.suffix for path in written} >= {".md", ".csv", ".json"}

@@ -15,7 +15,7 @@ from bench.reports import render_latex, render_markdown
 from bench.reports.formatting import number
 from bench.reports.frame import frame
 from bench.reports.glance import glance
-from bench.reports.leaderboard import Remark, leaderboards
+from bench.reports.leaderboard import Note, leaderboards
 from bench.reports.render import render
 from bench.reports.terminal import board_from, draw
 
@@ -183,9 +183,9 @@ def test_summary_gives_means_alone_and_every_method(boards):
 
 def test_equal_reasons_share_a_row_in_markdown():
     remarks = [
-        Remark("dfi", 0, "failed", "NaN"),
-        Remark("dfi", 1, "failed", "NaN"),
-        Remark("enc", 0, "failed", "NaN"),
+        Note("dfi", 0, "failed", "NaN"),
+        Note("dfi", 1, "failed", "NaN"),
+        Note("enc", 0, "failed", "NaN"),
     ]
     (row,) = [line for line in render_markdown._gaps(remarks) if "NaN" in line]
     assert row == "| failed | NaN | dfi: 0, 1; enc: 0 |"

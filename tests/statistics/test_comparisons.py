@@ -60,7 +60,7 @@ def test_win_rate_counts_infinities_and_halves_ties():
     assert statistics.win_rate([np.nan], [1.0]) is None
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(VALUES)
 def test_tests_are_two_sided_and_in_range(values):
     p = statistics.sign_flip_p(values, flips=200)

@@ -66,7 +66,7 @@ def test_one_image_cannot_decide():
     assert statistics.paired_interval([1.0, np.nan], [0.0, 1.0]) is None
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(VALUES)
 def test_interval_lies_within_the_data_and_around_nothing_else(values):
     interval = statistics.mean_interval(values, resamples=200)
@@ -74,7 +74,7 @@ def test_interval_lies_within_the_data_and_around_nothing_else(values):
     assert values.min() - slack <= interval.low <= interval.high <= values.max() + slack
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(VALUES, st.floats(-100, 100))
 def test_interval_moves_with_the_data(values, shift):
     plain, moved = (statistics.mean_interval(v, resamples=200) for v in (values, values + shift))

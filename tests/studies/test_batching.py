@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bench.core import registry
-from bench.core.types import Choice
-from bench.studies.base import Request
-from bench.studies.batching import ALONE, PAIRS, WHOLE, Batching, Found, apart
+from bench.core.types import ComponentSpec
+from bench.studies.base import StudyRequest
+from bench.studies.batching import ALONE, PAIRS, WHOLE, Batching, BatchingResult, apart
 
 COUPLING = '''
 """A method whose codes depend on the batch."""
@@ -28,13 +28,13 @@ class Coupling(Inverter):
 
 def found(method):
     study = Batching(method, "dcgan?width=4&code_dim=8&batch=8", search_steps=12, train_steps=2)
-    return study.run(Request(dataset=Choice("digits"), images=6))
+    return study.run(StudyRequest(dataset=ComponentSpec("digits"), images=6))
 
 
 def test_codes_that_move_with_their_batch_fail():
     alone = np.random.default_rng(0).normal(size=(6, 4))
     coupled = {WHOLE: alone, PAIRS: alone + 0.5, ALONE: alone}
-    planted = Found(coupled, {WHOLE: alone + 2.0, PAIRS: alone, ALONE: alone}, tolerance=0.01)
+    planted = BatchingResult(coupled, {WHOLE: alone + 2.0, PAIRS: alone, ALONE: alone}, tolerance=0.01)
     assert [e.outcome for e in planted.evidence()] == ["holds", "fails"]  # double precision decides
     assert apart(coupled)[PAIRS] == pytest.approx(0.5 / alone.std())
 

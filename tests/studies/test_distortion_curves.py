@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bench.studies.fish_eye import Curves as FishEyeCurves
-from bench.studies.translation_curves import Curves, printed
+from bench.studies.fish_eye import LensCurves as FishEyeCurves
+from bench.studies.translation_curves import TranslationCurves, printed
 
 C = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 ALEX = {"lpips": "alex", "fid": "inception"}
@@ -50,7 +50,7 @@ def translation(raw, reflect, fid_raw, fid_reflect, networks=ALEX, side=128, flo
         return sides, {k: scattered(v, spread, count, seed) for seed, (k, v) in enumerate(sides.items())}
 
     lpips, fid = pair(raw, reflect, sd, 200), pair(fid_raw, fid_reflect, sd, 20)
-    return Curves(*lpips, *fid, floor, side, networks, True, printed())
+    return TranslationCurves(*lpips, *fid, floor, side, networks, True, printed())
 
 
 T = np.arange(13)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from bench.core.errors import BenchError
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.datasets.gaussians import SIGMA, centres
-from bench.studies.base import Request
-from bench.studies.eight_gaussians import EightGaussians, Found, Repetition, count_points
+from bench.studies.base import StudyRequest
+from bench.studies.eight_gaussians import EightGaussians, GaussiansResult, Repetition, count_points
 
 MODES = np.repeat(np.arange(8), 10)
 POINTS = centres()[MODES]
@@ -49,22 +49,22 @@ def test_the_claim_is_decided_over_seeds():
         repetition(s, enc_image=shifted(1, 2, 3), enc_latent=shifted(*([2] if s else [2, 3])), dfi=POINTS)
         for s in range(5)
     ]
-    found = {e.question: e.outcome for e in Found(runs, 3.0, 0.5).evidence()}
+    found = {e.question: e.outcome for e in GaussiansResult(runs, 3.0, 0.5).evidence()}
     assert found == {
         "enc_latent recovers more modes than enc_image": "holds",
         "dfi recovers more modes than enc_image": "holds",
         "dfi puts fewer points off the modes than enc_latent": "holds",
     }
-    (one, *_) = Found(runs[:1], 3.0, 0.5).evidence()
+    (one, *_) = GaussiansResult(runs[:1], 3.0, 0.5).evidence()
     assert one.outcome == "cannot tell"
     tied = [repetition(s, enc_image=POINTS, enc_latent=POINTS, dfi=shifted(0)) for s in range(3)]
-    assert [e.outcome for e in Found(tied, 3.0, 0.5).evidence()] == ["fails", "fails", "fails"]
-    assert Found(tied, 3.0, 0.5).covered(tied[0]) == 8
+    assert [e.outcome for e in GaussiansResult(tied, 3.0, 0.5).evidence()] == ["fails", "fails", "fails"]
+    assert GaussiansResult(tied, 3.0, 0.5).covered(tied[0]) == 8
 
 
 def test_it_runs_on_a_few_points(own_home):
     study = EightGaussians(seeds=(0,), train_steps=3, fit_steps=2, batch=8)
-    result = study.run(Request(Choice("gaussians8", {"train": 100}), images=80))
+    result = study.run(StudyRequest(ComponentSpec("gaussians8", {"train": 100}), images=80))
     (rows,) = result.tables.values()
     assert list(rows["method"]) == ["enc_image", "enc_latent", "dfi"]
     assert np.isfinite(rows["mse"]).all()
@@ -74,7 +74,7 @@ def test_it_runs_on_a_few_points(own_home):
 
 def test_other_data_and_options_out_of_range_are_refused(own_home):
     with pytest.raises(BenchError, match="about the dataset gaussians8, not digits"):
-        EightGaussians().run(Request(Choice("digits")))
+        EightGaussians().run(StudyRequest(ComponentSpec("digits")))
     with pytest.raises(ValueError, match="seeds = "):
         EightGaussians(seeds=())
     with pytest.raises(ValueError, match="radius"):

@@ -6,15 +6,15 @@ import torch
 
 from bench.core.errors import DataError, NotApplicable, UnknownName, WeightsError
 from bench.core.options import create
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.metrics.frechet import frechet_distance
 from bench.metrics.perceptual import lpips
 from bench.statistics import partition
-from bench.studies.base import Request, silent
+from bench.studies.base import StudyRequest, silent
 from bench.studies.feature_networks import (
     GROUPS,
-    Compared,
-    Eyes,
+    DistortedFeatures,
+    FeatureExtractors,
     Moments,
     choose_networks,
     compare,
@@ -37,7 +37,7 @@ def test_moments_without_a_group_give_the_fid_of_the_remaining_images():
 
 def test_equal_features_are_0_apart_and_known_shifts_their_square():
     features = torch.randn(400, 5, generator=torch.Generator().manual_seed(1))
-    found = Compared(np.zeros((2, 400)), features, (features.clone(), features + 3.0))
+    found = DistortedFeatures(np.zeros((2, 400)), features, (features.clone(), features + 3.0))
     values, without = found.distances(0, silent)
     assert values[0] == 0
     assert (without[:, 0] == 0).all()
@@ -47,7 +47,7 @@ def test_equal_features_are_0_apart_and_known_shifts_their_square():
 
 
 def test_compare_gives_what_the_metrics_functions_give(boxes):
-    images = open_data(Choice("boxes")).test.data
+    images = open_data(ComponentSpec("boxes")).test.data
     flipped = images.flip(3)
 
     def distort(batch, rows):
@@ -55,7 +55,7 @@ def test_compare_gives_what_the_metrics_functions_give(boxes):
         yield batch
         yield batch.flip(3)
 
-    found = compare(Eyes(CNN, (1, 28, 28), "cpu"), images, distort, 2, silent)
+    found = compare(FeatureExtractors(CNN, (1, 28, 28), "cpu"), images, distort, 2, silent)
     network = create("features", "fashion-mnist-cnn")
     network.load("cpu")
     left, right = network.embed(images), network.embed(flipped)
@@ -69,32 +69,32 @@ def test_compare_gives_what_the_metrics_functions_give(boxes):
 def test_networks_are_the_papers_unless_named_and_never_replaced(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(WeightsError, match=r"lpips@alex: .*not found.*--network fashion-mnist-cnn"):
-        choose_networks(Request(), ("lpips", "fid"), "fashion-mnist")
+        choose_networks(StudyRequest(), ("lpips", "fid"), "fashion-mnist")
     with pytest.raises(WeightsError, match=r"fid@inception") as told:
-        choose_networks(Request(), ("fid",), "digits")
+        choose_networks(StudyRequest(), ("fid",), "digits")
     assert "--network" not in str(told.value)
-    assert choose_networks(Request(network="fashion-mnist-cnn"), ("lpips", "fid"), "x") == CNN
+    assert choose_networks(StudyRequest(network="fashion-mnist-cnn"), ("lpips", "fid"), "x") == CNN
 
 
 def test_a_network_that_cannot_serve_is_told():
     with pytest.raises(UnknownName, match="did you mean 'fashion-mnist-cnn'"):
-        choose_networks(Request(network="fashion-mnist-cn"), ("fid",), "fashion-mnist")
+        choose_networks(StudyRequest(network="fashion-mnist-cn"), ("fid",), "fashion-mnist")
     with pytest.raises(NotApplicable, match=r"looks at 28x28x1 images, these are 32x32x3"):
-        Eyes(CNN, (3, 32, 32), "cpu")
+        FeatureExtractors(CNN, (3, 32, 32), "cpu")
 
 
 def test_points_are_no_pictures():
     with pytest.raises(DataError, match="these are points"):
-        open_data(Choice("gaussians8"))
+        open_data(ComponentSpec("gaussians8"))
 
 
 def test_the_number_of_images_is_checked():
-    assert Request().count(20_000, 40, "d") == 10_000
-    assert Request().count(500, 40, "d") == 500
-    assert Request(images=60).count(500, 40, "d") == 60
+    assert StudyRequest().count(20_000, 40, "d") == 10_000
+    assert StudyRequest().count(500, 40, "d") == 500
+    assert StudyRequest(images=60).count(500, 40, "d") == 60
     with pytest.raises(DataError, match=r"--images 501: the test split of d has 500"):
-        Request(images=501).count(500, 40, "d")
+        StudyRequest(images=501).count(500, 40, "d")
     with pytest.raises(DataError, match=r"--images 39: this study needs at least 40"):
-        Request(images=39).count(500, 40, "d")
+        StudyRequest(images=39).count(500, 40, "d")
     with pytest.raises(DataError, match=r"has 20 images: this study needs at least 40"):
-        Request().count(20, 40, "d")
+        StudyRequest().count(20, 40, "d")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.studies.base import Request
+from bench.studies.base import StudyRequest
 from bench.studies.overlap_plane import Grid, Plane, overlap, project, statistics_of
 
 
@@ -44,7 +44,7 @@ def test_widths_are_ratios_of_variance_and_area():
 def plane(real, fake):
     flat = np.random.RandomState(1).normal(size=(len(real), 2)) * 1e-3
     sides = (torch.from_numpy(np.hstack([side, flat])) for side in (real, fake))
-    return Plane.of(*sides, 64, 100, Request())
+    return Plane.of(*sides, 64, 100, StudyRequest())
 
 
 @pytest.mark.parametrize(

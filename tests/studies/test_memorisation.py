@@ -8,11 +8,11 @@ import torch
 from scipy.stats import binom, chi2_contingency, norm
 
 from bench.core.errors import BenchError, DataError, UnknownName
-from bench.core.types import Choice, Dataset, Images
-from bench.overfit.reference_generators import Suspect
+from bench.core.types import ComponentSpec, Dataset, Images
+from bench.overfit.reference_generators import ReferenceGenerator
 from bench.overfit.reference_pool import split_pool
 from bench.overfit.statistics import ALPHA
-from bench.studies.base import Request
+from bench.studies.base import StudyRequest
 from bench.studies.memorisation import Memorisation
 from bench.studies.memorisation_cases import PLANS, Case, list_cases, real_images
 from bench.studies.memorisation_figure import draw
@@ -182,7 +182,7 @@ def test_draws_share_no_image_and_keep_their_roles():
     shapes = np.arange(1, 61, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 4, 4), np.uint8)
     images = Images(torch.from_numpy(shapes))
     pool, data = split_pool([images], 20, seed=0), Dataset("numbers", images, images, (), test=images)
-    whole, few = Suspect("gan"), Suspect("glo", 12)
+    whole, few = ReferenceGenerator("gan"), ReferenceGenerator("glo", 12)
     shown = [real_images(Case(whole, True, 0, draw, 4), pool, data) for draw in range(4)]
     for found, known in (([r.train for r in shown], pool.train), ([r.test for r in shown], pool.unseen)):
         assert torch.equal(torch.cat([part.data for part in found]), known.data)
@@ -209,8 +209,8 @@ def test_options_that_make_no_plan(options, error, words):
 
 def test_requests_that_cannot_be_met():
     with pytest.raises(BenchError, match="pixels"):
-        Memorisation().run(Request(network="lpips"))
-    digits = Request(dataset=Choice("digits"))
+        Memorisation().run(StudyRequest(network="lpips"))
+    digits = StudyRequest(dataset=ComponentSpec("digits"))
     with pytest.raises(DataError, match="no such classes"):
         Memorisation("smoke", without=(11,)).run(digits)
     with pytest.raises(DataError, match="no such classes"):

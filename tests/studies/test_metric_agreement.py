@@ -8,13 +8,13 @@ import pytest
 from scipy.stats import kendalltau, spearmanr
 
 from bench.core.errors import BenchError, UnknownName
-from bench.core.types import Choice
+from bench.core.types import ComponentSpec
 from bench.harness.store import read_records
 from bench.reports.groups import groups
-from bench.studies.agreement_cells import Cells
+from bench.studies.agreement_cells import MeasuredCells
 from bench.studies.agreement_claims import chance, top_two
 from bench.studies.agreement_matrix import Agreement, clustered
-from bench.studies.base import Request
+from bench.studies.base import StudyRequest
 from bench.studies.metric_agreement import MetricAgreement, one_family
 
 GANS = ("dcgan", "lsgan", "fashion-mnist/rfgan", "wgan-gp", "dfm")
@@ -42,9 +42,9 @@ def agreeing(store_record, rng):
 
 
 def found(folder, **more):
-    request = Request()
+    request = StudyRequest()
     family = one_family(groups(read_records(folder)), None)
-    return Agreement.of(Cells.of(family, ("test", "own")), 200, request, **more)
+    return Agreement.of(MeasuredCells.of(family, ("test", "own")), 200, request, **more)
 
 
 def test_correlations_equal_scipys(agreeing):
@@ -151,30 +151,30 @@ def test_datasets_budgets_and_protocols_do_not_mix(agreeing, store_record):
     store_record("dcgan", "dfi", 0, values, dataset="mnist")
     with pytest.raises(BenchError, match=r"one dataset and budget, got digits at budget cpu, mnist at budget cpu"):
         one_family(groups(read_records(agreeing)), None)
-    assert len(one_family(groups(read_records(agreeing)), Choice("digits"))) == 5
+    assert len(one_family(groups(read_records(agreeing)), ComponentSpec("digits"))) == 5
     with pytest.raises(UnknownName, match="unknown dataset 'digit'; did you mean 'digits'"):
-        one_family(groups(read_records(agreeing)), Choice("digit"))
+        one_family(groups(read_records(agreeing)), ComponentSpec("digit"))
     store_record("sngan", "dfi", 0, values, version=2)
     with pytest.raises(BenchError, match="protocol of psnr differs"):
-        one_family(groups(read_records(agreeing)), Choice("digits"))
+        one_family(groups(read_records(agreeing)), ComponentSpec("digits"))
 
 
 def test_failed_cells_are_counted_and_too_few_are_refused(agreeing, store_record):
     store_record("sngan", "dfi", 0, {}, status="failed", reason="diverged")
     study_ = MetricAgreement(suite="quickstart", records=str(agreeing), resamples=100)
-    assert "1 cells failed or are missing" in study_.run(Request()).measured[0]
+    assert "1 cells failed or are missing" in study_.run(StudyRequest()).measured[0]
 
 
 def test_too_few_cells_are_refused(store_record):
     folder = store_record("dcgan", "dfi", 0, {"psnr": 1.0, "ssim": 0.1})
     with pytest.raises(BenchError, match="needs at least 6 finished cells, got 1"):
-        MetricAgreement(suite="quickstart", records=str(folder)).run(Request())
+        MetricAgreement(suite="quickstart", records=str(folder)).run(StudyRequest())
 
 
 def test_controls_are_told_apart(agreeing, store_record):
     for gan in GANS:
         store_record(gan, "random_code", 0, {"psnr": 5.0, "fid@n": 0.1}, control=True)
-    rows = MetricAgreement(suite="quickstart", records=str(agreeing), resamples=100).run(Request()).tables
+    rows = MetricAgreement(suite="quickstart", records=str(agreeing), resamples=100).run(StudyRequest()).tables
     table = rows["PSNR and SSIM against the other metrics"]
     fid = table[(table["metric"] == "psnr") & (table["other"] == "fid@n")].iloc[0]
     assert fid["spearman"] < fid["without_controls"]

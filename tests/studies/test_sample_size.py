@@ -9,8 +9,8 @@ from scipy.stats import norm
 
 from bench.core.paths import home
 from bench.metrics.frechet import frechet_distance
-from bench.studies.sample_curves import Curves
-from bench.studies.sample_size import Pairs, draw_subsets
+from bench.studies.sample_curves import SampleSizeCurves
+from bench.studies.sample_size import ReconstructionFeatures, draw_subsets
 
 
 def pairs_of(count, seed=0, width=6):
@@ -18,7 +18,7 @@ def pairs_of(count, seed=0, width=6):
     target = torch.randn(count, width, generator=rng)
     output = target + 0.3 + 0.1 * torch.randn(count, width, generator=rng)
     psnr = np.random.RandomState(seed).normal(18, 2, count)
-    return Pairs(psnr, np.full(count, 0.5), target, output)
+    return ReconstructionFeatures(psnr, np.full(count, 0.5), target, output)
 
 
 def test_subsets_are_disjoint_where_they_fit():
@@ -46,7 +46,7 @@ def test_a_subset_is_measured_by_the_metrics_functions():
 def made(values, psnr_sd=2.0, count=10_000):
     pairs = pairs_of(count)
     pairs.psnr[:] = 18 + psnr_sd * norm.ppf((np.arange(count) + 0.5) / count)
-    return Curves.of(values, pairs.psnr, 0)
+    return SampleSizeCurves.of(values, pairs.psnr, 0)
 
 
 def rows_of(fid, psnr=lambda n, i: 18.0, sizes=(100, 1000, 2000, 10_000)):

@@ -11,7 +11,7 @@ from bench.core.types import Images
 from bench.gans.scgan import SCGAN
 from bench.gans.scgan_networks import networks_of
 from bench.metrics.base import to_u8
-from bench.studies.base import Request
+from bench.studies.base import StudyRequest
 from bench.studies.feature_networks import GROUPS
 from bench.studies.scgan_windows import BASELINE, CROP, MEANING, OTHER, Crops, Drawn, pictures, printed, reconstruct
 
@@ -79,7 +79,7 @@ def test_variation_is_told_as_a_share_of_that_over_images():
 
 def test_windows_are_inverted_and_drawn_again(gan, images):
     """Against the networks called one by one, in any batches."""
-    drawn = reconstruct(gan, images, Request(seed=3))
+    drawn = reconstruct(gan, images, StudyRequest(seed=3))
     generator, judge = networks_of(gan)
     z = judge.infer(images.floats(slice(None))[:, :, 16:48, :32])
     edge = torch.randn((1, 10, 3), generator=torch.Generator().manual_seed(3))[0]
@@ -100,7 +100,7 @@ def test_surroundings_that_follow_z_edge_vary_and_a_window_that_ignores_it_does_
         return generator.window.paste(shade, torch.tanh(codes[:, :1]).view(-1, 1, 1, 1).expand(-1, 3, 32, 32))
 
     monkeypatch.setattr(generator.full, "forward", full)
-    drawn = reconstruct(gan, images, Request())
+    drawn = reconstruct(gan, images, StudyRequest())
     assert drawn.over_edges["window"] == pytest.approx(0.0, abs=1e-6)
     assert drawn.over_images["window"] > 1e-3
     edges = torch.randn((8, 10, 3), generator=torch.Generator().manual_seed(0))[..., 0]
@@ -108,7 +108,7 @@ def test_surroundings_that_follow_z_edge_vary_and_a_window_that_ignores_it_does_
 
 
 def test_pictures_show_the_input_and_glue_the_last_draw(gan, images):
-    shown = pictures(gan, images, 2, Request())
+    shown = pictures(gan, images, 2, StudyRequest())
     headings = ["test image", "input window", "y_center", "y_full, z_edge 1", "y_full, z_edge 2", "y_glue, z_edge 2"]
     assert list(shown.columns) == headings
     assert np.array_equal(shown.columns["test image"], images.data[:4].numpy())

@@ -8,12 +8,12 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from bench.core.errors import BenchError, NotApplicable
-from bench.core.types import Cell, Choice
+from bench.core.types import Cell, ComponentSpec
 from bench.studies import search_points
 from bench.studies.base import Study
 from bench.studies.publish import run_study
-from bench.studies.search_curves import Curve, Curves
-from bench.studies.search_points import Point
+from bench.studies.search_curves import Curve, SearchCurves
+from bench.studies.search_points import SearchPoint
 
 TINY_GAN = "gan=dcgan?width=4&code_dim=8&batch=8"
 SMALL = [TINY_GAN, "train_steps=2", "fit_steps=2", "steps=[1,2]", "times=[1,1e6]"]
@@ -23,7 +23,7 @@ def point(method, steps, ms, mse, own=1e-3, calls=None, count=40):
     rng = np.random.RandomState(steps)
     errors = {"test": mse * rng.uniform(0.9, 1.1, count), "own": own * rng.uniform(0.9, 1.1, count)}
     cost = {"processor_ms": ms, "wall_ms": 3 * ms, "calls": float(steps if calls is None else calls)}
-    return Point(method, steps, errors, {"test": cost, "own": cost}, 0.0, 0.0)
+    return SearchPoint(method, steps, errors, {"test": cost, "own": cost}, 0.0, 0.0)
 
 
 def test_between_points_it_is_linear_in_the_logarithm_of_time(rng):
@@ -57,7 +57,7 @@ def test_what_jumps_has_nothing_between_two_points():
 def test_psnr_is_scikit_images(rng):
     x, y = rng.rand(2, 5, 28, 28) * 2 - 1
     errors = {"test": ((x - y) ** 2).mean((1, 2)), "own": np.ones(5)}
-    found = Point("m", 1, errors, {}, 0.0, 0.0).psnr("test")
+    found = SearchPoint("m", 1, errors, {}, 0.0, 0.0).psnr("test")
     expected = [peak_signal_noise_ratio(a, b, data_range=2) for a, b in zip(x, y, strict=True)]
     np.testing.assert_allclose(found, expected)
 
@@ -70,7 +70,7 @@ def curves():
         point("slow", 10, 5.0, 0.08),
         point("slow", 100, 50.0, 0.01),
     ]
-    return Curves.of(points, "processor", 1e-6)
+    return SearchCurves.of(points, "processor", 1e-6)
 
 
 def test_the_table_at_equal_time_has_a_gap_before_the_first_point(curves):
@@ -83,13 +83,13 @@ def test_the_table_at_equal_time_has_a_gap_before_the_first_point(curves):
 
 
 def test_the_other_clock_moves_the_curves(curves):
-    wall = Curves.of(curves.points, "wall", 1e-6)
+    wall = SearchCurves.of(curves.points, "wall", 1e-6)
     assert wall.curves["test"]["fast"].times.tolist() == [3.0, 30.0]
 
 
 def test_the_discussion_names_the_leader_and_whom_nothing_tells_apart():
     points = [point("a", 1, 1.0, 0.01), point("b", 1, 1.0, 0.01), point("c", 1, 1.0, 0.1)]
-    lines = Curves.of(points, "processor", 1e-6).discussion((0.5, 1.0)).splitlines()
+    lines = SearchCurves.of(points, "processor", 1e-6).discussion((0.5, 1.0)).splitlines()
     assert "no method has a point so early" in lines[0]
     assert "not told apart from" in lines[1]
     assert "; c is 10 [" in lines[1]
@@ -117,7 +117,7 @@ def walked(monkeypatch):
 
         monkeypatch.setattr(search_points, "measured", measured)
         study = Study.open("search-time", {"steps": [1, 10, 100], **options})
-        cell = Cell(Choice("digits"), Choice("dcgan"), Choice(method), 0, study._budget(8), ())
+        cell = Cell(ComponentSpec("digits"), ComponentSpec("dcgan"), ComponentSpec(method), 0, study._budget(8), ())
         return len(list(study._ladder(None, cell))), asked
 
     return walk

@@ -8,18 +8,18 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from bench.core.errors import BenchError, DataError, UnknownName
-from bench.core.types import Budget, Cell, Choice, FitData, Images
-from bench.harness.context import Bench
+from bench.core.types import Budget, Cell, ComponentSpec, FitData, Images
+from bench.harness.context import HarnessContext
 from bench.harness.store import Store
 from bench.metrics.base import to_u8
-from bench.metrics.label_classifier import LabelRecipe
+from bench.metrics.label_classifier import LabelClassifierConfig
 from bench.studies import reconstruction_scores, reconstruction_sets
-from bench.studies.base import Request
+from bench.studies.base import StudyRequest
 from bench.studies.reconstruction_scores import SETS, Scores, average_precisions, draw, printed
 from bench.studies.reconstruction_sets import draw_again, logits_of
 from bench.studies.train_on_reconstructions import TrainOnReconstructions
 
-FACES = Choice("drawn-faces", {"train": 30, "val": 10, "test": 20})
+FACES = ComponentSpec("drawn-faces", {"train": 30, "val": 10, "test": 20})
 TINY = {"width": 2, "code_dim": 8, "batch": 8}
 BUDGET = Budget("study", 0, 0, 1, 1, 1, 0, 0, timeout=600.0)
 
@@ -92,15 +92,15 @@ def test_without_a_difference_there_is_nothing_to_tell():
 
 
 @pytest.mark.parametrize(
-    "gan", [Choice("invgan", TINY), Choice("tiled", {"of": "invgan", "options": TINY, "patches": 20})]
+    "gan", [ComponentSpec("invgan", TINY), ComponentSpec("tiled", {"of": "invgan", "options": TINY, "patches": 20})]
 )
 def test_images_are_drawn_again_with_what_is_true_of_them(own_home, gan, monkeypatch):
     from bench.datasets.catalogue import open_dataset
     from bench.harness.keys import keys_of
     from bench.harness.train_stage import train
 
-    cell = Cell(FACES, gan, Choice("encoder", {"space": "w"}), 0, BUDGET, ())
-    bench = Bench(Store(), "cpu")
+    cell = Cell(FACES, gan, ComponentSpec("encoder", {"space": "w"}), 0, BUDGET, ())
+    bench = HarnessContext(Store(), "cpu")
     images = open_dataset(FACES.name, FACES.options).load().test
     drawn = draw_again(bench, cell, images, "test")
     trained, _ = train(bench, cell, keys_of(cell))
@@ -115,9 +115,9 @@ def test_images_are_drawn_again_with_what_is_true_of_them(own_home, gan, monkeyp
 
 
 def test_a_gan_of_smaller_images_draws_tile_by_tile(own_home):
-    gan, method = Choice("invgan", TINY), Choice("encoder", {"space": "w"})
-    small = Cell(Choice("digits", {"side": 32}), gan, method, 0, BUDGET, ())
-    bench = Bench(Store(), "cpu")
+    gan, method = ComponentSpec("invgan", TINY), ComponentSpec("encoder", {"space": "w"})
+    small = Cell(ComponentSpec("digits", {"side": 32}), gan, method, 0, BUDGET, ())
+    bench = HarnessContext(Store(), "cpu")
     images = Images(torch.randint(0, 256, (6, 1, 64, 64), generator=torch.Generator().manual_seed(0)).byte())
     drawn = draw_again(bench, small, images, "test")
     corner = draw_again(bench, small, Images(images.data[:, :, :32, 32:].contiguous()), "corner")
@@ -132,7 +132,7 @@ def test_a_classifier_is_trained_once(own_home, rng, monkeypatch):
     images = Images((shades * 200)[:, None, None, None].expand(-1, 1, 28, 28).byte().contiguous(), shades)
     data = FitData("shades", images, images.first(20), ("dark", "bright"))
     tests = {"same": images.first(50), "inverted": Images(200 - images.data[:50], images.labels[:50])}
-    recipe, bench = LabelRecipe(epochs=8, batch=20), Bench(Store(), "cpu")
+    recipe, bench = LabelClassifierConfig(epochs=8, batch=20), HarnessContext(Store(), "cpu")
     logits = logits_of(bench, data, tests, recipe, 0)
     assert logits.shape == (2, 50, 2)
     right = [(each.argmax(1) == shades[:50]).float().mean().item() for each in logits]
@@ -153,7 +153,7 @@ def test_it_runs_on_classes_too(own_home):
     tile = "tiled?of=invgan&options={width=2,code_dim=8,batch=8}&patches=20"
     options = {"full": "invgan?width=2&code_dim=8&batch=8", "tile": tile, "train_steps": 1, "train_images": 60}
     study = TrainOnReconstructions(**options, recipe="epochs=1&batch=30")
-    result = study.run(Request(Choice("digits", {"side": 64}), images=40))
+    result = study.run(StudyRequest(ComponentSpec("digits", {"side": 64}), images=40))
     assert result.verdicts[0].claim.id == "C50"
     assert len(result.tables["Mean average precision"]) == 9
     assert list(result.tables["Average precision on originals"]["attribute"]) == list("0123456789")
@@ -170,7 +170,7 @@ def test_classes_are_ranked_by_their_share_not_by_bare_logits(own_home, rng, mon
         shifted = logits + shift * torch.from_numpy(rng.normal(size=(3, 40, 1)))
         monkeypatch.setattr(reconstruction_sets, "draw_again", lambda bench, cell, images, what: images)
         monkeypatch.setattr(reconstruction_sets, "logits_of", lambda *asked, told=shifted: told)
-        result = TrainOnReconstructions().run(Request(Choice("digits", {"side": 64}), images=40))
+        result = TrainOnReconstructions().run(StudyRequest(ComponentSpec("digits", {"side": 64}), images=40))
         found.append(result.tables["Mean average precision"]["map"].to_numpy())
     assert found[0] == pytest.approx(found[1])
 
@@ -187,15 +187,15 @@ def test_the_figure_orders_attributes_by_what_originals_teach(rng):
 @pytest.mark.parametrize(
     ("options", "request_", "error", "words"),
     [
-        ({}, Request(FACES, network="drawn-faces-cnn"), BenchError, "trains its own"),
-        ({"train_images": 31}, Request(FACES), DataError, "train_images = 31: drawn-faces has 30"),
-        ({"full": "invgam"}, Request(FACES), UnknownName, "did you mean 'invgan'"),
-        ({"method": "encodr"}, Request(FACES), UnknownName, "did you mean 'encoder'"),
-        ({"method": "encoder?spice=w"}, Request(FACES), UnknownName, "did you mean 'space'"),
-        ({"full": "invgan?widht=2"}, Request(FACES), UnknownName, "--option full.*did you mean 'width'"),
-        ({"tile": "tiled?off=invgan"}, Request(FACES), UnknownName, "--option tile.*unknown option 'off'"),
-        ({"recipe": "epoch=1"}, Request(FACES), BenchError, "did you mean 'epochs'"),
-        ({"train_steps": -1}, Request(FACES), ValueError, "must be 0 or more"),
+        ({}, StudyRequest(FACES, network="drawn-faces-cnn"), BenchError, "trains its own"),
+        ({"train_images": 31}, StudyRequest(FACES), DataError, "train_images = 31: drawn-faces has 30"),
+        ({"full": "invgam"}, StudyRequest(FACES), UnknownName, "did you mean 'invgan'"),
+        ({"method": "encodr"}, StudyRequest(FACES), UnknownName, "did you mean 'encoder'"),
+        ({"method": "encoder?spice=w"}, StudyRequest(FACES), UnknownName, "did you mean 'space'"),
+        ({"full": "invgan?widht=2"}, StudyRequest(FACES), UnknownName, "--option full.*did you mean 'width'"),
+        ({"tile": "tiled?off=invgan"}, StudyRequest(FACES), UnknownName, "--option tile.*unknown option 'off'"),
+        ({"recipe": "epoch=1"}, StudyRequest(FACES), BenchError, "did you mean 'epochs'"),
+        ({"train_steps": -1}, StudyRequest(FACES), ValueError, "must be 0 or more"),
     ],
 )
 def test_bad_input_is_named_before_anything_is_trained(own_home, options, request_, error, words):

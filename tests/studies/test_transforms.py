@@ -33,7 +33,7 @@ def slow_fish_eye(image, c):
     return result
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(4, 18), st.integers(4, 18), st.sampled_from(["0.1", "0.2", "0.3", "0.4", "0.5", "0.75", "1"]))
 def test_fish_eye_equals_a_loop_over_pixels_in_exact_fractions(height, width, c):
     image = pictures(1, 1, height, width)
@@ -63,7 +63,7 @@ def test_fish_eye_treats_images_and_channels_alike():
     assert torch.equal(bent[2:3, 1:2], fish_eye(images[2:3, 1:2], 0.3))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(-4, 4), st.integers(-4, 4), st.integers(0, 5))
 def test_a_raw_shift_is_a_window_elsewhere_in_the_canvas(down, right, seed):
     canvas = pictures(2, 3, 20, 22, seed)
@@ -72,7 +72,7 @@ def test_a_raw_shift_is_a_window_elsewhere_in_the_canvas(down, right, seed):
     assert torch.equal(moved[1], canvas[1, :, 4:16, 5:17])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(-7, 7), st.integers(-7, 7), st.integers(0, 5))
 def test_a_reflected_shift_equals_numpys_reflect_padding(down, right, seed):
     window = pictures(1, 2, 9, 8, seed)

@@ -7,24 +7,24 @@ annotation. Torch appears in annotations only, so that suites, records and repor
 from bench.core.types.gans import Gan, Prior
 from bench.core.types.images import Dataset, DatasetSource, FitData, Images, Shape
 from bench.core.types.methods import Capacity, Inverter, Refiner
-from bench.core.types.metrics import Embedding, FeatureNetwork, Metric, Pairs, Side, Track
-from bench.core.types.runs import Budget, Cell, Choice, Record
+from bench.core.types.metrics import Embedding, EvalBatch, FeatureExtractor, Metric, Side, Track
+from bench.core.types.runs import Budget, Cell, ComponentSpec, Record
 
 __all__ = [
     "Budget",
     "Capacity",
     "Cell",
-    "Choice",
+    "ComponentSpec",
     "Dataset",
     "DatasetSource",
     "Embedding",
-    "FeatureNetwork",
+    "EvalBatch",
+    "FeatureExtractor",
     "FitData",
     "Gan",
     "Images",
     "Inverter",
     "Metric",
-    "Pairs",
     "Prior",
     "Record",
     "Refiner",

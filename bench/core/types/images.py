@@ -140,7 +140,7 @@ class Dataset(FitData):
 class DatasetSource(ABC):
     """Where a dataset comes from. Subclasses are dataclasses whose fields are the options of a suite file.
 
-    Derive from ``bench.datasets.source.Source``, whose ``load`` refuses to give test images to a method that is
+    Derive from ``bench.datasets.source.GuardedSource``: its ``load`` gives no test images to a method that is
     being fitted.
     """
 

@@ -12,7 +12,7 @@ from bench.core.types.images import FitData
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from bench.core.run_context import Run
+    from bench.core.run_context import RunContext
 
 Capacity = Literal["z", "w", "w+", "features", "weights"]
 """What a method may change per image."""
@@ -33,7 +33,7 @@ class Inverter(ABC):
     """Whether this is a floor or ceiling rather than a contender."""
 
     gan: Gan
-    run: Run
+    run: RunContext
 
     @property
     def capacity(self) -> Capacity:
@@ -96,7 +96,7 @@ class Refiner(ABC):
     optimises: ClassVar[tuple[str, ...]] = ()
 
     gan: Gan
-    run: Run
+    run: RunContext
 
     @abstractmethod
     def refine(self, x: Tensor, codes: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ neighbouring codes, the training images, and images of codes drawn from the prio
 
 
 @dataclass
-class Pairs:
+class EvalBatch:
     """One batch of targets and reconstructions, as the metrics see it.
 
     Attributes:
@@ -50,7 +50,7 @@ class Pairs:
     attributes: Tensor | None
     attribute_names: tuple[str, ...]
     prior: Prior
-    embed: Callable[[FeatureNetwork, Literal["target", "output"]], Embedding]
+    embed: Callable[[FeatureExtractor, Literal["target", "output"]], Embedding]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Embedding:
     logits: Tensor | None = None
 
 
-class FeatureNetwork(ABC):
+class FeatureExtractor(ABC):
     """A frozen network that metrics look through. Weights come from a known file and are checked."""
 
     name: ClassVar[str]
@@ -122,7 +122,7 @@ class Metric(ABC):
         """Forget earlier counts, load further weights; called before the first batch, with the network loaded."""
 
     @abstractmethod
-    def update(self, pairs: Pairs) -> Tensor | None:
+    def update(self, pairs: EvalBatch) -> Tensor | None:
         """Take in a batch; return ``[B]`` values if the metric is per image."""
 
     @abstractmethod

@@ -27,7 +27,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ComponentSpec:
     """A registered name with options, as a suite file states it."""
 
     name: str
@@ -44,9 +44,9 @@ class Choice:
 class Cell:
     """One dataset, GAN, method, seed and budget, to be measured by one list of metrics."""
 
-    dataset: Choice
-    gan: Choice
-    method: Choice
+    dataset: ComponentSpec
+    gan: ComponentSpec
+    method: ComponentSpec
     seed: int
     budget: Budget
     metrics: tuple[str, ...]

@@ -49,7 +49,7 @@ class Colours:
 
 
 @dataclass(frozen=True, eq=False)
-class Coat:
+class Paint:
     """A colour that differs from pixel to pixel: from one colour towards another, darkened by a shade.
 
     Attributes:

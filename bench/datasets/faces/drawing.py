@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bench.datasets.faces import extras, features, hair, head
 from bench.datasets.faces.people import People
-from bench.datasets.faces.scene import SIDE, Scene
+from bench.datasets.faces.scene import SIDE, Canvas
 
 BATCH = 16
 """Faces drawn at a time: so few that their layers stay in the processor's cache."""
@@ -44,7 +44,7 @@ def halved(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _paint(people: People) -> NDArray[np.uint8]:
-    scene = Scene(people)
+    scene = Canvas(people)
     head.backdrop(scene)
     hair.back_hair(scene)
     head.bust(scene)

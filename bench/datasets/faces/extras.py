@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.datasets.faces.colours import Coat, channel, mix, tint
+from bench.datasets.faces.colours import Paint, channel, mix, tint
 from bench.datasets.faces.head import head_distance
 from bench.datasets.faces.people import Array
-from bench.datasets.faces.scene import Scene, View
+from bench.datasets.faces.scene import Canvas, CanvasView
 from bench.datasets.faces.shapes import box, circle, clip, ellipse, glow, inside, pick, smooth, stroke, wave
 
 
-def beard(scene: Scene) -> None:
+def beard(scene: Canvas) -> None:
     """Full beard, goatee or stubble; the upper lip stays bare."""
     people, build, colours = scene.people, scene.build, scene.colours
     view = scene.view((-0.85, -0.25, 0.85, 1))
@@ -31,10 +31,10 @@ def beard(scene: Scene) -> None:
     soft = pick(stubble, 0.07, view.pixel * 1.5)
     cover = inside(d + pick(stubble, 0.01, 0), soft) * pick(stubble, 0.66, 0.97)
     shade = 0.75 + 0.35 * clip(0.5 + x * build.light[0] * 1.2 - y * 0.6) + 0.10 * (wave(x * 13 + y * 5 + phase) - 0.5)
-    view.paint(cover, Coat(colours.beard, shade))
+    view.paint(cover, Paint(colours.beard, shade))
 
 
-def mustache(scene: Scene) -> None:
+def mustache(scene: Canvas) -> None:
     """A mustache between nose and mouth."""
     people, build, colours = scene.people, scene.build, scene.colours
     view = scene.view((-0.7, 0.0, 0.7, 0.85))
@@ -44,10 +44,10 @@ def mustache(scene: Scene) -> None:
     wing = stroke(np.abs(x) - 0.085 * size, y - 0.04 * (np.abs(x) - 0.08), 0.145 * size, droop, 0.043 * size)
     phase = people.between("strands", 0.0, 1.0)
     shade = 0.85 + 0.2 * wave(np.abs(x) * 14 + phase) - 0.25 * clip(y / 0.08)
-    view.paint(inside(wing, view.pixel * 1.2), Coat(colours.beard * 0.92, shade))
+    view.paint(inside(wing, view.pixel * 1.2), Paint(colours.beard * 0.92, shade))
 
 
-def glasses(scene: Scene) -> None:
+def glasses(scene: Canvas) -> None:
     """Glasses: round, square or wide; clear or tinted."""
     people, build, colours = scene.people, scene.build, scene.colours
     kind, size = people.between("glasses_kind", 0.0, 1.0), people.around("glasses_size", 0.95, 1.12)
@@ -76,7 +76,7 @@ def glasses(scene: Scene) -> None:
     view.paint(inside(bridge, view.pixel), frame)
 
 
-def hat(scene: Scene) -> None:
+def hat(scene: Canvas) -> None:
     """A cap, a beanie or a brimmed hat, down to the upper forehead."""
     kind = scene.people.between("hat_kind", 0.0, 1.0)
     view = scene.view((-1, -1, 1, 0.3))
@@ -87,7 +87,7 @@ def hat(scene: Scene) -> None:
         scene.only(np.floor(kind * 3) == number, part)
 
 
-def _dome(view: View, wide: float, rise: Array, bottom: Array) -> Array:
+def _dome(view: CanvasView, wide: float, rise: Array, bottom: Array) -> Array:
     build = view.scene.build
     d = ellipse(
         view.x + build.sin * 0.03, np.minimum(view.y + 0.15, 0.0), build.width + wide, build.top - 0.15 + rise
@@ -95,13 +95,13 @@ def _dome(view: View, wide: float, rise: Array, bottom: Array) -> Array:
     return np.maximum(d, bottom)
 
 
-def _cloth(view: View, colour: Array, tone: float | Array = 1.0) -> Coat:
+def _cloth(view: CanvasView, colour: Array, tone: float | Array = 1.0) -> Paint:
     build = view.scene.build
     lit = clip(0.55 + 0.75 * (view.x * build.light[0] + (view.y + 0.5) * build.light[1]))
-    return Coat(colour, (0.66 + 0.46 * lit) * tone)
+    return Paint(colour, (0.66 + 0.46 * lit) * tone)
 
 
-def _cap(scene: Scene) -> None:
+def _cap(scene: Canvas) -> None:
     people, build, colours = scene.people, scene.build, scene.colours
     view = scene.view((-1, -1, 1, 0.3))
     rise = people.between("hat_height", 0.13, 0.22)
@@ -116,7 +116,7 @@ def _cap(scene: Scene) -> None:
     view.paint(inside(visor, view.pixel), _cloth(view, colours.hat, 0.72))
 
 
-def _beanie(scene: Scene) -> None:
+def _beanie(scene: Canvas) -> None:
     people, build, colours = scene.people, scene.build, scene.colours
     view = scene.view((-1, -1, 1, 0.3))
     rise = people.between("hat_height", 0.15, 0.26)
@@ -135,7 +135,7 @@ def _beanie(scene: Scene) -> None:
     view.paint(inside(cuff, view.pixel), _cloth(view, mix(colours.hat, tint(1, 1, 1), 0.30), 0.86 + 0.18 * ribs))
 
 
-def _brimmed(scene: Scene) -> None:
+def _brimmed(scene: Canvas) -> None:
     people, build, colours = scene.people, scene.build, scene.colours
     view = scene.view((-1, -1, 1, 0.3))
     rise = people.between("hat_height", 0.10, 0.24)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.datasets.faces.colours import Coat, mix, tint
+from bench.datasets.faces.colours import Paint, mix, tint
 from bench.datasets.faces.people import Array
-from bench.datasets.faces.scene import Scene, View
+from bench.datasets.faces.scene import Canvas, CanvasView
 from bench.datasets.faces.shapes import circle, clip, ellipse, glow, inside, pick, smooth, stroke
 
 
-def eyes(scene: Scene) -> None:
+def eyes(scene: Canvas) -> None:
     """Both eyes: socket, white, iris, pupil, gleam, lids and lashes."""
     for side in (-1, 1):
         with scene.window(side * scene.build.eye_x, scene.build.eye_y, 0.205, 0.17) as view:
             _eye(view, side)
 
 
-def _eye(view: View, side: int) -> None:
+def _eye(view: CanvasView, side: int) -> None:
     people, build, colours = view.scene.people, view.scene.build, view.scene.colours
     size = people.around("eye_size", 0.92, 1.12) * pick(people.has("Male"), 0.94, 1.06)
     opening = people.around("eye_open", 0.82, 1.10) * pick(people.has("Young"), 1.0, 0.86)
@@ -30,11 +30,11 @@ def _eye(view: View, side: int) -> None:
     arch = 1 - t * t
     white = inside(np.maximum(-upper * arch - y, y - lower * arch) * 0.8, view.pixel)
     lid = 0.80 + 0.20 * smooth((y + upper) / 0.055)
-    view.paint(white, Coat(tint(0.985, 0.975, 0.965), lid))
+    view.paint(white, Paint(tint(0.985, 0.975, 0.965), lid))
     gx, gy = x - people.around("gaze_x", -0.035, 0.035), y - people.around("gaze_y", -0.012, 0.016)
     radius, iris = circle(gx, gy, 0.0), 0.066 * size
-    view.paint(white * inside(radius - iris, view.pixel), Coat(colours.iris * 0.55, 0.35 + 0.65 * lid))
-    deep = Coat(colours.iris, 0.70 + 0.75 * clip(0.5 + gy / 0.12))
+    view.paint(white * inside(radius - iris, view.pixel), Paint(colours.iris * 0.55, 0.35 + 0.65 * lid))
+    deep = Paint(colours.iris, 0.70 + 0.75 * clip(0.5 + gy / 0.12))
     view.paint(white * inside(radius - iris * 0.80, view.pixel * 1.3), deep)
     view.paint(white * inside(radius - iris * 0.46, view.pixel), tint(0.04, 0.03, 0.04))
     gleam = circle(gx - 0.024 * pick(build.light[0] > 0, 1, -1), gy + 0.026, 0.017)
@@ -42,7 +42,7 @@ def _eye(view: View, side: int) -> None:
     _lids(view, (x * side, y), (half, upper, lower))
 
 
-def _lids(view: View, place: tuple[Array, Array], lid: tuple[Array, Array, Array]) -> None:
+def _lids(view: CanvasView, place: tuple[Array, Array], lid: tuple[Array, Array, Array]) -> None:
     """Lines around an eye; ``place`` counts outwards and down."""
     people, colours = view.scene.people, view.scene.colours
     (out, y), (half, upper, lower) = place, lid
@@ -65,7 +65,7 @@ def _lids(view: View, place: tuple[Array, Array], lid: tuple[Array, Array, Array
     view.paint(inside(wing, view.pixel) * ~male, colours.lashes)
 
 
-def brows(scene: Scene) -> None:
+def brows(scene: Canvas) -> None:
     """Both brows: bushy or thin, straight and low on men, arched and high on women."""
     people, build, colours = scene.people, scene.build, scene.colours
     male, bushy = people.has("Male"), people.has("Bushy_Eyebrows")
@@ -88,7 +88,7 @@ def brows(scene: Scene) -> None:
             view.paint(inside(d, view.pixel * 1.3) * pick(bushy, 0.96, 0.88), colours.brows)
 
 
-def nose(scene: Scene) -> None:
+def nose(scene: Canvas) -> None:
     """The nose, by its shadow, its lit tip and the nostrils."""
     people, build, colours = scene.people, scene.build, scene.colours
     length = people.around("nose_length", 0.165, 0.225) + pick(people.has("Young"), 0, 0.015)
@@ -110,13 +110,13 @@ def nose(scene: Scene) -> None:
         view.paint(glow(x + dark * 0.018, y + 0.012, 0.030, 0.026) * 0.5, tint(1, 0.99, 0.97))
 
 
-def mouth(scene: Scene) -> None:
+def mouth(scene: Canvas) -> None:
     """The mouth: closed or open, smiling or not."""
     with scene.window(0.0, scene.build.mouth_y + 0.03, 0.26, 0.16) as view:
         _mouth(view)
 
 
-def _mouth(view: View) -> None:
+def _mouth(view: CanvasView) -> None:
     people, build, colours = view.scene.people, view.scene.build, view.scene.colours
     smiles, opens, male = people.has("Smiling"), people.has("Mouth_Slightly_Open"), people.has("Male")
     x, y = view.place(0.0, build.mouth_y)
@@ -132,7 +132,7 @@ def _mouth(view: View) -> None:
     over, under = -line - 0.040 * full * arch * notch, line - low - 0.050 * full * arch
     view.paint(glow(x, line - low - 0.085 * full, 0.12, 0.035) * 0.5, colours.shadow * tint(0.95, 0.9, 0.9))
     lips = inside(np.maximum(over, under) * 0.9, view.pixel * 1.2)
-    view.paint(lips, Coat(colours.lips, pick(line < low * 0.5, 0.88, 1.04)))
+    view.paint(lips, Paint(colours.lips, pick(line < low * 0.5, 0.88, 1.04)))
     wet = glow(x + 0.02, line - low - 0.024 * full, 0.05, 0.016)
     view.paint(wet * pick(male, 0.10, 0.45), tint(1, 0.93, 0.93))
     hole = inside(np.maximum(-line, line - low) * 0.9, view.pixel) * opens

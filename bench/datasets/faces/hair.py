@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.datasets.faces.colours import Coat, mix, tint
+from bench.datasets.faces.colours import Paint, mix, tint
 from bench.datasets.faces.head import head_distance
 from bench.datasets.faces.people import Array, People
-from bench.datasets.faces.scene import Scene, View
+from bench.datasets.faces.scene import Canvas, CanvasView
 from bench.datasets.faces.shapes import circle, clip, ellipse, inside, pick, smooth, wave
 
 
@@ -72,7 +72,7 @@ def cut_of(people: People) -> Cut:
     )
 
 
-def hair_distance(view: View, cut: Cut) -> Array:
+def hair_distance(view: CanvasView, cut: Cut) -> Array:
     """Signed distance to the outline of the hair around the skull; open downwards."""
     build = view.scene.build
     side = cut.side * pick(cut.long, 1.0, clip((0.28 - view.y) * 3))
@@ -82,7 +82,7 @@ def hair_distance(view: View, cut: Cut) -> Array:
     return distance
 
 
-def back_hair(scene: Scene) -> None:
+def back_hair(scene: Canvas) -> None:
     """Hair behind the neck, and the bun of some."""
     cut, people = cut_of(scene.people), scene.people
     pinned = people.chance("bun", 0.22) & ~people.has("Male") & ~people.has("Wearing_Hat")
@@ -90,33 +90,33 @@ def back_hair(scene: Scene) -> None:
     scene.only(cut.long & cut.there, _mane)
 
 
-def front_hair(scene: Scene) -> None:
+def front_hair(scene: Canvas) -> None:
     """The hair on the head, its fringe and its locks, with the shadow that they throw on the skin."""
     cut = cut_of(scene.people)
     scene.only(cut.there, _crown)
     scene.only(cut.long & cut.there, _locks)
 
 
-def _bun(scene: Scene) -> None:
+def _bun(scene: Canvas) -> None:
     view, cut = scene.view((-0.6, -1, 0.6, -0.2)), cut_of(scene.people)
     x, y = view.x + scene.build.sin * 0.1, view.y + scene.build.top + cut.rise + 0.04
     d = circle(x, y, scene.people.between("bun", 0.13, 1.0) * 0.22)
     _brush(view, cut, inside(d, view.pixel), 0.85)
 
 
-def _mane(scene: Scene) -> None:
+def _mane(scene: Canvas) -> None:
     view, cut = scene.view(), cut_of(scene.people)
     _brush(view, cut, inside(_hanging(view, cut), view.pixel), 0.62)
 
 
-def _crown(scene: Scene) -> None:
+def _crown(scene: Canvas) -> None:
     view, cut = scene.view((-0.9, -1, 0.9, 0.5)), cut_of(scene.people)
     line = _hairline(view, cut)
     view.shade(inside(line - 0.035, 0.10) * inside(head_distance(view), view.pixel), 0.7)
     _brush(view, cut, inside(np.maximum(hair_distance(view, cut), line), view.pixel))
 
 
-def _locks(scene: Scene) -> None:
+def _locks(scene: Canvas) -> None:
     """The hair that hangs before ears, cheeks and shoulders."""
     view, cut = scene.view((-1, -0.25, 1, 1)), cut_of(scene.people)
     build, y = scene.build, view.y
@@ -126,7 +126,7 @@ def _locks(scene: Scene) -> None:
     _brush(view, cut, inside(hang, view.pixel))
 
 
-def _hairline(view: View, cut: Cut) -> Array:
+def _hairline(view: CanvasView, cut: Cut) -> Array:
     """Signed distance, roughly, to the line between hair and forehead; negative in the hair."""
     build, people = view.scene.build, view.scene.people
     x = view.x - build.sin * 0.30
@@ -142,7 +142,7 @@ def _hairline(view: View, cut: Cut) -> Array:
     return distance
 
 
-def _hanging(view: View, cut: Cut) -> Array:
+def _hanging(view: CanvasView, cut: Cut) -> Array:
     """Signed distance to the outline of long hair."""
     build, x, y = view.scene.build, view.x, view.y
     spread = 0.10 * clip(y / 0.6) * (0.4 + cut.side * 6)
@@ -154,7 +154,7 @@ def _hanging(view: View, cut: Cut) -> Array:
     return distance
 
 
-def _brush(view: View, cut: Cut, cover: Array, tone: float = 1.0) -> None:
+def _brush(view: CanvasView, cut: Cut, cover: Array, tone: float = 1.0) -> None:
     """Paint hair in its light: strands, grey temples, a band of sheen."""
     scene = view.scene
     people, build, colours = scene.people, scene.build, scene.colours
@@ -167,9 +167,9 @@ def _brush(view: View, cut: Cut, cover: Array, tone: float = 1.0) -> None:
     old = ~people.has("Young")
     if old.any():
         side = smooth((np.abs(view.x) / build.width - 0.45) * 2.4) * smooth((y + 0.42) * 4)
-        view.paint(cover, Coat(colours.hair, value, colours.temples, side))
+        view.paint(cover, Paint(colours.hair, value, colours.temples, side))
     else:
-        view.paint(cover, Coat(colours.hair, value))
+        view.paint(cover, Paint(colours.hair, value))
     band = y + build.top * 0.72 - 0.55 * view.x * view.x - 0.10 * strands
     sheen = clip(1 - np.abs(band) / 0.13)
     sheen = sheen * sheen * (0.35 + 0.65 * turned) * people.between("hair_sheen", 0.08, 0.30)

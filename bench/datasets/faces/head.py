@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.datasets.faces.colours import Coat, channel, mix, tint
+from bench.datasets.faces.colours import Paint, channel, mix, tint
 from bench.datasets.faces.people import Array
-from bench.datasets.faces.scene import SIDE, Scene, View
+from bench.datasets.faces.scene import SIDE, Canvas, CanvasView
 from bench.datasets.faces.shapes import circle, clip, ellipse, glow, inside, pick, smooth, stroke
 
 NEAR = (-0.80, -0.85, 0.80, 0.98)
@@ -15,7 +15,7 @@ FRECKLES = ((-0.06, -0.01), (0.0, 0.03), (0.05, -0.02), (-0.02, -0.045), (0.08, 
 """Places of the freckles on a cheek."""
 
 
-def head_distance(view: View, dy: float = 0.0) -> Array:
+def head_distance(view: CanvasView, dy: float = 0.0) -> Array:
     """Signed distance to the outline of the head, shifted down by ``dy``; radial, so exact on the outline alone."""
     build = view.scene.build
     y = view.y - dy
@@ -29,7 +29,7 @@ def head_distance(view: View, dy: float = 0.0) -> Array:
     return np.sqrt(x * x + y * y) * (1 - 1 / q)
 
 
-def backdrop(scene: Scene) -> None:
+def backdrop(scene: Canvas) -> None:
     """A gradient, and a disc, ring or plane in it."""
     view, people = scene.view(), scene.people
     x, y = view.canvas_x, view.canvas_y
@@ -45,7 +45,7 @@ def backdrop(scene: Scene) -> None:
     view.paint(inside(d, 2 / SIDE) * 0.75, third)
 
 
-def bust(scene: Scene) -> None:
+def bust(scene: Canvas) -> None:
     """Neck and shoulders, with the shadow of the chin."""
     people, build, colours = scene.people, scene.build, scene.colours
     view = scene.view((-1, 0.35, 1, 1))
@@ -60,12 +60,12 @@ def bust(scene: Scene) -> None:
     shoulder = ellipse(x, y - 1.27, half, pick(male, 0.50, 0.45))
     cover = inside(np.minimum(neck, shoulder), 2 / SIDE)
     lit = clip(0.62 + 0.9 * build.light[0] * x) * 0.8
-    view.paint(cover, Coat(colours.shadow, None, colours.skin, lit))
+    view.paint(cover, Paint(colours.shadow, None, colours.skin, lit))
     view.shade(inside(head_distance(view, 0.09), 0.16) * cover, 0.75)
     _clothes(view, x - centre * 0.3, y, shoulder)
 
 
-def _clothes(view: View, x: Array, y: Array, shoulder: Array) -> None:
+def _clothes(view: CanvasView, x: Array, y: Array, shoulder: Array) -> None:
     people, build, colours = view.scene.people, view.scene.build, view.scene.colours
     collar = people.between("collar", 0.0, 1.0)
     round_neck = ellipse(x, y - 0.78, build.neck * 1.25, people.between("collar", 0.08, 0.30))
@@ -73,12 +73,12 @@ def _clothes(view: View, x: Array, y: Array, shoulder: Array) -> None:
     opening = pick(collar < 0.66, round_neck, v_neck)
     lit = 0.80 + 0.25 * clip(0.5 + 0.7 * build.light[0] * x) - 0.25 * clip((y - 0.8) * 1.5)
     bands = inside(np.abs((y * 9 + 0.1) - np.floor(y * 9 + 0.6)) - 0.25, 0.15) * people.chance("stripes", 0.28)
-    view.paint(inside(np.maximum(shoulder, -opening), 2 / SIDE), Coat(colours.clothes, lit, colours.trim, bands))
+    view.paint(inside(np.maximum(shoulder, -opening), 2 / SIDE), Paint(colours.clothes, lit, colours.trim, bands))
     hem = inside(np.maximum(np.abs(opening) - 0.022, shoulder), 2 / SIDE)
-    view.paint(hem * 0.9, Coat(mix(colours.clothes, colours.trim, 0.6), lit * 0.85))
+    view.paint(hem * 0.9, Paint(mix(colours.clothes, colours.trim, 0.6), lit * 0.85))
 
 
-def ears(scene: Scene) -> None:
+def ears(scene: Canvas) -> None:
     """Both ears; the turned head covers one of them."""
     people, build, colours = scene.people, scene.build, scene.colours
     size = people.around("ears", 0.85, 1.15)
@@ -97,20 +97,20 @@ def ears(scene: Scene) -> None:
             view.paint(inside(ellipse(x, y - 0.15 * size, 0.024, 0.030), view.pixel) * ring, tint(0.96, 0.82, 0.45))
 
 
-def head(scene: Scene) -> None:
+def head(scene: Canvas) -> None:
     """The bare head: skin in the light, blush, and, on a bald one, the gleam of the scalp."""
     people, colours = scene.people, scene.colours
     view = scene.view(NEAR)
     cover = inside(head_distance(view), view.pixel)
     lit = light_on(view)
-    view.paint(cover, Coat(colours.shadow, None, colours.skin, lit))
+    view.paint(cover, Paint(colours.shadow, None, colours.skin, lit))
     view.paint(cover * smooth((lit - 0.80) * 4) * people.between("light_strength", 0.02, 0.12), tint(1, 1, 1))
     scene.only(people.has("Bald"), _scalp)
     _blush(scene)
     scene.only(people.chance("freckles", 0.10), _freckles)
 
 
-def _scalp(scene: Scene) -> None:
+def _scalp(scene: Canvas) -> None:
     build, colours = scene.build, scene.colours
     view = scene.view((-0.8, -0.9, 0.8, 0.4))
     cover = inside(head_distance(view), view.pixel)
@@ -121,7 +121,7 @@ def _scalp(scene: Scene) -> None:
     view.paint(cover * stubble * 0.22, colours.beard)
 
 
-def light_on(view: View) -> Array:
+def light_on(view: CanvasView) -> Array:
     """How brightly the head is lit, 0 to 1, as if it were an egg."""
     build = view.scene.build
     nx, ny = view.x / (build.width * 1.06), view.y / 0.70
@@ -130,7 +130,7 @@ def light_on(view: View) -> Array:
     return smooth((nx * x + ny * y + nz * z + 0.25) * 0.92)
 
 
-def _blush(scene: Scene) -> None:
+def _blush(scene: Canvas) -> None:
     people, colours = scene.people, scene.colours
     strength = people.between("blush", 0.0, 0.22) + pick(people.has("Male"), 0.0, 0.18)
     strength = pick(people.has("Pale_Skin"), 0.4 * strength, strength) + pick(people.has("Smiling"), 0.08, 0)
@@ -140,7 +140,7 @@ def _blush(scene: Scene) -> None:
             view.paint(glow(x, y, 0.17, 0.12) * strength, colours.skin * tint(1.0, 0.66, 0.66))
 
 
-def _freckles(scene: Scene) -> None:
+def _freckles(scene: Canvas) -> None:
     ink = scene.colours.shadow * tint(0.9, 0.72, 0.6)
     for side in (-1, 1):
         with scene.window(side * 0.25, 0.18, 0.12, 0.08) as view:
@@ -149,7 +149,7 @@ def _freckles(scene: Scene) -> None:
                 view.paint(inside(circle(x - dx, y - dy, 0.010), view.pixel * 1.2) * 0.45, ink)
 
 
-def age(scene: Scene) -> None:
+def age(scene: Canvas) -> None:
     """Folds beside the nose: deep on the old, a trace on the young, more when they smile; wrinkles of the old."""
     people = scene.people
     marks = people.between("age_marks", 0.55, 0.85)
@@ -164,11 +164,11 @@ def age(scene: Scene) -> None:
     scene.only(~people.has("Young"), _wrinkles)
 
 
-def _ink(scene: Scene) -> Array:
+def _ink(scene: Canvas) -> Array:
     return scene.colours.shadow * tint(0.76, 0.66, 0.64)
 
 
-def _wrinkles(scene: Scene) -> None:
+def _wrinkles(scene: Canvas) -> None:
     """Lines on the forehead, bags under the eyes, crow's feet, and lines down from the mouth."""
     build, ink = scene.build, _ink(scene)
     strength = scene.people.between("age_marks", 0.55, 0.85)

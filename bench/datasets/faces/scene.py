@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from bench.datasets.faces.colours import Coat, Colours, choose_colours
+from bench.datasets.faces.colours import Colours, Paint, choose_colours
 from bench.datasets.faces.people import Array, People
 from bench.datasets.faces.shapes import pick
 
@@ -71,7 +71,7 @@ class Build:
     neck: Array
 
 
-class Scene:
+class Canvas:
     """A batch of pictures.
 
     Attributes:
@@ -102,21 +102,21 @@ class Scene:
         cos, sin = self._cos / self.scale, self._sin / self.scale
         return across * cos + down * sin, down * cos - across * sin
 
-    def view(self, box: Box = (-1, -1, 1, 1)) -> View:
+    def view(self, box: Box = (-1, -1, 1, 1)) -> CanvasView:
         """A part of the canvas, the same for every picture, that may be painted."""
         left, top, right, bottom = (min(max(round((edge + 1) * SIDE / 2), 0), SIDE) for edge in box)
         rows, columns = slice(top, bottom), slice(left, right)
         frame = self.x[:, rows, columns], self.y[:, rows, columns]
-        return View(
+        return CanvasView(
             self, self.pixels[:, :, rows, columns], frame, (self.canvas_x[..., columns], self.canvas_y[:, rows])
         )
 
     @contextmanager
-    def window(self, u: float | Array, v: float | Array, half_x: float, half_y: float) -> Iterator[View]:
+    def window(self, u: float | Array, v: float | Array, half_x: float, half_y: float) -> Iterator[CanvasView]:
         """A small part of each picture around a point of the face, wherever pose has moved it.
 
         Args:
-            u: the point, as in ``View.place``.
+            u: the point, as in ``CanvasView.place``.
             v: the point.
             half_x: half of the width that has to be in it, in units of the face.
             half_y: half of the height.
@@ -132,11 +132,11 @@ class Scene:
         canvas_y = STEPS[top[:, None] + np.arange(height)][:, :, None]
         windows = sliding_window_view(self.pixels, (height, width), axis=(2, 3), writeable=True)
         chosen = np.arange(len(left)), slice(None), top, left
-        view = View(self, windows[chosen], self.to_head(canvas_x, canvas_y), (canvas_x, canvas_y))
+        view = CanvasView(self, windows[chosen], self.to_head(canvas_x, canvas_y), (canvas_x, canvas_y))
         yield view
         windows[chosen] = view.area
 
-    def only(self, who: NDArray[np.bool_], part: Callable[[Scene], None]) -> None:
+    def only(self, who: NDArray[np.bool_], part: Callable[[Canvas], None]) -> None:
         """Paint a part of the drawing on some people alone, ``who`` ``[B, 1, 1]``; the others cost nothing."""
         rows = np.flatnonzero(who)
         if len(rows) == len(self.people):
@@ -146,7 +146,7 @@ class Scene:
             part(own)
             self.pixels[rows] = own.pixels
 
-    def _take(self, rows: NDArray[np.int64]) -> Scene:
+    def _take(self, rows: NDArray[np.int64]) -> Canvas:
         own = copy(self)
         own.people = self.people.take(rows)
         own.build, own.colours = _rows(self.build, rows), _rows(self.colours, rows)
@@ -155,7 +155,7 @@ class Scene:
         return own
 
 
-class View:
+class CanvasView:
     """A part of a scene.
 
     Attributes:
@@ -168,12 +168,12 @@ class View:
         pixel: width of a pixel in head units.
     """
 
-    def __init__(self, scene: Scene, area: Array, frame: tuple[Array, Array], canvas: tuple[Array, Array]) -> None:
+    def __init__(self, scene: Canvas, area: Array, frame: tuple[Array, Array], canvas: tuple[Array, Array]) -> None:
         self.scene, self.area, self.pixel = scene, area, scene.pixel
         self.x, self.y = frame
         self.canvas_x, self.canvas_y = canvas
 
-    def paint(self, cover: Array, colour: Array | Coat) -> None:
+    def paint(self, cover: Array, colour: Array | Paint) -> None:
         """Lay a colour over what is there.
 
         Args:

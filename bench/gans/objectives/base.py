@@ -46,7 +46,7 @@ class Objective(ABC):
         """Create the objective's own networks for a GAN on its device; weights come from torch's global generator."""
 
     def state(self) -> dict[str, Stateful]:
-        """The objective's own networks and optimisers, by name."""
+        """The objective's own networks and optimizers, by name."""
         return {}
 
     def learn(self) -> None:  # noqa: B027 - most objectives have nothing to learn

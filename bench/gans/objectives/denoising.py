@@ -37,11 +37,11 @@ class DenoisingFeatureMatching(Objective):
         with torch.no_grad():
             self.features = self.discriminator.trunk(torch.zeros(2, *gan.image_shape, device=device)).flatten(1)
         self.denoiser = make_denoiser(self.features.shape[1], self.depth).to(device).train()
-        self.optimiser = adam(self.denoiser.parameters(), recipe.learning_rate, (recipe.beta1, recipe.beta2))
+        self.optimizer = adam(self.denoiser.parameters(), recipe.learning_rate, (recipe.beta1, recipe.beta2))
 
     def state(self) -> dict[str, Stateful]:
-        """The denoiser and its optimiser."""
-        return {"denoiser": self.denoiser, "denoiser_optimiser": self.optimiser}
+        """The denoiser and its optimizer."""
+        return {"denoiser": self.denoiser, "denoiser_optimizer": self.optimizer}
 
     def discriminator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """Cross-entropy; the features of the real images are kept for the denoiser."""
@@ -52,7 +52,7 @@ class DenoisingFeatureMatching(Objective):
     def learn(self) -> None:
         """One step of the denoiser on the features that the discriminator's loss has seen."""
         noisy = self.features + self.sigma * torch.randn_like(self.features)
-        descend(self.optimiser, mse_loss(self.denoiser(noisy).float(), self.features))
+        descend(self.optimizer, mse_loss(self.denoiser(noisy).float(), self.features))
 
     def generator_loss(self, critic: Critic, fake: Tensor) -> Tensor:
         """Cross-entropy plus the denoiser's term; both look at the same features."""

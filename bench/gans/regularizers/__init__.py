@@ -1,1 +1,1 @@
-"""Regularisers of the discriminator: penalties, clipping, instance noise; one small class a file."""
+"""Regularizers of the discriminator: penalties, clipping, instance noise; one small class a file."""

@@ -1,4 +1,4 @@
-"""What a regulariser may do in a step; the class itself does nothing, and is the default."""
+"""What a regularizer may do in a step; the class itself does nothing, and is the default."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Generator, Tensor, nn
 from bench.gans.objectives.base import Critic
 
 
-class Regulariser:
+class Regularizer:
     """Acts on the discriminator's side of a GAN's training; override what is needed."""
 
     def begin(self, progress: float, rng: Generator) -> None:

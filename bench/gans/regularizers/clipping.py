@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from bench.gans.regularizers.base import Regulariser
+from bench.gans.regularizers.base import Regularizer
 
 
-class WeightClipping(Regulariser):
+class WeightClipping(Regularizer):
     """Keep every parameter of the critic in [-limit, limit] (Arjovsky et al. 2017, algorithm 1).
 
     Args:

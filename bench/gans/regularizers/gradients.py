@@ -6,10 +6,10 @@ import torch
 from torch import Generator, Tensor
 
 from bench.gans.objectives.base import Critic
-from bench.gans.regularizers.base import Regulariser, input_gradient
+from bench.gans.regularizers.base import Regularizer, input_gradient
 
 
-class ZeroCentred(Regulariser):
+class ZeroCentred(Regularizer):
     """(γ/2) E‖∇D(x)‖² on real images: R1 (Mescheder et al. 2018, equation 9; dfi's "0GP").
 
     Args:
@@ -24,7 +24,7 @@ class ZeroCentred(Regulariser):
         return self.gamma / 2 * input_gradient(critic, real).square().sum(1).mean()
 
 
-class UnitNorm(Regulariser):
+class UnitNorm(Regularizer):
     """weight · E(‖∇D(x̂)‖ - 1)², x̂ uniform on lines between real and fake images (Gulrajani et al. 2017, eq. 3).
 
     Args:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from bench.gans.regularizers.base import Regulariser
+from bench.gans.regularizers.base import Regularizer
 
 
-class InstanceNoise(Regulariser):
+class InstanceNoise(Regularizer):
     """Normal noise on every image that the discriminator sees, real or generated (creswell, section V).
 
     Its standard deviation falls from ``first`` to ``last`` along the training, in equal steps of its logarithm.

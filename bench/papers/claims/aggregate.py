@@ -16,7 +16,7 @@ from bench.papers.claims.evaluate import not_tried, tried
 from bench.papers.claims.scope import ClaimScope, scopes
 from bench.papers.claims.spec import Claim, Claims
 from bench.papers.claims.study_results import setting_of, verdict_of
-from bench.reports.groups import Group
+from bench.reports.groups import ResultGroup
 from bench.reports.published import plain
 from bench.reports.verdicts import Outcome, Verdict
 
@@ -28,7 +28,7 @@ SEVERITY: tuple[Outcome, ...] = ("fails", "cannot tell", "holds")
 
 
 @dataclass(frozen=True)
-class Source:
+class ClaimSource:
     """Measured tables, or a study's result, that answer a table of a paper.
 
     Attributes:
@@ -40,14 +40,14 @@ class Source:
     """
 
     table: str
-    groups: tuple[Group, ...] = ()
+    groups: tuple[ResultGroup, ...] = ()
     studies: tuple[Mapping[str, Any], ...] = ()
     budget: str = ""
     place: str = ""
 
 
 @dataclass(frozen=True)
-class Trial:
+class ClaimEvaluation:
     """A claim in one setting; ``rank`` is smaller the nearer it is to the paper."""
 
     setting: str
@@ -57,7 +57,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Ruling:
+class ClaimResult:
     """What is known of a claim.
 
     Attributes:
@@ -71,12 +71,12 @@ class Ruling:
     verdict: Verdict
     setting: str = ""
     place: str = ""
-    others: tuple[Trial, ...] = field(default=())
+    others: tuple[ClaimEvaluation, ...] = field(default=())
 
 
 def rule(
-    claims: Claims, sources: Sequence[Source], nearest: Mapping[str, Sequence[str]], advice: Mapping[str, str]
-) -> list[Ruling]:
+    claims: Claims, sources: Sequence[ClaimSource], nearest: Mapping[str, Sequence[str]], advice: Mapping[str, str]
+) -> list[ClaimResult]:
     """A ruling on every claim of a paper.
 
     Args:
@@ -85,13 +85,13 @@ def rule(
         nearest: datasets of each table, the nearest to the paper's first.
         advice: for each table what to do where nothing is stored.
     """
-    found: dict[str, list[Source]] = {}
+    found: dict[str, list[ClaimSource]] = {}
     for source in sources:
         found.setdefault(source.table, []).append(source)
     return [_ruling(claim, claims, found, nearest, advice) for claim in claims.claims]
 
 
-def counted(rulings: Sequence[Ruling]) -> dict[str, int]:
+def counted(rulings: Sequence[ClaimResult]) -> dict[str, int]:
     """How many claims have each outcome, in a fixed order."""
     return {outcome: sum(r.verdict.outcome == outcome for r in rulings) for outcome in OUTCOMES}
 
@@ -99,10 +99,10 @@ def counted(rulings: Sequence[Ruling]) -> dict[str, int]:
 def _ruling(
     claim: Claim,
     claims: Claims,
-    found: Mapping[str, Sequence[Source]],
+    found: Mapping[str, Sequence[ClaimSource]],
     nearest: Mapping[str, Sequence[str]],
     advice: Mapping[str, str],
-) -> Ruling:
+) -> ClaimResult:
     trials = [
         trial
         for table in claim.records
@@ -114,21 +114,21 @@ def _ruling(
     if ordered:
         first = _worst(ordered) if claim.every else ordered[0]
         others = [trial for trial in ordered if trial is not first]
-        return Ruling(claims.paper, claim, first.verdict, first.setting, first.place, tuple(others))
+        return ClaimResult(claims.paper, claim, first.verdict, first.setting, first.place, tuple(others))
     missing = "; ".join(advice.get(table, f"nothing is stored for {table}") for table in claim.records)
-    return Ruling(claims.paper, claim, not_tried(claim, claims, claim.unmeasurable or missing))
+    return ClaimResult(claims.paper, claim, not_tried(claim, claims, claim.unmeasurable or missing))
 
 
-def _worst(ordered: Sequence[Trial]) -> Trial:
+def _worst(ordered: Sequence[ClaimEvaluation]) -> ClaimEvaluation:
     """Of the best trial of each dataset at the best budget, the one that does worst; the nearest of several."""
-    best: dict[int, Trial] = {}
+    best: dict[int, ClaimEvaluation] = {}
     for trial in ordered:
         if trial.rank[0] == ordered[0].rank[0] and trial.verdict.outcome != "not measured":
             best.setdefault(trial.rank[1], trial)
     return min(best.values(), key=lambda t: SEVERITY.index(t.verdict.outcome), default=ordered[0])
 
 
-def _sources(found: Sequence[Source], together: bool) -> Sequence[Source]:
+def _sources(found: Sequence[ClaimSource], together: bool) -> Sequence[ClaimSource]:
     """What is stored for a table, a folder at a time; all of it together where a claim spans datasets."""
     if not together or not found:
         return found
@@ -136,7 +136,7 @@ def _sources(found: Sequence[Source], together: bool) -> Sequence[Source]:
     return [replace(found[0], groups=tuple(groups.values()))]
 
 
-def _trials(claim: Claim, claims: Claims, source: Source, nearest: Sequence[str]) -> Iterator[Trial]:
+def _trials(claim: Claim, claims: Claims, source: ClaimSource, nearest: Sequence[str]) -> Iterator[ClaimEvaluation]:
     if claim.from_study:
         for study in source.studies:
             judged = verdict_of(study, claim)
@@ -144,11 +144,11 @@ def _trials(claim: Claim, claims: Claims, source: Source, nearest: Sequence[str]
             if judged is not None and budget in BUDGETS:
                 images = int(study["protocol"].get("images", 0))
                 rank = (BUDGETS.index(budget), _nearness(str(study["dataset"]), nearest), 0, -images)
-                yield Trial(setting_of(study), judged, rank, source.place)
+                yield ClaimEvaluation(setting_of(study), judged, rank, source.place)
         return
     decided = [group for group in source.groups if group.budget["name"] in BUDGETS]
     for scope in scopes(decided, claim.level, claims):
-        yield Trial(scope.title, tried(claim, claims, scope), _rank(scope, nearest), source.place)
+        yield ClaimEvaluation(scope.title, tried(claim, claims, scope), _rank(scope, nearest), source.place)
 
 
 def _rank(scope: ClaimScope, nearest: Sequence[str]) -> tuple[int, ...]:

@@ -17,12 +17,12 @@ from bench.core.files import write_text
 from bench.core.paths import home
 from bench.harness.store import read_records
 from bench.harness.suite_parser import BUDGETS
-from bench.papers.claims.aggregate import Ruling, Source, rule
+from bench.papers.claims.aggregate import ClaimResult, ClaimSource, rule
 from bench.papers.claims.study_results import read_study
 from bench.papers.render import claims_page
 from bench.papers.reproduce import MARK
 from bench.papers.spec import Paper, Table, open_paper, paper_names
-from bench.reports.groups import Group, groups
+from bench.reports.groups import ResultGroup, groups
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ class Stored:
         ]
         return bool(asked[0]) and asked[0] == asked[1]
 
-    def source(self, table: Table, measured: Sequence[Group]) -> Source:
+    def source(self, table: Table, measured: Sequence[ResultGroup]) -> ClaimSource:
         """What it holds, for a table."""
         studies = () if self.study is None else (self.study,)
-        return Source(table.name, tuple(measured), studies, str(self.mark.get("budget", "")), str(self.folder))
+        return ClaimSource(table.name, tuple(measured), studies, str(self.mark.get("budget", "")), str(self.folder))
 
 
-def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, list[Ruling]]:
+def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, list[ClaimResult]]:
     """A ruling on every claim, by paper.
 
     Args:
@@ -89,11 +89,11 @@ def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, 
         if not root.is_dir():
             raise StoreError(f"--records {root}: no such folder")
     stored = [each for root in roots for each in find_stored(root)]
-    read: dict[Path, list[Group]] = {}
+    read: dict[Path, list[ResultGroup]] = {}
     return {each.name: rulings_of(each, stored, read) for each in opened}
 
 
-def rulings_of(paper: Paper, stored: Sequence[Stored], read: dict[Path, list[Group]]) -> list[Ruling]:
+def rulings_of(paper: Paper, stored: Sequence[Stored], read: dict[Path, list[ResultGroup]]) -> list[ClaimResult]:
     """A ruling on every claim of one paper; ``read`` keeps the tables of folders that were read."""
     sources = []
     for table in paper.tables:
@@ -112,7 +112,7 @@ def advice(table: Table) -> str:
     return f"nothing is stored for {table.name}: ganinv reproduce {table.title}"
 
 
-def write_rulings(found: Mapping[str, Sequence[Ruling]], path: Path, discussion: Path | None = None) -> Path:
+def write_rulings(found: Mapping[str, Sequence[ClaimResult]], path: Path, discussion: Path | None = None) -> Path:
     """Write the page of all claims, with the text of a Markdown file between the counts and the claims.
 
     Raises:
@@ -140,7 +140,7 @@ def find_stored(root: Path) -> Iterator[Stored]:
         yield Stored(path.parent, parts, _mark(path.parent, root), read_study(path))
 
 
-def _tables(folder: Path, read: dict[Path, list[Group]]) -> list[Group]:
+def _tables(folder: Path, read: dict[Path, list[ResultGroup]]) -> list[ResultGroup]:
     if folder not in read:
         read[folder] = groups(read_records(folder))
     return read[folder]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from bench.core.errors import UnknownName
 from bench.reports.estimates import answers
-from bench.reports.groups import Group, title_of
-from bench.reports.published import PrintedPaper, Published, Role, plain
+from bench.reports.groups import ResultGroup, title_of
+from bench.reports.published import MetricMapping, PrintedNumber, PrintedPaper, plain
 from bench.statistics import competition_ranks, mean_and_sd
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PublishedComparison:
     """One printed number and what was measured for it.
 
     Attributes:
@@ -26,7 +26,7 @@ class Comparison:
         remark: why nothing was measured, or what stands in.
     """
 
-    published: Published
+    published: PrintedNumber
     metric: str
     measured: float | None
     sd: float | None
@@ -43,25 +43,27 @@ class Comparison:
         return self.measured - self.published.value
 
 
-def published_table(group: Group, paper: PrintedPaper) -> list[Comparison]:
+def published_table(group: ResultGroup, paper: PrintedPaper) -> list[PublishedComparison]:
     """Every printed number of a paper with its measured counterpart in one table.
 
     Raises:
         BenchError: a metric whose direction in the records is not the paper's.
     """
-    rows: list[Comparison] = []
+    rows: list[PublishedComparison] = []
     for table, metric in dict.fromkeys((p.table, p.metric) for p in paper.published):
         printed = [p for p in paper.published if (p.table, p.metric) == (table, metric)]
         role = paper.roles[metric]
         names, remark = answers(role, group)
         if not names:
-            rows += [Comparison(p, metric, None, None, None, None, False, "not measured") for p in printed]
+            rows += [PublishedComparison(p, metric, None, None, None, None, False, "not measured") for p in printed]
         for name in names:
             rows += _compared(group, role, name, printed, remark)
     return rows
 
 
-def _compared(group: Group, role: Role, metric: str, printed: Sequence[Published], remark: str) -> list[Comparison]:
+def _compared(
+    group: ResultGroup, role: MetricMapping, metric: str, printed: Sequence[PrintedNumber], remark: str
+) -> list[PublishedComparison]:
     values, reasons = {}, {}
     for p in printed:
         try:
@@ -81,11 +83,11 @@ def _compared(group: Group, role: Role, metric: str, printed: Sequence[Published
         mean, sd = values.get(p.method, (None, None))
         before, after = ranks.get(p.method, (None, None))
         why = remark if mean is not None else reasons.get(p.method, "not measured")
-        rows.append(Comparison(p, metric, mean, sd, before, after, _comparable(group, p, role, metric), why))
+        rows.append(PublishedComparison(p, metric, mean, sd, before, after, _comparable(group, p, role, metric), why))
     return rows
 
 
-def _comparable(group: Group, printed: Published, role: Role, metric: str) -> bool:
+def _comparable(group: ResultGroup, printed: PrintedNumber, role: MetricMapping, metric: str) -> bool:
     same = plain(title_of(group.dataset)) == plain(printed.dataset)
     same = same and plain(title_of(group.gan)) == plain(printed.backbone)
     return same and group.budget["name"] == "paper" and metric in role.same_as

@@ -12,7 +12,7 @@ from bench.papers.claims.operators.answers import unmeasured
 from bench.papers.claims.printed_values import NotPrinted, PrintedValues
 from bench.papers.claims.scope import ClaimScope
 from bench.papers.claims.spec import Claim, Claims
-from bench.reports.groups import Group
+from bench.reports.groups import ResultGroup
 from bench.reports.verdicts import Verdict, verdict
 
 
@@ -39,7 +39,7 @@ def not_tried(claim: Claim, claims: Claims, reason: str, question: str = "") -> 
     return verdict(claim, [unmeasured(question, reason)], published_outcome(claim, claims))
 
 
-def evaluate_claims(claims: Claims, group: Group) -> list[Verdict]:
+def evaluate_claims(claims: Claims, group: ResultGroup) -> list[Verdict]:
     """Judge every claim about the methods of one GAN on its table.
 
     Raises:

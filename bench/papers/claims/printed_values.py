@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.papers.claims.subjects import Subject
-from bench.reports.published import Published, Role, plain
+from bench.papers.claims.subjects import ClaimSubject
+from bench.reports.published import MetricMapping, PrintedNumber, plain
 
 
 class NotPrinted(Exception):
@@ -17,15 +17,15 @@ class NotPrinted(Exception):
 class PrintedValues:
     """Printed numbers by metric, subject and dataset; ``roles`` give their directions."""
 
-    rows: Sequence[Published]
-    roles: Mapping[str, Role]
+    rows: Sequence[PrintedNumber]
+    roles: Mapping[str, MetricMapping]
 
     @property
     def datasets(self) -> list[str]:
         """In order of appearance."""
         return list(dict.fromkeys(row.dataset for row in self.rows))
 
-    def value(self, metric: str, who: Subject, dataset: str = "") -> float:
+    def value(self, metric: str, who: ClaimSubject, dataset: str = "") -> float:
         """The printed number.
 
         Raises:
@@ -43,7 +43,7 @@ class PrintedValues:
             raise NotPrinted(metric, who)
         return found.pop()
 
-    def oriented(self, metric: str, who: Subject) -> float:
+    def oriented(self, metric: str, who: ClaimSubject) -> float:
         """The printed number, turned so that higher is better.
 
         Raises:

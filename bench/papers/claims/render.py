@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.papers.claims.comparison import Comparison, published_table
+from bench.papers.claims.comparison import PublishedComparison, published_table
 from bench.papers.claims.evaluate import evaluate_claims
 from bench.papers.claims.spec import Claims
 from bench.reports.formatting import ABSENT
-from bench.reports.groups import Group
+from bench.reports.groups import ResultGroup
 from bench.reports.render_markdown import escape, table
 from bench.reports.verdicts import Verdict
 
@@ -22,7 +22,7 @@ RULE = (
 )
 
 
-def claims_markdown(claims: Claims, group: Group) -> str:
+def claims_markdown(claims: Claims, group: ResultGroup) -> str:
     """Verdicts, their evidence, and printed beside measured numbers, for one table.
 
     Raises:
@@ -36,7 +36,7 @@ def claims_markdown(claims: Claims, group: Group) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _settings(claims: Claims, group: Group) -> list[str]:
+def _settings(claims: Claims, group: ResultGroup) -> list[str]:
     printed = dict.fromkeys(f"{p.table} on {p.dataset} with {p.backbone}" for p in claims.published)
     return [f"Published: {escape('; '.join(printed))}. Measured: {escape(group.title)}."]
 
@@ -62,7 +62,7 @@ def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
     return lines
 
 
-def published_lines(rows: Sequence[Comparison]) -> list[str]:
+def published_lines(rows: Sequence[PublishedComparison]) -> list[str]:
     """Printed and measured values; a difference stands only where the setting is the paper's."""
     header = ["table", "method", "metric", "published", "measured", "difference", "rank published", "rank measured"]
     lines = table([*header, "remark"], (_line(row) for row in rows))
@@ -72,7 +72,7 @@ def published_lines(rows: Sequence[Comparison]) -> list[str]:
     return [*lines, "", note, ""]
 
 
-def _line(row: Comparison) -> list[str]:
+def _line(row: PublishedComparison) -> list[str]:
     p = row.published
     sd = "" if row.sd is None else f" ± {row.sd:.2g}"
     measured = ABSENT if row.measured is None else f"{row.measured:.4g}{sd}"

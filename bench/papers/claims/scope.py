@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from bench.core.errors import BenchError, UnknownName
 from bench.core.files import digest
-from bench.papers.claims.subjects import Level, Subject
-from bench.reports.estimates import Quantity, Reading, quantities, read
-from bench.reports.groups import Group, Runs, title_of
+from bench.papers.claims.subjects import ClaimSubject, Level
+from bench.reports.estimates import Measurement, Quantity, quantities, read
+from bench.reports.groups import MethodResults, ResultGroup, title_of
 from bench.reports.published import PrintedPaper, plain
 
 
@@ -22,7 +22,7 @@ class ClaimScope:
         paper: whose metrics, datasets and GANs are looked up in them.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[ResultGroup, ...]
     paper: PrintedPaper
 
     @property
@@ -37,7 +37,7 @@ class ClaimScope:
         """What answers a role here; see ``bench.reports.estimates.quantities``."""
         return quantities(self.paper.roles[role], self.groups)
 
-    def reading(self, subject: Subject, quantity: Quantity, within: str = "") -> Reading:
+    def reading(self, subject: ClaimSubject, quantity: Quantity, within: str = "") -> Measurement:
         """A quantity of a subject, in the dataset of this title if one is given.
 
         Raises:
@@ -46,7 +46,7 @@ class ClaimScope:
         group, runs = self._find(subject, within)
         return read(group, runs, quantity)
 
-    def remark(self, subjects: Sequence[Subject]) -> str:
+    def remark(self, subjects: Sequence[ClaimSubject]) -> str:
         """Which datasets stand in for the paper's."""
         notes = []
         for name in dict.fromkeys(s.dataset for s in subjects if s.dataset):
@@ -55,12 +55,12 @@ class ClaimScope:
                 notes.append(f"{title_of(here[0].dataset)} stands in for {name}")
         return "; ".join(notes)
 
-    def drawn_by(self, gan: str, groups: Sequence[Group]) -> list[Group]:
+    def drawn_by(self, gan: str, groups: Sequence[ResultGroup]) -> list[ResultGroup]:
         """The tables of a GAN."""
         name = plain(self.paper.gans.get(gan, gan))
         return [group for group in groups if name in gan_names(group)]
 
-    def _find(self, subject: Subject, within: str) -> tuple[Group, Runs]:
+    def _find(self, subject: ClaimSubject, within: str) -> tuple[ResultGroup, MethodResults]:
         found = [g for g in self.groups if not within or title_of(g.dataset) == within]
         if subject.dataset:
             found = [g for g in found if self._answers(g, subject.dataset)]
@@ -82,28 +82,28 @@ class ClaimScope:
             raise BenchError(f"'{subject}' stands for several tables: {', '.join(g.title for g, _ in runs)}")
         return runs[0]
 
-    def is_same(self, group: Group, dataset: str) -> bool:
+    def is_same(self, group: ResultGroup, dataset: str) -> bool:
         """Whether a table is of this dataset of the paper, and not of one that stands in for it."""
         stand = self.paper.datasets.get(dataset)
         return bool(_names(group) & {plain(name) for name in (dataset, *(stand.answered_by if stand else ()))})
 
-    def _answers(self, group: Group, dataset: str) -> bool:
+    def _answers(self, group: ResultGroup, dataset: str) -> bool:
         stand = self.paper.datasets.get(dataset)
         stand_ins = {plain(name) for name in (stand.stand_in if stand else ())}
         return self.is_same(group, dataset) or bool(_names(group) & stand_ins)
 
 
-def gan_names(group: Group) -> set[str]:
+def gan_names(group: ResultGroup) -> set[str]:
     """What a GAN may be called: by its title, its name, or what a shipped one is trained by (``dcgan``)."""
     name = str(group.gan["name"])
     return {plain(each) for each in (title_of(group.gan), name, name.rpartition("/")[2])}
 
 
-def _names(group: Group) -> set[str]:
+def _names(group: ResultGroup) -> set[str]:
     return {plain(title_of(group.dataset)), plain(str(group.dataset["name"]))}
 
 
-def scopes(found: Sequence[Group], level: Level, paper: PrintedPaper) -> list[ClaimScope]:
+def scopes(found: Sequence[ResultGroup], level: Level, paper: PrintedPaper) -> list[ClaimScope]:
     """Tables in the parts that a claim of this level spans, in order of appearance.
 
     Datasets may differ in training steps, as an epoch is more steps of one than of another; the tables of one
@@ -113,7 +113,7 @@ def scopes(found: Sequence[Group], level: Level, paper: PrintedPaper) -> list[Cl
     for group in found:
         trained.setdefault(digest(group.dataset), set()).add(group.budget["train_steps"])
     alike = all(len(steps) == 1 for steps in trained.values())
-    parts: dict[str, list[Group]] = {}
+    parts: dict[str, list[ResultGroup]] = {}
     for group in found:
         shared = {key: value for key, value in group.budget.items() if key != "train_steps" or not alike}
         about = {"gan": [group.dataset, group.gan, group.budget], "dataset": [group.dataset, group.budget]}

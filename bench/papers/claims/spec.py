@@ -10,7 +10,7 @@ from typing import Any
 from bench.core.errors import BenchError, suggest
 from bench.papers.claims.operators import ClaimTest, read_test
 from bench.papers.claims.subjects import Level, widest
-from bench.reports.published import PrintedPaper, Role, read_printed
+from bench.reports.published import MetricMapping, PrintedPaper, read_printed
 from bench.reports.strict_toml import check_keys, read_toml, texts
 from bench.reports.verdicts import Statement
 
@@ -79,7 +79,7 @@ def read_claims(path: Path) -> Claims:
     return Claims(**vars(printed), claims=tuple(claims.values()))
 
 
-def _claim(entry: Any, roles: Mapping[str, Role], place: str) -> Claim:
+def _claim(entry: Any, roles: Mapping[str, MetricMapping], place: str) -> Claim:
     needed = {"id": str, "source": str, "text": str, "test": list}
     check_keys(entry, place, needed, {"records": list, "published": bool, "every": bool})
     if not entry["test"]:
@@ -90,7 +90,7 @@ def _claim(entry: Any, roles: Mapping[str, Role], place: str) -> Claim:
     return Claim(entry["id"], entry["source"], entry["text"], tests, records, stated, every)
 
 
-def _test(atom: Any, roles: Mapping[str, Role], place: str) -> ClaimTest:
+def _test(atom: Any, roles: Mapping[str, MetricMapping], place: str) -> ClaimTest:
     test = read_test(atom, place)
     for metric in test.metrics:
         if metric not in roles:

@@ -18,7 +18,7 @@ LEVELS: tuple[Level, ...] = ("gan", "dataset", "budget")
 
 
 @dataclass(frozen=True)
-class Subject:
+class ClaimSubject:
     """A method, perhaps on a GAN, perhaps in a dataset of the paper; "" where the text names none."""
 
     method: str
@@ -35,14 +35,14 @@ class Subject:
         return "budget" if self.dataset else "dataset" if self.gan else "gan"
 
 
-def subject(text: str) -> Subject:
+def subject(text: str) -> ClaimSubject:
     """Read ``METHOD [on GAN] [in DATASET]``."""
     rest, _, dataset = text.partition(" in ")
     method, _, gan = rest.partition(" on ")
-    return Subject(method.strip(), gan.strip(), dataset.strip())
+    return ClaimSubject(method.strip(), gan.strip(), dataset.strip())
 
 
-def read_subjects(atom: Mapping[str, Any], key: str, place: str, at_least: int = 1) -> tuple[Subject, ...]:
+def read_subjects(atom: Mapping[str, Any], key: str, place: str, at_least: int = 1) -> tuple[ClaimSubject, ...]:
     """One subject or several.
 
     Raises:
@@ -51,7 +51,7 @@ def read_subjects(atom: Mapping[str, Any], key: str, place: str, at_least: int =
     return tuple(subject(text) for text in texts(atom[key], key, place, at_least))
 
 
-def listed(subjects: Iterable[Subject]) -> str:
+def listed(subjects: Iterable[ClaimSubject]) -> str:
     """Their texts."""
     return ", ".join(map(str, subjects))
 

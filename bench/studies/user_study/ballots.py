@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import StoreError
-from bench.studies.user_study.questions import Picture, Study
+from bench.studies.user_study.questions import Picture, Questionnaire
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Vote:
 class Ballots:
     """A study with its participants by name, and its votes by participant and position."""
 
-    study: Study
+    study: Questionnaire
     participants: dict[str, Participant] = field(default_factory=dict)
     votes: dict[tuple[str, int], Vote] = field(default_factory=dict)
 
@@ -122,11 +122,11 @@ def parse(path: Path, lines: Sequence[bytes]) -> Ballots:
     return ballots
 
 
-def _study(kind: str, content: dict[str, Any]) -> Study:
+def _study(kind: str, content: dict[str, Any]) -> Questionnaire:
     if kind != "study":
         raise ValueError(f"'{kind}' before the study")
     lists = {name: tuple(content[name]) for name in ("methods", "names")}
-    return Study(**content | lists | {"pictures": tuple((s, i) for s, i in content["pictures"])})
+    return Questionnaire(**content | lists | {"pictures": tuple((s, i) for s, i in content["pictures"])})
 
 
 def _vote(kind: str, content: dict[str, Any]) -> Vote:

@@ -13,7 +13,7 @@ from bench.core.errors import BenchError, NotApplicable
 from bench.core.files import digest
 from bench.core.types import Record
 from bench.reports.gallery import Pixels, gallery
-from bench.reports.groups import Group, Runs, groups, title_of
+from bench.reports.groups import MethodResults, ResultGroup, groups, title_of
 
 QUESTIONS = 25
 """Pictures a participant judges (dfi, section 4.1: "This was repeated 25 times using different input images")."""
@@ -37,7 +37,7 @@ class Showing:
 
 
 @dataclass(frozen=True)
-class Study:
+class Questionnaire:
     """Everything that decides what is asked of whom; stored with the votes.
 
     Attributes:
@@ -99,7 +99,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class QuestionImages:
     """Targets ``[k, C, H, W]`` by seed, and reconstructions of the same shape by seed and title of the method."""
 
     targets: Mapping[int, Pixels]
@@ -120,7 +120,7 @@ class Pictures:
         return digest([parts, made])
 
 
-def choose_table(records: Sequence[Record], part: str = "") -> Group:
+def choose_table(records: Sequence[Record], part: str = "") -> ResultGroup:
     """The group of records whose title contains ``part``.
 
     Raises:
@@ -137,14 +137,14 @@ def choose_table(records: Sequence[Record], part: str = "") -> Group:
 
 
 def open_study(
-    group: Group,
+    group: ResultGroup,
     methods: Sequence[str] = (),
     *,
     images: int = 0,
     questions: int = QUESTIONS,
     repeats: int = REPEATS,
     seed: int = 0,
-) -> tuple[Study, Pictures]:
+) -> tuple[Questionnaire, QuestionImages]:
     """Make the questions of a table from the pictures that its records keep; no model is run.
 
     Args:
@@ -171,7 +171,7 @@ def open_study(
             f"{group.title}: --questions {questions}, but the records keep {len(known)} pictures "
             f"({len(pictures.targets)} seeds); ask for that many, or run more seeds"
         )
-    study = Study(
+    study = Questionnaire(
         group.title,
         title_of(group.dataset),
         title_of(group.gan),
@@ -186,7 +186,7 @@ def open_study(
     return study, pictures
 
 
-def _chosen(group: Group, methods: Sequence[str]) -> list[Runs]:
+def _chosen(group: ResultGroup, methods: Sequence[str]) -> list[MethodResults]:
     if methods:
         found = list({run.title: run for run in map(group.find, methods)}.values())
     else:
@@ -196,7 +196,7 @@ def _chosen(group: Group, methods: Sequence[str]) -> list[Runs]:
     return sorted(found, key=lambda run: run.title)
 
 
-def _pictures(group: Group, chosen: Sequence[Runs], images: int) -> Pictures:
+def _pictures(group: ResultGroup, chosen: Sequence[MethodResults], images: int) -> QuestionImages:
     kept: dict[str, dict[int, tuple[Pixels, Pixels]]] = {}
     for run in chosen:
         kept[run.title] = {s: found for s, r in run.by_seed.items() if (found := gallery(r)) is not None}
@@ -210,13 +210,13 @@ def _pictures(group: Group, chosen: Sequence[Runs], images: int) -> Pictures:
     if images > fewest:
         raise BenchError(f"{group.title}: --images {images}, but the records keep {fewest}")
     limit = images or None
-    return Pictures(
+    return QuestionImages(
         {seed: target[:limit] for seed, target in targets.items()},
         {seed: {title: by_seed[seed][1][:limit] for title, by_seed in kept.items()} for seed in seeds},
     )
 
 
-def _same_target(group: Group, seed: int, kept: Mapping[str, Mapping[int, tuple[Pixels, Pixels]]]) -> Pixels:
+def _same_target(group: ResultGroup, seed: int, kept: Mapping[str, Mapping[int, tuple[Pixels, Pixels]]]) -> Pixels:
     (first, target), *others = [(title, by_seed[seed][0]) for title, by_seed in kept.items()]
     for title, other in others:
         if not np.array_equal(other, target):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.reports.published import PrintedTable, plain, printed_paper
 from bench.studies.user_study.ballots import Ballots
-from bench.studies.user_study.questions import Study
+from bench.studies.user_study.questions import Questionnaire
 from bench.studies.user_study.tally import Share, tally
 
 PAPER = "dfi"
@@ -50,13 +50,13 @@ def report(ballots: Ballots) -> Report:
     return Report(f"User study: {study.table}", columns, rows, notes)
 
 
-def _common(table: PrintedTable, study: Study) -> dict[str, float]:
+def _common(table: PrintedTable, study: Questionnaire) -> dict[str, float]:
     """Published shares of methods that the study has under one title only."""
     printed = {row.method: row.value for row in table.rows if row.metric == METRIC}
     return {name: value for name, value in printed.items() if study.names.count(name) == 1}
 
 
-def _comparison(table: PrintedTable, study: Study) -> str:
+def _comparison(table: PrintedTable, study: Questionnaire) -> str:
     rows = [row for row in table.rows if row.metric == METRIC]
     others = sorted({row.method for row in rows} ^ set(study.names))
     where = f"{table.title}: {rows[0].dataset}, {rows[0].backbone} ({rows[0].note})"

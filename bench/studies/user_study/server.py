@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 from bench.core.errors import BenchError, StoreError
 from bench.core.files import digest
 from bench.studies.user_study import page
-from bench.studies.user_study.questions import Pictures
+from bench.studies.user_study.questions import QuestionImages
 from bench.studies.user_study.votes import Refused, VotesFile
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -52,7 +52,7 @@ class StudyServer(ThreadingHTTPServer):
     request_queue_size = 128
     """Browsers that may wait until they are let in; the library's 5 are fewer than a class that begins together."""
 
-    def __init__(self, host: str, port: int, votes: VotesFile, pictures: Pictures) -> None:
+    def __init__(self, host: str, port: int, votes: VotesFile, pictures: QuestionImages) -> None:
         self.votes, self.pictures, self.host = votes, pictures, host
         try:
             super().__init__((host, port), _Handler)

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from bench.core.errors import BenchError, StoreError
 from bench.core.files import digest
 from bench.studies.user_study.ballots import Ballots, Participant, Vote, parse, whole_lines
-from bench.studies.user_study.questions import Showing, Study
+from bench.studies.user_study.questions import Questionnaire, Showing
 
 LONGEST_REASON = 1000
 """Characters."""
@@ -47,7 +47,7 @@ class VotesFile:
         StoreError: the file holds another study, cannot be read or written, or another server writes to it.
     """
 
-    def __init__(self, path: Path, study: Study) -> None:
+    def __init__(self, path: Path, study: Questionnaire) -> None:
         self.path, self.study = path, study
         self._mutex = threading.Lock()
         self._lock = FileLock(path.with_name(f".{path.name}.lock"))

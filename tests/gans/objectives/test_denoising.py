@@ -57,7 +57,7 @@ def test_the_discriminators_loss_is_cross_entropy(prepared):
 def test_the_denoiser_learns_features_of_real_images_and_nothing_else_changes(prepared):
     objective, discriminator = prepared
     objective.denoiser.train()
-    objective.optimiser.param_groups[0]["lr"] = 1e-3
+    objective.optimizer.param_groups[0]["lr"] = 1e-3
     before = {name: tensor.clone() for name, tensor in discriminator.state_dict().items()}
     real = images(64)
 
@@ -81,6 +81,6 @@ def test_the_denoiser_has_the_stated_layers():
     assert sum(isinstance(layer, nn.BatchNorm1d) for layer in denoiser) == 9
 
 
-def test_denoiser_and_optimiser_are_part_of_the_trainings_state(prepared):
+def test_denoiser_and_optimizer_are_part_of_the_trainings_state(prepared):
     objective, _ = prepared
-    assert objective.state() == {"denoiser": objective.denoiser, "denoiser_optimiser": objective.optimiser}
+    assert objective.state() == {"denoiser": objective.denoiser, "denoiser_optimizer": objective.optimizer}

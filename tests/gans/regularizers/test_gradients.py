@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.gans.regularizers.base import Regulariser, input_gradient
+from bench.gans.regularizers.base import Regularizer, input_gradient
 from bench.gans.regularizers.gradients import UnitNorm, ZeroCentred
 
 SHAPE = (2, 3, 4)
@@ -81,8 +81,8 @@ def test_the_zero_centred_penalty_looks_at_real_images_alone():
     torch.testing.assert_close(ZeroCentred(10.0).penalty(square, x, with_nan), expected)
 
 
-def test_a_plain_regulariser_does_nothing():
-    plain = Regulariser()
+def test_a_plain_regularizer_does_nothing():
+    plain = Regularizer()
     x = torch.randn(2, *SHAPE)
     assert plain.view(x) is x
     assert plain.penalty(lambda images: images, x, x) is None

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.papers.claims.aggregate import Source, counted, rule
+from bench.papers.claims.aggregate import ClaimSource, counted, rule
 from bench.papers.claims.spec import read_claims
-from bench.papers.compare_tables import beside
+from bench.papers.compare_tables import compare_tables
 from bench.papers.render import claims_page, reproduction_markdown
 from bench.reports.groups import groups
 
@@ -107,52 +107,54 @@ def test_nothing_stored_says_what_to_run(claims):
 
 def test_the_setting_nearest_to_the_paper_speaks(claims, records):
     near, far = (
-        Source("T1", tuple(groups(records("drawn-faces", 1, 9)))),
-        Source("T1", tuple(groups(records("digits", 9, 1)))),
+        ClaimSource("T1", tuple(groups(records("drawn-faces", 1, 9)))),
+        ClaimSource("T1", tuple(groups(records("digits", 9, 1)))),
     )
     ruling = ruled(claims, far, near)["X1"]
     assert (ruling.verdict.outcome, ruling.setting) == ("fails", "drawn-faces · gan1 · cpu")
     assert [(t.setting, t.verdict.outcome) for t in ruling.others] == [("digits · gan1 · cpu", "holds")]
-    paper = Source("T1", tuple(groups(records("digits", 9, 1, budget="paper"))))
+    paper = ClaimSource("T1", tuple(groups(records("digits", 9, 1, budget="paper"))))
     assert ruled(claims, near, paper)["X1"].setting == "digits · gan1 · paper"
 
 
 def test_of_a_claim_about_every_dataset_the_worst_speaks(claims, records):
     about = replace(claims, claims=tuple(replace(c, every=c.id == "X1") for c in claims.claims))
     holds, fails = (
-        Source("T1", tuple(groups(records("drawn-faces", 9, 1)))),
-        Source("T1", tuple(groups(records("digits", 1, 9)))),
+        ClaimSource("T1", tuple(groups(records("drawn-faces", 9, 1)))),
+        ClaimSource("T1", tuple(groups(records("digits", 1, 9)))),
     )
     for asked, outcome in ((claims, "holds"), (about, "fails")):
         assert ruled(asked, holds, fails)["X1"].verdict.outcome == outcome
     ruling = ruled(about, holds, fails)["X1"]
     assert [t.verdict.outcome for t in ruling.others] == ["holds"]
-    level = Source("T1", tuple(groups(records("digits", 1, 1))))
+    level = ClaimSource("T1", tuple(groups(records("digits", 1, 1))))
     assert ruled(about, holds, level)["X1"].verdict.outcome == "cannot tell"
-    paper = Source("T1", tuple(groups(records("celeba", 9, 1, budget="paper"))))
+    paper = ClaimSource("T1", tuple(groups(records("celeba", 9, 1, budget="paper"))))
     assert ruled(about, holds, fails, paper)["X1"].setting == "celeba · gan1 · paper"
 
 
 def test_smoke_decides_nothing(claims, records):
     found = ruled(
         claims,
-        Source("T1", tuple(groups(records("celeba", 9, 1, budget="smoke")))),
-        Source("F1", (), (study("holds", "x"),), "smoke"),
+        ClaimSource("T1", tuple(groups(records("celeba", 9, 1, budget="smoke")))),
+        ClaimSource("F1", (), (study("holds", "x"),), "smoke"),
     )
     assert {r.verdict.outcome for r in found.values()} == {"not measured"}
 
 
 def test_studies_speak_by_nearness_and_then_by_images(claims):
-    sources = [Source("F1", (), (study(*each),)) for each in (("holds", "digits"), ("fails", "drawn-faces?side=128"))]
+    sources = [
+        ClaimSource("F1", (), (study(*each),)) for each in (("holds", "digits"), ("fails", "drawn-faces?side=128"))
+    ]
     assert ruled(claims, *sources)["X2"].verdict.outcome == "fails"
-    more = Source("F1", (), (study("cannot tell", "drawn-faces", 900),))
+    more = ClaimSource("F1", (), (study("cannot tell", "drawn-faces", 900),))
     ruling = ruled(claims, *sources, more)["X2"]
     assert (ruling.verdict.outcome, ruling.setting) == ("cannot tell", "drawn-faces, n, study bend")
     assert counted([ruling]) == {"holds": 0, "fails": 0, "cannot tell": 1, "not measured": 0}
 
 
 def test_the_page_counts_and_unfolds(claims, records):
-    found = rule(claims, [Source("T1", tuple(groups(records("celeba", 9, 1))))], {}, {"F1": "run F1"})
+    found = rule(claims, [ClaimSource("T1", tuple(groups(records("celeba", 9, 1))))], {}, {"F1": "run F1"})
     text = claims_page({"p": found})
     assert "| p | 1 | 0 | 0 | 1 |" in text
     assert "| X1 | a beats b (T1) | holds | **holds** | celeba · gan1 · cpu |" in text
@@ -160,7 +162,7 @@ def test_the_page_counts_and_unfolds(claims, records):
 
 
 def test_a_table_beside_its_records_keeps_to_order(claims, records):
-    (part,) = beside(claims, claims.table("T1"), groups(records("digits", 20.1, 21.0)))
+    (part,) = compare_tables(claims, claims.table("T1"), groups(records("digits", 20.1, 21.0)))
     assert [row.same_rank for row in part.rows] == [False, False, None]
     assert [row.difference for row in part.rows] == [None, None, None]
     assert part.rows[2].why == "no method c in these records"
@@ -168,20 +170,20 @@ def test_a_table_beside_its_records_keeps_to_order(claims, records):
 
 
 def test_values_are_subtracted_in_the_paper_s_setting_alone(claims, records):
-    (part,) = beside(claims, claims.table("T1"), groups(records("celeba", 20.5, 17.0, budget="paper")))
+    (part,) = compare_tables(claims, claims.table("T1"), groups(records("celeba", 20.5, 17.0, budget="paper")))
     assert part.rows[0].difference == pytest.approx(0.5 + NOISE.mean())
     assert [row.same_rank for row in part.rows[:2]] == [True, True]
-    (swapped,) = beside(
+    (swapped,) = compare_tables(
         claims, claims.table("T1"), groups(records("celeba", 20.5, 17.0, budget="paper")), swapped=True
     )
     assert swapped.rows[0].difference is None
-    (cpu,) = beside(claims, claims.table("T1"), groups(records("celeba", 20.5, 17.0)))
+    (cpu,) = compare_tables(claims, claims.table("T1"), groups(records("celeba", 20.5, 17.0)))
     assert cpu.rows[0].difference is None
 
 
 def test_gans_are_ranked_across_their_tables(claims, records):
     both = records("celeba", 20, 1, gan="gan1") + records("celeba", 25, 1, gan="gan2")
-    (part,) = beside(claims, claims.table("T2"), groups(both))
+    (part,) = compare_tables(claims, claims.table("T2"), groups(both))
     assert [(row.printed.backbone, row.measured_rank, row.same_rank) for row in part.rows] == [
         ("gan1", 2, True),
         ("gan2", 1, True),

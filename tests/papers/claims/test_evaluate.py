@@ -13,18 +13,18 @@ from bench.core.errors import BenchError
 from bench.papers.claims.operators import read_test
 from bench.papers.claims.scope import ClaimScope, scopes
 from bench.papers.claims.subjects import subject
-from bench.reports.estimates import Quantity, Reading, estimate
+from bench.reports.estimates import Measurement, Quantity, estimate
 from bench.reports.groups import groups
-from bench.reports.published import PrintedPaper, Role, Stand
+from bench.reports.published import DatasetMapping, MetricMapping, PrintedPaper
 
 ROLES = {
-    "psnr": Role("psnr", True, ("psnr",)),
-    "lpips": Role("lpips", False, ("lpips",)),
-    "fid": Role("fid", False, ("fid",)),
-    "time": Role("time", False, ("cost/invert_ms_per_image",)),
-    "parameters": Role("parameters", False, ("facts/trained_parameters",)),
-    "le": Role("le", False, ("own/code_mse",)),
-    "fac": Role("fac", True, ("fac",), ("label_accuracy",)),
+    "psnr": MetricMapping("psnr", True, ("psnr",)),
+    "lpips": MetricMapping("lpips", False, ("lpips",)),
+    "fid": MetricMapping("fid", False, ("fid",)),
+    "time": MetricMapping("time", False, ("cost/invert_ms_per_image",)),
+    "parameters": MetricMapping("parameters", False, ("facts/trained_parameters",)),
+    "le": MetricMapping("le", False, ("own/code_mse",)),
+    "fac": MetricMapping("fac", True, ("fac",), ("label_accuracy",)),
 }
 NOISE = np.random.default_rng(0).normal(0, 0.1, 200)
 
@@ -83,12 +83,12 @@ def outcomes(scope, **atom):
 
 def test_an_interval_over_images_is_the_bootstrap_s_and_over_seeds_student_s():
     a, b = NOISE + 1, np.random.default_rng(1).normal(0, 0.1, 200)
-    readings = [Reading({0: a.mean()}, a[None], "x"), Reading({0: b.mean()}, b[None], "x")]
+    readings = [Measurement({0: a.mean()}, a[None], "x"), Measurement({0: b.mean()}, b[None], "x")]
     found = estimate(readings, lambda v: v[..., 0] - v[..., 1])
     expected = stats.bootstrap((a - b,), np.mean, method="percentile", n_resamples=9999, random_state=0)
     assert found.value == pytest.approx((a - b).mean())
     assert (found.interval.low, found.interval.high) == pytest.approx(expected.confidence_interval, abs=0.002)
-    sets = [Reading({0: 1.0, 1: 3.0, 2: 2.0}), Reading({0: 0.5, 1: 1.0, 2: 1.5})]
+    sets = [Measurement({0: 1.0, 1: 3.0, 2: 2.0}), Measurement({0: 0.5, 1: 1.0, 2: 1.5})]
     over = estimate(sets, lambda v: v[..., 0] / v[..., 1])
     ratios = np.array([2.0, 3.0, 4 / 3])
     low, high = stats.t.interval(0.95, 2, ratios.mean(), stats.sem(ratios))
@@ -97,8 +97,8 @@ def test_an_interval_over_images_is_the_bootstrap_s_and_over_seeds_student_s():
 
 def test_images_of_other_sets_are_resampled_apart():
     rows = np.random.default_rng(2).normal(5, 1, (2, 300))
-    pair = [Reading({0: 0.0}, rows[:1], "one"), Reading({0: 0.0}, rows[:1], "one")]
-    apart = [pair[0], Reading({0: 0.0}, rows[:1], "other")]
+    pair = [Measurement({0: 0.0}, rows[:1], "one"), Measurement({0: 0.0}, rows[:1], "one")]
+    apart = [pair[0], Measurement({0: 0.0}, rows[:1], "other")]
     difference = lambda v: v[..., 0] - v[..., 1]  # noqa: E731
     assert estimate(pair, difference).interval.high == 0
     spread = estimate(apart, difference).interval
@@ -217,7 +217,7 @@ def test_the_same_order_on_every_dataset(gans):
 
 def test_gans_and_datasets_are_found_by_the_paper_s_names(gans):
     found = gans({("celeba", "WGAN-GP"): 21, ("celeba", "shipped/dcgan"): 20, ("mnist", "dcgan"): 18})
-    stands = {"CelebA64": Stand(("celeba",)), "Digits": Stand((), ("mnist",))}
+    stands = {"CelebA64": DatasetMapping(("celeba",)), "Digits": DatasetMapping((), ("mnist",))}
     paper = paper_of(stands, {"twice": "wgan-gp"})
     (whole,) = scopes(found, "budget", paper)
     ask = {

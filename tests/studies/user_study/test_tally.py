@@ -9,7 +9,7 @@ from scipy.stats import binomtest, norm, t
 
 from bench.reports.published import printed_paper
 from bench.studies.user_study.ballots import Ballots, Participant, Vote
-from bench.studies.user_study.questions import Study
+from bench.studies.user_study.questions import Questionnaire
 from bench.studies.user_study.report import report
 from bench.studies.user_study.tally import share_interval, tally
 
@@ -25,7 +25,9 @@ def wilson(hits, votes, people):
 
 def study_of(methods, dataset="digits", gan="dcgan"):
     pictures = tuple((0, i) for i in range(30))
-    return Study(f"{dataset} · {gan} · cpu", dataset, gan, methods, methods, pictures, "c", questions=25, repeats=2)
+    return Questionnaire(
+        f"{dataset} · {gan} · cpu", dataset, gan, methods, methods, pictures, "c", questions=25, repeats=2
+    )
 
 
 def filled(study, choose, people):

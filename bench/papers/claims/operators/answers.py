@@ -9,12 +9,12 @@ import numpy as np
 from bench import statistics
 from bench.core.errors import BenchError
 from bench.papers.claims.scope import ClaimScope
-from bench.papers.claims.subjects import Subject
+from bench.papers.claims.subjects import ClaimSubject
 from bench.reports.estimates import Estimate, Quantity, estimate
 from bench.reports.verdicts import Evidence, Outcome, at_least, span
 from bench.statistics import Floats
 
-Asked = Sequence[tuple[Subject, Quantity]]
+Asked = Sequence[tuple[ClaimSubject, Quantity]]
 """Whose quantities a statistic takes, in its order."""
 Statistic = Callable[[Floats], Floats]
 """From values ``[..., K]`` to ``[...]``."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from bench.papers.claims.operators.answers import unmeasured
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
-from bench.papers.claims.subjects import Level, Subject, widest
+from bench.papers.claims.subjects import ClaimSubject, Level, widest
 from bench.reports.estimates import Quantity
 from bench.reports.verdicts import Evidence
 
@@ -42,7 +42,7 @@ class ClaimTest(ABC):
 
     @property
     @abstractmethod
-    def subjects(self) -> tuple[Subject, ...]:
+    def subjects(self) -> tuple[ClaimSubject, ...]:
         """Everyone who is named."""
 
     @abstractmethod

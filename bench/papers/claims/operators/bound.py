@@ -14,13 +14,13 @@ from bench.papers.claims.operators.answers import estimated, in_words, unmeasure
 from bench.papers.claims.operators.base import NUMBER, SOME, ClaimTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
-from bench.papers.claims.subjects import Subject, read_subjects
+from bench.papers.claims.subjects import ClaimSubject, read_subjects
 from bench.reports.estimates import Quantity
 from bench.reports.strict_toml import check_keys, texts
 from bench.reports.verdicts import Evidence, between
 from bench.statistics import Floats
 
-Side = tuple[Subject, Quantity]
+Side = tuple[ClaimSubject, Quantity]
 LIMITS = {"difference": ("at_least", "at_most", "within"), "ratio": ("at_least", "at_most")}
 
 
@@ -43,8 +43,8 @@ class BoundTest(ClaimTest):
 
     kind: Literal["difference", "ratio"]
     metrics: tuple[str, ...]
-    of: tuple[Subject, ...]
-    to: tuple[Subject, ...]
+    of: tuple[ClaimSubject, ...]
+    to: tuple[ClaimSubject, ...]
     at_least: float | None = None
     at_most: float | None = None
     within: float | None = None
@@ -63,7 +63,7 @@ class BoundTest(ClaimTest):
         return cls(kind, metrics, read_subjects(atom, "of", place), read_subjects(atom, "to", place), **given)
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
+    def subjects(self) -> tuple[ClaimSubject, ...]:
         """Everyone who is named."""
         return self.of + self.to
 
@@ -98,7 +98,7 @@ class BoundTest(ClaimTest):
         high = self.at_most if self.at_most is not None else np.inf
         return (low, high) if self.within is None else (max(low, -self.within), min(high, self.within))
 
-    def _question(self, name: str, of: Subject, to: Subject, other: str = "") -> str:
+    def _question(self, name: str, of: ClaimSubject, to: ClaimSubject, other: str = "") -> str:
         sign = "-" if self.kind == "difference" else "/"
         limits = [f"≥ {self.at_least:g}"] if self.at_least is not None else []
         limits += [f"≤ {self.at_most:g}"] if self.at_most is not None else []

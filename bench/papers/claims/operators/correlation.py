@@ -14,7 +14,7 @@ from bench.papers.claims.operators.answers import alike, estimated, rank_correla
 from bench.papers.claims.operators.base import NUMBER, ClaimTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
-from bench.papers.claims.subjects import Subject, read_subjects
+from bench.papers.claims.subjects import ClaimSubject, read_subjects
 from bench.reports.estimates import Quantity
 from bench.reports.strict_toml import check_keys, texts
 from bench.reports.verdicts import Evidence
@@ -29,7 +29,7 @@ class CorrelationTest(ClaimTest):
     position: ClassVar[int] = 5
 
     metrics: tuple[str, ...]
-    methods: tuple[Subject, ...]
+    methods: tuple[ClaimSubject, ...]
     at_least: float
 
     @classmethod
@@ -42,7 +42,7 @@ class CorrelationTest(ClaimTest):
         return cls(metrics, read_subjects(atom, "methods", place, 3), float(atom["at_least"]))
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
+    def subjects(self) -> tuple[ClaimSubject, ...]:
         """Everyone who is named."""
         return self.methods
 

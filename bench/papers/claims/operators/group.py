@@ -13,7 +13,7 @@ from bench.papers.claims.operators.answers import picked, positive
 from bench.papers.claims.operators.base import SOME, MetricTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
-from bench.papers.claims.subjects import Subject, listed, read_subjects
+from bench.papers.claims.subjects import ClaimSubject, listed, read_subjects
 from bench.reports.estimates import Quantity
 from bench.reports.strict_toml import check_keys, texts
 from bench.reports.verdicts import Evidence
@@ -30,8 +30,8 @@ class GroupTest(MetricTest):
     position: ClassVar[int] = 2
 
     metrics: tuple[str, ...]
-    better: tuple[Subject, ...]
-    worse: tuple[Subject, ...]
+    better: tuple[ClaimSubject, ...]
+    worse: tuple[ClaimSubject, ...]
     better_by: Pick
     worse_by: Pick
 
@@ -48,7 +48,7 @@ class GroupTest(MetricTest):
         return cls(metrics, *sides, atom["better_by"], atom["worse_by"])
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
+    def subjects(self) -> tuple[ClaimSubject, ...]:
         """Everyone who is named."""
         return self.better + self.worse
 

@@ -11,7 +11,7 @@ from bench.papers.claims.operators.answers import advantage, positive
 from bench.papers.claims.operators.base import SOME, MetricTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
-from bench.papers.claims.subjects import Subject, listed, read_subjects
+from bench.papers.claims.subjects import ClaimSubject, listed, read_subjects
 from bench.reports.estimates import Quantity
 from bench.reports.strict_toml import check_keys, texts
 from bench.reports.verdicts import Evidence
@@ -25,8 +25,8 @@ class OrderTest(MetricTest):
     position: ClassVar[int] = 1
 
     metrics: tuple[str, ...]
-    better: tuple[Subject, ...]
-    worse: tuple[Subject, ...]
+    better: tuple[ClaimSubject, ...]
+    worse: tuple[ClaimSubject, ...]
 
     @classmethod
     def read(cls, atom: Mapping[str, Any], place: str) -> Self:
@@ -36,7 +36,7 @@ class OrderTest(MetricTest):
         return cls(metrics, read_subjects(atom, "better", place), read_subjects(atom, "worse", place))
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
+    def subjects(self) -> tuple[ClaimSubject, ...]:
         """Everyone who is named."""
         return self.better + self.worse
 

@@ -14,7 +14,7 @@ from bench.papers.claims.operators.answers import alike, rank_correlation, unmea
 from bench.papers.claims.operators.base import NUMBER, SOME, MetricTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
-from bench.papers.claims.subjects import Level, Subject, listed, read_subjects
+from bench.papers.claims.subjects import ClaimSubject, Level, listed, read_subjects
 from bench.reports.estimates import Estimate, Quantity, estimate
 from bench.reports.groups import title_of
 from bench.reports.strict_toml import check_keys, texts
@@ -29,7 +29,7 @@ class SameOrderTest(MetricTest):
     position: ClassVar[int] = 6
 
     metrics: tuple[str, ...]
-    who: tuple[Subject, ...]
+    who: tuple[ClaimSubject, ...]
     at_least: float
 
     @classmethod
@@ -40,7 +40,7 @@ class SameOrderTest(MetricTest):
         return cls(metrics, read_subjects(atom, "who", place, 3), float(atom["at_least"]))
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
+    def subjects(self) -> tuple[ClaimSubject, ...]:
         """Everyone who is named."""
         return self.who
 

@@ -11,7 +11,7 @@ from bench.papers.claims.operators.answers import advantage, estimated, unmeasur
 from bench.papers.claims.operators.base import SOME, MetricTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
-from bench.papers.claims.subjects import Subject, read_subjects, subject
+from bench.papers.claims.subjects import ClaimSubject, read_subjects, subject
 from bench.reports.estimates import Quantity
 from bench.reports.strict_toml import check_keys, texts
 from bench.reports.verdicts import Evidence, Outcome
@@ -25,8 +25,8 @@ class TopTest(MetricTest):
     position: ClassVar[int] = 4
 
     metrics: tuple[str, ...]
-    who: Subject
-    among: tuple[Subject, ...]
+    who: ClaimSubject
+    among: tuple[ClaimSubject, ...]
     count: int
 
     @classmethod
@@ -39,7 +39,7 @@ class TopTest(MetricTest):
         return cls(texts(atom["metric"], "metric", place, 1), subject(atom["who"]), among, atom["count"])
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
+    def subjects(self) -> tuple[ClaimSubject, ...]:
         """Everyone who is named."""
         return (self.who, *self.among)
 

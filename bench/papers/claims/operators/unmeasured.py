@@ -10,7 +10,7 @@ from bench.papers.claims.operators.answers import unmeasured
 from bench.papers.claims.operators.base import ClaimTest
 from bench.papers.claims.printed_values import NotPrinted, PrintedValues
 from bench.papers.claims.scope import ClaimScope
-from bench.papers.claims.subjects import Subject
+from bench.papers.claims.subjects import ClaimSubject
 from bench.reports.strict_toml import check_keys
 from bench.reports.verdicts import Evidence
 
@@ -32,7 +32,7 @@ class UnmeasuredTest(ClaimTest):
         return cls(atom["why"])
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
+    def subjects(self) -> tuple[ClaimSubject, ...]:
         """No one."""
         return ()
 
