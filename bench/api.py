@@ -157,7 +157,7 @@ def leaderboard(
     """
     from bench.reports.leaderboard import leaderboards
 
-    opened, found, missing = stored(suite, budget, records, plugins, gans or ())
+    opened, found, missing = stored(suite, budget, folder=records, plugins=plugins, gans=gans or ())
     return leaderboards(found, opened.rank_by, opened.title, missing)
 
 
@@ -188,7 +188,7 @@ def compare(
     """
     from bench.reports.compare import comparisons
 
-    _, found, _ = stored(suite, budget, records, plugins, gans or ())
+    _, found, _ = stored(suite, budget, folder=records, plugins=plugins, gans=gans or ())
     return list(comparisons(found, method_a, method_b))
 
 

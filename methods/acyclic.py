@@ -91,7 +91,9 @@ class Acyclic(Inverter):
 
     def connection(self, features: int) -> ConnectionNetwork:
         """A new connection network from ``[B, features]`` to codes."""
-        return make_connection(features, self.gan.code_dim, self.depth, self.width, self.norm, self.cn)
+        return make_connection(
+            features, self.gan.code_dim, depth=self.depth, width=self.width, norm=self.norm, kind=self.cn
+        )
 
     def encode_rows(self, images: Images, rows: Tensor, x: Tensor) -> Tensor:
         """Codes ``[B, d]`` of training images ``x``, which are these rows; see ``encode``."""
@@ -162,13 +164,18 @@ class FrozenFeatures(Acyclic):
 
     def make_network(self) -> nn.Module:
         """Features to codes."""
-        eye = open_network(self.features, self.gan, self.run.device)
+        backbone = open_network(self.features, self.gan, self.run.device)
         side = self.gan.image_shape[1]
-        gap, pooled = tuple(placed(eye, name, side) for name in self.gap), placed(eye, self.pool_layer, side)
-        check_layers(self.features, eye, (*gap, *filter(None, [pooled])))
-        self.view = self.fitting_view = FeaturePyramid(eye, self.last, gap, self.pool, pooled)
+        gap, pooled = (
+            tuple(placed(backbone, name, side) for name in self.gap),
+            placed(backbone, self.pool_layer, side),
+        )
+        check_layers(self.features, backbone, (*gap, *filter(None, [pooled])))
+        self.view = self.fitting_view = FeaturePyramid(
+            backbone, self.last, gap=gap, pool=self.pool, pool_layer=pooled
+        )
         if self.df_bn == "batch":
-            self.fitting_view = replace(self.view, eye=with_batch_statistics(eye))
+            self.fitting_view = replace(self.view, network=with_batch_statistics(backbone))
         return self.connection(self.view.size(self.gan, self.run.device))
 
     def encode(self, x: Tensor) -> Tensor:
@@ -178,7 +185,7 @@ class FrozenFeatures(Acyclic):
         return codes
 
 
-def placed(eye: LayeredNetwork, name: str, side: int) -> str:
+def placed(backbone: LayeredNetwork, name: str, side: int) -> str:
     """The layer that "early", "middle" or "late" stands for in a discriminator of images of a side; other names stay.
 
     Raises:
@@ -188,9 +195,9 @@ def placed(eye: LayeredNetwork, name: str, side: int) -> str:
         return name
     share, which = PLACES[name]
     wanted = f"actv{side // share}"
-    found = [layer for layer in eye.layers if layer.partition("-")[0] == wanted]
+    found = [layer for layer in backbone.layers if layer.partition("-")[0] == wanted]
     if not found:
-        raise unknown("layer", f"{wanted} ({name})", eye.layers)
+        raise unknown("layer", f"{wanted} ({name})", backbone.layers)
     return found[which]
 
 

@@ -39,11 +39,18 @@ class AdamSolver(LeastSquaresSolver):
         """See ``Solver.solve``; a step costs a call and a backward pass, and the end one more call."""
         problem, support = self.problem(x), self.support()
         start = support.place(codes, x, -1).to(problem.dtype)
-        descent = Descent(problem, support, start, self.tolerance, self.run)
+        descent = Descent(problem, support, start=start, tolerance=self.tolerance, run=self.run)
         for step in range(steps):
             fall = (1 + math.cos(math.pi * step / steps)) / 2 if self.decay == "cosine" else 1.0
             going = descent.step(step, steps, self.learning_rate * fall)
-            show_progress("adam", step + 1, steps, self.run, problem.mse(descent.errors), descent.diverged)
+            show_progress(
+                "adam",
+                step + 1,
+                steps=steps,
+                run=self.run,
+                errors=problem.mse(descent.errors),
+                diverged=descent.diverged,
+            )
             if not going:
                 break
         self.run.count_diverged("adam", descent.diverged)

@@ -64,7 +64,7 @@ class Rates:
         many = min(1 - one, faster * 2 * (m - 2 + 1 / m) / ((dim + 2) ** 2 + m))
         path = (4 + m / dim) / (dim + 4 + 2 * m / dim)
         length = math.sqrt(dim) * (1 - 1 / (4 * dim) + 1 / (21 * dim**2))
-        return cls(weights.float(), m, sigma, damping, path, one, many, length)
+        return cls(weights.float(), m, sigma=sigma, damping=damping, path=path, one=one, many=many, length=length)
 
 
 class BatchedCMAES:
@@ -183,7 +183,14 @@ class CmaSolver(LbfgsSolver):
         """The best codes ``[B, d]`` of all draws; an image without a finite one keeps its start."""
         problem, support = self.problem(x), self.support()
         population = self.population or 4 + int(3 * math.log(codes.shape[1]))
-        search = BatchedCMAES(x, codes, self.spread, population, self.covariance == "diagonal", self.run.seed)
+        search = BatchedCMAES(
+            x,
+            codes,
+            spread=self.spread,
+            population=population,
+            diagonal=self.covariance == "diagonal",
+            seed=self.run.seed,
+        )
         best = codes.to(problem.dtype)
         errors = problem.errors(best)
         for generation in range(generations):
@@ -196,14 +203,21 @@ class CmaSolver(LbfgsSolver):
                 best, errors = torch.where(better[:, None], u, best), torch.minimum(f, errors)
                 ranked.append(f)
             search.learn(torch.stack(ranked, 1))
-            show_progress("cma", generation + 1, generations, self.run, problem.mse(errors), ~errors.isfinite())
+            show_progress(
+                "cma",
+                generation + 1,
+                steps=generations,
+                run=self.run,
+                errors=problem.mse(errors),
+                diverged=~errors.isfinite(),
+            )
         return best.float()
 
     def _ranked(self, problem: LeastSquaresProblem, support: Support, u: Tensor) -> tuple[Tensor, Tensor]:
         """Draws ``[B, d]`` after the inner steps, and the errors ``[B]`` that rank them."""
         if not self.inner:
             return u, problem.errors(u)
-        descent = Descent(problem, support, u, self.tolerance, self.run)
+        descent = Descent(problem, support, start=u, tolerance=self.tolerance, run=self.run)
         for step in range(self.inner):
             descent.step(step, self.inner, self.inner_rate)
         return descent.end()

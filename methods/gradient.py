@@ -54,11 +54,11 @@ class Gradient(Inverter):
         return descend(
             "gradient",
             prior.from_uniform(image_noise(x, self.run.seed, prior.dim)),
-            lambda z: self.loss(x, z),
-            lambda moved: torch.optim.RMSprop(moved, lr=self.learning_rate),
-            self.run.budget.search_steps,
-            self.run,
-            prior.project,
+            loss=lambda z: self.loss(x, z),
+            optimizer=lambda moved: torch.optim.RMSprop(moved, lr=self.learning_rate),
+            steps=self.run.budget.search_steps,
+            run=self.run,
+            project=prior.project,
         )
 
     def loss(self, x: Tensor, z: Tensor) -> Tensor:

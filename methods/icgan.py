@@ -158,8 +158,12 @@ class IcGAN(ConditionalInverter):
         trunk = shared_convolutions(shape[0], self.shared, self.width) if self.encoder == "sng" else None
         joined = conditions if self.encoder == "ind_cond" else 0
         return {
-            "z": ConvolutionalEncoder(shape, self.noise, self.hidden, self.width, joined, trunk),
-            "y": ConvolutionalEncoder(shape, conditions, self.hidden_y, self.width, 0, trunk),
+            "z": ConvolutionalEncoder(
+                shape, self.noise, hidden=self.hidden, width=self.width, conditions=joined, trunk=trunk
+            ),
+            "y": ConvolutionalEncoder(
+                shape, conditions, hidden=self.hidden_y, width=self.width, conditions=0, trunk=trunk
+            ),
         }
 
     def fit(self, data: FitData) -> None:
@@ -252,7 +256,7 @@ class DfiAttributes(ConditionalInverter):
         except NotApplicable as reason:
             raise NotApplicable(f"dfi_attributes needs a cgan that sees y late: {reason}; {DEEPEST}") from reason
         return {
-            "z": make_connection(size, self.noise, self.depth, self.width, "group", "paper"),
+            "z": make_connection(size, self.noise, depth=self.depth, width=self.width, norm="group", kind="paper"),
             "y": ConvolutionalEncoder(self.gan.image_shape, self.prior.conditions, 512, self.filters),
         }
 

@@ -109,7 +109,9 @@ class InDomain(Inverter):
         self.run.reseed()
         draws = torch.Generator(self.run.device).manual_seed(self.run.seed)
         centre, scale = centre_of(self.gan.prior.sample(CENTRE_CODES, draws))
-        self.encoder = ResidualEncoder(self.gan.image_shape, centre, scale, self.width, self.widest)
+        self.encoder = ResidualEncoder(
+            self.gan.image_shape, centre, scale=scale, width=self.width, widest=self.widest
+        )
         self.critic = make_critic(self.gan.image_shape, self.width, self.widest)
         for network in (self.encoder, self.critic):
             network.to(self.run.device).to(memory_format=torch.channels_last)
@@ -118,12 +120,12 @@ class InDomain(Inverter):
         """The maps that the feature error compares, or None without one."""
         if self.features == "none":
             return None
-        eye, name = (
+        backbone, name = (
             open_network(self.features, self.gan, self.run.device),
             self.feature_layer or LAYERS[self.features],
         )
-        check_layers(self.features, eye, (name,))
-        layer = Layer(eye, name)
+        check_layers(self.features, backbone, (name,))
+        layer = Layer(backbone, name)
         layer(torch.zeros(1, *self.gan.image_shape, device=self.run.device))  # an image alone may not reach it
         return layer
 
@@ -189,8 +191,8 @@ class InDomain(Inverter):
         return search(
             "in-domain search",
             codes,
-            lambda z: self.search_loss(x, z),
-            lambda moved: torch.optim.Adam(moved, lr=self.search_rate),
-            self.run.budget.refine_steps,
-            self.run,
+            loss=lambda z: self.search_loss(x, z),
+            optimizer=lambda moved: torch.optim.Adam(moved, lr=self.search_rate),
+            steps=self.run.budget.refine_steps,
+            run=self.run,
         )

@@ -88,7 +88,9 @@ class QuasiNewton:
             check_time("lbfgs", step, steps, self.run)
             state = self._step(problem, state, step)
             found[state.rows], errors[state.rows] = state.u, state.f
-            show_progress("lbfgs", step + 1, steps, self.run, self.problem.mse(errors), self.diverged)
+            show_progress(
+                "lbfgs", step + 1, steps=steps, run=self.run, errors=self.problem.mse(errors), diverged=self.diverged
+            )
         return found
 
     def _begin(self, start: Tensor) -> LbfgsState:
@@ -98,7 +100,17 @@ class QuasiNewton:
         scale = self._first_scale(slope)
         nothing = torch.ones(count, dtype=torch.bool, device=start.device)
         rows = torch.arange(count, device=start.device)
-        return LbfgsState(rows, start, f, slope, scale, memory, memory.clone(), memory[:, :, 0].clone(), nothing)
+        return LbfgsState(
+            rows,
+            start,
+            f=f,
+            slope=slope,
+            scale=scale,
+            steps=memory,
+            changes=memory.clone(),
+            weights=memory[:, :, 0].clone(),
+            fresh=nothing,
+        )
 
     def _first_scale(self, slope: Tensor) -> Tensor:
         """Without a metric, the first step has length 1; with one, it is the Gauss-Newton step."""
@@ -120,7 +132,7 @@ class QuasiNewton:
             steepest = state.slope if free is None else state.slope * free
             direction = torch.where(uphill[:, None], -state.scale[:, None] * steepest, direction)
         u, f, slope, moved = self._search(problem, state, direction, step)
-        self._remember(state, u - state.u, slope - state.slope, moved, step)
+        self._remember(state, u - state.u, changes=slope - state.slope, moved=moved, step=step)
         stuck = ~moved & state.fresh
         lost = ~moved & ~state.fresh
         state.weights[lost] = 0
@@ -206,7 +218,9 @@ class LbfgsSolver(LeastSquaresSolver):
         start = support.place(codes, x, -1).to(problem.dtype)
         inverse = self.inverse()
         inverse = None if inverse is None else inverse.to(problem.dtype)
-        search = QuasiNewton(problem, support, inverse, self.history, self.tolerance, self.run)
+        search = QuasiNewton(
+            problem, support, inverse=inverse, history=self.history, tolerance=self.tolerance, run=self.run
+        )
         found = search.minimise(start, steps)
         self.run.count_diverged("lbfgs", search.diverged)
         return self.finished(problem, found, codes)

@@ -104,7 +104,9 @@ class LevenbergMarquardt:
             state.stale = state.f < before
             state.arrived = state.stale & (before - state.f < STALLED * before)
             found[state.rows], errors[state.rows] = state.u, state.f
-            show_progress("lm", step + 1 + further, steps, self.run, problem.mse(errors), diverged)
+            show_progress(
+                "lm", step + 1 + further, steps=steps, run=self.run, errors=problem.mse(errors), diverged=diverged
+            )
         self.run.count_diverged("lm", diverged)
         return found
 
@@ -114,7 +116,16 @@ class LevenbergMarquardt:
         square = start.new_zeros(count, dim, dim)
         stale = torch.ones(count, dtype=torch.bool, device=start.device)
         rows = torch.arange(count, device=start.device)
-        return LmState(rows, start, f, nothing, square, torch.full_like(f, self.damping), stale, ~stale)
+        return LmState(
+            rows,
+            start,
+            f=f,
+            slope=nothing,
+            square=square,
+            damping=torch.full_like(f, self.damping),
+            stale=stale,
+            arrived=~stale,
+        )
 
     def _going(self, state: LmState) -> Tensor:
         """Images whose search can go on."""
@@ -156,7 +167,9 @@ class LevenbergMarquardt:
         matrix = state.square + torch.diag_embed(_added(state.square, torch.full_like(state.f, self.damping)))
         white = Whitened.around(part, state.u, matrix)
         anywhere = Support(self.support.prior, "none", self.support.seed)
-        search = WhitenedQuasiNewton(white, anywhere, None, steps, self.tolerance, inner)
+        search = WhitenedQuasiNewton(
+            white, anywhere, inverse=None, history=steps, tolerance=self.tolerance, run=inner
+        )
         tried = white.free(search.minimise(torch.zeros_like(state.u), steps))
         tried = self.support.place(tried, part.x, step * DRAWS + len(TRIALS))
         f = part.errors(tried)
@@ -210,7 +223,9 @@ class LmSolver(LeastSquaresSolver):
         """See ``Solver.solve``; see ``LevenbergMarquardt.minimise`` for what a step costs."""
         problem, support = self.problem(x), self.support()
         start = support.place(codes, x, -1).to(problem.dtype)
-        search = LevenbergMarquardt(problem, support, self.damping, self.tolerance, self.run, self.reuse)
+        search = LevenbergMarquardt(
+            problem, support, damping=self.damping, tolerance=self.tolerance, run=self.run, reuse=self.reuse
+        )
         return self.finished(problem, search.minimise(start, steps), codes)
 
 

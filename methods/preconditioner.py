@@ -29,7 +29,7 @@ def mean_metric(gan: Gan, probes: int, sphere: bool = False, stretch: float = 0.
     rng = torch.Generator(device).manual_seed(SEED)
     total, used = torch.zeros(gan.code_dim, gan.code_dim, dtype=torch.float64, device=device), 0
     for count in [BATCH] * (probes // BATCH) + [probes % BATCH]:
-        slopes = _probe(gan, count, rng, sphere, stretch).double()
+        slopes = _probe(gan, count, rng=rng, sphere=sphere, stretch=stretch).double()
         total, used = total + slopes.T @ slopes, used + len(slopes)
     return total / max(used, 1)
 

@@ -65,16 +65,16 @@ class PivotalTuning(Refiner):
         def loss(change: Tensor) -> Tensor:
             errors = pixel_error(x, gan.decode(torch.cat([pivots, change], 1)))
             if self.locality:
-                errors = errors + self.locality * self._drift(gan, x, pivots, change, next(steps))
+                errors = errors + self.locality * self._drift(gan, x, pivots=pivots, change=change, step=next(steps))
             return errors
 
         change = descend(
             "pti",
             start[:, pivots.shape[1] :],
-            loss,
-            lambda moved: torch.optim.Adam(moved, lr=self.learning_rate),
-            self.run.budget.refine_steps,
-            self.run,
+            loss=loss,
+            optimizer=lambda moved: torch.optim.Adam(moved, lr=self.learning_rate),
+            steps=self.run.budget.refine_steps,
+            run=self.run,
         )
         return torch.cat([pivots, change], 1)
 

@@ -60,7 +60,14 @@ class LeastSquaresProblem:
 
     def part(self, rows: Tensor) -> LeastSquaresProblem:
         """The problem of some images, by number or by mask."""
-        return LeastSquaresProblem(self.gan, self.x[rows], self.sphere, self.stretch, self.double, self._generator)
+        return LeastSquaresProblem(
+            self.gan,
+            self.x[rows],
+            sphere=self.sphere,
+            stretch=self.stretch,
+            double=self.double,
+            _generator=self._generator,
+        )
 
     def codes(self, u: Tensor) -> Tensor:
         """Codes ``[B, d]`` of free variables."""

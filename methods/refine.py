@@ -33,8 +33,8 @@ class Opt(Refiner):
         return descend(
             "opt",
             codes,
-            lambda z: pixel_error(x, self.gan.decode(z)),
-            lambda moved: torch.optim.Adam(moved, lr=self.learning_rate),
-            self.run.budget.refine_steps,
-            self.run,
+            loss=lambda z: pixel_error(x, self.gan.decode(z)),
+            optimizer=lambda moved: torch.optim.Adam(moved, lr=self.learning_rate),
+            steps=self.run.budget.refine_steps,
+            run=self.run,
         )

@@ -94,7 +94,9 @@ class LeastSquaresSolver(Solver):
         """
         if self.sphere and not isinstance(self.gan.prior, Normal):
             raise NotApplicable(f"sphere = true needs a normal prior; this GAN's is {self.gan.prior.name}")
-        return LeastSquaresProblem(self.gan, x, self.sphere, self.stretch, self.precision == "float64")
+        return LeastSquaresProblem(
+            self.gan, x, sphere=self.sphere, stretch=self.stretch, double=self.precision == "float64"
+        )
 
     def support(self) -> Support:
         """The prior's support, with this run's draws."""

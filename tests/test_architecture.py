@@ -191,3 +191,22 @@ def test_files_stay_small():
     for path in modules().values():
         lines = path.read_text().count("\n")
         assert lines <= LONGEST_FILE, f"{path}: {lines} lines"
+
+
+def test_every_class_has_a_name_of_its_own():
+    places = {}
+    for path in modules().values():
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_calls_with_more_than_four_arguments_name_them():
+    """Shapes, the parts of a sequence of layers and formats of ``struct`` are lists, not arguments."""
+    lists = {"reshape", "view", "permute", "Sequential", "pack", "Progress", "partial", "parallel_workers"}
+    for path in modules().values():
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] not in lists:
+                given = [each for each in node.args if not isinstance(each, ast.Starred)]
+                assert len(given) <= 4, f"{path}:{node.lineno}: {ast.unparse(node.func)}"

@@ -75,24 +75,24 @@ class Arithmetic(Application):
 
         vectors = self.vectors(subject)
         chosen, source = self.lacking(subject)
-        judge = open_judge(subject)
+        scorer = open_judge(subject)
         x = subject.x[chosen]
         codes = subject.invert(x)
         plain = subject.decode(codes)
         edited = {v.name: subject.decode(codes + self.strength * v.change) for v in vectors}
         shown = {"image": x, "inverted": plain, **{f"+ {name}": images for name, images in edited.items()}}
-        tables = {"Attributes": flips(judge, self.attributes, plain, edited)} if judge else {}
+        tables = {"Attributes": flips(scorer, self.attributes, plain, edited)} if scorer else {}
         return ApplicationResult(
             "Attribute vectors",
             tuple(strip(name, images[:DRAWN]) for name, images in shown.items()),
-            (
+            measured=(
                 f"{len(x)} {source}; vectors from {subject.data.name}'s training images, {self.per_mean} inverted "
                 f"for each mean, times {self.strength:g}.",
                 *(f"{v.name}: {v.strata}." for v in vectors if v.strata),
-                *how_judged(judge),
+                *how_judged(scorer),
             ),
-            tables,
-            {"network": judge.name if judge else None},
+            tables=tables,
+            protocol={"network": scorer.name if scorer else None},
         )
 
     def vectors(self, subject: InversionSession) -> list[Vector]:
@@ -173,12 +173,12 @@ class Arithmetic(Application):
 
 
 def flips(
-    judge: AttributeScorer, attributes: Sequence[str], plain: Tensor, edited: dict[str, Tensor]
+    scorer: AttributeScorer, attributes: Sequence[str], plain: Tensor, edited: dict[str, Tensor]
 ) -> pd.DataFrame:
     """How many edited images show the attribute, by a classifier; a row a vector.
 
     Args:
-        judge: the classifier.
+        scorer: the classifier.
         attributes: those that are added.
         plain: reconstructions, before the edit.
         edited: name of the vector, attributes joined by " + " -> edited images.
@@ -188,24 +188,24 @@ def flips(
 
     from bench.applications.measures import flipped
 
-    seen, rows = judge.sees(plain), []
+    seen, rows = scorer.sees(plain), []
     for name, images in edited.items():
         wanted = {a: torch.ones(len(plain), dtype=torch.bool) for a in attributes if a in name.split(" + ")}
-        already, done, kept = flipped(judge, seen, images, wanted)
+        already, done, kept = flipped(scorer, seen, images, wanted)
         rows.append(
             {"added": name, "images": len(plain), "seen before": already, "flipped": done, "others kept": kept}
         )
     return pd.DataFrame(rows)
 
 
-def how_judged(judge: AttributeScorer | None) -> tuple[str, ...]:
+def how_judged(scorer: AttributeScorer | None) -> tuple[str, ...]:
     """What the columns of a table of attributes mean, or why there is none."""
     from bench.applications.measures import NO_JUDGE
 
-    if judge is None:
+    if scorer is None:
         return (NO_JUDGE,)
     return (
-        f"Seen: by {judge.name}. seen before: share of the reconstructions. flipped: share that shows the attribute "
+        f"Seen: by {scorer.name}. seen before: share of the reconstructions. flipped: share that shows the attribute "
         "among those that did not. others kept: share of the other attributes that the classifier sees as before.",
     )
 

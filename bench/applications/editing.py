@@ -53,20 +53,20 @@ class Edit(Application):
         plain = subject.decode(codes)
         targets = {name: conditions.changed(column) for name, column in columns.items()}
         edited = {name: subject.decode(conditions.code(y)) for name, y in targets.items()}
-        judge = open_judge(subject)
+        scorer = open_judge(subject)
         sign = "=" if conditions.classes else "±"
         shown = {"image": x, "inverted": plain, **{f"{sign} {name}": images for name, images in edited.items()}}
         wanted = {name: y[:, columns[name]] > 0.5 for name, y in targets.items()}
         return ApplicationResult(
             "Editing of conditions",
             tuple(strip(name, images[:DRAWN]) for name, images in shown.items()),
-            (
+            measured=(
                 f"{len(x)} images; z as inferred, y changed: "
                 + ("one class in place of another." if conditions.classes else "one attribute turned over."),
-                *how_followed(judge),
+                *how_followed(scorer),
             ),
-            {"Edits": followed(judge, plain, edited, wanted)} if judge else {},
-            {"network": judge.name if judge else None},
+            tables={"Edits": followed(scorer, plain, edited, wanted)} if scorer else {},
+            protocol={"network": scorer.name if scorer else None},
         )
 
 
@@ -90,23 +90,25 @@ class Swap(Application):
         conditions = Conditions.of(subject, codes)
         donors = conditions.y.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
         plain, swapped = subject.decode(codes), subject.decode(conditions.code(donors))
-        judge = open_judge(subject)
+        scorer = open_judge(subject)
         captions = [f"{pair + 1}{side}" for pair in range(PAIRS_DRAWN) for side in "ab"][: len(x)]
         shown = {"image": x, "inverted": plain, "swapped": swapped}
         drawn = 2 * PAIRS_DRAWN
         return ApplicationResult(
             "Swapping of conditions",
             tuple(strip(n, each[:drawn], captions if n == "image" else ()) for n, each in shown.items()),
-            (
+            measured=(
                 f"{len(x) // 2} pairs of images; z as inferred, y of the other image of the pair.",
                 "as donor: share of the facts in which the two conditions differ that the classifier sees as the "
                 "donor has them; kept: share of those in which they agree that it sees as in the reconstruction. "
-                f"Seen by {judge.name}."
-                if judge
+                f"Seen by {scorer.name}."
+                if scorer
                 else NO_JUDGE,
             ),
-            {"Swaps": swaps(judge, conditions, donors, plain, swapped)} if judge else {},
-            {"network": judge.name if judge else None},
+            tables={"Swaps": swaps(scorer, conditions, donors=donors, plain=plain, swapped=swapped)}
+            if scorer
+            else {},
+            protocol={"network": scorer.name if scorer else None},
         )
 
 
@@ -169,12 +171,12 @@ class Conditions:
 
 
 def followed(
-    judge: AttributeScorer, plain: Tensor, edited: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+    scorer: AttributeScorer, plain: Tensor, edited: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
 ) -> pd.DataFrame:
     """How many edited images show what was asked for, a row an edit.
 
     Args:
-        judge: the classifier.
+        scorer: the classifier.
         plain: reconstructions ``[B, C, H, W]``.
         edited: attribute -> edited images.
         wanted: attribute -> whether it was asked for, ``[B]``.
@@ -183,9 +185,9 @@ def followed(
 
     from bench.applications.measures import flipped
 
-    seen, rows = judge.sees(plain), []
+    seen, rows = scorer.sees(plain), []
     for name, images in edited.items():
-        already, done, kept = flipped(judge, seen, images, {name: wanted[name]})
+        already, done, kept = flipped(scorer, seen, images, {name: wanted[name]})
         rows.append(
             {"attribute": name, "images": len(plain), "so before": already, "flipped": done, "others kept": kept}
         )
@@ -193,7 +195,7 @@ def followed(
 
 
 def swaps(
-    judge: AttributeScorer, conditions: Conditions, donors: Tensor, plain: Tensor, swapped: Tensor
+    scorer: AttributeScorer, conditions: Conditions, donors: Tensor, plain: Tensor, swapped: Tensor
 ) -> pd.DataFrame:
     """Whether images take over the facts of the donor, before and after the swap.
 
@@ -202,9 +204,9 @@ def swaps(
     """
     import pandas as pd
 
-    columns = _columns(judge.names, conditions.names)
+    columns = _columns(scorer.names, conditions.names)
     own, other = (y[:, [k for _, k in columns]].cpu() > 0.5 for y in (conditions.y, donors))
-    before, after = (judge.sees(images)[:, [j for j, _ in columns]] for images in (plain, swapped))
+    before, after = (scorer.sees(images)[:, [j for j, _ in columns]] for images in (plain, swapped))
     differs = own != other
     rows = [
         {
@@ -217,14 +219,14 @@ def swaps(
     return pd.DataFrame(rows)
 
 
-def how_followed(judge: AttributeScorer | None) -> tuple[str, ...]:
+def how_followed(scorer: AttributeScorer | None) -> tuple[str, ...]:
     """What the columns of an edit's table mean, or why there is none."""
     from bench.applications.measures import NO_JUDGE
 
-    if judge is None:
+    if scorer is None:
         return (NO_JUDGE,)
     return (
-        f"Seen: by {judge.name}. so before: share of the reconstructions that show what is asked for already. "
+        f"Seen: by {scorer.name}. so before: share of the reconstructions that show what is asked for already. "
         "flipped: share of the others that show it after the edit. others kept: share of the other attributes that "
         "the classifier sees as before.",
     )

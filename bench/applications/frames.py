@@ -78,7 +78,7 @@ class Frames(Application):
         return ApplicationResult(
             "Frame interpolation",
             tuple(self.strips(clips, drawn, made, missing)),
-            (
+            measured=(
                 f"{count} clip{'s' if count > 1 else ''} of {length} frames ({self.kind(subject)}); every "
                 f"{self.every}. is kept, {len(missing)} are drawn from codes of those kept.",
                 f"codes, Gaussian: weights exp(-(t - t_i)² / 2·{self.sigma:g}²), scaled to sum 1 (invgan's window; "
@@ -86,8 +86,8 @@ class Frames(Application):
                 "kept. PSNR and SSIM against the frames that were left out.",
                 "frame itself inverted: the best that this method can draw of them.",
             ),
-            {"Left out frames": _table(truth, made)},
-            {"frames": int(length), "clips": int(count)},
+            tables={"Left out frames": _table(truth, made)},
+            protocol={"frames": int(length), "clips": int(count)},
         )
 
     def kind(self, subject: InversionSession) -> str:

@@ -71,7 +71,7 @@ class Inpaint(Application):
                 strip("given", given[:DRAWN]),
                 *(strip(name, images[:DRAWN]) for name, images in filled.items()),
             ),
-            (
+            measured=(
                 f"{len(x)} images; {hidden:,} of {visible.numel():,} pixels are hidden"
                 + (f" by {Path(self.mask).name}." if self.mask else f": a square at {self.place}."),
                 "decoded: the generator's image. composed: visible pixels as given, the others from the generator. "
@@ -79,8 +79,8 @@ class Inpaint(Application):
                 "reconstruction of the whole image, which is what the method can do at best.",
                 "Errors are mean squared, in units of [-1, 1], of pixels that were hidden and that were visible.",
             ),
-            {"Errors": self.table(x, visible, filled)},
-            {"hidden": hidden},
+            tables={"Errors": self.table(x, visible, filled)},
+            protocol={"hidden": hidden},
         )
 
     def visible(self, subject: InversionSession) -> Tensor:

@@ -62,7 +62,7 @@ class Interpolate(Application):
         return ApplicationResult(
             "Interpolation",
             tuple(strips),
-            (
+            measured=(
                 f"{len(first)} pairs of images; codes (1 - α) c1 + α c2 are decoded (dfi, section 4.4).",
                 "A step is the root mean squared difference of two neighbouring images of a walk, in units of "
                 "[-1, 1]; the path is the sum of its steps. Detour: path over the distance between its ends, 1 for "
@@ -70,8 +70,8 @@ class Interpolate(Application):
                 f"{1 / (len(self.alphas) - 1):.2f}.",
                 f"LPIPS path: the sum of LPIPS between neighbours, through {through}.",
             ),
-            {"Paths": _paths({"codes": walked, "pixels": blended}, distance)},
-            {"alphas": list(self.alphas), "network": distance.name if distance else None},
+            tables={"Paths": _paths({"codes": walked, "pixels": blended}, distance)},
+            protocol={"alphas": list(self.alphas), "network": distance.name if distance else None},
         )
 
 

@@ -100,34 +100,34 @@ class AttributeScorer:
 
 
 def flipped(
-    judge: AttributeScorer, before: Tensor, edited: Tensor, wanted: Mapping[str, Tensor]
+    scorer: AttributeScorer, before: Tensor, edited: Tensor, wanted: Mapping[str, Tensor]
 ) -> tuple[float, float, float]:
     """What an edit did, by a classifier.
 
     Args:
-        judge: the classifier.
+        scorer: the classifier.
         before: what it sees in the reconstructions, ``[B, K]`` bool.
         edited: images ``[B, C, H, W]`` after the edit.
         wanted: attribute or class -> whether it was asked for, ``[B]``.
 
     Returns:
         Shares of images: of the reconstructions, those that show all that was asked for already; of the others, those
-        that do after the edit (NaN if there are none). Share of the judge's other attributes that it sees as before
+        that do after the edit (NaN if there are none). Share of the scorer's other attributes that it sees as before
         (NaN for classes, of which an image has one).
 
     Raises:
         NotApplicable: the classifier does not tell one of them.
     """
-    columns = [judge.column(name) for name in wanted]
+    columns = [scorer.column(name) for name in wanted]
     target = torch.stack([each.cpu() for each in wanted.values()], 1)
-    after = judge.sees(edited)
+    after = scorer.sees(edited)
     already, done = ((seen[:, columns] == target).all(1) for seen in (before, after))
-    others = [k for k in range(len(judge.names)) if k not in columns]
+    others = [k for k in range(len(scorer.names)) if k not in columns]
     kept = before[:, others].eq(after[:, others]).double()
     return (
         float(already.double().mean()),
         float(done[~already].double().mean()),  # NaN of none
-        float(kept.mean()) if judge.network.attributes else float("nan"),
+        float(kept.mean()) if scorer.network.attributes else float("nan"),
     )
 
 

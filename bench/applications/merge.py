@@ -51,15 +51,15 @@ class Merge(Application):
         return ApplicationResult(
             "Merging",
             tuple(strip(name, images[:DRAWN]) for name, images in shown.items()),
-            (
+            measured=(
                 f"{len(first)} images, each with the next one; {self.seam} seam after {place} of {side} pixels.",
                 "Step at the seam: mean absolute difference between the pixels on both sides of it, in units of "
                 "[-1, 1]; elsewhere: the same between all other neighbours along that axis. Images without a seam "
                 "have about the same step in both places.",
                 "PSNR: of the merged image against the two parts as they were put together.",
             ),
-            {"Seam": seam_table({"images": first, "together": placed, "merged": merged}, placed, place, axis)},
-            {"place": place},
+            tables={"Seam": seam_table({"images": first, "together": placed, "merged": merged}, placed, place, axis)},
+            protocol={"place": place},
         )
 
 

@@ -63,15 +63,15 @@ class Mix(Application):
         return ApplicationResult(
             "Style mixing",
             tuple(ImageRow("", pixels(_stacked(line)), () if row else captions) for row, line in enumerate(lines)),
-            (
+            measured=(
                 f"{len(one)} pairs of images; the first k of {layers} layers take the style of image 2, the others "
                 "that of image 1 (invgan, Fig. 2).",
                 "Distances: root mean squared difference from what the GAN draws of either image with its own styles "
                 "alone, in units of [-1, 1]; mean over pairs. Moved: the distance from image 1 over the sum of both: "
                 "0 where nothing and 1 where everything comes from image 2.",
             ),
-            {"Where styles come from": _distances(counts, mixed, ends)},
-            {"first": list(counts), "layers": layers},
+            tables={"Where styles come from": _distances(counts, mixed, ends)},
+            protocol={"first": list(counts), "layers": layers},
         )
 
 

@@ -87,7 +87,7 @@ class ApplicationRequest:
             )
         choice = checked("dataset", parse_choice(dataset, "--dataset"), "--dataset")
         budget = Budget("apply", 0, 0, 0, **{**STEPS, **dict(self.steps)}, timeout=TIMEOUT)
-        return Cell(choice, gan, method, self.seed, budget, ())
+        return Cell(choice, gan, method=method, seed=self.seed, budget=budget, metrics=())
 
     def _suite_cell(self) -> Cell:
         suite = open_suite(self.suite)

@@ -145,7 +145,18 @@ def open_subject(
     tiling = Tiling.fitting(gan.image_shape, images.shape)
     check(len(images), tiling.count)
     method, _ = fit(bench, cell, keys, gan)
-    subject = InversionSession(request, bench, cell, keys, data, gan, method, images, source, tiling)
+    subject = InversionSession(
+        request,
+        bench,
+        cell=cell,
+        keys=keys,
+        data=data,
+        gan=gan,
+        method=method,
+        images=images,
+        source=source,
+        tiling=tiling,
+    )
     subject._bind(gan)
     return subject
 

@@ -57,15 +57,15 @@ class Tile(Application):
         return ApplicationResult(
             "Tiling",
             tuple(strip(name, images[:DRAWN]) for name, images in shown.items()),
-            (
+            measured=(
                 f"{len(large)} images of {large.shape[2]}x{large.shape[3]} pixels in {rows} x {columns} tiles of "
                 f"{height}x{width}, each inverted by itself.",
                 "shrunk: the whole image scaled to the GAN's size, inverted once, and scaled up.",
                 "Steps: mean absolute difference between the pixels on both sides of the tiles' borders, in units "
                 "of [-1, 1], and between all other neighbours. Numbers: in the code of an image.",
             ),
-            {"Against the whole image": self.table(whole, {"image": large, "tiled": tiled, "shrunk": shrunk})},
-            {"tiles": [rows, columns]},
+            tables={"Against the whole image": self.table(whole, {"image": large, "tiled": tiled, "shrunk": shrunk})},
+            protocol={"tiles": [rows, columns]},
         )
 
     def laid_out(self, subject: InversionSession) -> tuple[InversionSession, Tensor]:

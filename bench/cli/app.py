@@ -177,7 +177,7 @@ def report(
     from bench.harness.lookup import stored
     from bench.papers.publish import publish, text_report
 
-    opened, found, missing = stored(suite, budget, records, plugin or [], gan or [])
+    opened, found, missing = stored(suite, budget, folder=records, plugins=plugin or [], gans=gan or [])
     if out:
         publish(opened, found, out, missing)
         console.note(f"Reports and figures: {out}")
@@ -202,7 +202,7 @@ def compare(
     from bench.harness.lookup import stored
     from bench.reports.compare import comparison_terminal, comparisons
 
-    _, found, _ = stored(suite, budget, records, plugin or [], gan or [])
+    _, found, _ = stored(suite, budget, folder=records, plugins=plugin or [], gans=gan or [])
     for each in comparisons(found, method_a, method_b):
         console.out.print(comparison_terminal(each))
 

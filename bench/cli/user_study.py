@@ -57,7 +57,7 @@ def user_study(
         return
     if suite is None:
         raise BenchError("user-study needs a SUITE to ask about, or --report VOTES to count")
-    _, found, _ = stored(suite, budget, records, plugin or [], gan or [])
+    _, found, _ = stored(suite, budget, folder=records, plugins=plugin or [], gans=gan or [])
     study, pictures = open_study(
         choose_table(found, table),
         methods.split(",") if methods else [],

@@ -35,7 +35,7 @@ def create(kind: str, name: str, options: Mapping[str, Any] | None = None, where
                 place = f"{where}: {what}" if where else what
                 raise BenchError(f"{place}: looks through no network, got '@{network}'")
             given["network"] = network
-    return build(cls, what, given, rest[1:] if rest else None, where)
+    return build(cls, what, options=given, argument=rest[1:] if rest else None, where=where)
 
 
 def build(cls: type[Any], what: str, options: Mapping[str, Any], argument: str | None = None, where: str = "") -> Any:

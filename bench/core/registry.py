@@ -188,7 +188,11 @@ def _table() -> tuple[Entry, ...]:
         group = STUDY_GROUP if kind == "study" else ENTRY_POINT_GROUP.format(kind=kind)
         for point in entry_points(group=group):
             origin = f"package {point.dist.name}" if point.dist else "entry point"
-            found.append(Entry(kind, point.name, point.module, point.attr, None, "", origin))
+            found.append(
+                Entry(
+                    kind, point.name, module=point.module, attribute=point.attr, path=None, summary="", origin=origin
+                )
+            )
     return (*found, *(entry for of_file in _plugins.values() for entry in of_file))
 
 
@@ -221,7 +225,10 @@ def _unreadable(path: Path, module: str, room: str, error: str) -> list[Entry]:
     named = [(kind, name) for kind, name in marks if kind in ROOMS]
     if not named:
         named = [(next(kind for kind, place in ROOMS.items() if place == room), module)]
-    return [Entry(kind, name, module, "", path, "", "built in", error) for kind, name in named]
+    return [
+        Entry(kind, name, module=module, attribute="", path=path, summary="", origin="built in", error=error)
+        for kind, name in named
+    ]
 
 
 def _registered(tree: ast.Module, path: Path, module: str, origin: str) -> list[Entry]:

@@ -99,9 +99,9 @@ def parse_source(content: bytes | str, place: str = "<text>") -> SourceText:
     return SourceText(
         text,
         tuple(writer.imports),
-        frozenset(writer.bound),
-        bool(body) and all(isinstance(n, ast.Import | ast.ImportFrom) or _is_all(n) for n in body),
-        frozenset(writer.texts),
+        bound=frozenset(writer.bound),
+        gathers=bool(body) and all(isinstance(n, ast.Import | ast.ImportFrom) or _is_all(n) for n in body),
+        texts=frozenset(writer.texts),
     )
 
 

@@ -57,7 +57,7 @@ class Protocol(NamedTuple):
 
 PROTOCOLS = {
     "dfi": Protocol((25, 50, 153, 178), (64, 128), "official", 10_000),
-    "icgan": Protocol((30, 40, 168, 178), (64,), "last", 19_961, ICGAN_ATTRIBUTES),
+    "icgan": Protocol((30, 40, 168, 178), (64,), test_from="last", test_images=19_961, attributes=ICGAN_ATTRIBUTES),
     "creswell": Protocol((0, 20, 178, 198), (64,), "first", 1_000),
     "full": Protocol(None, (0,), "official", 10_000),
 }

@@ -57,9 +57,9 @@ class ALI(Joint):
         """Weight of the reconstruction errors of images and codes: none."""
         return 0.0
 
-    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
         """See ``Recipe.train``."""
-        PairTrainer(gan, self, images, run, watch).train()
+        PairTrainer(gan, self, images=images, run=run, monitor=monitor).train()
 
 
 @gan("alice")
@@ -106,9 +106,9 @@ class PairTrainer(Trainer):
     recipe: ALI
 
     def __init__(
-        self, gan: Gan, recipe: ALI, images: Images, run: RunContext, watch: TrainingMonitor | None = None
+        self, gan: Gan, recipe: ALI, images: Images, run: RunContext, monitor: TrainingMonitor | None = None
     ) -> None:
-        super().__init__(gan, recipe, images, run, watch)
+        super().__init__(gan, recipe, images=images, run=run, monitor=monitor)
         assert isinstance(gan.encoder, Encoder)
         self.encoder = gan.encoder.train()
         self.generator_optimizer = recipe.optimizer(nn.ModuleList([self.generator, self.encoder]))

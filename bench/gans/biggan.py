@@ -77,14 +77,24 @@ def make_generator(image_shape: Shape, code_dim: int, filters: int) -> nn.Sequen
     """Codes to images in [-1, 1]: FC to 4 x 4, three residual blocks that double the side, BN-ReLU, 3x3, tanh."""
     crop = [Crop(7)] if image_shape[1] == 28 else []
     blocks = [up_block(filters), *crop, up_block(filters), up_block(filters)]
-    end = [nn.BatchNorm2d(filters), nn.ReLU(), nn.Conv2d(filters, image_shape[0], 3, 1, 1), nn.Tanh()]
+    end = [
+        nn.BatchNorm2d(filters),
+        nn.ReLU(),
+        nn.Conv2d(filters, image_shape[0], kernel_size=3, stride=1, padding=1),
+        nn.Tanh(),
+    ]
     return nn.Sequential(nn.Linear(code_dim, 16 * filters), nn.Unflatten(1, (filters, 4, 4)), *blocks, *end)
 
 
 def up_block(filters: int) -> Residual:
     """BN-ReLU-upsampling-3x3-BN-ReLU-3x3, beside upsampling and 1x1."""
-    first = [nn.BatchNorm2d(filters), nn.ReLU(), nn.Upsample(scale_factor=2), nn.Conv2d(filters, filters, 3, 1, 1)]
-    second = [nn.BatchNorm2d(filters), nn.ReLU(), nn.Conv2d(filters, filters, 3, 1, 1)]
+    first = [
+        nn.BatchNorm2d(filters),
+        nn.ReLU(),
+        nn.Upsample(scale_factor=2),
+        nn.Conv2d(filters, filters, kernel_size=3, stride=1, padding=1),
+    ]
+    second = [nn.BatchNorm2d(filters), nn.ReLU(), nn.Conv2d(filters, filters, kernel_size=3, stride=1, padding=1)]
     return Residual(
         nn.Sequential(*first, *second),
         nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(filters, filters, 1)),
@@ -122,4 +132,4 @@ def _plain_path(filters: int) -> list[nn.Module]:
 
 
 def _conv(before: int, after: int, kernel: int = 3) -> nn.Module:
-    return spectral_norm(nn.Conv2d(before, after, kernel, 1, kernel // 2))
+    return spectral_norm(nn.Conv2d(before, after, kernel_size=kernel, stride=1, padding=kernel // 2))

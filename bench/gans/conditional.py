@@ -79,11 +79,17 @@ class CGAN(GanConfig):
         if not self.conditions:
             raise NotApplicable("cgan needs conditions, the number of classes or attributes, to be built untrained")
         prior = ConditionPrior(make_prior(self.prior, self.code_dim), self.conditions)
-        generator = make_generator(image_shape, self.code_dim, self.conditions, self.width, self.generator_layer)
+        generator = make_generator(
+            image_shape, self.code_dim, conditions=self.conditions, width=self.width, layer=self.generator_layer
+        )
         discriminator = make_discriminator(image_shape, self.conditions, self.width, self.discriminator_layer)
         for network in (generator, discriminator):
             network.apply(draw_weights)
-        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+        return channels_last(
+            Gan(generator, discriminator, prior=prior, image_shape=image_shape, provenance=self.provenance()).to(
+                device
+            )
+        )
 
     def suited(self, images: Images) -> CGAN:
         """This recipe with the number of classes or attributes of the images; see ``GanConfig.suited``."""
@@ -119,11 +125,11 @@ class CGAN(GanConfig):
         """Cross-entropy with wrong conditions."""
         return MatchingAware()
 
-    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
         """Give the prior the images' conditions, with their frequencies, then train; see ``GanConfig.train``."""
         distinct, counts = self.values(images).unique(dim=0, return_counts=True)
         gan.prior.load_state({"rows": self.encoded(distinct), "probabilities": counts / len(images)})
-        ConditionalTrainer(gan, self, images, run, watch).train()
+        ConditionalTrainer(gan, self, images=images, run=run, monitor=monitor).train()
 
 
 class ConditionalTrainer(Trainer):
@@ -133,9 +139,9 @@ class ConditionalTrainer(Trainer):
     objective: MatchingAware
 
     def __init__(
-        self, gan: Gan, recipe: CGAN, images: Images, run: RunContext, watch: TrainingMonitor | None = None
+        self, gan: Gan, recipe: CGAN, images: Images, run: RunContext, monitor: TrainingMonitor | None = None
     ) -> None:
-        super().__init__(gan, recipe, images, run, watch)
+        super().__init__(gan, recipe, images=images, run=run, monitor=monitor)
         assert isinstance(gan.prior, ConditionPrior)
         self.table = gan.prior
         self.values = recipe.values(images)

@@ -94,7 +94,7 @@ def make_generator(image_shape: Shape, noise: int, conditions: int, width: int, 
         given = before + conditions if index == layer else before
         stride, padding = (2, 1) if index else (1, 0)
         last = index == len(sizes) - 2
-        convolution = nn.ConvTranspose2d(given, after, 4, stride, padding, bias=last)
+        convolution = nn.ConvTranspose2d(given, after, kernel_size=4, stride=stride, padding=padding, bias=last)
         activation = [nn.Tanh()] if last else [nn.BatchNorm2d(after), nn.ReLU()]
         crop = [Crop(7)] if side == 28 and index == 1 else []
         stages.append(nn.Sequential(convolution, *activation, *crop))
@@ -112,7 +112,7 @@ def make_discriminator(image_shape: Shape, conditions: int, width: int, layer: i
         side //= 2
         given = before + conditions if index == layer else before
         norm = [nn.BatchNorm2d(after)] if index else []
-        convolution = nn.Conv2d(given, after, 4, 2, 1, bias=not norm)
+        convolution = nn.Conv2d(given, after, kernel_size=4, stride=2, padding=1, bias=not norm)
         stages[f"actv{side}"] = nn.Sequential(convolution, *norm, nn.LeakyReLU(0.2))
         before = after
     given = before + conditions if layer == len(stages) else before

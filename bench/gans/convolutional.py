@@ -39,7 +39,11 @@ class Convolutional(GanConfig):
         generator = xavier(self.make_generator(image_shape))
         discriminator = xavier(self.make_discriminator(image_shape))
         prior = make_prior(self.prior, self.code_dim)
-        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+        return channels_last(
+            Gan(generator, discriminator, prior=prior, image_shape=image_shape, provenance=self.provenance()).to(
+                device
+            )
+        )
 
     @abstractmethod
     def make_generator(self, image_shape: Shape) -> nn.Module:

@@ -107,8 +107,14 @@ def make_generator(image_shape: Shape, code_dim: int, width: int) -> nn.Sequenti
     layers: list[nn.Module] = [nn.Linear(code_dim, bottom**2 * filters[0], bias=False)]
     layers += [nn.Unflatten(1, (filters[0], bottom, bottom)), nn.BatchNorm2d(filters[0]), nn.LeakyReLU(0.2)]
     for before, after in pairwise(filters):
-        layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.ConvTranspose2d(filters[-1], channels, 4, 2, 1), nn.Tanh())
+        layers += [
+            nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(after),
+            nn.LeakyReLU(0.2),
+        ]
+    return nn.Sequential(
+        *layers, nn.ConvTranspose2d(filters[-1], channels, kernel_size=4, stride=2, padding=1), nn.Tanh()
+    )
 
 
 def make_discriminator(image_shape: Shape, width: int) -> Discriminator:
@@ -120,7 +126,7 @@ def make_discriminator(image_shape: Shape, width: int) -> Discriminator:
     stages: dict[str, nn.Module] = {}
     for index in range((side // BOTTOM[side]).bit_length() - 1):
         after, side = width * 2**index, side // 2
-        convolution = nn.Conv2d(before, after, 4, 2, 1, bias=False)
+        convolution = nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1, bias=False)
         stages[f"actv{side}"] = nn.Sequential(convolution, nn.BatchNorm2d(after), nn.LeakyReLU(0.2))
         before = after
     return Discriminator(Trunk(stages), nn.Linear(side**2 * before, 1))

@@ -165,13 +165,18 @@ def make_generator(image_shape: Shape, code_dim: int, width: int, norm: Norm = "
     layers = [nn.Linear(code_dim, 16 * first, bias=plain), nn.Unflatten(1, (first, 4, 4))]
     layers += [*norm_layer(norm, first), nn.ReLU()]
     layers += _upsampling(deep_to_shallow, norm, crop=side == 28)
-    layers += [nn.ConvTranspose2d(deep_to_shallow[-1], channels, 5, 2, 2, output_padding=1), nn.Tanh()]
+    layers += [
+        nn.ConvTranspose2d(deep_to_shallow[-1], channels, kernel_size=5, stride=2, padding=2, output_padding=1),
+        nn.Tanh(),
+    ]
     return nn.Sequential(*layers)
 
 
 def _upsampling(deep_to_shallow: list[int], norm: Norm, crop: bool) -> Iterator[nn.Module]:
     for index, (before, after) in enumerate(pairwise(deep_to_shallow)):
-        yield nn.ConvTranspose2d(before, after, 5, 2, 2, output_padding=1, bias=norm == "none")
+        yield nn.ConvTranspose2d(
+            before, after, kernel_size=5, stride=2, padding=2, output_padding=1, bias=norm == "none"
+        )
         yield from norm_layer(norm, after)
         yield nn.ReLU()
         if crop and index == 0:
@@ -188,7 +193,7 @@ def make_trunk(image_shape: Shape, width: int, norm: Norm = "batch") -> Trunk:
     for index, after in enumerate(filters(side, width)):
         side = (side + 1) // 2
         normalize = norm_layer(norm, after) if index else []
-        convolution = nn.Conv2d(before, after, 5, 2, 2, bias=not normalize)
+        convolution = nn.Conv2d(before, after, kernel_size=5, stride=2, padding=2, bias=not normalize)
         stages[f"actv{side}"] = nn.Sequential(convolution, *normalize, nn.LeakyReLU(0.2))
         before = after
     return Trunk(stages)

@@ -70,7 +70,9 @@ def shared_convolutions(channels: int, count: int, width: int = 32) -> nn.Sequen
 
 
 def _halving(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 5, 2, 2, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(before, after, kernel_size=5, stride=2, padding=2, bias=False), nn.BatchNorm2d(after), nn.ReLU()
+    )
 
 
 class ResidualEncoder(nn.Module):
@@ -141,7 +143,7 @@ def make_critic(image_shape: Shape, width: int, widest: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     after = width
     while side > 4:
-        layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
+        layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         before, after, side = after, min(2 * after, widest), side // 2
     return xavier(nn.Sequential(*layers, nn.Flatten(), nn.Linear(before * side * side, 1)))
 

@@ -49,15 +49,15 @@ def open_network(network: Network, gan: Gan, device: str) -> LayeredNetwork:
     return cast(LayeredNetwork, gan.discriminator)
 
 
-def check_layers(network: Network, eye: LayeredNetwork, layers: tuple[str, ...]) -> None:
+def check_layers(name: Network, network: LayeredNetwork, layers: tuple[str, ...]) -> None:
     """Make sure that the network has these layers.
 
     Raises:
         UnknownName: it lacks one; says which it has.
     """
     for layer in layers:
-        if layer not in eye.layers:
-            raise unknown(f"{network} layer", layer, eye.layers)
+        if layer not in network.layers:
+            raise unknown(f"{name} layer", layer, network.layers)
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,16 @@ class Layer:
     """One map of a frozen network, with gradients for images. Not a module: see ``FeaturePyramid``.
 
     Attributes:
-        eye: the network, frozen.
+        network: the network, frozen.
         name: of the layer.
     """
 
-    eye: LayeredNetwork
+    network: LayeredNetwork
     name: str
 
     def __call__(self, x: Tensor) -> Tensor:
         """Maps ``[B, F, H, W]`` of images ``[B, C, H, W]``."""
-        return self.eye.features(x, (self.name,))[0]
+        return self.network.features(x, (self.name,))[0]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class FeaturePyramid:
     Not a module: a method's state holds what it learnt, and nothing here is learnt.
 
     Attributes:
-        eye: the network, frozen.
+        network: the network, frozen.
         last: the last map flattened, or its mean over pixels (GAP).
         gap: layers of which the mean over pixels is appended (dfi, section 4.7, Table 4).
         pool: side R of the means that are appended, 0 for none (Table 5). Where R does not divide the side of the
@@ -92,7 +92,7 @@ class FeaturePyramid:
         pool_layer: their layer.
     """
 
-    eye: LayeredNetwork
+    network: LayeredNetwork
     last: Last = "flatten"
     gap: tuple[str, ...] = ()
     pool: int = 0
@@ -102,7 +102,7 @@ class FeaturePyramid:
     def __call__(self, x: Tensor) -> Tensor:
         """Features ``[B, F]`` of images ``[B, C, H, W]``."""
         pooled = (self.pool_layer,) if self.pool else ()
-        last, *maps = self.eye.features(x, ("last", *self.gap, *pooled))
+        last, *maps = self.network.features(x, ("last", *self.gap, *pooled))
         parts = [last.flatten(1) if self.last == "flatten" else last.mean((2, 3))]
         parts += [each.mean((2, 3)) for each in maps[: len(self.gap)]]
         for each in maps[len(self.gap) :]:
@@ -136,9 +136,9 @@ class FeaturePyramid:
         return table
 
 
-def with_batch_statistics(eye: LayeredNetwork) -> LayeredNetwork:
+def with_batch_statistics(network: LayeredNetwork) -> LayeredNetwork:
     """A frozen copy of a network whose batch norms use the statistics of each batch, whatever its mode."""
-    other = copy.deepcopy(cast(nn.Module, eye)).eval().requires_grad_(False)
+    other = copy.deepcopy(cast(nn.Module, network)).eval().requires_grad_(False)
     for part in other.modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.track_running_stats = False

@@ -64,7 +64,7 @@ def _spread(linear: nn.Linear, norm: nn.BatchNorm2d) -> nn.Linear:
         each.repeat_interleave(pixels) for each in (norm.running_mean, norm.running_var, scale, shift)
     )
     merged.weight, merged.bias = fuse_linear_bn_weights(
-        linear.weight, linear.bias, mean, variance, norm.eps, factor, offset
+        linear.weight, linear.bias, bn_rm=mean, bn_rv=variance, bn_eps=norm.eps, bn_w=factor, bn_b=offset
     )
     return merged
 

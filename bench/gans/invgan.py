@@ -66,7 +66,11 @@ class InvGAN(GanConfig):
         check_shape(self.registered_name, image_shape, self.sides)
         generator, discriminator = self.make_generator(image_shape), self.make_discriminator(image_shape)
         prior = make_prior(self.prior, self.code_dim)
-        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+        return channels_last(
+            Gan(generator, discriminator, prior=prior, image_shape=image_shape, provenance=self.provenance()).to(
+                device
+            )
+        )
 
     def make_generator(self, image_shape: Shape) -> nn.Module:
         """Mapping and synthesis, with their weights drawn."""
@@ -79,9 +83,9 @@ class InvGAN(GanConfig):
         trunk = dcgan.make_trunk(image_shape, self.width)
         return xavier(InvertibleDiscriminator(trunk, nn.Linear(features, 1), nn.Linear(features, self.code_dim)))
 
-    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
         """See ``GanConfig.train``."""
-        InvGANTrainer(gan, self, images, run, watch).train()
+        InvGANTrainer(gan, self, images=images, run=run, monitor=monitor).train()
 
 
 @gan("invgan-biggan")

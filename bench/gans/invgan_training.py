@@ -50,9 +50,9 @@ class InvGANTrainer(Trainer):
     recipe: InvGANOptions
 
     def __init__(
-        self, gan: Gan, recipe: InvGANOptions, images: Images, run: RunContext, watch: TrainingMonitor | None = None
+        self, gan: Gan, recipe: InvGANOptions, images: Images, run: RunContext, monitor: TrainingMonitor | None = None
     ) -> None:
-        super().__init__(gan, recipe, images, run, watch)
+        super().__init__(gan, recipe, images=images, run=run, monitor=monitor)
         assert isinstance(gan.generator, MappedGenerator | MappedStyleGenerator)
         assert isinstance(gan.discriminator, InvertibleDiscriminator)
         self.mapping, self.enter, self.both = gan.generator.mapping, gan.generator.from_w, gan.discriminator.both

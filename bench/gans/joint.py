@@ -45,7 +45,14 @@ class Joint(GanConfig):
         if discriminator is not None:
             xavier(discriminator)
         prior = make_prior(self.prior, self.code_dim)
-        gan = Gan(generator, discriminator, prior, image_shape, self.provenance(), encoder)
+        gan = Gan(
+            generator,
+            discriminator,
+            prior=prior,
+            image_shape=image_shape,
+            provenance=self.provenance(),
+            encoder=encoder,
+        )
         return channels_last(gan.to(device))
 
     def make_encoder(self, image_shape: Shape, gaussian: bool = True) -> Encoder:

@@ -31,7 +31,12 @@ class LatentSpaceView(Gan):
 
     def __init__(self, source: Gan, generator: nn.Module, prior: Prior) -> None:
         super().__init__(
-            generator, source.discriminator, prior, source.image_shape, source.provenance, source.encoder
+            generator,
+            source.discriminator,
+            prior=prior,
+            image_shape=source.image_shape,
+            provenance=source.provenance,
+            encoder=source.encoder,
         )
         self.source = source
 

@@ -45,7 +45,9 @@ class MLP(GanConfig):
         generator = xavier(make_generator(dim, self.code_dim, self.width))
         discriminator = xavier(make_discriminator(dim, self.width))
         prior = make_prior(self.prior, self.code_dim)
-        return Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device)
+        return Gan(generator, discriminator, prior=prior, image_shape=image_shape, provenance=self.provenance()).to(
+            device
+        )
 
 
 def make_generator(dim: int, code_dim: int, width: int) -> nn.Sequential:

@@ -103,9 +103,9 @@ class GanConfig(ABC):
         """Updates of the discriminator in this step."""
         return self.discriminator_steps
 
-    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
         """Train the networks in place for ``run.budget.train_steps``."""
-        Trainer(gan, self, images, run, watch).train()
+        Trainer(gan, self, images=images, run=run, monitor=monitor).train()
 
     def provenance(self) -> dict[str, Any]:
         """Name and options: what ``build`` writes into the GAN and what a checkpoint is rebuilt from."""

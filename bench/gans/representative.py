@@ -44,13 +44,13 @@ class RFGAN(DCGAN):
         trunk, encoder = (make_trunk(image_shape, self.width, self.discriminator_norm) for _ in range(2))
         return RepresentativeDiscriminator(trunk, encoder, last_filters(image_shape, self.width))
 
-    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
         """Train the autoencoder, freeze it, then train as any DCGAN."""
         assert isinstance(gan.discriminator, RepresentativeDiscriminator)
         encoder = gan.discriminator.encoder
         self.train_encoder(encoder, images, run)
         encoder.eval().requires_grad_(False)
-        super().train(gan, images, run, watch)
+        super().train(gan, images, run, monitor)
 
     def train_encoder(self, encoder: Trunk, images: Images, run: RunContext) -> None:
         """Train the encoder, with a decoder that is thrown away, on noisy images."""
@@ -97,7 +97,7 @@ def make_decoder(image_shape: Shape, width: int) -> nn.Sequential:
     layers += [nn.BatchNorm2d(sizes[0] // 2), nn.ReLU()]
     before = sizes[0] // 2
     for index, after in enumerate([*(f // 2 for f in sizes[:-1]), channels]):
-        layers += [nn.ConvTranspose2d(before, after, 5, 2, 2, output_padding=1)]
+        layers += [nn.ConvTranspose2d(before, after, kernel_size=5, stride=2, padding=2, output_padding=1)]
         if index < len(sizes) - 1:
             layers += [nn.BatchNorm2d(after), nn.ReLU()]
         if side == 28 and index == 0:

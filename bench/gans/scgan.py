@@ -95,7 +95,13 @@ class SCGAN(GanConfig):
         check_shape(self.registered_name, image_shape, self.sides)
         generator, discriminator = self.make_generator(image_shape), self.make_discriminator(image_shape)
         prior = make_prior(self.prior, self.code_dim)
-        made = Gan(xavier(generator), xavier(discriminator), prior, image_shape, self.provenance())
+        made = Gan(
+            xavier(generator),
+            xavier(discriminator),
+            prior=prior,
+            image_shape=image_shape,
+            provenance=self.provenance(),
+        )
         return channels_last(made.to(device))
 
     def make_generator(self, image_shape: Shape) -> SpatialGenerator:
@@ -111,7 +117,7 @@ class SCGAN(GanConfig):
         full = spectral.make_discriminator(image_shape, self.width)
         trunk = JoinedTrunk(full.trunk, centre.trunk, Window.at(self.window, image_shape[1]))
         filters = 8 * self.width
-        head = spectral_norm(nn.Conv2d(2 * filters, 1, 3, 1, 1))
+        head = spectral_norm(nn.Conv2d(2 * filters, 1, kernel_size=3, stride=1, padding=1))
         numbers = (image_shape[1] // 16) ** 2 * filters
         depth, units = self.connection_depth, self.connection_width
         connection = ConnectionNetwork(numbers, self.code_dim // 2, depth, units)
@@ -131,9 +137,9 @@ class SCGAN(GanConfig):
         connection = min(round(total * self.connection_share), total - centre)
         return Steps(centre, connection, total - centre - connection)
 
-    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
-        """All stages; see ``GanConfig.train``. The watch sees the last one, and counts its steps alone."""
-        train_stages(gan, self, images, run, watch)
+    def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
+        """All stages; see ``GanConfig.train``. The monitor sees the last one, and counts its steps alone."""
+        train_stages(gan, self, images=images, run=run, monitor=monitor)
 
 
 def _window_shape(image_shape: Shape) -> Shape:

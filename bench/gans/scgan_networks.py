@@ -228,4 +228,4 @@ def centre_of(gan: Gan) -> Gan:
     encoder = WindowEncoder(trunk, discriminator.connection)
     shape: Shape = (gan.image_shape[0], side, side)
     prior = make_prior("normal", gan.code_dim // 2)
-    return Gan(generator.centre, judge, prior, shape, gan.provenance, encoder)
+    return Gan(generator.centre, judge, prior=prior, image_shape=shape, provenance=gan.provenance, encoder=encoder)

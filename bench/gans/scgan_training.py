@@ -37,7 +37,7 @@ class SCGANOptions(TrainingOptions, Protocol):
         """How the GAN of windows is trained."""
 
 
-def train_stages(gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+def train_stages(gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
     """Train all networks in place, stage by stage; what a stage has trained is frozen in the next.
 
     Args:
@@ -45,17 +45,17 @@ def train_stages(gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext
         recipe: shares of the steps, weights and optimizers.
         images: training images, on ``run.device``.
         run: steps (``budget.train_steps``, of all stages together), randomness and checkpoint.
-        watch: told of every step of the last stage.
+        monitor: told of every step of the last stage.
     """
     generator, discriminator = networks_of(gan)
     steps = recipe.steps(run.budget.train_steps)
-    CentreTrainer(gan, recipe, images, run, steps.centre).train()
+    CentreTrainer(gan, recipe, images=images, run=run, steps=steps.centre).train()
     centre = centre_of(gan)
     for network in (generator.centre, discriminator.trunk.local, discriminator.centre_head):
         network.eval().requires_grad_(False)
-    train_connection(centre, discriminator.connection, recipe, run, steps.connection)
+    train_connection(centre, discriminator.connection, recipe=recipe, run=run, steps=steps.connection)
     discriminator.connection.eval().requires_grad_(False)
-    FullTrainer(gan, recipe, images, run, steps.full, watch).train()
+    FullTrainer(gan, recipe, images=images, run=run, steps=steps.full, monitor=monitor).train()
 
 
 class StageTrainer(Trainer):
@@ -68,7 +68,7 @@ class StageTrainer(Trainer):
         run: see ``Trainer``.
         name: of the loop, different in each stage.
         steps: of the loop.
-        watch: told of every step.
+        monitor: told of every step.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class StageTrainer(Trainer):
         run: RunContext,
         name: str,
         steps: int,
-        watch: TrainingMonitor,
+        monitor: TrainingMonitor,
     ) -> None:
-        super().__init__(gan, recipe, images, run, watch)
+        super().__init__(gan, recipe, images=images, run=run, monitor=monitor)
         self.name, self.steps = name, steps
 
     def train(self) -> None:
@@ -95,19 +95,27 @@ class StageTrainer(Trainer):
             self.look(-1)
 
     def look(self, step: int) -> None:
-        """Show the watch the GAN after this step."""
-        self.watch.look(self.gan, self.images, self.run.seed, step + 1, self.steps)
+        """Show the monitor the GAN after this step."""
+        self.monitor.look(self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.steps)
 
 
 class CentreTrainer(StageTrainer):
     """Trains the GAN of windows on the windows of training images, as any SNGAN.
 
-    Nobody scores it on the way: what a watch knows is whole images. Its variety is looked at.
+    Nobody scores it on the way: what a monitor knows is whole images. Its variety is looked at.
     """
 
     def __init__(self, gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, steps: int) -> None:
         self.window = networks_of(gan)[0].window
-        super().__init__(centre_of(gan), recipe.centre_recipe(), images, run, "windows", steps, TrainingMonitor())
+        super().__init__(
+            centre_of(gan),
+            recipe.centre_recipe(),
+            images=images,
+            run=run,
+            name="windows",
+            steps=steps,
+            monitor=TrainingMonitor(),
+        )
         self.shown = Images(self.window.crop(images.data[:VARIETY_IMAGES]))
 
     def draw_real(self) -> Tensor:
@@ -116,7 +124,7 @@ class CentreTrainer(StageTrainer):
 
     def look(self, step: int) -> None:
         """See ``StageTrainer.look``; only the first windows are shown."""
-        self.watch.look(self.gan, self.shown, self.run.seed, step + 1, self.steps)
+        self.monitor.look(self.gan, self.shown, seed=self.run.seed, done=step + 1, steps=self.steps)
 
 
 def train_connection(
@@ -169,9 +177,9 @@ class FullTrainer(StageTrainer):
     recipe: SCGANOptions
 
     def __init__(
-        self, gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, steps: int, watch: TrainingMonitor
+        self, gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, steps: int, monitor: TrainingMonitor
     ) -> None:
-        super().__init__(gan, recipe, images, run, "training", steps, watch)
+        super().__init__(gan, recipe, images=images, run=run, name="training", steps=steps, monitor=monitor)
         self.spatial, self.judges = networks_of(gan)
         self.window = self.spatial.window
         self.make, self.judge_places = self.spatial.full, self.judges.patches

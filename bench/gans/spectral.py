@@ -68,10 +68,13 @@ def make_generator(image_shape: Shape, code_dim: int, width: int) -> nn.Sequenti
     filters = width * 2**doublings
     layers: list[nn.Module] = [nn.Linear(code_dim, bottom**2 * filters), nn.Unflatten(1, (filters, bottom, bottom))]
     for _ in range(doublings):
-        layers += [nn.ConvTranspose2d(filters, filters // 2, 4, 2, 1, bias=False), nn.BatchNorm2d(filters // 2)]
+        layers += [
+            nn.ConvTranspose2d(filters, filters // 2, kernel_size=4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(filters // 2),
+        ]
         layers += [nn.ReLU()]
         filters //= 2
-    return nn.Sequential(*layers, nn.Conv2d(filters, channels, 3, 1, 1), nn.Tanh())
+    return nn.Sequential(*layers, nn.Conv2d(filters, channels, kernel_size=3, stride=1, padding=1), nn.Tanh())
 
 
 def make_discriminator(image_shape: Shape, width: int) -> Discriminator:
@@ -84,7 +87,7 @@ def make_discriminator(image_shape: Shape, width: int) -> Discriminator:
 
     def stage(name: str, filters: int, kernel: int, stride: int) -> None:
         nonlocal before
-        convolution = spectral_norm(nn.Conv2d(before, filters, kernel, stride, 1))
+        convolution = spectral_norm(nn.Conv2d(before, filters, kernel_size=kernel, stride=stride, padding=1))
         stages[name] = nn.Sequential(convolution, nn.LeakyReLU(0.2))
         before = filters
 

@@ -72,7 +72,11 @@ class StyleGAN(StyleTraining):
         generator = StyleGenerator(image_shape, self.code_dim, self.width)
         discriminator = make_discriminator(image_shape, self.width)
         prior = make_prior(self.prior, self.code_dim)
-        return channels_last(Gan(generator, discriminator, prior, image_shape, self.provenance()).to(device))
+        return channels_last(
+            Gan(generator, discriminator, prior=prior, image_shape=image_shape, provenance=self.provenance()).to(
+                device
+            )
+        )
 
 
 class StyleGenerator(nn.Module):

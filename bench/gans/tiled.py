@@ -46,7 +46,14 @@ class TiledGan(Gan):
         discriminator = None if patches.discriminator is None else TiledDiscriminator(patches.discriminator, tiling)
         encoder = None if patches.encoder is None else TiledEncoder(patches.encoder, tiling)
         generator, prior = TiledGenerator(patches.generator, tiling), TiledPrior(patches.prior, tiling.count)
-        super().__init__(generator, discriminator, prior, tiling.image, patches.provenance, encoder)
+        super().__init__(
+            generator,
+            discriminator,
+            prior=prior,
+            image_shape=tiling.image,
+            provenance=patches.provenance,
+            encoder=encoder,
+        )
         self.patches, self.tiling = patches, tiling
 
     def view(self, space: str) -> Gan:
@@ -223,11 +230,11 @@ class Tiled(GanConfig):
         tiled.provenance = self.provenance()
         return tiled
 
-    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
         """Train the GAN of patches; samples are drawn of patches, and quality is not looked at on the way."""
         assert isinstance(gan, TiledGan)
         patches = random_patches(images, gan.tiling.tile, self.patches, run.rng)
-        self._inner.train(gan.patches, patches, run, TrainingMonitor(watch.grid))
+        self._inner.train(gan.patches, patches, run, TrainingMonitor(monitor.grid))
 
 
 def random_patches(images: Images, tile: Shape, count: int, rng: Generator) -> Images:

@@ -26,7 +26,7 @@ class Trainable(Protocol):
     def build(self, image_shape: Shape, device: str) -> Gan:
         """Untrained networks."""
 
-    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
         """Train the networks in place."""
 
 
@@ -53,14 +53,14 @@ class TrainingOptions(OptimizerOptions, Protocol):
         """Updates of the discriminator in this step."""
 
 
-def train_gan(recipe: Trainable, images: Images, run: RunContext, watch: TrainingMonitor | None = None) -> Gan:
+def train_gan(recipe: Trainable, images: Images, run: RunContext, monitor: TrainingMonitor | None = None) -> Gan:
     """Build and train a GAN from the run's seed; returns it frozen, in eval mode.
 
     Args:
         recipe: what to build and how to train it.
         images: training images ``[N, C, H, W]``.
         run: budget, seed, device and checkpoint.
-        watch: who looks at it on the way, and knows the best weights in the end.
+        monitor: who looks at it on the way, and knows the best weights in the end.
 
     Raises:
         NotApplicable: no architecture for these images, or no labels where the recipe needs them.
@@ -71,7 +71,7 @@ def train_gan(recipe: Trainable, images: Images, run: RunContext, watch: Trainin
     run.reseed()
     recipe = recipe.suited(images)
     gan = recipe.build(images.shape, run.device)
-    recipe.train(gan, images.to(run.device), run, watch or TrainingMonitor())
+    recipe.train(gan, images.to(run.device), run, monitor or TrainingMonitor())
     return gan.freeze()
 
 
@@ -87,15 +87,20 @@ class Trainer:
         recipe: objective, regularizer, optimizers, batch size, precision and averaging.
         images: training images, on ``run.device``.
         run: steps (``budget.train_steps``), randomness and checkpoint.
-        watch: told of every step.
+        monitor: told of every step.
     """
 
     def __init__(
-        self, gan: Gan, recipe: TrainingOptions, images: Images, run: RunContext, watch: TrainingMonitor | None = None
+        self,
+        gan: Gan,
+        recipe: TrainingOptions,
+        images: Images,
+        run: RunContext,
+        monitor: TrainingMonitor | None = None,
     ) -> None:
         assert gan.discriminator is not None
         self.gan, self.recipe, self.images, self.run = gan, recipe, images, run
-        self.watch = watch or TrainingMonitor()
+        self.monitor = monitor or TrainingMonitor()
         self.generator = gan.generator.train()
         self.discriminator = gan.discriminator.train()
         self.objective, self.regularizer = recipe.objective(), recipe.regularizer()
@@ -123,11 +128,18 @@ class Trainer:
             self.look(-1)
 
     def look(self, step: int) -> None:
-        """Show the watch the GAN as it would be if the training ended after this step."""
+        """Show the monitor the GAN as it would be if the training ended after this step."""
         generator = self.generator if self.average is None else self.average.module
         gan = self.gan
-        shown = Gan(generator, self.discriminator, gan.prior, gan.image_shape, gan.provenance, gan.encoder)
-        self.watch.look(shown, self.images, self.run.seed, step + 1, self.run.budget.train_steps)
+        shown = Gan(
+            generator,
+            self.discriminator,
+            prior=gan.prior,
+            image_shape=gan.image_shape,
+            provenance=gan.provenance,
+            encoder=gan.encoder,
+        )
+        self.monitor.look(shown, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps)
 
     def state(self) -> dict[str, Stateful]:
         """Everything that changes from step to step."""
@@ -136,7 +148,7 @@ class Trainer:
             "discriminator": self.discriminator,
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
-            "watch": self.watch,
+            "monitor": self.monitor,
             **self.objective.state(),
         }
         return state if self.average is None else {**state, "average": self.average}

@@ -37,9 +37,9 @@ class VAE(Joint):
         """None."""
         return
 
-    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
         """See ``Recipe.train``."""
-        VAETrainer(gan, self, images, run, watch).train()
+        VAETrainer(gan, self, images=images, run=run, monitor=monitor).train()
 
 
 class VAETrainer:
@@ -50,12 +50,12 @@ class VAETrainer:
         recipe: optimizer, batch size and precision.
         images: training images, on ``run.device``.
         run: steps (``budget.train_steps``), randomness and checkpoint.
-        watch: told of every step.
+        monitor: told of every step.
     """
 
-    def __init__(self, gan: Gan, recipe: VAE, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+    def __init__(self, gan: Gan, recipe: VAE, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
         assert isinstance(gan.encoder, Encoder)
-        self.gan, self.recipe, self.images, self.run, self.watch = gan, recipe, images, run, watch
+        self.gan, self.recipe, self.images, self.run, self.monitor = gan, recipe, images, run, monitor
         self.generator, self.encoder = gan.generator.train(), gan.encoder.train()
         self.optimizer = recipe.optimizer(nn.ModuleList([self.generator, self.encoder]))
         self.make: Callable[[Tensor], Tensor] = self.generator
@@ -70,7 +70,7 @@ class VAETrainer:
             "generator": self.generator,
             "encoder": self.encoder,
             "optimizer": self.optimizer,
-            "watch": self.watch,
+            "monitor": self.monitor,
         }
         for _ in self.run.loop("training", steps, state, self.look):
             self.step()
@@ -79,8 +79,8 @@ class VAETrainer:
             self.look(-1)
 
     def look(self, step: int) -> None:
-        """Show the watch the networks after this step."""
-        self.watch.look(self.gan, self.images, self.run.seed, step + 1, self.run.budget.train_steps)
+        """Show the monitor the networks after this step."""
+        self.monitor.look(self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps)
 
     def step(self) -> None:
         """One update of both networks."""

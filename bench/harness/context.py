@@ -69,8 +69,8 @@ def open_run(bench: HarnessContext, cell: Cell, key: str, stage: str) -> RunCont
     return RunContext(
         cell.budget,
         seed_of(stage, cell),
-        bench.device,
-        bench.store.checkpoint(stage, key),
-        bench.progress,
+        device=bench.device,
+        checkpoint=bench.store.checkpoint(stage, key),
+        progress=bench.progress,
         deadline=time.monotonic() + cell.budget.timeout,
     )

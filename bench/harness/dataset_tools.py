@@ -47,11 +47,21 @@ def train_domain_classifier(
     data: Dataset = create("dataset", choice.name, choice.options).load()
     chosen = build(recipe_kind(data), "recipe", options)
     path = (out or classifiers_folder()) / classifier_file(choice.name)
-    budget = Budget("classifier", 0, 0, 0, 0, 0, 0, 0, timeout=float("inf"))
+    budget = Budget(
+        "classifier",
+        0,
+        test_images=0,
+        own_images=0,
+        train_steps=0,
+        fit_steps=0,
+        search_steps=0,
+        refine_steps=0,
+        timeout=float("inf"),
+    )
     checkpoint = classifiers_folder() / f"{path.stem}-{digest([data.train.checksum, repr(chosen)])}.checkpoint"
     run = RunContext(budget, seed=0, device=device(), checkpoint=checkpoint, progress=observer.progress or silent)
     network = train_classifier(data.without_test(), run, chosen)
-    metadata = save_classifier(path, network, data, run.seed, chosen)
+    metadata = save_classifier(path, network, data=data, seed=run.seed, recipe=chosen)
     return path, float(metadata["test_accuracy"])
 
 

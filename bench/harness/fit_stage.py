@@ -35,7 +35,7 @@ def fit(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[BoundM
         if artefact:
             method.base.load_state(load_file(artefact.file("state.safetensors"), device=bench.device))
         else:
-            artefact = _fit(bench, cell, keys, method, run)
+            artefact = _fit(bench, cell, keys=keys, method=method, run=run)
     return method, artefact.meta
 
 

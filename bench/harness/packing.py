@@ -107,7 +107,7 @@ def pack(folder: Path, images: int = IMAGES) -> Packing:
     contents |= {PICTURES: archive} if galleries else {}
     with tempfile.TemporaryDirectory(prefix=".packing-", dir=folder) as temporary:
         _write(Path(temporary), contents, {"tables": tables, "galleries": galleries})
-        _compare(Path(temporary), folder, fields, values, kept)
+        _compare(Path(temporary), folder, records=fields, values=values, kept=kept)
         for name in [*contents, MANIFEST]:
             (Path(temporary) / name).replace(folder / name)
     for record in records:
@@ -116,7 +116,15 @@ def pack(folder: Path, images: int = IMAGES) -> Packing:
     for name in set(PACKED_FILES) - {MANIFEST} - set(contents):
         (folder / name).unlink(missing_ok=True)
     shown = _count(kept)
-    return Packing(folder, len(records), shown, len(kept), len(pictured) - len(kept), before, _size(folder))
+    return Packing(
+        folder,
+        len(records),
+        kept=shown,
+        pictured=len(kept),
+        without=len(pictured) - len(kept),
+        before=before,
+        after=_size(folder),
+    )
 
 
 def cut(pictured: Mapping[str, tuple[Pixels, Pixels]], images: int) -> dict[str, tuple[Pixels, Pixels]]:

@@ -104,13 +104,17 @@ def _run_waiting(waiting: list[Planned], store: Store, observer: RunCallbacks, r
     for item in waiting:
         try:
             with store.lock("cell", item.keys.cell, wait=False):
-                records[item.keys.cell] = _run_one(bench, item, observer, len(records) + 1, total, retry)
+                records[item.keys.cell] = _run_one(
+                    bench, item, observer=observer, number=len(records) + 1, total=total, retry=retry
+                )
         except Busy:
             taken_elsewhere.append(item)
     for item in taken_elsewhere:
         observer.waiting(item.cell)
         with store.lock("cell", item.keys.cell):
-            records[item.keys.cell] = _run_one(bench, item, observer, len(records) + 1, total, retry)
+            records[item.keys.cell] = _run_one(
+                bench, item, observer=observer, number=len(records) + 1, total=total, retry=retry
+            )
     return records
 
 

@@ -61,7 +61,7 @@ def run_cell(bench: HarnessContext, cell: Cell, keys: Keys) -> Record:
     codes, facts = invert(bench, cell, keys, gan)
     started = time.monotonic()
     view = view_of(gan, facts)
-    results = measure(bench, cell, keys, view, codes)
+    results = measure(bench, cell, keys=keys, view=view, codes=codes)
     metrics = open_metrics(cell.metrics)
     record = Record(
         key=keys.cell,

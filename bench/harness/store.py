@@ -168,7 +168,7 @@ class Store:
             StoreError: the folder cannot be written or the disk is full.
         """
         content = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "folder"}
-        write_record(self.records_folder, record.key, content, per_image, gallery)
+        write_record(self.records_folder, record.key, content=content, per_image=per_image, gallery=gallery)
 
     def record(self, key: str) -> Record | None:
         """The record of a cell, or None."""
@@ -270,7 +270,7 @@ def _copy_record(key: str, source: Path, folder: Path) -> None:
     if packed is not None:
         pictures = packed.pictures(key)
         gallery = None if pictures is None else {"target": pictures[0], "output": pictures[1]}
-        write_record(folder, key, packed.records[key], packed.values(key), gallery)
+        write_record(folder, key, content=packed.records[key], per_image=packed.values(key), gallery=gallery)
         return
     for suffix in RECORD_FILES:
         if source != folder and (source / f"{key}{suffix}").is_file():

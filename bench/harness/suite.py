@@ -84,7 +84,14 @@ class Suite:
         chosen = [*self._methods(methods, limit.name), *further]
         listed = {gan.title for gan in self.gans}
         cells = [
-            Cell(dataset.at(limit.name), gan.at(limit.name), method.at(limit.name), seed, own_limit, self.metrics)
+            Cell(
+                dataset.at(limit.name),
+                gan.at(limit.name),
+                method=method.at(limit.name),
+                seed=seed,
+                budget=own_limit,
+                metrics=self.metrics,
+            )
             for dataset in datasets
             for own_limit in [self.dataset_budgets.get((limit.name, dataset.title), limit)]
             for gan in self._gans(gans, limit.name)
@@ -173,8 +180,8 @@ def read_suite(path: Path) -> Suite:
     datasets = reader.entrants("dataset", content["datasets"], budgets)
     gans = reader.entrants("gan", content["gans"], budgets, [d.title for d in datasets])
     methods = reader.entrants("method", content["methods"], budgets, [g.title for g in gans])
-    reader.crossing("gan", gans, "dataset", datasets, budgets)
-    reader.crossing("method", methods, "gan", gans, budgets)
+    reader.crossing("gan", gans, met="dataset", partners=datasets, budgets=budgets)
+    reader.crossing("method", methods, met="gan", partners=gans, budgets=budgets)
     return Suite(
         name=path.stem,
         path=path,

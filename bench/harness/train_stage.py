@@ -66,11 +66,11 @@ def _train(bench: HarnessContext, cell: Cell, keys: Keys) -> Artefact:
     data = load_data(bench, cell)
     run = open_run(bench, cell, keys.train, "train")
     recipe = create("gan", without_pick(cell.gan.name), cell.gan.options)
-    watch = _watch(bench, cell, keys, data, run.seed)
+    monitor = _monitor(bench, cell, keys=keys, data=data, seed=run.seed)
     started = time.monotonic()
     try:
         with time_limit(cell.budget.timeout, "train"):
-            gan = train_gan(recipe, data.train.first(cell.budget.train_images).to(bench.device), run, watch)
+            gan = train_gan(recipe, data.train.first(cell.budget.train_images).to(bench.device), run, monitor)
     except Diverged as error:
         bench.store.put_failure("train", keys.train, {"reason": str(error)})
         raise
@@ -80,17 +80,19 @@ def _train(bench: HarnessContext, cell: Cell, keys: Keys) -> Artefact:
         "figures": run.figures,
         "cell": cell_facts(cell),
         "commit": environment(bench.device)["commit"],
-        "history": watch.history,
-        "quality": quality_metric(cell.dataset.name) if watch.history else None,
+        "history": monitor.history,
+        "quality": quality_metric(cell.dataset.name) if monitor.history else None,
     }
-    artefact = bench.store.put("train", keys.train, _writers(gan, watch, {"key": keys.train, "seed": run.seed}), meta)
+    artefact = bench.store.put(
+        "train", keys.train, _writers(gan, monitor, {"key": keys.train, "seed": run.seed}), meta
+    )
     run.finish()
-    if watch.grid:
-        watch.grid.unlink(missing_ok=True)
+    if monitor.grid:
+        monitor.grid.unlink(missing_ok=True)
     return artefact
 
 
-def _watch(bench: HarnessContext, cell: Cell, keys: Keys, data: Dataset, seed: int) -> TrainingMonitor:
+def _monitor(bench: HarnessContext, cell: Cell, keys: Keys, data: Dataset, seed: int) -> TrainingMonitor:
     grid = bench.store.checkpoint("train", keys.train).with_suffix(".png")
     metric = quality_metric(cell.dataset.name)
     if not metric or not cell.budget.looks:
@@ -98,16 +100,16 @@ def _watch(bench: HarnessContext, cell: Cell, keys: Keys, data: Dataset, seed: i
     return TrainingMonitor(grid, quality_of(data, metric, seed, bench.device), cell.budget.looks)
 
 
-def _writers(gan: Gan, watch: TrainingMonitor, facts: dict[str, Any]) -> dict[str, Callable[[Any], None]]:
+def _writers(gan: Gan, monitor: TrainingMonitor, facts: dict[str, Any]) -> dict[str, Callable[[Any], None]]:
     """What writes each file of the artefact."""
     writers: dict[str, Callable[[Any], None]] = {"gan.safetensors": lambda path: save_gan(gan, path, facts)}
-    if watch.best:
+    if monitor.best:
         best = copy.deepcopy(gan)
-        for module, state in zip(best.modules(), watch.best, strict=True):
+        for module, state in zip(best.modules(), monitor.best, strict=True):
             module.load_state_dict(state)
         writers["best.safetensors"] = lambda path: save_gan(best, path, facts)
-    if watch.grid and watch.grid.is_file():
-        drawn = watch.grid.read_bytes()
+    if monitor.grid and monitor.grid.is_file():
+        drawn = monitor.grid.read_bytes()
         writers["grid.png"] = lambda path: write_bytes(path, drawn)
     return writers
 

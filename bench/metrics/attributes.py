@@ -53,7 +53,7 @@ class AttributeMetric(NetworkMetric):
 
     def names(self, images_have: tuple[str, ...]) -> tuple[str, ...]:
         """Attributes that are compared: those that both the images and the network have."""
-        return tuple(name for name in self.eye.attributes if name in images_have)
+        return tuple(name for name in self.extractor.attributes if name in images_have)
 
     def applies(self, images: Images) -> str | None:
         """Images without such facts, and networks that tell none of them, give a reason."""
@@ -67,7 +67,7 @@ class AttributeMetric(NetworkMetric):
         if images.labels is None:
             return f"{lacking}, and the images have no labels"
         last = int(images.labels.max())
-        return None if last < self.eye.classes else f"{self.network} does not tell {last + 1} classes apart"
+        return None if last < self.extractor.classes else f"{self.network} does not tell {last + 1} classes apart"
 
     def seen(self, pairs: EvalBatch, side: Literal["target", "output"]) -> Predictions:
         """Truth and what the network says of one side of a batch.
@@ -75,14 +75,14 @@ class AttributeMetric(NetworkMetric):
         Raises:
             ContractError: the network states attributes or classes but gives no logits, or other ones.
         """
-        logits = pairs.embed(self.eye, side).logits
-        stated = len(self.eye.attributes) or self.eye.classes
+        logits = pairs.embed(self.extractor, side).logits
+        stated = len(self.extractor.attributes) or self.extractor.classes
         if logits is None or logits.shape[1:] != (stated,):
             got = "none" if logits is None else str(tuple(logits.shape))
             raise ContractError(f"feature network '{self.network}' states {stated} logits an image, gave {got}")
-        if pairs.attributes is not None and self.eye.attributes:
+        if pairs.attributes is not None and self.extractor.attributes:
             names = self.names(pairs.attribute_names)
-            scores = logits[:, [self.eye.attributes.index(name) for name in names]]
+            scores = logits[:, [self.extractor.attributes.index(name) for name in names]]
             truth = pairs.attributes[:, [pairs.attribute_names.index(name) for name in names]]
             return Predictions(truth.bool(), scores, scores > 0)
         assert pairs.labels is not None
@@ -90,7 +90,7 @@ class AttributeMetric(NetworkMetric):
         return Predictions(one_hot(pairs.labels, stated).bool(), logits.log_softmax(1), predicted)
 
     def _lacking(self, images_have: tuple[str, ...]) -> str | None:
-        if not self.eye.attributes:
+        if not self.extractor.attributes:
             return f"{self.network} tells no attributes apart"
         return None if self.names(images_have) else f"{self.network} knows none of the images' attributes"
 
@@ -138,7 +138,7 @@ class Fac(AttributeMetric):
         return {**mean_summary(values), "ceiling": self._targets_right / len(values)}
 
     def _lacking(self, images_have: tuple[str, ...]) -> str | None:
-        for who, known in (("the images", images_have), (self.network, self.eye.attributes)):
+        for who, known in (("the images", images_have), (self.network, self.extractor.attributes)):
             absent = [name for name in FACIAL if name not in known]
             if absent:
                 return f"{who} lack{'s' if who == self.network else ''} the attributes {', '.join(absent)}"
@@ -170,7 +170,7 @@ class AnetAccuracy(AttributeMetric):
     def update(self, pairs: EvalBatch) -> Tensor:
         """One value a generated image."""
         seen = self.seen(pairs, "target")
-        return seen.right if self.eye.attributes else seen.right.eq(1.0).double()
+        return seen.right if self.extractor.attributes else seen.right.eq(1.0).double()
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
         """Mean over images."""

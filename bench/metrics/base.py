@@ -89,7 +89,7 @@ def stated_name(metric: Metric, *but: str) -> str:
 class NetworkMetric(Metric):
     """A metric that looks through a feature network, which is part of its name: ``fid@inception``.
 
-    The evaluation loads one network for all metrics that look through it, and sets ``eye``.
+    The evaluation loads one network for all metrics that look through it, and sets ``extractor``.
 
     Attributes:
         network: registered name of the feature network.
@@ -98,13 +98,13 @@ class NetworkMetric(Metric):
     network: str
 
     def __post_init__(self) -> None:
-        self.eye: FeatureExtractor = create("features", self.network)
+        self.extractor: FeatureExtractor = create("features", self.network)
         self.name = f"{stated_name(self, 'network')}@{self.network}"
 
     def applies(self, images: Images) -> str | None:
         """Points and shapes that the network cannot look at give a reason."""
-        return no_picture(images) or self.eye.accepts(images.shape)
+        return no_picture(images) or self.extractor.accepts(images.shape)
 
     def protocol(self) -> dict[str, Any]:
         """Name, version, rounding, and the network's own protocol."""
-        return {"metric": self.name, "version": 1, "pixels": ROUNDING, "network": self.eye.protocol()}
+        return {"metric": self.name, "version": 1, "pixels": ROUNDING, "network": self.extractor.protocol()}

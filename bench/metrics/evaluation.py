@@ -142,7 +142,9 @@ def evaluate(
     found = _BatchScores(columns, 0 if no_picture(images) else gallery)
     for rows, target in images.batches(batch or batch_size(images.shape)):
         truth = None if true_codes is None else true_codes[rows].to(device)
-        pairs = _pairs(gan, images, rows, target.to(device), codes[rows].to(device), truth)
+        pairs = _pairs(
+            gan, images, rows=rows, target=target.to(device), codes=codes[rows].to(device), true_codes=truth
+        )
         for metric in active:
             _collect(metric, pairs, rows, columns)
         sets.add(pairs, partial(_midpoints, gan, codes, rows, device))
@@ -153,9 +155,9 @@ def evaluate(
     return Evaluation(
         summaries,
         _table(found, summaries, len(images)),
-        skipped,
-        _joined(found.target, images.shape),
-        _joined(found.output, images.shape),
+        skipped=skipped,
+        gallery_target=_joined(found.target, images.shape),
+        gallery_output=_joined(found.output, images.shape),
     )
 
 
@@ -214,15 +216,15 @@ def _pairs(
     return EvalBatch(
         target,
         output,
-        sides["target"],
-        sides["output"],
-        codes,
-        true_codes,
-        labels,
-        attributes,
-        images.attribute_names,
-        gan.prior,
-        embed,
+        target_u8=sides["target"],
+        output_u8=sides["output"],
+        codes=codes,
+        true_codes=true_codes,
+        labels=labels,
+        attributes=attributes,
+        attribute_names=images.attribute_names,
+        prior=gan.prior,
+        embed=embed,
     )
 
 

@@ -212,8 +212,8 @@ def share_networks(metrics: Sequence[Metric], device: str) -> None:
     for metric in metrics:
         if isinstance(metric, NetworkMetric):
             if metric.network not in networks:
-                metric.eye.load(device)
-            metric.eye = networks.setdefault(metric.network, metric.eye)
+                metric.extractor.load(device)
+            metric.extractor = networks.setdefault(metric.network, metric.extractor)
 
 
 @dataclass
@@ -229,7 +229,7 @@ class Gathering:
         gathering = cls()
         for metric in metrics:
             if isinstance(metric, SetMetric):
-                sets = gathering._sets.setdefault(metric.network, FeatureSets(metric.eye, reference))
+                sets = gathering._sets.setdefault(metric.network, FeatureSets(metric.extractor, reference))
                 known = gathering._sides.get(metric.network, ())
                 wanted = {*known, *(side for side in metric.sides if side in WALKED)}
                 gathering._sides[metric.network] = tuple(side for side in get_args(Side) if side in wanted)

@@ -68,7 +68,7 @@ class _Score(SetMetric):
 
     def applies(self, images: Images) -> str | None:
         """A network without classes gives a reason, besides too few images."""
-        if not (self.eye.classes or self.eye.categories):
+        if not (self.extractor.classes or self.extractor.categories):
             return f"{self.network} is no classifier of labels"
         return super().applies(images)
 
@@ -78,7 +78,7 @@ class _Score(SetMetric):
             **super().protocol(),
             "splits": SPLITS,
             "shuffle": f"seed {SEED}",
-            "classes": self.eye.classes or self.eye.categories,
+            "classes": self.extractor.classes or self.extractor.categories,
             "arithmetic": "float64, from logits",
         }
 

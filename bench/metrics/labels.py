@@ -37,10 +37,9 @@ class LabelAccuracy(NetworkMetric):
         """Images without labels, and networks that are no classifier of so many classes, give a reason."""
         if images.labels is None:
             return "the images have no labels"
-        if int(images.labels.max()) >= self.eye.classes:
-            return (
-                f"{self.network} tells {self.eye.classes} classes apart, the labels go to {int(images.labels.max())}"
-            )
+        if int(images.labels.max()) >= self.extractor.classes:
+            known, last = self.extractor.classes, int(images.labels.max())
+            return f"{self.network} tells {known} classes apart, the labels go to {last}"
         return super().applies(images)
 
     def prepare(self, device: str) -> None:
@@ -66,7 +65,7 @@ class LabelAccuracy(NetworkMetric):
 
     def _right(self, pairs: EvalBatch, side: Literal["target", "output"]) -> Tensor:
         assert pairs.labels is not None
-        logits = pairs.embed(self.eye, side).logits
+        logits = pairs.embed(self.extractor, side).logits
         if logits is None:
             raise ContractError(f"feature network '{self.network}' states classes but gives no logits")
         return logits.argmax(1).eq(pairs.labels).double()

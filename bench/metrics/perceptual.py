@@ -85,7 +85,7 @@ class Lpips(NetworkMetric):
 
     def applies(self, images: Images) -> str | None:
         """A network without maps gives a reason, besides what the network cannot look at."""
-        if not self.eye.layers:
+        if not self.extractor.layers:
             return f"{self.network} gives no spatial maps"
         return super().applies(images)
 
@@ -99,7 +99,7 @@ class Lpips(NetworkMetric):
 
     def update(self, pairs: EvalBatch) -> Tensor:
         """One value an image."""
-        target, output = pairs.embed(self.eye, "target"), pairs.embed(self.eye, "output")
+        target, output = pairs.embed(self.extractor, "target"), pairs.embed(self.extractor, "output")
         return lpips(target.maps, output.maps, self._heads)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:

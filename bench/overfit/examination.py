@@ -148,7 +148,7 @@ def examine_gan(
     """
     settings = settings or SearchSettings()
     samples, groups = _drawn(opened.gan, real, settings, device)
-    recovery = Recovery(opened.gan, settings.search, store or Store(), device, progress)
+    recovery = Recovery(opened.gan, settings.search, store=store or Store(), device=device, progress=progress)
     calls, started = opened.gan.calls, time.monotonic()
     errors = recovery.recover(groups)
     synchronise(device)
@@ -167,17 +167,17 @@ def examine_gan(
     return OverfitReport(
         opened.title,
         real.title,
-        settings,
-        errors,
-        statistics,
-        sets,
-        modes,
-        judge(statistics, sets, modes),
-        curve,
-        {name: _gallery(groups[name], errors[name], recovery) for name in GROUPS},
-        (*opened.remarks, *real.remarks, *duplicates),
-        _facts(opened.gan, real),
-        cost,
+        settings=settings,
+        errors=errors,
+        statistics=statistics,
+        sets=sets,
+        modes=modes,
+        verdict=judge(statistics, sets, modes),
+        curve=curve,
+        galleries={name: _gallery(groups[name], errors[name], recovery) for name in GROUPS},
+        remarks=(*opened.remarks, *real.remarks, *duplicates),
+        facts=_facts(opened.gan, real),
+        cost=cost,
     )
 
 
@@ -189,7 +189,7 @@ def invert_ahead(
     Raises: what ``examine_gan`` raises.
     """
     _, groups = _drawn(opened.gan, real, settings, device)
-    recovery = Recovery(opened.gan, settings.search, store, device, progress)
+    recovery = Recovery(opened.gan, settings.search, store=store, device=device, progress=progress)
     recovery.recover(groups)
     if settings.curve:
         for steps in _curve_steps(settings)[:-1]:
@@ -235,7 +235,7 @@ def _curve(
         medians = {name: float(np.median(found[name])) for name in GROUPS}
         gap = signed_gap(found["train"], found["test"], seed=settings.seed)
         share = float((found["own"] < settings.recovered_below).mean())
-        points.append(BudgetPoint(steps, few, gap, share, medians["train"], medians["test"]))
+        points.append(BudgetPoint(steps, few, gap=gap, recovered=share, train=medians["train"], test=medians["test"]))
     return tuple(points)
 
 
@@ -259,11 +259,18 @@ def _without_search(
     test = flat(_pixels(real.test, min(max(SAMPLES, settings.n), most)))
     own = own[: min(len(own), most)]
     near = neighbours.find_neighbours(own, train, test)
-    sets = neighbours.set_statistics(own, train, test, settings.seed, near)
+    sets = neighbours.set_statistics(own, train, test=test, seed=settings.seed, found=near)
     inverted = Nearest(near.test_train.distance[: settings.n], near.test_train.index[: settings.n])
     labels = None if real.train.labels is None else real.train.labels[: len(train)].numpy()
     kinds = kinds_of(train, labels, real.classes, settings.seed)
-    modes = mode_statistics(kinds.of(test), kinds.of(own), found.errors, inverted.distance, kinds.names, kinds.basis)
+    modes = mode_statistics(
+        kinds.of(test),
+        kinds.of(own),
+        errors=found.errors,
+        nearest=inverted.distance,
+        names=kinds.names,
+        basis=kinds.basis,
+    )
     close = neighbours.near_duplicates(inverted, own.shape[1])
     if not close:
         return sets, modes, ()

@@ -65,8 +65,23 @@ def _budgets(axes: Axes, e: OverfitReport) -> None:
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.axhline(e.settings.gate, color=GREY, linewidth=0.8, linestyle=":")
     label = f"gap, first {e.curve[0].images} images"
-    curve(axes, steps, [p.gap.value for p in e.curve], ORANGE, label, [p.gap.interval for p in e.curve])
-    curve(axes, steps, [p.recovered for p in e.curve], GREEN, "own images found again", style="--", marker="s")
+    curve(
+        axes,
+        steps,
+        y=[p.gap.value for p in e.curve],
+        colour=ORANGE,
+        label=label,
+        intervals=[p.gap.interval for p in e.curve],
+    )
+    curve(
+        axes,
+        steps,
+        y=[p.recovered for p in e.curve],
+        colour=GREEN,
+        label="own images found again",
+        style="--",
+        marker="s",
+    )
     gap, whole = e.statistics.gap, [[e.statistics.gap.value - e.statistics.gap.interval.low], [0.0]]
     whole[1][0] = gap.interval.high - gap.value
     axes.errorbar(

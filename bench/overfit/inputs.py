@@ -112,7 +112,7 @@ def open_gan(
         find("gan", without_pick(choice.name), "GAN")
         trained = find_trained(choice, dataset, store or Store())
         gan = load_gan(trained.path).to(device).freeze()
-        return OpenedGan(gan, words_of(choice), trained.trained_on, (), trained.step)
+        return OpenedGan(gan, words_of(choice), trained_on=trained.trained_on, remarks=(), step=trained.step)
     title = Path(choice.name.removeprefix(CHECKPOINT)).name if choice.name.startswith(CHECKPOINT) else choice.title
     if not runs_code(choice.name):
         if prior or code_dim:
@@ -120,7 +120,7 @@ def open_gan(
         gan = load_gan(path).to(device).freeze()
         facts = gan.provenance.get("metadata", {})
         limit, name = int(facts.get("train_images", 0)), str(facts.get("dataset", ""))
-        return OpenedGan(gan, title, limit, (), facts.get("train_steps"), name)
+        return OpenedGan(gan, title, trained_on=limit, remarks=(), step=facts.get("train_steps"), dataset=name)
     told = {"prior": prior} if prior else {}
     given = {**choice.options, **told, **({"code_dim": code_dim} if code_dim else {})}
     try:
@@ -158,7 +158,14 @@ def from_dataset(choice: ComponentSpec, trained_on: int, seed: int, n: int = 0) 
     train = data.train.first(trained_on)
     facts = {"dataset": choice.name, "options": dict(choice.options), "trained_on": len(train)}
     check_overlap(train, data.test, data.name)
-    return Real(_mixed(train, seed, n), _mixed(data.test, seed, n), data.name, data.classes, (), facts)
+    return Real(
+        _mixed(train, seed, n),
+        _mixed(data.test, seed, n),
+        title=data.name,
+        classes=data.classes,
+        remarks=(),
+        facts=facts,
+    )
 
 
 def from_folders(train: Path, test: Path, shape: Shape, seed: int, n: int = 0, resize: bool = False) -> Real:
@@ -191,7 +198,9 @@ def from_folders(train: Path, test: Path, shape: Shape, seed: int, n: int = 0, r
     facts = {"train": train.name, "test": test.name, "resized": resize}
     title = f"{train.name} and {test.name}"
     check_overlap(parts[0], parts[1], title)
-    return Real(_mixed(parts[0], seed, n), _mixed(parts[1], seed, n), title, (), remarks, facts)
+    return Real(
+        _mixed(parts[0], seed, n), _mixed(parts[1], seed, n), title=title, classes=(), remarks=remarks, facts=facts
+    )
 
 
 def _decoded(folder: Path, decoder: Decoder, option: str) -> Images:

@@ -142,15 +142,15 @@ def set_statistics(
     few_real = min(len(train), len(test), 2000)
     return SetStatistics(
         (len(own), len(train), len(test)),
-        copying(found.own_train, found.own_test, len(train), len(test), seed),
-        auth_pct(train, found.own_train),
-        c_t(own, train, test, found.own_train, found.test_train, seed),
-        one_nn(own[:few], test[:few]),
-        precision,
-        recall,
-        variety(own[:few], test[:few]),
-        alike(some(train, few_real, seed), test[:few_real], seed),
-        near_duplicates(found.own_train, train.shape[1]),
+        copying(found.own_train, found.own_test, train_count=len(train), test_count=len(test), seed=seed),
+        auth_pct=auth_pct(train, found.own_train),
+        c_t=c_t(own, train, test=test, own_train=found.own_train, test_train=found.test_train, seed=seed),
+        one_nn=one_nn(own[:few], test[:few]),
+        precision=precision,
+        recall=recall,
+        variety=variety(own[:few], test[:few]),
+        alike=alike(some(train, few_real, seed), test[:few_real], seed),
+        near_copies=near_duplicates(found.own_train, train.shape[1]),
     )
 
 
@@ -173,7 +173,7 @@ def copying(to_train: Nearest, to_test: Nearest, train_count: int, test_count: i
     places = np.where(trained, to_train.index, train_count + to_test.index)
     hit, counts = np.unique(places, return_counts=True)
     observed = counts[hit < train_count].sum()
-    at_least = _permuted(counts, int(observed), train_count, train_count + test_count, seed)
+    at_least = _permuted(counts, int(observed), members=train_count, total=train_count + test_count, seed=seed)
     expected = train_count / (train_count + test_count)
     return Copying(float(trained.mean()), expected, (at_least + 1) / (PERMUTATIONS + 1))
 

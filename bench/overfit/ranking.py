@@ -155,10 +155,10 @@ def _place(number: int, e: OverfitReport, leader: OverfitReport) -> Place:
     return Place(
         number,
         e.title,
-        float(errors.mean()),
-        mean_interval(errors),
-        float(np.median(errors)),
-        behind,
-        e.statistics.gate.passed,
-        e.verdict.outcome,
+        mean=float(errors.mean()),
+        interval=mean_interval(errors),
+        median=float(np.median(errors)),
+        behind=behind,
+        passed=e.statistics.gate.passed,
+        outcome=e.verdict.outcome,
     )

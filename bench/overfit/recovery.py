@@ -106,7 +106,9 @@ class Recovery:
     def at(self, steps: int) -> Recovery:
         """The same search with another number of steps; what it learnt of the GAN is kept."""
         search = Search(self.search.method, steps, self.search.seed)
-        return Recovery(self.gan, search, self.store, self.device, self.progress, self._method)
+        return Recovery(
+            self.gan, search, store=self.store, device=self.device, progress=self.progress, _method=self._method
+        )
 
     def _opened(self) -> BoundMethod:
         method = open_search(self.search.method)
@@ -197,7 +199,21 @@ class Recovery:
 
     def _run(self) -> RunContext:
         steps = self.search.steps
-        return RunContext(Budget("overfit", 0, 0, 0, 0, 0, steps, steps, math.inf), self.search.seed, self.device)
+        return RunContext(
+            Budget(
+                "overfit",
+                0,
+                test_images=0,
+                own_images=0,
+                train_steps=0,
+                fit_steps=0,
+                search_steps=steps,
+                refine_steps=steps,
+                timeout=math.inf,
+            ),
+            self.search.seed,
+            self.device,
+        )
 
 
 def open_search(choice: ComponentSpec) -> BoundMethod:

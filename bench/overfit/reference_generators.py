@@ -133,7 +133,9 @@ def make_suspect(
         earlier = store.failure(STAGE, key)
         if earlier:
             raise Diverged(earlier["reason"])
-        stored = store.artefact(STAGE, key) or _train(suspect, images, key, store, device, progress)
+        stored = store.artefact(STAGE, key) or _train(
+            suspect, images, key=key, store=store, device=device, progress=progress
+        )
     gan = generator_only(recipe.build(pool.shape, device))
     gan.generator.load_state_dict(load_file(stored.file("generator.safetensors"), device=device))
     if suspect.kept:
@@ -165,8 +167,24 @@ def training_images(suspect: ReferenceGenerator, pool: Images) -> Images:
 def _train(
     suspect: ReferenceGenerator, images: Images, key: str, store: Store, device: str, progress: Progress
 ) -> Artefact:
-    budget = Budget(STAGE, len(images), 0, 0, suspect.steps, 0, 0, 0, math.inf)
-    run = RunContext(budget, suspect.seed, device, store.checkpoint(STAGE, key), _named(progress, suspect))
+    budget = Budget(
+        STAGE,
+        len(images),
+        test_images=0,
+        own_images=0,
+        train_steps=suspect.steps,
+        fit_steps=0,
+        search_steps=0,
+        refine_steps=0,
+        timeout=math.inf,
+    )
+    run = RunContext(
+        budget,
+        suspect.seed,
+        device=device,
+        checkpoint=store.checkpoint(STAGE, key),
+        progress=_named(progress, suspect),
+    )
     try:
         gan = train_gan(suspect.recipe(), images, run)
     except Diverged as error:
@@ -187,7 +205,7 @@ def _named(progress: Progress, suspect: ReferenceGenerator) -> Progress:
 
 def generator_only(gan: Gan) -> Gan:
     """The same without discriminator and encoder, which an examination must not need."""
-    return Gan(gan.generator, None, gan.prior, gan.image_shape, gan.provenance)
+    return Gan(gan.generator, None, prior=gan.prior, image_shape=gan.image_shape, provenance=gan.provenance)
 
 
 def collapse(gan: Gan, kept: int, seed: int = 0) -> Gan:
@@ -196,7 +214,9 @@ def collapse(gan: Gan, kept: int, seed: int = 0) -> Gan:
     rows = gan.prior.sample(kept, rng)
     device = next(gan.generator.parameters()).device
     network = Collapsed(gan.generator, rows).to(device)
-    return Gan(network, None, gan.prior, gan.image_shape, {**gan.provenance, "collapsed": kept})
+    return Gan(
+        network, None, prior=gan.prior, image_shape=gan.image_shape, provenance={**gan.provenance, "collapsed": kept}
+    )
 
 
 class Collapsed(nn.Module):

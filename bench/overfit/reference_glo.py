@@ -45,11 +45,13 @@ class GLO(DCGAN):
         check_shape("GLO", image_shape, self.sides)
         generator = xavier(self.make_generator(image_shape))
         prior = make_prior(self.prior, self.code_dim)
-        return channels_last(Gan(generator, None, prior, image_shape, self.provenance()).to(device))
+        return channels_last(
+            Gan(generator, None, prior=prior, image_shape=image_shape, provenance=self.provenance()).to(device)
+        )
 
-    def train(self, gan: Gan, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
+    def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
         """See ``Recipe.train``."""
-        Codes(gan, self, images, run, watch).train()
+        Codes(gan, self, images=images, run=run, monitor=monitor).train()
 
 
 class Codes:
@@ -60,11 +62,11 @@ class Codes:
         recipe: learning rates and batch size.
         images: training images ``[N, C, H, W]``, on ``run.device``.
         run: steps (``budget.train_steps``), randomness and checkpoint.
-        watch: told of every step.
+        monitor: told of every step.
     """
 
-    def __init__(self, gan: Gan, recipe: GLO, images: Images, run: RunContext, watch: TrainingMonitor) -> None:
-        self.gan, self.recipe, self.images, self.run, self.watch = gan, recipe, images, run, watch
+    def __init__(self, gan: Gan, recipe: GLO, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
+        self.gan, self.recipe, self.images, self.run, self.monitor = gan, recipe, images, run, monitor
         self.generator = gan.generator.train()
         self.table = nn.Embedding(len(images), recipe.code_dim, sparse=True, device=run.device)
         with torch.no_grad():
@@ -80,15 +82,15 @@ class Codes:
             "codes": self.table,
             "optimizer": self.optimizer,
             "mover": self.mover,
-            "watch": self.watch,
+            "monitor": self.monitor,
         }
         for _ in self.run.loop(LOOP, steps, state, self.look):
             self.step()
         self.optimizer.zero_grad(set_to_none=True)
 
     def look(self, step: int) -> None:
-        """Show the watch the generator after this step."""
-        self.watch.look(self.gan, self.images, self.run.seed, step + 1, self.run.budget.train_steps)
+        """Show the monitor the generator after this step."""
+        self.monitor.look(self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps)
 
     def step(self) -> None:
         """One update of the generator and of the codes of a batch."""

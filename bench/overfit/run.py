@@ -155,7 +155,14 @@ def _ready(
     dataset = parse_choice(asked.dataset, "--dataset") if asked.dataset else None
     with computing(device(), allow_code):
         opened = [
-            open_gan(parse_choice(name, "GAN"), device(), asked.prior, asked.code_dim, dataset, store)
+            open_gan(
+                parse_choice(name, "GAN"),
+                device(),
+                prior=asked.prior,
+                code_dim=asked.code_dim,
+                dataset=dataset,
+                store=store,
+            )
             for name in asked.gans
         ]
     opened = disambiguate(opened, asked.gans)
@@ -202,7 +209,12 @@ def settings_of(asked: OverfitOptions) -> SearchSettings:
     full = size.steps if asked.budget == "smoke" else FULL_STEPS.get(method.name, size.steps)
     search = Search(method, asked.steps or full, asked.seed)
     return SearchSettings(
-        asked.n or size.n, search, asked.recovered_below or RECOVERED, asked.gate or GATE, asked.curve, asked.seed
+        asked.n or size.n,
+        search,
+        recovered_below=asked.recovered_below or RECOVERED,
+        gate=asked.gate or GATE,
+        curve=asked.curve,
+        seed=asked.seed,
     )
 
 
@@ -247,7 +259,7 @@ def _real(asked: OverfitOptions, opened: Sequence[OpenedGan], n: int) -> Real:
         return from_dataset(dataset, limits.pop(), asked.seed, n)
     assert asked.train is not None
     assert asked.test is not None
-    return from_folders(asked.train, asked.test, _shape(opened), asked.seed, n, asked.resize)
+    return from_folders(asked.train, asked.test, shape=_shape(opened), seed=asked.seed, n=n, resize=asked.resize)
 
 
 def _shape(opened: Sequence[OpenedGan]) -> Shape:
@@ -272,7 +284,9 @@ def _write(
     facts, lines = environment(device()), tuple(headline(e) for e in examined)
     if asked.mode == "one":
         page = write_page(examined[0], folder, facts)
-        return OverfitResult(lines, (*examined[0].verdict.reasons, *examined[0].verdict.advice), (), (), page)
+        return OverfitResult(
+            lines, (*examined[0].verdict.reasons, *examined[0].verdict.advice), columns=(), rows=(), page=page
+        )
     if asked.mode == "compare":
         places = ranking.write_ranking(examined, folder, facts)
         columns, rows, reasons = ranking.COLUMNS, ranking.rows(places, examined), ranking.notes(places, examined[0])
@@ -281,4 +295,4 @@ def _write(
         columns, rows, reasons = sweep.COLUMNS, sweep.rows(found), [sweep.answer(found)]
     for e in examined:
         write_page(e, folder / slug(e.title), facts)
-    return OverfitResult(lines, tuple(reasons), columns, tuple(rows), folder / "README.md")
+    return OverfitResult(lines, tuple(reasons), columns=columns, rows=tuple(rows), page=folder / "README.md")

@@ -143,11 +143,11 @@ def error_statistics(
     return ErrorStatistics(
         spread(train),
         spread(test),
-        spread(own),
-        signed_gap(train, test, seed=seed),
-        separation(train, test),
-        gate(own, recovered_below, needed),
-        detectable(test, len(train)),
+        own=spread(own),
+        gap=signed_gap(train, test, seed=seed),
+        separation=separation(train, test),
+        gate=gate(own, recovered_below, needed),
+        detectable=detectable(test, len(train)),
     )
 
 
@@ -212,12 +212,12 @@ def separation(train: ArrayLike, test: ArrayLike) -> Separation:
     return Separation(
         float(ks.statistic),
         float(ks.pvalue),
-        float(higher.pvalue),
-        lower_p,
-        2 * auc - 1,
-        auc,
-        tail_share,
-        tail_p,
+        mann_whitney_p=float(higher.pvalue),
+        better_p=lower_p,
+        cliffs_delta=2 * auc - 1,
+        auc=auc,
+        tail_share=tail_share,
+        tail_p=tail_p,
     )
 
 

@@ -69,13 +69,13 @@ def stops(examined: Sequence[OverfitReport], steps: Sequence[float]) -> tuple[St
         Stop(
             e.title,
             step,
-            e.statistics.train.median,
-            e.statistics.test.median,
-            e.statistics.gap,
-            e.statistics.separation.p,
-            e.statistics.gate.rate,
-            e.statistics.gate.passed,
-            e.verdict.outcome,
+            train=e.statistics.train.median,
+            test=e.statistics.test.median,
+            gap=e.statistics.gap,
+            p=e.statistics.separation.p,
+            recovered=e.statistics.gate.rate,
+            passed=e.statistics.gate.passed,
+            outcome=e.verdict.outcome,
         )
         for e, step in zip(examined, steps, strict=True)
     )
@@ -145,14 +145,29 @@ def draw(found: Sequence[Stop], data: str) -> Figure:
     left, right = figure.subplots(1, 2)
     steps = [s.step for s in found]
     dress(left, "step", "median recovery error", "Errors")
-    curve(left, steps, [s.train for s in found], ORANGE, "training images")
-    curve(left, steps, [s.test for s in found], BLUE, "unseen images")
+    curve(left, steps, y=[s.train for s in found], colour=ORANGE, label="training images")
+    curve(left, steps, y=[s.test for s in found], colour=BLUE, label="unseen images")
     left.set_yscale("log")
     legend(left)
     dress(right, "step", "gap; share found again", "Gap")
     right.axhline(0, color=GREY, linewidth=0.8)
-    curve(right, steps, [s.gap.value for s in found], ORANGE, "gap", [s.gap.interval for s in found])
-    curve(right, steps, [s.recovered for s in found], GREEN, "own images found again", style="--", marker="s")
+    curve(
+        right,
+        steps,
+        y=[s.gap.value for s in found],
+        colour=ORANGE,
+        label="gap",
+        intervals=[s.gap.interval for s in found],
+    )
+    curve(
+        right,
+        steps,
+        y=[s.recovered for s in found],
+        colour=GREEN,
+        label="own images found again",
+        style="--",
+        marker="s",
+    )
     right.set_ylim(-1.05, 1.05)
     legend(right, "lower left")
     return figure

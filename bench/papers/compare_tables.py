@@ -99,7 +99,7 @@ def compare_tables(
             rows = [row for row in table.rows if row.dataset == name]
             for metric in dict.fromkeys(row.metric for row in rows):
                 wanted = [row for row in rows if row.metric == metric]
-                parts += _parts(scope, metric, name, wanted, bool(here) and not swapped)
+                parts += _parts(scope, metric, name=name, rows=wanted, same=bool(here) and not swapped)
     return parts
 
 
@@ -111,9 +111,22 @@ def _parts(scope: ClaimScope, metric: str, name: str, rows: Sequence[PrintedNumb
     found, remark = scope.quantities(metric)
     if not found:
         why = f"{metric} was not measured"
-        yield Part(metric, name, "", scope.title, tuple(PrintedAndMeasured(row, None, why=why) for row in rows))
+        yield Part(
+            metric,
+            name,
+            quantity="",
+            measured_on=scope.title,
+            rows=tuple(PrintedAndMeasured(row, None, why=why) for row in rows),
+        )
     for quantity in found:
-        yield _part(scope, quantity, metric, name, [_beside(scope, quantity, row, same) for row in rows], remark)
+        yield _part(
+            scope,
+            quantity,
+            metric=metric,
+            name=name,
+            rows=[_beside(scope, quantity, row, same) for row in rows],
+            remark=remark,
+        )
 
 
 def _part(
@@ -129,7 +142,7 @@ def _part(
         for row in rows
     )
     rho = float(statistics.spearman(values, printed)) if len(both) >= FEWEST else None
-    return Part(metric, name, quantity.name, scope.title, ranked, rho, remark)
+    return Part(metric, name, quantity=quantity.name, measured_on=scope.title, rows=ranked, rho=rho, remark=remark)
 
 
 def _beside(scope: ClaimScope, quantity: Quantity, row: PrintedNumber, same: bool) -> PrintedAndMeasured:

@@ -65,10 +65,12 @@ def run_parts(
     found: list[Mapping[str, Any]] = []
     for run in _at(table.studies, budget):
         place = folder / run.name if len(table.studies) > 1 else folder
-        _once("study", run.name, _asked(run, budget, dataset), place, progress)
+        _once("study", run.name, asked=_asked(run, budget, dataset), folder=place, progress=progress)
         found.append(read_study(place / "study.json"))
     for run in _at(table.applications, budget):
-        _once("application", run.name, _asked(run, budget, dataset), folder / run.name, progress)
+        _once(
+            "application", run.name, asked=_asked(run, budget, dataset), folder=folder / run.name, progress=progress
+        )
     return found
 
 

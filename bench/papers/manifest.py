@@ -87,7 +87,9 @@ def kept_reports(
             return StoredReports(folder, made_from)
         whole = {name for name, stamp in content["files"].items() if _is(folder / name, stamp)}
         boards = tuple(board_from(board) for board in content["boards"])
-        return StoredReports(folder, made_from, frozenset(whole), boards, whole == set(content["files"]))
+        return StoredReports(
+            folder, made_from, files=frozenset(whole), boards=boards, whole=whole == set(content["files"])
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return StoredReports(folder, made_from)  # nothing was kept, or it is damaged: everything is drawn again
 

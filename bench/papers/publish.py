@@ -29,8 +29,16 @@ def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequ
         The leaderboards that have a row, as terminal tables.
     """
     asked = claims_file(suite)
-    kept = kept_reports(folder, records, [suite.title, suite.rank_by, *suite.published], missing, _read(suite, asked))
-    boards = kept.boards if kept.whole else _write(suite, records, folder, missing, asked, kept)
+    kept = kept_reports(
+        folder,
+        records,
+        words=[suite.title, suite.rank_by, *suite.published],
+        missing=missing,
+        read=_read(suite, asked),
+    )
+    boards = (
+        kept.boards if kept.whole else _write(suite, records, folder=folder, missing=missing, claims=asked, kept=kept)
+    )
     copy_records(records, folder / "records")
     return [draw(board) for board in boards if board.rows]
 
@@ -96,6 +104,6 @@ def _write(
     measured = groups(records, missing)
     boards = boards_of(measured, suite.rank_by, suite.title)
     printed = [printed_table(name, str(suite.path)) for name in suite.published]
-    what = Reported(suite.title, measured, boards, printed, claims_pages(claims, measured))
+    what = Reported(suite.title, measured, boards=boards, published=printed, pages=claims_pages(claims, measured))
     written = write_reports(what, folder, kept.has)
     return kept.remember(written, [glance(board) for board in boards])

@@ -113,10 +113,20 @@ def reproduce(
     if reason:
         raise BenchError(f"{table.title}, budget {chosen}: {reason}")
     folder = out or reports_folder(table, chosen, dataset)
-    records, measured = _run_suite(table, chosen, dataset, observer, retry_failed, folder)
-    studies = run_parts(table, chosen, dataset, folder, observer)
+    records, measured = _run_suite(
+        table, chosen, dataset=dataset, observer=observer, retry_failed=retry_failed, folder=folder
+    )
+    studies = run_parts(table, chosen, dataset=dataset, folder=folder, observer=observer)
     write_json(folder / MARK, {"paper": paper.name, "table": table.name, "budget": chosen, "dataset": dataset or ""})
-    made = Reproduction(table, chosen, dataset or "", folder, tuple(records), tuple(measured), tuple(studies))
+    made = Reproduction(
+        table,
+        chosen,
+        dataset=dataset or "",
+        folder=folder,
+        records=tuple(records),
+        groups=tuple(measured),
+        studies=tuple(studies),
+    )
     return replace(made, page=write_page(paper, made))
 
 
@@ -167,7 +177,7 @@ def _run_suite(
     suites = suites_of(table, budget, dataset)
     records = run_cells(cells_of(suites, budget), None, observer, retry_failed=retry_failed)
     measured, title, rank_by = groups(records), suites[0].title, suites[0].rank_by
-    kept = kept_reports(folder, records, [title, rank_by], (), ())
+    kept = kept_reports(folder, records, words=[title, rank_by], missing=(), read=())
     if not kept.whole:
         boards = boards_of(measured, rank_by, title)
         written = write_reports(Reported(title, measured, boards), folder, kept.has)

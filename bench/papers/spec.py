@@ -182,7 +182,13 @@ def read_paper(folder: Path) -> Paper:
     _check(tables, claims, path)
     title, authors = (" ".join(raw[key].split()) for key in ("title", "authors"))
     return Paper(
-        raw["name"], title, authors, f"{raw['venue']}, {raw['year']}", raw["summary"].strip(), tables, claims
+        raw["name"],
+        title,
+        authors=authors,
+        venue=f"{raw['venue']}, {raw['year']}",
+        summary=raw["summary"].strip(),
+        tables=tables,
+        claims=claims,
     )
 
 
@@ -194,14 +200,14 @@ def _table(entry: Any, paper: str, path: Path) -> Table:
     return Table(
         paper,
         entry["name"],
-        entry["shows"],
-        entry.get("suite", ""),
-        tuple(_part("study", run, place) for run in entry.get("study", [])),
-        tuple(_part("application", run, place) for run in entry.get("application", [])),
-        texts(entry.get("also", []), "also", place),
-        texts(entry.get("nearest", []), "nearest", place),
-        entry.get("minutes", {}),
-        " ".join(entry.get("note", "").split()),
+        shows=entry["shows"],
+        suite=entry.get("suite", ""),
+        studies=tuple(_part("study", run, place) for run in entry.get("study", [])),
+        applications=tuple(_part("application", run, place) for run in entry.get("application", [])),
+        also=texts(entry.get("also", []), "also", place),
+        nearest=texts(entry.get("nearest", []), "nearest", place),
+        minutes=entry.get("minutes", {}),
+        note=" ".join(entry.get("note", "").split()),
     )
 
 

@@ -111,30 +111,34 @@ def _compare(group: ResultGroup, method_a: str, method_b: str) -> MethodComparis
         for metric in group.measured(track):
             sides = [bool(runs.values(track, metric)) for runs in (a, b)]
             if all(sides) and metric in group.higher_is_better:
-                measured.append(_metric(a, b, track, metric, group.higher_is_better[metric]))
+                measured.append(_metric(a, b, track=track, metric=metric, up=group.higher_is_better[metric]))
             elif any(sides):
                 alone.append(f"{track}/{metric}")
-    return MethodComparison(group.title, a.title, b.title, seeds, tuple(measured), tuple(alone))
+    return MethodComparison(
+        group.title, a.title, b=b.title, seeds=seeds, metrics=tuple(measured), not_compared=tuple(alone)
+    )
 
 
 def _metric(a: MethodResults, b: MethodResults, track: Track, metric: str, up: bool) -> MetricComparison:
-    gap = difference(a, b, track, metric, up)
+    gap = difference(a, b, track=track, metric=metric, higher_is_better=up)
     by_seed = []
     for i, seed in enumerate(gap.seeds):
         interval = None if gap.a is None or gap.b is None else statistics.paired_interval(gap.a[i], gap.b[i])
         by_seed.append(SeedDifference(seed, gap.by_seed[i], interval))
     if gap.a is None or gap.b is None:
-        return MetricComparison(track, metric, gap, None, None, None, None, tuple(by_seed))
+        return MetricComparison(
+            track, metric, gap=gap, p=None, wilcoxon=None, effect=None, wins=None, by_seed=tuple(by_seed)
+        )
     gaps = statistics.differences(gap.a, gap.b)
     return MetricComparison(
         track,
         metric,
-        gap,
-        statistics.sign_flip_p(gaps),
-        statistics.wilcoxon_p(gaps),
-        statistics.effect_size(gaps),
-        statistics.win_rate(gap.a.mean(0), gap.b.mean(0)),
-        tuple(by_seed),
+        gap=gap,
+        p=statistics.sign_flip_p(gaps),
+        wilcoxon=statistics.wilcoxon_p(gaps),
+        effect=statistics.effect_size(gaps),
+        wins=statistics.win_rate(gap.a.mean(0), gap.b.mean(0)),
+        by_seed=tuple(by_seed),
     )
 
 

@@ -123,7 +123,7 @@ def _orderings(family: Sequence[ResultGroup], tables: Sequence[PrintedTable]) ->
             if method in run:
                 printed = [row for row in rows if row.metric == metric]
                 for name in dict.fromkeys(n for group in family for n in answers(table.roles[metric], group)[0]):
-                    yield _ordering(family, table, method, name, printed)
+                    yield _ordering(family, table, method=method, metric=name, printed=printed)
 
 
 def _ordering(
@@ -143,14 +143,16 @@ def _ordering(
     return Ordering(
         table,
         method,
-        metric,
-        role.higher_is_better,
-        tuple(_ranked(s, ranks.get(s.gan)) for s in standings),
-        float(statistics.spearman(measured, values)) if enough else None,
-        {seed: float(statistics.spearman([s.by_seed[seed] for s in both], values)) for seed in seeds},
-        statistics.share_of_orders(measured, values) if enough else None,
-        tuple(_reasons([g for g in family if title_of(g.gan) in ranks], table, role, method, metric)),
-        tuple(row.backbone for row in printed if plain(row.backbone) not in run),
+        metric=metric,
+        higher_is_better=role.higher_is_better,
+        standings=tuple(_ranked(s, ranks.get(s.gan)) for s in standings),
+        rho=float(statistics.spearman(measured, values)) if enough else None,
+        rho_by_seed={seed: float(statistics.spearman([s.by_seed[seed] for s in both], values)) for seed in seeds},
+        chance=statistics.share_of_orders(measured, values) if enough else None,
+        reasons=tuple(
+            _reasons([g for g in family if title_of(g.gan) in ranks], table, role=role, method=method, metric=metric)
+        ),
+        absent=tuple(row.backbone for row in printed if plain(row.backbone) not in run),
     )
 
 
@@ -161,7 +163,7 @@ def _standing(group: ResultGroup, method: str, metric: str, printed: Mapping[str
         by_seed = {}
     mean, sd = statistics.mean_and_sd(list(by_seed.values())) if by_seed else (None, None)
     row = next((printed[name] for name in _names(group) if name in printed), None)
-    return Standing(title_of(group.gan), mean, sd, by_seed, row)
+    return Standing(title_of(group.gan), mean, sd=sd, by_seed=by_seed, published=row)
 
 
 def _ranked(standing: Standing, ranks: Sequence[int] | None) -> Standing:

@@ -156,7 +156,12 @@ def _group(cell: dict[str, Any], records: list[Record], missing: list[Cell]) -> 
     _refuse_to_mix(place, [r for r in records if r.status == "done"])
     runs = tuple(_runs(place, records))
     return ResultGroup(
-        tuple(records), tuple(missing), cell["dataset"], cell["gan"], budget_numbers(cell["budget"]), runs
+        tuple(records),
+        tuple(missing),
+        dataset=cell["dataset"],
+        gan=cell["gan"],
+        budget=budget_numbers(cell["budget"]),
+        runs=runs,
     )
 
 

@@ -162,10 +162,20 @@ def leaderboard(group: ResultGroup, rank_by: str, title: str) -> Leaderboard:
     placed, notes = ranks(group, rank_by)
     columns = tuple(_columns(group, rank_by))
     best = {c.key: best_methods(group, c.heading, c.name) for c in columns if c.heading != "cost"}
-    rows = [_row(runs, placed.get(runs.title), columns, best, group.budget) for runs in group.runs if runs.by_seed]
+    rows = [
+        _row(runs, placed.get(runs.title), columns=columns, best=best, budget=group.budget)
+        for runs in group.runs
+        if runs.by_seed
+    ]
     rows.sort(key=lambda r: (r.control, _class_order(r.capacity), r.rank or len(rows) + 1, _by(r, rank_by, group)))
     return Leaderboard(
-        f"{title}: {group.title}", rank_by, context_of(group), columns, tuple(rows), tuple(_remarks(group)), notes
+        f"{title}: {group.title}",
+        rank_by,
+        context=context_of(group),
+        columns=columns,
+        rows=tuple(rows),
+        remarks=tuple(_remarks(group)),
+        notes=notes,
     )
 
 
@@ -222,15 +232,15 @@ def _row(
     return Row(
         runs.title,
         rank,
-        str(facts.get("capacity", "")),
-        facts.get("code_dim"),
-        str(facts.get("trained_on", "")),
-        runs.control,
-        tuple(runs.by_seed),
-        values,
-        _beyond(runs, "generator_calls_per_image", budget, ("search_steps", "refine_steps"))
+        capacity=str(facts.get("capacity", "")),
+        free_numbers=facts.get("code_dim"),
+        trained_on=str(facts.get("trained_on", "")),
+        control=runs.control,
+        seeds=tuple(runs.by_seed),
+        values=values,
+        beyond=_beyond(runs, "generator_calls_per_image", budget, ("search_steps", "refine_steps"))
         or _beyond(runs, "fit_steps", budget, ("fit_steps",)),
-        sum(count for r in runs.by_seed.values() for count in r.facts.get("diverged", {}).values()),
+        diverged=sum(count for r in runs.by_seed.values() for count in r.facts.get("diverged", {}).values()),
     )
 
 
@@ -248,7 +258,7 @@ def _value(runs: MethodResults, column: Column, best: bool) -> Value | None:
         return None
     mean, sd = statistics.mean_and_sd(list(by_seed.values()))
     interval = image_interval(runs, column.heading, column.name, mean)
-    return Value(mean, sd, interval, by_seed, best, optimises(runs, column.name))
+    return Value(mean, sd, interval=interval, by_seed=by_seed, best=best, optimised=optimises(runs, column.name))
 
 
 def image_interval(runs: MethodResults, track: Track, metric: str, mean: float) -> Interval | None:

@@ -63,7 +63,11 @@ def difference(a: MethodResults, b: MethodResults, track: Track, metric: str, hi
         if not np.isfinite(gaps).any():
             return Difference(seeds, "nothing", by_seed=shown, a=left, b=right)
         interval = statistics.mean_interval(gaps)
-        return Difference(seeds, "images", float(np.nanmean(gaps)), interval, shown, left, right)
+        return Difference(
+            seeds, "images", mean=float(np.nanmean(gaps)), interval=interval, by_seed=shown, a=left, b=right
+        )
     if not np.isfinite(by_seed).all():
         return Difference(seeds, "nothing", by_seed=shown)
-    return Difference(seeds, "seeds", float(by_seed.mean()), statistics.t_interval(by_seed), shown)
+    return Difference(
+        seeds, "seeds", mean=float(by_seed.mean()), interval=statistics.t_interval(by_seed), by_seed=shown
+    )

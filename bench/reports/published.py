@@ -157,7 +157,7 @@ def read_printed(raw: Mapping[str, Any], path: Path) -> PrintedPaper:
     gans = raw.get("gans", {})
     check_keys(gans, f"{path}: gans", {}, dict.fromkeys(gans, str))
     tables = _tables(raw["paper"], raw.get("tables", {}), path, roles)
-    return PrintedPaper(raw["paper"], roles, tuple(tables), datasets, gans)
+    return PrintedPaper(raw["paper"], roles, tables=tuple(tables), datasets=datasets, gans=gans)
 
 
 def plain(name: str) -> str:

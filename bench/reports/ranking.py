@@ -29,7 +29,7 @@ def ranks(group: ResultGroup, metric: str) -> tuple[dict[str, int], tuple[str, .
         order = _best_first(members, "test", metric, up)
 
         def tied(leader: MethodResults, other: MethodResults) -> bool:
-            gap = difference(leader, other, "test", metric, up)
+            gap = difference(leader, other, track="test", metric=metric, higher_is_better=up)
             if gap.sign is None:
                 undecided.append(f"{leader.title} and {other.title}")
                 return gap.mean == 0
@@ -51,7 +51,7 @@ def best_methods(group: ResultGroup, track: Track, metric: str) -> frozenset[str
     for members in classes(group).values():
         order = _best_first(members, track, metric, up)
         for runs in order:
-            gap = difference(order[0], runs, track, metric, up)
+            gap = difference(order[0], runs, track=track, metric=metric, higher_is_better=up)
             if runs is order[0] or gap.sign == 0 or (gap.sign is None and gap.mean == 0):
                 best.add(runs.title)
     return frozenset(best)

@@ -62,8 +62,14 @@ class MeasuredCells:
         if len(metrics) < 2:
             raise BenchError("metric-agreement needs at least two metrics with different values over the cells")
         note = (f"Left out, because there is nothing to rank: {', '.join(gone)}.",) if gone else ()
-        eyes = dict.fromkeys(m.split("@")[1] for m in metrics if "@" in m)
-        return cls(tuple(r[:2] for r in rows), tuple(r[2] for r in rows), metrics, note, tuple(eyes))
+        extractors = dict.fromkeys(m.split("@")[1] for m in metrics if "@" in m)
+        return cls(
+            tuple(r[:2] for r in rows),
+            tuple(r[2] for r in rows),
+            metrics=metrics,
+            left_out=note,
+            networks=tuple(extractors),
+        )
 
     @property
     def mixed(self) -> bool:

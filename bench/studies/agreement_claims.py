@@ -137,13 +137,13 @@ def _ranks(family: Sequence[ResultGroup], method: str, what: str) -> Ranks:
                 metric = metric or name
     gans = [gan for gan in psnr if psnr[gan] and other.get(gan)]
     seeds = [s for s in psnr[gans[0]] if all(s in psnr[g] and s in other[g] for g in gans)] if gans else []
-    reason = _reason(psnr, metric, kind, method, len(gans), seeds)
+    reason = _reason(psnr, metric, kind=kind, method=method, gans=len(gans), seeds=seeds)
     if reason:
         return Ranks(metric, reason, {})
     best = {seed: (_best(psnr, gans, seed), _best(other, gans, seed)) for seed in seeds}
     theirs, here = PRINTED_ON[what], title_of(family[0].dataset)
     words = f"{len(gans)} of the paper's {len(backbones())} models; {here} stands in for {theirs}"
-    return Ranks(metric, "", best, len(gans), "" if plain(here) == plain(theirs) else words)
+    return Ranks(metric, "", by_seed=best, gans=len(gans), stand_in="" if plain(here) == plain(theirs) else words)
 
 
 def _reason(psnr: Mapping[str, object], metric: str, kind: str, method: str, gans: int, seeds: Sequence[int]) -> str:

@@ -69,8 +69,18 @@ class Batching(Study):
         count = request.images or min(IMAGES, len(data.test))
         gan = checked("gan", parse_choice(self.gan, "--option gan ="), "--option gan")
         method = checked("method", parse_choice(self.method, "--option method ="), "--option method")
-        budget = Budget("study", 0, count, 4, self.train_steps, 0, self.search_steps, 0, 86400.0)
-        cell = Cell(choice, gan, method, request.seed, budget, ())
+        budget = Budget(
+            "study",
+            0,
+            test_images=count,
+            own_images=4,
+            train_steps=self.train_steps,
+            fit_steps=0,
+            search_steps=self.search_steps,
+            refine_steps=0,
+            timeout=86400.0,
+        )
+        cell = Cell(choice, gan, method=method, seed=request.seed, budget=budget, metrics=())
         codes = inverted(cell, data.test.first(count).floats(slice(0, count)), request)
         found = BatchingResult(codes["double"], codes["single"], self.tolerance)
         where = f"{words_of(choice)}, {count} test images, {words_of(method)} on {words_of(gan)}"
@@ -165,7 +175,7 @@ class BatchingResult:
             plotting.dress(axes, "image, sorted", "largest difference / spread of codes", f"{precision} precision")
             for (way, gaps), colour in zip(ways.items(), (plotting.BLUE, plotting.ORANGE), strict=True):
                 shown = np.maximum(np.sort(gaps), LEAST)
-                plotting.curve(axes, np.arange(1, len(gaps) + 1), shown, colour, way, marker="")
+                plotting.curve(axes, np.arange(1, len(gaps) + 1), y=shown, colour=colour, label=way, marker="")
             axes.axhline(self.tolerance, color=plotting.GREY, linestyle=":", label="tolerance")
             axes.set_yscale("log")
             plotting.legend(axes)

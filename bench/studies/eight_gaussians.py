@@ -105,20 +105,36 @@ class EightGaussians(Study):
         count = request.images or len(data.test)
         if not 80 <= count <= len(data.test):
             raise DataError(f"--images {count}: this study takes 80 to {len(data.test):,} test points")
-        budget = Budget("study", 0, count, OWN_IMAGES, self.train_steps, self.fit_steps, 0, 0, timeout=86400.0)
+        budget = Budget(
+            "study",
+            0,
+            test_images=count,
+            own_images=OWN_IMAGES,
+            train_steps=self.train_steps,
+            fit_steps=self.fit_steps,
+            search_steps=0,
+            refine_steps=0,
+            timeout=86400.0,
+        )
         gan = ComponentSpec("mlp", {"width": self.width, "batch": self.batch})
         options = {"depth": 1, "width": self.width, "batch": self.batch}
         made: dict[str, Floats] = {}
         keys: dict[str, str] = {}
         for name in METHODS:
-            cell = Cell(dataset, gan, ComponentSpec(name, options), seed, budget, ())
+            cell = Cell(dataset, gan, method=ComponentSpec(name, options), seed=seed, budget=budget, metrics=())
             made[name], trained, keys[name] = reconstructed(cell, request)
         samples = sampled(trained, seed)
         points = data.test.first(count)
         shown = min(SAMPLES, len(data.train))
         train = data.train.first(shown).floats(slice(0, shown))
         return Repetition(
-            seed, _flat(points.floats(slice(0, count))), _modes(points.labels), made, samples, _flat(train), keys
+            seed,
+            _flat(points.floats(slice(0, count))),
+            modes=_modes(points.labels),
+            made=made,
+            samples=samples,
+            train=_flat(train),
+            keys=keys,
         )
 
 
@@ -175,7 +191,10 @@ class GaussiansResult:
         from bench.datasets.gaussians import SIGMA, centres
 
         reach = self.radius * SIGMA
-        return {name: count_points(made, run.modes, centres(), reach, run.points) for name, made in run.made.items()}
+        return {
+            name: count_points(made, run.modes, centres=centres(), reach=reach, points=run.points)
+            for name, made in run.made.items()
+        }
 
     def covered(self, run: Repetition) -> int:
         """Modes that hold at least one in a hundred of the GAN's own points."""

@@ -87,14 +87,14 @@ class FeatureExtractors:
     def __init__(self, networks: dict[str, str], shape: Shape, device: str) -> None:
         self.networks = networks
         self.device = device
-        self._eyes: dict[str, FeatureExtractor] = {}
+        self._extractors: dict[str, FeatureExtractor] = {}
         for name in dict.fromkeys(networks.values()):
             network: FeatureExtractor = create("features", name)
             reason = network.accepts(shape)
             if reason:
                 raise NotApplicable(f"--network {name}: {reason}")
             network.load(device)
-            self._eyes[name] = network
+            self._extractors[name] = network
         trunk = networks.get("lpips")
         self._heads = read_heads(trunk, device) if trunk in LPIPS_HEADS else None
 
@@ -105,7 +105,7 @@ class FeatureExtractors:
 
     def look(self, images: Tensor) -> dict[str, Embedding]:
         """Embeddings of uint8 images ``[B, C, H, W]``, by network."""
-        return {name: eye.embed(images.to(self.device)) for name, eye in self._eyes.items()}
+        return {name: extractor.embed(images.to(self.device)) for name, extractor in self._extractors.items()}
 
     def features(self, seen: dict[str, Embedding]) -> Tensor:
         """Pooled features ``[B, F]`` of the network that FID looks through, on the CPU."""
@@ -118,7 +118,7 @@ class FeatureExtractors:
 
     def protocol(self) -> dict[str, Any]:
         """Each role's network with the checksum of its weights."""
-        found: dict[str, Any] = {role: self._eyes[name].protocol() for role, name in self.networks.items()}
+        found: dict[str, Any] = {role: self._extractors[name].protocol() for role, name in self.networks.items()}
         if "lpips" in found:
             learned = LPIPS_HEADS.get(self.networks["lpips"])
             heads = f"lpips package v0.1, SHA-256 {learned.sha256}" if learned else "every channel 1"
@@ -155,12 +155,12 @@ class DistortedFeatures:
 
 @torch.no_grad()
 def compare(
-    eyes: FeatureExtractors, images: Tensor, distort: Distort, conditions: int, progress: Progress
+    extractors: FeatureExtractors, images: Tensor, distort: Distort, conditions: int, progress: Progress
 ) -> DistortedFeatures:
     """Look at every image and at each of its distorted versions.
 
     Args:
-        eyes: LPIPS and FID.
+        extractors: LPIPS and FID.
         images: ``[N, C, H, W]`` uint8, as the dataset holds them.
         distort: makes the versions.
         conditions: how many of them.
@@ -174,12 +174,12 @@ def compare(
     for start in range(0, count, size):
         rows = slice(start, min(start + size, count))
         versions = distort(images[rows], rows)
-        seen = eyes.look(next(versions))
-        original.append(eyes.features(seen))
+        seen = extractors.look(next(versions))
+        original.append(extractors.features(seen))
         for number, version in enumerate(versions):
-            other = eyes.look(version)
-            distances[number, rows] = eyes.distance(seen, other).numpy()
-            distorted[number].append(eyes.features(other))
+            other = extractors.look(version)
+            distances[number, rows] = extractors.distance(seen, other).numpy()
+            distorted[number].append(extractors.features(other))
         progress("look at images", rows.stop, count, {})
     return DistortedFeatures(distances, torch.cat(original), tuple(torch.cat(part) for part in distorted))
 

@@ -61,7 +61,7 @@ class FeatureOverlap(Study):
         count = request.count(len(data.test), FEWEST_IMAGES, words_of(choice))
         gan, keys = trained_gan(choice, gan_choice, self.train_steps, request)
         real, fake = self._features(gan, data, count, request)
-        plane = Plane.of(real, fake, self.bins, self.resamples, request)
+        plane = Plane.of(real, fake, bins=self.bins, resamples=self.resamples, request=request)
         where = f"{words_of(choice)}, {count:,} real test and {count:,} generated images, D of {words_of(gan_choice)}"
         return StudyResult(
             title="Overlap of discriminator features",

@@ -67,9 +67,9 @@ class FishEye(Study):
         networks = feature_networks.choose_networks(request, ("lpips", "fid"), choice.name)
         data = feature_networks.open_data(choice)
         images = data.test.first(request.count(len(data.test), feature_networks.FEWEST_IMAGES, words_of(choice)))
-        looking = feature_networks.FeatureExtractors(networks, images.shape, request.device)
+        extractors = feature_networks.FeatureExtractors(networks, images.shape, request.device)
         found = feature_networks.compare(
-            looking, images.data, self._distort, len(self.coefficients), request.progress
+            extractors, images.data, self._distort, conditions=len(self.coefficients), progress=request.progress
         )
         measured = LensCurves.of(self.coefficients, found, request)
         sides = "x".join(map(str, images.shape[1:]))
@@ -77,22 +77,22 @@ class FishEye(Study):
         return StudyResult(
             title="Fish-eye distortion",
             dataset=words_of(choice),
-            network=looking.title,
+            network=extractors.title,
             asked=ASKED,
-            measured=_how(looking.title, where, len(images)),
+            measured=_how(extractors.title, where, len(images)),
             tables={"LPIPS and FID by coefficient": measured.frame()},
             verdicts=(measured.verdict(),),
             protocol={
                 "images": len(images),
                 "shape": list(images.shape),
                 "checksum": images.checksum,
-                "networks": looking.protocol(),
+                "networks": extractors.protocol(),
                 "groups": feature_networks.GROUPS,
                 "resamples": RESAMPLES,
                 "transform": "bench.studies.transforms.fish_eye, nearest source pixel, black outside",
             },
-            draw=lambda: _draw(measured, images.data[:EXAMPLES], f"{where}, {looking.title}"),
-            caption=f"LPIPS and FID between test images and their distorted copies. {where}; {looking.title}.",
+            draw=lambda: _draw(measured, images.data[:EXAMPLES], f"{where}, {extractors.title}"),
+            caption=f"LPIPS and FID between test images and their distorted copies. {where}; {extractors.title}.",
             advice="See ganinv study translation for shifts of the same images.",
         )
 
@@ -138,7 +138,7 @@ class LensCurves:
         """From what was seen of the images."""
         replicates = bootstrap_means(found.lpips, seed=request.seed)
         fid, without = found.distances(request.seed, request.progress)
-        return cls(coefficients, found.lpips.mean(1), replicates, fid, without)
+        return cls(coefficients, found.lpips.mean(1), lpips_replicates=replicates, fid=fid, fid_replicates=without)
 
     @property
     def lpips_intervals(self) -> list[Interval]:
@@ -212,9 +212,19 @@ def _draw(found: LensCurves, examples: Tensor, where: str) -> Figure:
     slope, start = np.polyfit(x, found.lpips, 1)
     r2 = float(r_squared(x, found.lpips))
     left.plot(x, start + slope * x, "--", color=plotting.GREY, linewidth=1.0, label=f"straight line, R² = {r2:.3f}")
-    plotting.curve(left, x, found.lpips, plotting.BLUE, "LPIPS, 95 % band", found.lpips_intervals)
+    plotting.curve(
+        left, x, y=found.lpips, colour=plotting.BLUE, label="LPIPS, 95 % band", intervals=found.lpips_intervals
+    )
     plotting.dress(left, "fish-eye coefficient c", "LPIPS (lower is closer)")
-    plotting.curve(right, x, found.fid, plotting.ORANGE, "FID, 95 % band", found.fid_intervals, marker="s")
+    plotting.curve(
+        right,
+        x,
+        y=found.fid,
+        colour=plotting.ORANGE,
+        label="FID, 95 % band",
+        intervals=found.fid_intervals,
+        marker="s",
+    )
     for place in np.flatnonzero(np.isclose(x, HARSH)):
         half = float(found.fid[place]) / 2
         right.axhline(half, linestyle=":", color=plotting.GREY, linewidth=1.0, label=f"half of FID({HARSH})")

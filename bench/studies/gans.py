@@ -55,8 +55,18 @@ def trained_gan(dataset: ComponentSpec, gan: ComponentSpec, steps: int, request:
     from bench.harness.store import Store
     from bench.harness.train_stage import train
 
-    budget = Budget("study", 0, 0, 1, steps, 0, 0, 0, timeout=86400.0)
-    cell = Cell(dataset, gan, ComponentSpec("random_code"), request.seed, budget, ())
+    budget = Budget(
+        "study",
+        0,
+        test_images=0,
+        own_images=1,
+        train_steps=steps,
+        fit_steps=0,
+        search_steps=0,
+        refine_steps=0,
+        timeout=86400.0,
+    )
+    cell = Cell(dataset, gan, method=ComponentSpec("random_code"), seed=request.seed, budget=budget, metrics=())
     keys = keys_of(cell)
     opened, _ = train(HarnessContext(Store(), request.device, request.progress), cell, keys)
     return opened, keys.train

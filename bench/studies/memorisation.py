@@ -90,7 +90,7 @@ class Memorisation(Study):
                 f"{choice.name}: no such classes to leave out {list(self.without)}; --option without=[] leaves none"
             )
         cases = list_cases(plan, sizes, self.without, request.seed)
-        examiner = Examiner(data, plan, method, Store(), request)
+        examiner = Examiner(data, plan, method=method, store=Store(), request=request)
         rows = [_named(row, self.without, data.classes) for row in examiner.rows(cases)]
         failed = [row for row in rows if "failed" in row]
         found = Findings([row for row in rows if "failed" not in row], plan.search_steps, sizes)

@@ -67,9 +67,41 @@ class Plan:
 
 
 PLANS: Mapping[Size, Plan] = {
-    "smoke": Plan((40, 0), 4, 2, (1, 2), 40, 1, 2, 100, width=4, code_dim=4, batch=16),
-    "cpu": Plan((64, 256, 1024, 4096, 0), 1000, 800, (5, 25, 200), 100, 20, 1, 10_000),
-    "large": Plan((64, 256, 1024, 4096, 0), 6000, 1600, (10, 40, 400), 250, 20, 1, 10_000, 16, 32),
+    "smoke": Plan(
+        (40, 0),
+        4,
+        early=2,
+        search_steps=(1, 2),
+        n=40,
+        trainings=1,
+        draws=2,
+        unseen=100,
+        width=4,
+        code_dim=4,
+        batch=16,
+    ),
+    "cpu": Plan(
+        (64, 256, 1024, 4096, 0),
+        1000,
+        early=800,
+        search_steps=(5, 25, 200),
+        n=100,
+        trainings=20,
+        draws=1,
+        unseen=10_000,
+    ),
+    "large": Plan(
+        (64, 256, 1024, 4096, 0),
+        6000,
+        early=1600,
+        search_steps=(10, 40, 400),
+        n=250,
+        trainings=20,
+        draws=1,
+        unseen=10_000,
+        width=16,
+        code_dim=32,
+    ),
 }
 
 
@@ -106,7 +138,7 @@ def list_cases(plan: Plan, sizes: Sequence[int], without: tuple[int, ...], seed:
     for training in range(plan.trainings):
         number = seed + training
         suspect = ReferenceGenerator("gan", 0, plan.early, number, network=network)
-        cases += [Case(suspect, True, number, draw, plan.draws) for draw in range(plan.draws)]
+        cases += [Case(suspect, True, partition=number, draw=draw, draws=plan.draws) for draw in range(plan.draws)]
     return cases
 
 
@@ -164,7 +196,9 @@ class Examiner:
 
         pool = self.pool(case.partition)
         try:
-            gan = make_suspect(case.suspect, pool.train, self.store, self.request.device, self.request.progress)
+            gan = make_suspect(
+                case.suspect, pool.train, store=self.store, device=self.request.device, progress=self.request.progress
+            )
         except Diverged as error:
             return [_facts(case) | {"failed": str(error)}], False
         real = real_images(case, pool, self.data)
@@ -191,7 +225,7 @@ class Examiner:
         )
         sets = {**set_values(found.sets), **baselines(real, gan, case.draw, device)}
         missing = [kind.name for kind in found.modes.missing]
-        rows = [self._weaker(gan, real, settings, search, case) for search in searches[:-1]]
+        rows = [self._weaker(gan, real, settings=settings, search=search, case=case) for search in searches[:-1]]
         rows.append(error_values(found.statistics) | {"outcome": found.verdict.outcome, "missing": missing})
         return [_facts(case) | {"steps": s.steps} | sets | row for s, row in zip(searches, rows, strict=True)]
 
@@ -211,7 +245,7 @@ class Examiner:
             "test": real.test.take(slice(0, settings.n)),
             "own": own_samples(gan, settings.n, settings.seed, self.request.device),
         }
-        recovery = Recovery(gan, search, self.store, self.request.device, self.request.progress)
+        recovery = Recovery(gan, search, store=self.store, device=self.request.device, progress=self.request.progress)
         errors = {name: each.errors for name, each in recovery.recover(groups).items()}
         return error_values(error_statistics(errors["train"], errors["test"], errors["own"], seed=case.draw))
 

@@ -66,7 +66,14 @@ class Plane:
                 request.progress("resample images", number + 1, resamples, {})
         halves = [left[rows] for rows in partition(len(left), 2, request.seed)]
         arrays = {name: np.array(values) for name, values in found.items()}
-        return cls(left, right, shares, bins, arrays, overlap(*(grid.density(half) for half in halves)))
+        return cls(
+            left,
+            right,
+            shares=shares,
+            bins=bins,
+            replicates=arrays,
+            ceiling=overlap(*(grid.density(half) for half in halves)),
+        )
 
     @cached_property
     def grid(self) -> Grid:

@@ -74,7 +74,7 @@ def run_study(
         raise BenchError(f"--images {images} --seed {seed}: expected 0 or more")
     study = Study.open(name, parse_options(options, "--option"))
     choice = parse_choice(dataset, "--dataset") if dataset else None
-    request = StudyRequest(choice, network, images, seed, device(), progress)
+    request = StudyRequest(choice, network, images=images, seed=seed, device=device(), progress=progress)
     with computing(request.device, allow_code):
         result = study.run(request)
     return result, report(name, study, request, result).write(out)

@@ -77,8 +77,24 @@ def logits_of(
     with bench.store.lock("classifier", key):
         stored = bench.store.artefact("classifier", key)
         if stored is None:
-            budget = Budget("classifier", 0, 0, 0, 0, 0, 0, 0, timeout=float("inf"))
-            run = RunContext(budget, seed, bench.device, bench.store.checkpoint("classifier", key), bench.progress)
+            budget = Budget(
+                "classifier",
+                0,
+                test_images=0,
+                own_images=0,
+                train_steps=0,
+                fit_steps=0,
+                search_steps=0,
+                refine_steps=0,
+                timeout=float("inf"),
+            )
+            run = RunContext(
+                budget,
+                seed,
+                device=bench.device,
+                checkpoint=bench.store.checkpoint("classifier", key),
+                progress=bench.progress,
+            )
             network = train_classifier(data, run, recipe)
             content = save({name: _logits(bench, network, images) for name, images in tests.items()})
             files = {"logits.safetensors": lambda path: write_bytes(path, content)}

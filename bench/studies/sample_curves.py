@@ -156,10 +156,10 @@ def draw(found: SampleSizeCurves, where: str) -> Figure:
     """Four panels over the number of images."""
     figure = plotting.canvas(8.0, 5.8, f"Sample size: {where}")
     panels = figure.subplots(2, 2).ravel()
-    _panel(panels[0], found, ["psnr"], "PSNR, dB (higher is better)", DECIBELS)
+    _panel(panels[0], found, metrics=["psnr"], label="PSNR, dB (higher is better)", tolerance=DECIBELS)
     _panel(panels[1], found, ["ssim"], "SSIM (higher is better)")
     whole = float(found.values["fid"][found.sizes[-1]][0])
-    _panel(panels[2], found, ["fid", "fid_unpaired"], "FID (lower is better)", SHARE * whole)
+    _panel(panels[2], found, metrics=["fid", "fid_unpaired"], label="FID (lower is better)", tolerance=SHARE * whole)
     _panel(panels[3], found, ["kid"], "KID (lower is better)")
     return figure
 
@@ -182,7 +182,9 @@ def _panel(axes: Axes, found: SampleSizeCurves, metrics: Sequence[str], label: s
         colour = colours.get(metric, plotting.BLUE)
         for size, values in found.values[metric].items():
             axes.plot([size / held] * len(values), values, ".", color=colour, alpha=0.35, markersize=4)
-        plotting.curve(axes, sizes / held, found.means(metric), colour, LABELS.get(metric, "mean of subsets"))
+        plotting.curve(
+            axes, sizes / held, y=found.means(metric), colour=colour, label=LABELS.get(metric, "mean of subsets")
+        )
         if metric.startswith("fid"):
             start, slope = found.line(metric)
             x = np.geomspace(sizes[0], sizes[-1], 60) / held

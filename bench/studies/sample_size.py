@@ -70,19 +70,19 @@ class SampleSize(Study):
         gan, method = self._choices(choice)
         data = feature_networks.open_data(choice)
         count = request.count(len(data.test), 2 * self.sizes[0], words_of(choice))
-        looking = feature_networks.FeatureExtractors(networks, data.shape, request.device)
-        cell = Cell(choice, gan, method, request.seed, self._budget(count), ())
+        extractors = feature_networks.FeatureExtractors(networks, data.shape, request.device)
+        cell = Cell(choice, gan, method=method, seed=request.seed, budget=self._budget(count), metrics=())
         outputs, keys = reconstructions(cell, request)
-        pairs = look(looking, data.test.first(count).data, outputs, request)
+        pairs = look(extractors, data.test.first(count).data, outputs, request)
         curves = SampleSizeCurves.of(self._measured(pairs, request), pairs.psnr, request.seed)
         what = f"{words_of(method)} on {words_of(gan)}"
         where = f"{words_of(choice)}, {count:,} test images, {what}, {self.fit_steps:,} fit steps"
         return StudyResult(
             title="Sample size",
             dataset=words_of(choice),
-            network=looking.title,
+            network=extractors.title,
             asked=ASKED,
-            measured=(f"{where}; {looking.title}.", *curves.words(self.kid_subset)),
+            measured=(f"{where}; {extractors.title}.", *curves.words(self.kid_subset)),
             tables={"Mean and standard deviation over subsets": curves.frame()},
             verdicts=curves.verdicts(),
             protocol={
@@ -92,11 +92,11 @@ class SampleSize(Study):
                 "gan": words_of(gan),
                 "method": words_of(method),
                 "keys": keys,
-                "networks": looking.protocol(),
+                "networks": extractors.protocol(),
                 "kid": f"{self.kid_subset} images in each of 100 subsets",
             },
-            draw=lambda: draw(curves, f"{where}, {looking.title}"),
-            caption=f"Reconstructions of test images, measured on subsets. {where}; {looking.title}.",
+            draw=lambda: draw(curves, f"{where}, {extractors.title}"),
+            caption=f"Reconstructions of test images, measured on subsets. {where}; {extractors.title}.",
             advice="The codes are stored: the same command with other sizes or repeats only measures.",
         )
 
@@ -210,7 +210,7 @@ def reconstructions(cell: Cell, request: StudyRequest) -> tuple[Tensor, Mapping[
     return torch.cat(made), keys
 
 
-def look(looking: Any, targets: Tensor, outputs: Tensor, request: StudyRequest) -> ReconstructionFeatures:
+def look(extractors: Any, targets: Tensor, outputs: Tensor, request: StudyRequest) -> ReconstructionFeatures:
     """Per-image values and features of both sides."""
     import torch
 
@@ -220,7 +220,7 @@ def look(looking: Any, targets: Tensor, outputs: Tensor, request: StudyRequest) 
     parts: list[tuple[Tensor, ...]] = []
     size = batch_size((int(targets.shape[1]), int(targets.shape[2]), int(targets.shape[3])))
     for target, output in zip(targets.split(size), outputs.split(size), strict=True):
-        sides = (looking.features(looking.look(side)) for side in (target, output))
+        sides = (extractors.features(extractors.look(side)) for side in (target, output))
         parts.append((psnr(target, output), ssim(target, output), *sides))
         request.progress("look at images", min(len(parts) * size, len(targets)), len(targets), {})
     first, second, third, fourth = (torch.cat(column) for column in zip(*parts, strict=True))

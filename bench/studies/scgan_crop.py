@@ -57,27 +57,27 @@ class ScganCrop(Study):
         data = feature_networks.open_data(choice)
         images = data.test.first(request.count(len(data.test), feature_networks.FEWEST_IMAGES, words_of(choice)))
         check_shape("scgan", images.shape, SCGAN.sides)
-        looking = self._eyes(networks, images.shape, request.device)
+        extractors = self._extractors(networks, images.shape, request.device)
         gan, keys = trained_gan(choice, gan_choice, self.train_steps, request)
         window = networks_of(gan)[0].window
         drawn = reconstruct(gan, images, request)
         found = feature_networks.compare(
-            looking,
+            extractors,
             window.crop(images.data),
             lambda batch, rows: (self._resized(part) for part in (batch, *drawn.at(rows))),
-            len(drawn.windows),
-            request.progress,
+            conditions=len(drawn.windows),
+            progress=request.progress,
         )
-        crops = Crops.of(found, drawn, looking.networks, request)
+        crops = Crops.of(found, drawn, extractors.networks, request)
         place = f"window of {window.side} pixels at row {window.top}, column {window.left}"
         where = f"{words_of(choice)}, {len(images):,} test images, {words_of(gan_choice)}, {place}"
         shown = pictures(gan, images, self.edges, request)
         return StudyResult(
             title="SCGAN's window",
             dataset=words_of(choice),
-            network=looking.title,
+            network=extractors.title,
             asked=ASKED,
-            measured=(f"{where}; {looking.title}{self._enlarged(window.side)}.", *crops.words()),
+            measured=(f"{where}; {extractors.title}{self._enlarged(window.side)}.", *crops.words()),
             tables={"The window": crops.frame(), "What z_edge changes": crops.variation()},
             verdicts=(crops.verdict(),),
             protocol={
@@ -88,10 +88,10 @@ class ScganCrop(Study):
                 "gan": words_of(gan_choice),
                 "gan_checksum": gan.checksum(),
                 "gan_key": keys,
-                "networks": looking.protocol(),
+                "networks": extractors.protocol(),
                 "groups": feature_networks.GROUPS,
             },
-            draw=lambda: draw(crops, shown, f"{where}, {looking.title}"),
+            draw=lambda: draw(crops, shown, f"{where}, {extractors.title}"),
             caption=f"Input window, y_center and y_full with several z_edge, and y_glue with the last. {where}.",
             advice="Other places: --option gan=scgan?window=top-left. A trained GAN: --option gan=checkpoint:FILE.",
         )
@@ -116,7 +116,7 @@ class ScganCrop(Study):
                 raise NotApplicable(f"--option gan={self.gan}: has no window; scgan is the GAN that has one")
         return choice
 
-    def _eyes(self, networks: dict[str, str], shape: Shape, device: str) -> FeatureExtractors:
+    def _extractors(self, networks: dict[str, str], shape: Shape, device: str) -> FeatureExtractors:
         """The networks that look at windows.
 
         Raises:

@@ -143,7 +143,7 @@ class Crops:
         """From what was seen of the windows."""
         replicates = bootstrap_means(found.lpips, seed=request.seed)
         fid, without = found.distances(request.seed, request.progress)
-        return cls(found.lpips.mean(1), replicates, fid, without, drawn, networks)
+        return cls(found.lpips.mean(1), replicates, fid=fid, fid_replicates=without, drawn=drawn, networks=networks)
 
     @property
     def lpips_intervals(self) -> list[Interval]:

@@ -186,7 +186,15 @@ def draw(found: SearchCurves, where: str, clock: str) -> Figure:
     for axes, track in zip(panels, TRACKS, strict=True):
         for number, (method, curve) in enumerate(found.curves[track].items()):
             colour = colormaps["tab10" if len(found.curves[track]) <= 10 else "tab20"](number)
-            _line(axes, found, track, method, curve, colour, MARKERS[number % len(MARKERS)])
+            _line(
+                axes,
+                found,
+                track=track,
+                method=method,
+                curve=curve,
+                colour=colour,
+                marker=MARKERS[number % len(MARKERS)],
+            )
         axes.set_xscale("log")
         plotting.dress(axes, f"{clock} time, ms an image (log)", UNITS[track])
     panels[1].set_ylim(-0.03, 1.03)
@@ -203,7 +211,7 @@ def _line(axes: Axes, found: SearchCurves, track: Track, method: str, curve: Cur
     intervals = [mean_interval(values) or Interval(math.nan, math.nan) for values in curve.values]
     best = curve.values.mean(1)
     if curve.between:
-        plotting.curve(axes, curve.times, best, colour, method, intervals, marker=marker)
+        plotting.curve(axes, curve.times, y=best, colour=colour, label=method, intervals=intervals, marker=marker)
         return
     low, high = [i.low for i in intervals], [i.high for i in intervals]
     axes.fill_between(curve.times, low, high, step="post", color=colour, alpha=0.18, linewidth=0)

@@ -91,7 +91,14 @@ def measured(bench: HarnessContext, cell: Cell, steps: int, threads: int) -> Sea
     rows = pd.read_parquet(stored.file("errors.parquet"))
     errors = {str(t): rows.loc[rows["track"] == t, "mse"].to_numpy(np.float64) for t in TRACKS}
     meta = stored.meta
-    return SearchPoint(cell.method.title, steps, errors, meta["cost"], meta["setup_seconds"], meta["fit_seconds"])
+    return SearchPoint(
+        cell.method.title,
+        steps,
+        mse=errors,
+        cost=meta["cost"],
+        setup_seconds=meta["setup_seconds"],
+        fit_seconds=meta["fit_seconds"],
+    )
 
 
 def _measure(bench: HarnessContext, cell: Cell, key: str, steps: int) -> SearchPoint:
@@ -108,7 +115,7 @@ def _measure(bench: HarnessContext, cell: Cell, key: str, steps: int) -> SearchP
     test = load_data(bench, cell).test.first(cell.budget.test_images)
     images = {"test": test, "own": own_images(bench, cell, gan)[0]}
     before = gan.checksum()
-    setup = _warm_up(bench, cell, key, method, gan)
+    setup = _warm_up(bench, cell, key=key, method=method, gan=gan)
     run = open_run(bench, cell, key, "invert")
     run.reseed()
     run.checkpoint = None
@@ -117,7 +124,9 @@ def _measure(bench: HarnessContext, cell: Cell, key: str, steps: int) -> SearchP
     for track, shown in images.items():
         errors[track], cost[track] = _invert(bench, method, gan, shown)
     check_untouched(gan, before, "invert")
-    return SearchPoint(cell.method.title, steps, errors, cost, setup, float(fitted["seconds"]))
+    return SearchPoint(
+        cell.method.title, steps, mse=errors, cost=cost, setup_seconds=setup, fit_seconds=float(fitted["seconds"])
+    )
 
 
 def _warm_up(bench: HarnessContext, cell: Cell, key: str, method: BoundMethod, gan: Gan) -> float:

@@ -94,7 +94,10 @@ class SearchTime(Study):
         count = replace(request, images=request.images or min(MOST_IMAGES, len(data.test))).count(
             len(data.test), FEWEST_IMAGES, words_of(choice)
         )
-        cells = {method.title: Cell(choice, gan, method, request.seed, self._budget(count), ()) for method in methods}
+        cells = {
+            method.title: Cell(choice, gan, method=method, seed=request.seed, budget=self._budget(count), metrics=())
+            for method in methods
+        }
         points, missing = self._points(cells, request)
         curves = SearchCurves.of(points, self.clock, self.recovered)
         where = f"{words_of(gan)}, {count} test images and {count} of its own"
@@ -149,7 +152,17 @@ class SearchTime(Study):
 
     def _budget(self, images: int) -> Budget:
         first = self.steps[0]
-        return Budget("study", 0, images, images, self.train_steps, self.fit_steps, first, first, 86400.0)
+        return Budget(
+            "study",
+            0,
+            test_images=images,
+            own_images=images,
+            train_steps=self.train_steps,
+            fit_steps=self.fit_steps,
+            search_steps=first,
+            refine_steps=first,
+            timeout=86400.0,
+        )
 
     def _points(self, cells: Mapping[str, Cell], request: StudyRequest) -> tuple[list[SearchPoint], pd.DataFrame]:
         """All points, and the methods that have none with the reason."""

@@ -85,7 +85,7 @@ class TrainOnReconstructions(Study):
         for name in SETS:
             known = train if name == "original" else draw_again(bench, cells[name], train, f"{name}, to learn from")
             learnt = FitData(f"{name} images of {data.name}", known, data.val, data.classes)
-            found = logits_of(bench, learnt, sets, recipe, request.seed).double()
+            found = logits_of(bench, learnt, tests=sets, recipe=recipe, seed=request.seed).double()
             logits.append((found if test.labels is None else found.log_softmax(-1)).numpy())
         scores = Scores.of(truth.numpy(), np.stack(logits), names, request.seed)
         where = f"{words_of(choice)}, {len(train):,} training and {len(test):,} test images"
@@ -150,7 +150,7 @@ class TrainOnReconstructions(Study):
         budget = Budget("study", 0, 0, 1, *self._steps(), timeout=86400.0)
         gans = {"tile": (other, self.tile), "full": (dataset, self.full)}
         return {
-            name: Cell(learnt, recipe(text, name), method, request.seed, budget, ())
+            name: Cell(learnt, recipe(text, name), method=method, seed=request.seed, budget=budget, metrics=())
             for name, (learnt, text) in gans.items()
         }
 

@@ -75,31 +75,35 @@ class Translation(Study):
         images = data.test.first(request.count(len(data.test), feature_networks.FEWEST_IMAGES, words_of(choice)))
         shifting = Shifting(self, frame, len(images), request.seed)
         border = shifting.border(images, words_of(choice))
-        looking = feature_networks.FeatureExtractors(networks, shifting.seen_shape(images.shape[0]), request.device)
-        found = feature_networks.compare(looking, images.data, shifting, 2 * (self.most + 1), request.progress)
-        curves = TranslationCurves.of(found, request, networks, choice.name, min(frame.size))
+        extractors = feature_networks.FeatureExtractors(
+            networks, shifting.seen_shape(images.shape[0]), request.device
+        )
+        found = feature_networks.compare(
+            extractors, images.data, shifting, conditions=2 * (self.most + 1), progress=request.progress
+        )
+        curves = TranslationCurves.of(found, request, networks=networks, dataset=choice.name, side=min(frame.size))
         where = f"{words_of(choice)}, {len(images):,} test images"
         return StudyResult(
             title="Translation",
             dataset=words_of(choice),
-            network=looking.title,
+            network=extractors.title,
             asked=ASKED,
-            measured=(f"{where}; {looking.title}.", *shifting.words(border), *curves.words()),
+            measured=(f"{where}; {extractors.title}.", *shifting.words(border), *curves.words()),
             tables={"LPIPS and FID by shift": curves.frame()},
             verdicts=curves.verdicts(),
             protocol={
                 "images": len(images),
                 "shape": list(images.shape),
                 "checksum": images.checksum,
-                "networks": looking.protocol(),
+                "networks": extractors.protocol(),
                 "window": [frame.top, frame.left, *frame.size],
                 **border,
                 "groups": feature_networks.GROUPS,
                 "resamples": RESAMPLES,
                 "shifts": "two uniform numbers an image, floor(u (2t + 1)) - t, the same for raw and reflected",
             },
-            draw=lambda: draw(curves, shifting.examples(images.data[:EXAMPLES]), f"{where}, {looking.title}"),
-            caption=f"LPIPS and FID between windows of test images and shifted ones. {where}; {looking.title}. "
+            draw=lambda: draw(curves, shifting.examples(images.data[:EXAMPLES]), f"{where}, {extractors.title}"),
+            caption=f"LPIPS and FID between windows of test images and shifted ones. {where}; {extractors.title}. "
             f"{shifting.words(border)[0]}",
             advice="See ganinv study fish-eye for another distortion of the same images.",
         )

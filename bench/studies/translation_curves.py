@@ -83,13 +83,13 @@ class TranslationCurves:
         return cls(
             {kind: found.lpips[part].mean(1) for kind, part in parts.items()},
             {kind: replicates[:, part] for kind, part in parts.items()},
-            {kind: fid[part] for kind, part in parts.items()},
-            {kind: without[:, part] for kind, part in parts.items()},
-            frechet_distance(*(found.original[rows] for rows in halves)),
-            side,
-            networks,
-            dataset == "celeba" and networks["lpips"] == "alex" and side == PAPER_SIDE,
-            printed(),
+            fid={kind: fid[part] for kind, part in parts.items()},
+            fid_replicates={kind: without[:, part] for kind, part in parts.items()},
+            floor=frechet_distance(*(found.original[rows] for rows in halves)),
+            side=side,
+            networks=networks,
+            comparable=dataset == "celeba" and networks["lpips"] == "alex" and side == PAPER_SIDE,
+            published=printed(),
         )
 
     @property
@@ -249,7 +249,14 @@ def draw(found: TranslationCurves, examples: Mapping[str, np.ndarray[Any, Any]],
     for kind, colour, marker in zip(KINDS, (plotting.GREEN, plotting.ORANGE), ("o", "s"), strict=True):
         name = NAMES[kind]
         plotting.curve(
-            right, found.shifts, found.fid[kind], colour, f"FID, {name}", found.fid_intervals(kind), "-", marker
+            right,
+            found.shifts,
+            y=found.fid[kind],
+            colour=colour,
+            label=f"FID, {name}",
+            intervals=found.fid_intervals(kind),
+            style="-",
+            marker=marker,
         )
     bound = NEGLIGIBLE if found.networks["fid"] == "inception" else found.floor
     what = "the paper's bound, 2" if found.networks["fid"] == "inception" else "two halves of the originals"
@@ -270,14 +277,23 @@ def _lpips_panel(axes: Axes, found: TranslationCurves) -> None:
         name = NAMES[kind]
         style = "-" if kind == "raw" else "--"
         values, intervals = found.lpips[kind], found.lpips_intervals(kind)
-        plotting.curve(axes, found.shifts, values, colour, f"LPIPS, {name}", intervals, style, marker)
+        plotting.curve(
+            axes,
+            found.shifts,
+            y=values,
+            colour=colour,
+            label=f"LPIPS, {name}",
+            intervals=intervals,
+            style=style,
+            marker=marker,
+        )
     plotting.dress(axes, "largest shift t, pixels", "LPIPS (lower is closer)")
     axes.set_ylim(top=HEADROOM * axes.get_ylim()[1])
     _shade(axes, found)
     known = found.published["raw"]
     beside = axes if found.comparable else axes.twinx()
     label = "published, raw: CelebA, AlexNet" + ("" if found.comparable else " (right axis)")
-    plotting.curve(beside, range(len(known)), known, plotting.GREY, label, style=":", marker="x")
+    plotting.curve(beside, range(len(known)), y=known, colour=plotting.GREY, label=label, style=":", marker="x")
     handles, labels = axes.get_legend_handles_labels()
     if not found.comparable:
         beside.set_ylabel("published LPIPS", fontsize=8, color=plotting.GREY)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.datasets.faces import extras, features, hair, head
+from bench.datasets.faces.canvas import SIDE, Canvas
 from bench.datasets.faces.people import People
-from bench.datasets.faces.scene import SIDE, Canvas
 
 BATCH = 16
 """Faces drawn at a time: so few that their layers stay in the processor's cache."""
@@ -44,20 +44,20 @@ def halved(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _paint(people: People) -> NDArray[np.uint8]:
-    scene = Canvas(people)
-    head.backdrop(scene)
-    hair.back_hair(scene)
-    head.bust(scene)
-    head.ears(scene)
-    head.head(scene)
-    scene.only(~people.has("No_Beard"), extras.beard)
-    head.age(scene)
-    features.nose(scene)
-    features.mouth(scene)
-    scene.only(people.has("Mustache"), extras.mustache)
-    features.eyes(scene)
-    scene.only(people.has("Eyeglasses"), extras.glasses)
-    hair.front_hair(scene)
-    features.brows(scene)
-    scene.only(people.has("Wearing_Hat"), extras.hat)
-    return (np.minimum(np.maximum(scene.pixels, 0), 1) * 255 + 0.5).astype(np.uint8)
+    canvas = Canvas(people)
+    head.backdrop(canvas)
+    hair.back_hair(canvas)
+    head.bust(canvas)
+    head.ears(canvas)
+    head.head(canvas)
+    canvas.only(~people.has("No_Beard"), extras.beard)
+    head.age(canvas)
+    features.nose(canvas)
+    features.mouth(canvas)
+    canvas.only(people.has("Mustache"), extras.mustache)
+    features.eyes(canvas)
+    canvas.only(people.has("Eyeglasses"), extras.glasses)
+    hair.front_hair(canvas)
+    features.brows(canvas)
+    canvas.only(people.has("Wearing_Hat"), extras.hat)
+    return (np.minimum(np.maximum(canvas.pixels, 0), 1) * 255 + 0.5).astype(np.uint8)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.datasets.faces.canvas import Canvas, CanvasView
 from bench.datasets.faces.colours import Paint, mix, tint
 from bench.datasets.faces.people import Array
-from bench.datasets.faces.scene import Canvas, CanvasView
 from bench.datasets.faces.shapes import circle, clip, ellipse, glow, inside, pick, smooth, stroke
 
 
-def eyes(scene: Canvas) -> None:
+def eyes(canvas: Canvas) -> None:
     """Both eyes: socket, white, iris, pupil, gleam, lids and lashes."""
     for side in (-1, 1):
-        with scene.window(side * scene.build.eye_x, scene.build.eye_y, 0.205, 0.17) as view:
+        with canvas.window(side * canvas.build.eye_x, canvas.build.eye_y, 0.205, 0.17) as view:
             _eye(view, side)
 
 
 def _eye(view: CanvasView, side: int) -> None:
-    people, build, colours = view.scene.people, view.scene.build, view.scene.colours
+    people, build, colours = view.canvas.people, view.canvas.build, view.canvas.colours
     size = people.around("eye_size", 0.92, 1.12) * pick(people.has("Male"), 0.94, 1.06)
     opening = people.around("eye_open", 0.82, 1.10) * pick(people.has("Young"), 1.0, 0.86)
     x, y = view.place(side * build.eye_x, build.eye_y)
@@ -44,7 +44,7 @@ def _eye(view: CanvasView, side: int) -> None:
 
 def _lids(view: CanvasView, place: tuple[Array, Array], lid: tuple[Array, Array, Array]) -> None:
     """Lines around an eye; ``place`` counts outwards and down."""
-    people, colours = view.scene.people, view.scene.colours
+    people, colours = view.canvas.people, view.canvas.colours
     (out, y), (half, upper, lower) = place, lid
     male = people.has("Male")
     t = out / half
@@ -61,13 +61,13 @@ def _lids(view: CanvasView, place: tuple[Array, Array], lid: tuple[Array, Array,
     view.paint(inside(below, view.pixel * 1.3) * short * 0.5, colours.shadow * 0.75)
     # The outer corner of women's lashes is drawn out to a wing.
     along = out - half * 1.08
-    wing = stroke(along, y + upper * 0.30 + 0.75 * along, 0.055, 0.0, 0.016)
+    wing = stroke(along, y + upper * 0.30 + 0.75 * along, reach=0.055, bend=0.0, thick=0.016)
     view.paint(inside(wing, view.pixel) * ~male, colours.lashes)
 
 
-def brows(scene: Canvas) -> None:
+def brows(canvas: Canvas) -> None:
     """Both brows: bushy or thin, straight and low on men, arched and high on women."""
-    people, build, colours = scene.people, scene.build, scene.colours
+    people, build, colours = canvas.people, canvas.build, canvas.colours
     male, bushy = people.has("Male"), people.has("Bushy_Eyebrows")
     thin = pick(male, people.between("brow_thickness", 0.017, 0.024), people.between("brow_thickness", 0.012, 0.018))
     thick = pick(bushy, people.between("brow_thickness", 0.043, 0.054), thin)
@@ -77,23 +77,23 @@ def brows(scene: Canvas) -> None:
     reach = pick(bushy, 0.178, 0.160)
     for side in (-1, 1):
         u = side * (build.eye_x + 0.005)
-        with scene.window(u, v + 0.01, 0.19, 0.10) as view:
+        with canvas.window(u, v + 0.01, 0.19, 0.10) as view:
             x, y = view.place(u, v)
             out = x * side
             y = y + tilt * out
             hairs = out * 26 - y * 9
             tuft = pick(bushy, 0.006, 0) * (2 * np.abs(hairs - np.floor(hairs) - 0.5) - 0.5)
             # Thicker towards the nose; the limit keeps the far side of the parabola from coming back.
-            d = stroke(out, y, reach, arch, thick * np.maximum(1 - 2.6 * out, 0.5)) + tuft
+            d = stroke(out, y, reach=reach, bend=arch, thick=thick * np.maximum(1 - 2.6 * out, 0.5)) + tuft
             view.paint(inside(d, view.pixel * 1.3) * pick(bushy, 0.96, 0.88), colours.brows)
 
 
-def nose(scene: Canvas) -> None:
+def nose(canvas: Canvas) -> None:
     """The nose, by its shadow, its lit tip and the nostrils."""
-    people, build, colours = scene.people, scene.build, scene.colours
+    people, build, colours = canvas.people, canvas.build, canvas.colours
     length = people.around("nose_length", 0.165, 0.225) + pick(people.has("Young"), 0, 0.015)
     width = people.around("nose_width", 0.055, 0.085) * pick(people.has("Male"), 1.12, 0.92)
-    with scene.window(0.0, length - 0.075, 0.16, 0.18) as view:
+    with canvas.window(0.0, length - 0.075, 0.16, 0.18) as view:
         x, y = view.place(0.0, length)
         up = clip((y + length) / length)
         # A turned nose stands out over the face: its tip slides farther than its root.
@@ -110,14 +110,14 @@ def nose(scene: Canvas) -> None:
         view.paint(glow(x + dark * 0.018, y + 0.012, 0.030, 0.026) * 0.5, tint(1, 0.99, 0.97))
 
 
-def mouth(scene: Canvas) -> None:
+def mouth(canvas: Canvas) -> None:
     """The mouth: closed or open, smiling or not."""
-    with scene.window(0.0, scene.build.mouth_y + 0.03, 0.26, 0.16) as view:
+    with canvas.window(0.0, canvas.build.mouth_y + 0.03, 0.26, 0.16) as view:
         _mouth(view)
 
 
 def _mouth(view: CanvasView) -> None:
-    people, build, colours = view.scene.people, view.scene.build, view.scene.colours
+    people, build, colours = view.canvas.people, view.canvas.build, view.canvas.colours
     smiles, opens, male = people.has("Smiling"), people.has("Mouth_Slightly_Open"), people.has("Male")
     x, y = view.place(0.0, build.mouth_y)
     reach = people.around("mouth_width", 0.125, 0.160) + pick(smiles, 0.050, 0.0)
@@ -140,7 +140,7 @@ def _mouth(view: CanvasView) -> None:
     view.paint(hole * glow(x, line - low - 0.01, 0.11, 0.05), tint(0.80, 0.36, 0.37))
     teeth = inside(line - low * pick(smiles, 0.62, 0.30), view.pixel)
     view.paint(hole * teeth * clip(arch * 5), tint(0.985, 0.975, 0.955))
-    seam = stroke(x, line, reach * 1.04, 0.0, 0.010)
+    seam = stroke(x, line, reach=reach * 1.04, bend=0.0, thick=0.010)
     view.paint(inside(seam, view.pixel * 1.2) * pick(opens, 0.0, 0.85), colours.lips * 0.42)
     corner = glow(np.abs(x) - reach * 1.03, line, 0.035, 0.035)
     view.paint(corner * pick(smiles, 0.75, 0.35), colours.shadow * tint(0.78, 0.66, 0.64))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.datasets.faces.canvas import Canvas, CanvasView
 from bench.datasets.faces.colours import Paint, mix, tint
 from bench.datasets.faces.head import head_distance
 from bench.datasets.faces.people import Array, People
-from bench.datasets.faces.scene import Canvas, CanvasView
 from bench.datasets.faces.shapes import circle, clip, ellipse, inside, pick, smooth, wave
 
 
@@ -74,52 +74,52 @@ def cut_of(people: People) -> Cut:
 
 def hair_distance(view: CanvasView, cut: Cut) -> Array:
     """Signed distance to the outline of the hair around the skull; open downwards."""
-    build = view.scene.build
+    build = view.canvas.build
     side = cut.side * pick(cut.long, 1.0, clip((0.28 - view.y) * 3))
     d = ellipse(view.x + build.sin * 0.04, np.minimum(view.y, 0), build.width + side, build.top + cut.rise)
-    phase = view.scene.people.between("strands", 0.0, 1.0)
+    phase = view.canvas.people.between("strands", 0.0, 1.0)
     distance: Array = d - cut.curl * (wave(view.x * 3.2 + phase) + wave(view.y * 3.2 + phase * 0.7))
     return distance
 
 
-def back_hair(scene: Canvas) -> None:
+def back_hair(canvas: Canvas) -> None:
     """Hair behind the neck, and the bun of some."""
-    cut, people = cut_of(scene.people), scene.people
+    cut, people = cut_of(canvas.people), canvas.people
     pinned = people.chance("bun", 0.22) & ~people.has("Male") & ~people.has("Wearing_Hat")
-    scene.only(pinned & ~cut.long & cut.there, _bun)
-    scene.only(cut.long & cut.there, _mane)
+    canvas.only(pinned & ~cut.long & cut.there, _bun)
+    canvas.only(cut.long & cut.there, _mane)
 
 
-def front_hair(scene: Canvas) -> None:
+def front_hair(canvas: Canvas) -> None:
     """The hair on the head, its fringe and its locks, with the shadow that they throw on the skin."""
-    cut = cut_of(scene.people)
-    scene.only(cut.there, _crown)
-    scene.only(cut.long & cut.there, _locks)
+    cut = cut_of(canvas.people)
+    canvas.only(cut.there, _crown)
+    canvas.only(cut.long & cut.there, _locks)
 
 
-def _bun(scene: Canvas) -> None:
-    view, cut = scene.view((-0.6, -1, 0.6, -0.2)), cut_of(scene.people)
-    x, y = view.x + scene.build.sin * 0.1, view.y + scene.build.top + cut.rise + 0.04
-    d = circle(x, y, scene.people.between("bun", 0.13, 1.0) * 0.22)
+def _bun(canvas: Canvas) -> None:
+    view, cut = canvas.view((-0.6, -1, 0.6, -0.2)), cut_of(canvas.people)
+    x, y = view.x + canvas.build.sin * 0.1, view.y + canvas.build.top + cut.rise + 0.04
+    d = circle(x, y, canvas.people.between("bun", 0.13, 1.0) * 0.22)
     _brush(view, cut, inside(d, view.pixel), 0.85)
 
 
-def _mane(scene: Canvas) -> None:
-    view, cut = scene.view(), cut_of(scene.people)
+def _mane(canvas: Canvas) -> None:
+    view, cut = canvas.view(), cut_of(canvas.people)
     _brush(view, cut, inside(_hanging(view, cut), view.pixel), 0.62)
 
 
-def _crown(scene: Canvas) -> None:
-    view, cut = scene.view((-0.9, -1, 0.9, 0.5)), cut_of(scene.people)
+def _crown(canvas: Canvas) -> None:
+    view, cut = canvas.view((-0.9, -1, 0.9, 0.5)), cut_of(canvas.people)
     line = _hairline(view, cut)
     view.shade(inside(line - 0.035, 0.10) * inside(head_distance(view), view.pixel), 0.7)
     _brush(view, cut, inside(np.maximum(hair_distance(view, cut), line), view.pixel))
 
 
-def _locks(scene: Canvas) -> None:
+def _locks(canvas: Canvas) -> None:
     """The hair that hangs before ears, cheeks and shoulders."""
-    view, cut = scene.view((-1, -0.25, 1, 1)), cut_of(scene.people)
-    build, y = scene.build, view.y
+    view, cut = canvas.view((-1, -0.25, 1, 1)), cut_of(canvas.people)
+    build, y = canvas.build, view.y
     x = np.abs(view.x - build.sin * 0.10 * clip(y + 0.2))
     inner = build.width * 0.98 - cut.locks + 0.05 * clip(y * 2) - 0.8 * smooth((y - 0.15) * 1.6) * cut.locks
     hang = np.maximum(_hanging(view, cut), np.maximum(inner - x, -0.12 - y))
@@ -128,7 +128,7 @@ def _locks(scene: Canvas) -> None:
 
 def _hairline(view: CanvasView, cut: Cut) -> Array:
     """Signed distance, roughly, to the line between hair and forehead; negative in the hair."""
-    build, people = view.scene.build, view.scene.people
+    build, people = view.canvas.build, view.canvas.people
     x = view.x - build.sin * 0.30
     t = x / build.width
     t2 = t * t
@@ -144,10 +144,10 @@ def _hairline(view: CanvasView, cut: Cut) -> Array:
 
 def _hanging(view: CanvasView, cut: Cut) -> Array:
     """Signed distance to the outline of long hair."""
-    build, x, y = view.scene.build, view.x, view.y
+    build, x, y = view.canvas.build, view.x, view.y
     spread = 0.10 * clip(y / 0.6) * (0.4 + cut.side * 6)
     edge = np.abs(x + build.sin * 0.04) - build.width - cut.side - spread
-    phase = view.scene.people.between("strands", 0.0, 1.0)
+    phase = view.canvas.people.between("strands", 0.0, 1.0)
     tip = 0.02 * (wave(x * 7 + phase) - 0.5)
     down = np.maximum(edge, y - cut.end + 0.35 * x * x + tip) - cut.curl * wave(y * 3.2 + phase * 0.7)
     distance: Array = pick(y < 0, hair_distance(view, cut), down)
@@ -156,8 +156,8 @@ def _hanging(view: CanvasView, cut: Cut) -> Array:
 
 def _brush(view: CanvasView, cut: Cut, cover: Array, tone: float = 1.0) -> None:
     """Paint hair in its light: strands, grey temples, a band of sheen."""
-    scene = view.scene
-    people, build, colours = scene.people, scene.build, scene.colours
+    canvas = view.canvas
+    people, build, colours = canvas.people, canvas.build, canvas.colours
     x, y = view.x - cut.part * 0.6, view.y
     fan = x / (np.maximum(y + build.top + 0.28, 0.22) + 0.45)
     phase = people.between("strands", 0.0, 1.0)

@@ -88,7 +88,7 @@ def rule(
     found: dict[str, list[ClaimSource]] = {}
     for source in sources:
         found.setdefault(source.table, []).append(source)
-    return [_ruling(claim, claims, found, nearest, advice) for claim in claims.claims]
+    return [_ruling(claim, claims, found=found, nearest=nearest, advice=advice) for claim in claims.claims]
 
 
 def counted(rulings: Sequence[ClaimResult]) -> dict[str, int]:
@@ -114,7 +114,9 @@ def _ruling(
     if ordered:
         first = _worst(ordered) if claim.every else ordered[0]
         others = [trial for trial in ordered if trial is not first]
-        return ClaimResult(claims.paper, claim, first.verdict, first.setting, first.place, tuple(others))
+        return ClaimResult(
+            claims.paper, claim, verdict=first.verdict, setting=first.setting, place=first.place, others=tuple(others)
+        )
     missing = "; ".join(advice.get(table, f"nothing is stored for {table}") for table in claim.records)
     return ClaimResult(claims.paper, claim, not_tried(claim, claims, claim.unmeasurable or missing))
 

@@ -69,7 +69,13 @@ class Stored:
     def source(self, table: Table, measured: Sequence[ResultGroup]) -> ClaimSource:
         """What it holds, for a table."""
         studies = () if self.study is None else (self.study,)
-        return ClaimSource(table.name, tuple(measured), studies, str(self.mark.get("budget", "")), str(self.folder))
+        return ClaimSource(
+            table.name,
+            tuple(measured),
+            studies=studies,
+            budget=str(self.mark.get("budget", "")),
+            place=str(self.folder),
+        )
 
 
 def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, list[ClaimResult]]:

@@ -55,9 +55,21 @@ def published_table(group: ResultGroup, paper: PrintedPaper) -> list[PublishedCo
         role = paper.roles[metric]
         names, remark = answers(role, group)
         if not names:
-            rows += [PublishedComparison(p, metric, None, None, None, None, False, "not measured") for p in printed]
+            rows += [
+                PublishedComparison(
+                    p,
+                    metric,
+                    measured=None,
+                    sd=None,
+                    published_rank=None,
+                    measured_rank=None,
+                    comparable=False,
+                    remark="not measured",
+                )
+                for p in printed
+            ]
         for name in names:
-            rows += _compared(group, role, name, printed, remark)
+            rows += _compared(group, role, metric=name, printed=printed, remark=remark)
     return rows
 
 
@@ -83,7 +95,18 @@ def _compared(
         mean, sd = values.get(p.method, (None, None))
         before, after = ranks.get(p.method, (None, None))
         why = remark if mean is not None else reasons.get(p.method, "not measured")
-        rows.append(PublishedComparison(p, metric, mean, sd, before, after, _comparable(group, p, role, metric), why))
+        rows.append(
+            PublishedComparison(
+                p,
+                metric,
+                measured=mean,
+                sd=sd,
+                published_rank=before,
+                measured_rank=after,
+                comparable=_comparable(group, p, role, metric),
+                remark=why,
+            )
+        )
     return rows
 
 

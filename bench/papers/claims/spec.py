@@ -87,7 +87,9 @@ def _claim(entry: Any, roles: Mapping[str, MetricMapping], place: str) -> Claim:
     tests = tuple(_test(atom, roles, f"{place}, test {i}") for i, atom in enumerate(entry["test"], 1))
     records = texts(entry.get("records", []), "records", place)
     stated, every = entry.get("published"), entry.get("every", False)
-    return Claim(entry["id"], entry["source"], entry["text"], tests, records, stated, every)
+    return Claim(
+        entry["id"], entry["source"], text=entry["text"], tests=tests, records=records, stated=stated, every=every
+    )
 
 
 def _test(atom: Any, roles: Mapping[str, MetricMapping], place: str) -> ClaimTest:

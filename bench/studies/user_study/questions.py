@@ -174,14 +174,14 @@ def open_study(
     study = Questionnaire(
         group.title,
         title_of(group.dataset),
-        title_of(group.gan),
-        tuple(run.title for run in chosen),
-        tuple(run.name for run in chosen),
-        known,
-        pictures.checksum(),
-        questions,
-        repeats,
-        seed,
+        gan=title_of(group.gan),
+        methods=tuple(run.title for run in chosen),
+        names=tuple(run.name for run in chosen),
+        pictures=known,
+        checksum=pictures.checksum(),
+        questions=questions,
+        repeats=repeats,
+        seed=seed,
     )
     return study, pictures
 

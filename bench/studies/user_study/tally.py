@@ -64,9 +64,9 @@ def tally(ballots: Ballots) -> Tally:
     return Tally(
         dict(sorted(shares.items(), key=lambda item: -item[1].votes)),
         len(people),
-        sum(all((p, i) in ballots.votes for i in range(study.length)) for p in people),
-        _share(same[:, 0], same.sum(1)),
-        sum(bool(vote.reason) for vote in votes),
+        finished=sum(all((p, i) in ballots.votes for i in range(study.length)) for p in people),
+        agreement=_share(same[:, 0], same.sum(1)),
+        reasons=sum(bool(vote.reason) for vote in votes),
     )
 
 

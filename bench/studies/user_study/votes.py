@@ -133,7 +133,16 @@ class VotesFile:
             raise Refused(400, f"the reason has {len(reason)} characters, more than {LONGEST_REASON}")
         showing = self.study.showings(participant)[position]
         method = showing.order[choice]
-        vote = Vote(participant, position, showing.picture, showing.repeat, showing.order, method, reason, _now())
+        vote = Vote(
+            participant,
+            position,
+            picture=showing.picture,
+            repeat=showing.repeat,
+            shown=showing.order,
+            method=method,
+            reason=reason,
+            at=_now(),
+        )
         with self._mutex:
             due = self.next(participant)
             if (participant, position) in self.ballots.votes:

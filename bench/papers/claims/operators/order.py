@@ -49,7 +49,13 @@ class OrderTest(MetricTest):
         """One answer a pair."""
         for better, worse in itertools.product(self.better, self.worse):
             question = f"{quantity.name}: {better} beats {worse}"
-            yield positive(scope, question, [(better, quantity), (worse, quantity)], advantage(quantity), remark)
+            yield positive(
+                scope,
+                question,
+                asked=[(better, quantity), (worse, quantity)],
+                statistic=advantage(quantity),
+                remark=remark,
+            )
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
         """Whether each printed number is better than each of the others."""

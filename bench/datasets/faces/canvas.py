@@ -156,10 +156,10 @@ class Canvas:
 
 
 class CanvasView:
-    """A part of a scene.
+    """A part of a canvas.
 
     Attributes:
-        scene: the whole.
+        canvas: the whole.
         area: its pixels ``[B, 3, h, w]``.
         x: head frame of its pixels, to the right, ``[B, h, w]``.
         y: head frame, downwards.
@@ -168,8 +168,8 @@ class CanvasView:
         pixel: width of a pixel in head units.
     """
 
-    def __init__(self, scene: Canvas, area: Array, frame: tuple[Array, Array], canvas: tuple[Array, Array]) -> None:
-        self.scene, self.area, self.pixel = scene, area, scene.pixel
+    def __init__(self, whole: Canvas, area: Array, frame: tuple[Array, Array], canvas: tuple[Array, Array]) -> None:
+        self.canvas, self.area, self.pixel = whole, area, whole.pixel
         self.x, self.y = frame
         self.canvas_x, self.canvas_y = canvas
 
@@ -189,14 +189,14 @@ class CanvasView:
 
     def shade(self, cover: Array, strength: float = 1.0) -> None:
         """Darken skin into its shadow, as far as ``cover`` says."""
-        colours = self.scene.colours
+        colours = self.canvas.colours
         darker = (colours.shadow / colours.skin - 1) * strength
         for channel in range(3):
             self.area[:, channel] *= 1 + cover * darker[:, channel]
 
     def place(self, u: float | Array, v: float | Array) -> tuple[Array, Array]:
         """Coordinates around a point of the face ``(u, v)``, turned and foreshortened as the head is."""
-        build = self.scene.build
+        build = self.canvas.build
         z = depth(u, v)
         squeeze = np.maximum(build.cos - build.sin * u * 0.9 * DEPTH / z, 0.4)
         return (self.x - (u * build.cos + z * build.sin)) / squeeze, self.y - (v + build.pitch * z)
