@@ -32,6 +32,14 @@ class CatHeads(ManualImages):
         test_images: how many images are held out. A reduced copy of the dataset needs a smaller number.
         on_bad: what to do with a photograph that is damaged, or has no landmarks that can be used: "fail", or
             "skip" it with a warning, which leaves its split one image short.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.datasets.cat_heads import HeadSquare
+        >>> points = "40 40 60 40 50 60 30 30 35 20 40 30 60 30 65 20 70 30"
+        >>> _ = Path("1.jpg.cat").write_text(f"9 {points}")  # x from 30 to 70, y from 20 to 60
+        >>> HeadSquare(margin=0.25)(Path("1.jpg"), 200, 200)  # left, top, right, bottom
+        (20, 10, 80, 70)
     """
 
     side: Literal[64, 128] = 128

@@ -86,6 +86,14 @@ class CelebA(ManualImages):
         test_images: size of the test split; 0 is the number of the protocol. A reduced copy of the dataset needs
             a smaller number.
         train_images: use only the first so many images for training; 0 uses all.
+
+    Example:
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> source = open_dataset("celeba", {"crop": "icgan"})
+        >>> source.decoder().shape, len(source.protocol.attributes), source.protocol.test_images
+        ((3, 64, 64), 18, 19961)
+        >>> open_dataset("celeba", {"crop": "dfi", "side": 128}).protocol.box  # left, top, right, bottom
+        (25, 50, 153, 178)
     """
 
     crop: Literal["dfi", "icgan", "creswell", "full"] = "dfi"

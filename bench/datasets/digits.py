@@ -37,6 +37,14 @@ class Digits(GuardedSource):
     Attributes:
         side: of the pictures, in pixels.
         channels: 1 is grey; with 3 each picture has a tint of its own, drawn from a fixed seed.
+
+    Example:
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> data = open_dataset("digits").load()
+        >>> len(data.train), len(data.val), len(data.test), data.shape
+        (1294, 143, 360, (1, 28, 28))
+        >>> data.test.data.min().item(), data.test.data.max().item()
+        (0, 255)
     """
 
     side: int = SIDE

@@ -41,6 +41,14 @@ class DrawnFaces(GuardedSource):
         val: number of validation images, drawn apart from the others, as are those of ``test``.
         test: number of test images.
         seed: of all draws; each split has its own stream.
+
+    Example:
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> data = open_dataset("drawn-faces", {"train": 4, "val": 1, "test": 2}).load()
+        >>> tuple(data.train.data.shape), tuple(data.test.attributes.shape)
+        ((4, 3, 64, 64), (2, 15))
+        >>> data.test.attribute_names[:3]
+        ('Bald', 'Bangs', 'Black_Hair')
     """
 
     side: int = 64

@@ -23,7 +23,20 @@ APT_SECONDS = 600
 @dataset("fashion-mnist")
 @dataclass
 class FashionMnist(PinnedSource):
-    """Fashion-MNIST: 70,000 grey pictures of clothes, 28 x 28, ten classes."""
+    """Fashion-MNIST: 70,000 grey pictures of clothes, 28 x 28, ten classes.
+
+    Example:
+        >>> import gzip, struct
+        >>> from pathlib import Path
+        >>> from bench.datasets.fashion_mnist import FashionMnist
+        >>> images = struct.pack(">4I", 0x803, 1, 28, 28) + bytes(28 * 28)
+        >>> labels = struct.pack(">2I", 0x801, 1) + bytes([9])
+        >>> _ = Path("t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+        >>> _ = Path("t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+        >>> split = FashionMnist().read_split(Path(), "test")
+        >>> split.images.shape, FashionMnist.classes[split.labels[0]]
+        ((1, 1, 28, 28), 'Ankle boot')
+    """
 
     # Of the decompressed files: Debian compresses the publisher's content anew, so the .gz files differ.
     md5: ClassVar[Mapping[str, str]] = {

@@ -29,6 +29,12 @@ class Ffhq(ManualImages):
 
     Attributes:
         side: 128 as is, or resized bilinearly to 64 pixels.
+
+    Example:
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> source = open_dataset("ffhq", {"side": 64})
+        >>> source.decoder().shape, source.complete["images"], source.rules()["first_test"]
+        ((3, 64, 64), 70000, 60000)
     """
 
     side: Literal[64, 128] = 128

@@ -28,6 +28,17 @@ class Folder(ImageFiles):
             ``size`` x ``size``.
         channels: 1 or 3.
         on_bad: what to do with a file that is damaged or does not fit: "fail", or "skip" it with a warning.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.datasets.folder import Folder
+        >>> for number in range(20):
+        ...     picture = Path("pets", "cats" if number < 12 else "dogs", f"{number}.png")
+        ...     picture.parent.mkdir(parents=True, exist_ok=True)
+        ...     picture.touch()
+        >>> layout = Folder("pets").layout()  # decided by names alone; no image is opened
+        >>> layout.classes, {split: len(names) for split, names in layout.names.items()}
+        (('cats', 'dogs'), {'train': 17, 'val': 1, 'test': 2})
     """
 
     path: str

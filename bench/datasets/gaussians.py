@@ -35,6 +35,14 @@ class Gaussians8(GuardedSource):
     Attributes:
         seed: of all draws; each split has its own stream, so ``test`` does not depend on ``train``.
         train: number of training points; ``val`` holds a tenth as many, drawn beside them (at least 1).
+
+    Example:
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> data = open_dataset("gaussians8", {"train": 1000}).load()
+        >>> tuple(data.train.data.shape), data.test.labels.bincount().tolist()
+        ((1000, 2, 1, 1), [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000])
+        >>> data.classes[2]
+        'mode 2 at 112.5 degrees'
     """
 
     seed: int = 0

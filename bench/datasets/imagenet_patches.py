@@ -33,6 +33,14 @@ class ImagenetPatches(ManualImages):
         train_images: use only the first so many images of the shuffled training split; 0 uses all.
         on_bad: what to do with a photograph that is damaged or has a side under 32: "fail", or "skip" it with a
             warning, which leaves its split one image short.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> patch = open_dataset("imagenet-patches", {"seed": 1}).decoder().window
+        >>> left, top, right, bottom = patch(Path("n01440764/n01440764_18.JPEG"), 500, 375)
+        >>> right - left, bottom - top, 0 <= left <= 500 - 32
+        (32, 32, True)
     """
 
     seed: int = 0

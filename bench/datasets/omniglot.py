@@ -28,6 +28,12 @@ class Omniglot(ManualImages):
 
     Attributes:
         side: the drawings of 105 x 105 are resized bilinearly to 64 (the paper's size) or 32 pixels.
+
+    Example:
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> source = open_dataset("omniglot", {"side": 32})
+        >>> source.decoder().shape, sum(source.complete.values())
+        ((1, 32, 32), 32460)
     """
 
     side: Literal[32, 64] = 64

@@ -38,6 +38,13 @@ class Shoes(ManualImages):
     Attributes:
         side: images are resized bilinearly to 64 or 128 pixels.
         test_images: how many images are held out. A reduced copy of the dataset needs a smaller number.
+
+    Example:
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> source = open_dataset("shoes", {"side": 128, "test_images": 10})
+        >>> decoder = source.decoder()
+        >>> decoder.shape, decoder.window("shoe.jpg", 136, 136)  # the whole image, resized
+        ((3, 128, 128), (0, 0, 136, 136))
     """
 
     side: Literal[64, 128] = 64

@@ -17,7 +17,16 @@ DIGITS = tuple(str(digit) for digit in range(10))
 @dataset("mnist")
 @dataclass
 class Mnist(PinnedSource):
-    """MNIST: 70,000 handwritten digits, grey, 28 x 28."""
+    """MNIST: 70,000 handwritten digits, grey, 28 x 28.
+
+    Example:
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> source = open_dataset("mnist")
+        >>> len(source.classes), len(source.md5)  # digits, and files whose content is compared
+        (10, 4)
+        >>> source.home().name
+        'mnist'
+    """
 
     # Of the unpacked files that are read; torchvision itself checks only the compressed ones, when it downloads.
     md5: ClassVar[Mapping[str, str]] = {
@@ -45,7 +54,16 @@ class Mnist(PinnedSource):
 @dataset("cifar10")
 @dataclass
 class Cifar10(PinnedSource):
-    """CIFAR-10: 60,000 small colour photographs, 32 x 32, ten classes."""
+    """CIFAR-10: 60,000 small colour photographs, 32 x 32, ten classes.
+
+    Example:
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> source = open_dataset("cifar10")
+        >>> source.classes[:3]
+        ('airplane', 'automobile', 'bird')
+        >>> sum("data_batch" in name for name in source.md5)  # 10,000 training images each
+        5
+    """
 
     # The batches are pickles, which can run code: they are opened only after these sums were found equal.
     md5: ClassVar[Mapping[str, str]] = {
@@ -77,7 +95,16 @@ class Cifar10(PinnedSource):
 @dataset("svhn")
 @dataclass
 class Svhn(PinnedSource):
-    """SVHN: 99,289 house-number digits in colour, 32 x 32 (the cropped set without its extra part)."""
+    """SVHN: 99,289 house-number digits in colour, 32 x 32 (the cropped set without its extra part).
+
+    Example:
+        >>> from bench.datasets.catalogue import open_dataset
+        >>> source = open_dataset("svhn")
+        >>> sorted(source.md5)
+        ['test_32x32.mat', 'train_32x32.mat']
+        >>> source.classes.index("0")  # the files store the digit 0 as 10
+        0
+    """
 
     md5: ClassVar[Mapping[str, str]] = {
         "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",

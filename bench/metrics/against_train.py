@@ -51,6 +51,14 @@ class RandFid(_AgainstTrain):
     """FID of images of codes drawn from the prior, against training images: RandFID of invgan (Table 1).
 
     The method has no part in it: it tells how well the generator draws, and is the same in every row of a GAN.
+
+    Example:
+        >>> from bench.metrics.evaluation import open_metrics
+        >>> metric = open_metrics(["rand_fid:500"])[0]
+        >>> metric.name, metric.tracks
+        ('rand_fid:500@inception', ('own',))
+        >>> metric.protocol()["sets"]
+        ['images of codes drawn from the prior', 'training images, in a fixed random order']
     """
 
     sides = ("sample", "train")
@@ -61,7 +69,16 @@ class RandFid(_AgainstTrain):
 @metric("rand_rec_fid")
 @dataclass
 class RandRecFid(_AgainstTrain):
-    """FID of reconstructions of the GAN's own images, against training images: RandRecFID of invgan (Table 1)."""
+    """FID of reconstructions of the GAN's own images, against training images: RandRecFID of invgan (Table 1).
+
+    Example:
+        >>> from bench.metrics.evaluation import open_metrics
+        >>> metric = open_metrics(["rand_rec_fid:500"])[0]
+        >>> metric.name, metric.tracks
+        ('rand_rec_fid:500@inception', ('own',))
+        >>> metric.protocol()["sets"]
+        ['their reconstructions', 'training images, in a fixed random order']
+    """
 
     sides = ("output", "train")
     side = "output"
@@ -71,7 +88,16 @@ class RandRecFid(_AgainstTrain):
 @metric("ts_rec_fid")
 @dataclass
 class TsRecFid(_AgainstTrain):
-    """FID of reconstructions of test images, against training images: TsRecFID of invgan (Table 1)."""
+    """FID of reconstructions of test images, against training images: TsRecFID of invgan (Table 1).
+
+    Example:
+        >>> from bench.metrics.evaluation import open_metrics
+        >>> metric = open_metrics(["ts_rec_fid:500"])[0]
+        >>> metric.name, metric.tracks
+        ('ts_rec_fid:500@inception', ('test',))
+        >>> metric.protocol()["sets"]
+        ['their reconstructions', 'training images, in a fixed random order']
+    """
 
     sides = ("output", "train")
     side = "output"
@@ -84,6 +110,14 @@ class IntTsFid(_AgainstTrain):
     """FID of the images halfway between the codes of two test images, against training images: IntTsFID of invgan.
 
     Codes are paired with their neighbours in the order of the test split, the last with the first.
+
+    Example:
+        >>> from bench.metrics.evaluation import open_metrics
+        >>> metric = open_metrics(["int_ts_fid:500"])[0]
+        >>> metric.name, metric.tracks
+        ('int_ts_fid:500@inception', ('test',))
+        >>> metric.protocol()["sets"]
+        ['images of the midpoints between each code and the next', 'training images, in a fixed random order']
     """
 
     sides = ("midpoint", "train")

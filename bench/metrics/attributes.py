@@ -102,6 +102,14 @@ class Fac(AttributeMetric):
 
     Truth is the data set's annotation of the target, not what the classifier sees in it; "ceiling" is the share that
     the classifier has right on the targets themselves.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.attributes import Predictions
+        >>> truth = torch.tensor([[True, False, True, False]])
+        >>> logits = torch.tensor([[2.0, -1.0, -0.5, -3.0]])
+        >>> Predictions(truth, logits, predicted=logits > 0).right.tolist()
+        [0.75]
     """
 
     network: str = DEFAULT_NETWORK["fac"]
@@ -151,6 +159,14 @@ class AnetAccuracy(AttributeMetric):
     """Whether images of a conditional GAN show what they were asked to (icgan, section 5.2): G(z, y) against y.
 
     Of attributes the share that is right; of labels whether the class is.
+
+    Example:
+        >>> from bench.metrics.evaluation import open_metrics
+        >>> of_attributes, of_classes = open_metrics(["anet_accuracy", "anet_accuracy@fashion-mnist-cnn"])
+        >>> of_attributes.name, of_attributes.tracks
+        ('anet_accuracy@drawn-faces-cnn', ('own',))
+        >>> len(of_attributes.extractor.attributes), of_classes.extractor.classes
+        (15, 10)
     """
 
     network: str = DEFAULT_NETWORK["anet_accuracy"]
@@ -203,7 +219,16 @@ class _OverAllImages(AttributeMetric):
 @metric("anet_f1")
 @dataclass
 class AnetF1(_OverAllImages):
-    """F1 with which a classifier sees a conditional GAN's conditions, mean over attributes (icgan, section 5.2)."""
+    """F1 with which a classifier sees a conditional GAN's conditions, mean over attributes (icgan, section 5.2).
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.attributes import f1_scores
+        >>> truth = torch.tensor([[True, True], [True, False], [False, False]])
+        >>> predicted = torch.tensor([[True, True], [False, False], [False, True]])
+        >>> f1_scores(truth, predicted).round(4).tolist()  # precision 1 and 1/2, recall 1/2 and 1
+        [0.6667, 0.6667]
+    """
 
     network: str = DEFAULT_NETWORK["anet_f1"]
 
@@ -243,6 +268,16 @@ class MeanAveragePrecision(_OverAllImages):
 
     invgan's Table 2 trains a classifier on each kind of image; here one that was trained on originals looks at
     reconstructions. Attributes that no target has, or all have, are left out and counted.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.types import Images
+        >>> from bench.metrics.evaluation import open_metrics
+        >>> metric, pixels = open_metrics(["map@fashion-mnist-cnn"])[0], torch.zeros(2, 1, 28, 28).byte()
+        >>> metric.applies(Images(pixels))
+        'the images have no attributes, and the images have no labels'
+        >>> metric.applies(Images(pixels, labels=torch.tensor([0, 9]))) is None  # classes count as attributes
+        True
     """
 
     network: str = DEFAULT_NETWORK["map"]

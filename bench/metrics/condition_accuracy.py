@@ -20,7 +20,20 @@ NO_CONDITIONS = "the GAN has no conditions, so its codes ask for none"
 @metric("condition_accuracy")
 @dataclass
 class ConditionAccuracy(Metric):
-    """Share of attributes, or of classes, that a conditional GAN's inferred codes have right (icgan, section 4.1)."""
+    """Share of attributes, or of classes, that a conditional GAN's inferred codes have right (icgan, section 4.1).
+
+    Example:
+        >>> import torch
+        >>> from bench.core.types import Gan, Images
+        >>> from bench.gans.condition_prior import ConditionPrior
+        >>> from bench.gans.priors import Normal
+        >>> from bench.metrics.evaluation import evaluate, open_metrics
+        >>> gan = Gan(torch.nn.Unflatten(1, (5, 1, 1)), None, ConditionPrior(Normal(2), 3), (5, 1, 1))
+        >>> codes = torch.tensor([[9.0, 9.0, 1.0, 0.0, 0.6], [9.0, 9.0, 0.0, 0.4, 1.0]])  # z, then classes 0 and 2
+        >>> images = Images(gan.decode(codes), labels=torch.tensor([0, 1]))
+        >>> evaluate(gan, images, codes, open_metrics(["condition_accuracy"]), track="test", device="cpu").summaries
+        {'condition_accuracy': {'value': 0.5, 'n': 2.0}}
+    """
 
     name = "condition_accuracy"
     higher_is_better = True

@@ -91,6 +91,13 @@ class InceptionScore(_Score):
     Formula: exp of the mean over images of KL(p(y|x) ‖ p(y)) (Salimans et al. 2016, section 4), mean over 10 splits.
     Range: 1 to the number of classes. It never looks at the targets.
     Checked against: torch-fidelity on the same logits.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.inception_score import inception_score
+        >>> sure, unsure = 100 * torch.eye(10), torch.zeros(10, 10)  # logits of ten images for ten classes
+        >>> [round(inception_score(logits, splits=1)[0], 4) for logits in (sure, unsure)]
+        [10.0, 1.0]
     """
 
     network: str = DEFAULT_NETWORK["inception_score"]
@@ -113,6 +120,12 @@ class RandIs(_Score):
     Attributes:
         network: what it looks through.
         count: how many images are drawn.
+
+    Example:
+        >>> from bench.metrics.evaluation import open_metrics
+        >>> metric = open_metrics(["rand_is:100@fashion-mnist-cnn"])[0]
+        >>> metric.tracks, metric.protocol()["classes"], metric.protocol()["sets"]
+        (('own',), 10, ['images of codes drawn from the prior'])
     """
 
     network: str = DEFAULT_NETWORK["rand_is"]

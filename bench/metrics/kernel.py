@@ -79,6 +79,15 @@ class Kid(SetMetric):
     Attributes:
         network: what it looks through.
         subset: images in each random subset; ``kid:500@inception`` takes 500.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.evaluation import open_metrics
+        >>> from bench.metrics.kernel import squared_mmd
+        >>> squared_mmd(torch.zeros(2, 1), torch.ones(2, 1))  # (0 + 1)³ + (1 + 1)³ - 2 (0 + 1)³
+        7.0
+        >>> open_metrics(["kid:500@inception"])[0].protocol()["subset"]
+        500
     """
 
     network: str = DEFAULT_NETWORK["kid"]

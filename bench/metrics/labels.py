@@ -21,7 +21,18 @@ LOWEST_CEILING = 0.5
 @metric("label_accuracy")
 @dataclass
 class LabelAccuracy(NetworkMetric):
-    """Share of reconstructions that a classifier puts in the true class; "ceiling" is its share on the targets."""
+    """Share of reconstructions that a classifier puts in the true class; "ceiling" is its share on the targets.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.types import Images
+        >>> from bench.metrics.evaluation import open_metrics
+        >>> metric, pixels = open_metrics(["label_accuracy@fashion-mnist-cnn"])[0], torch.zeros(2, 1, 28, 28).byte()
+        >>> metric.applies(Images(pixels))
+        'the images have no labels'
+        >>> metric.applies(Images(pixels, labels=torch.tensor([0, 10])))
+        'fashion-mnist-cnn tells 10 classes apart, the labels go to 10'
+    """
 
     network: str = DEFAULT_NETWORK["label_accuracy"]
 

@@ -21,7 +21,19 @@ RECOVERED = 1e-6
 @metric("code_mse")
 @dataclass
 class CodeMse(Metric):
-    """Mean squared error per coordinate between the found and the true code, which the own track knows."""
+    """Mean squared error per coordinate between the found and the true code, which the own track knows.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.types import Gan, Images
+        >>> from bench.gans.priors import Normal
+        >>> from bench.metrics.evaluation import evaluate, open_metrics
+        >>> gan = Gan(torch.nn.Unflatten(1, (2, 1, 1)), None, Normal(2), (2, 1, 1))
+        >>> true, found = torch.zeros(3, 2), torch.full((3, 2), 2.0)
+        >>> metrics, options = open_metrics(["code_mse"]), {"track": "own", "device": "cpu"}
+        >>> evaluate(gan, Images(gan.decode(true)), found, metrics, true_codes=true, **options).summaries
+        {'code_mse': {'value': 4.0, 'n': 3.0}}
+    """
 
     name = "code_mse"
     higher_is_better = False
@@ -57,7 +69,15 @@ class CodeMse(Metric):
 @metric("recovery_error")
 @dataclass
 class RecoveryError(Metric):
-    """Mean squared error of exact, unrounded images that the GAN made itself; "recovered" is the share under 1e-6."""
+    """Mean squared error of exact, unrounded images that the GAN made itself; "recovered" is the share under 1e-6.
+
+    Example:
+        >>> import numpy as np
+        >>> from bench.metrics.latent import RecoveryError
+        >>> summary = RecoveryError().compute(np.array([0.0, 1e-7, 0.5, 0.1]))  # one error an image
+        >>> round(summary["value"], 4), summary["recovered"]
+        (0.15, 0.5)
+    """
 
     name = "recovery_error"
     higher_is_better = False
@@ -90,6 +110,18 @@ class LatentError(CodeMse):
     """Le of icgan (section 5.3): squared error per coordinate of z alone, without the condition that a code ends in.
 
     Of a GAN without conditions it is ``code_mse``.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.types import Gan, Images
+        >>> from bench.gans.condition_prior import ConditionPrior
+        >>> from bench.gans.priors import Normal
+        >>> from bench.metrics.evaluation import evaluate, open_metrics
+        >>> gan = Gan(torch.nn.Unflatten(1, (5, 1, 1)), None, ConditionPrior(Normal(2), 3), (5, 1, 1))
+        >>> true, found = torch.zeros(1, 5), torch.tensor([[1.0, 1.0, 9.0, 9.0, 9.0]])  # two numbers of z, three of y
+        >>> metrics, options = open_metrics(["latent_error"]), {"track": "own", "device": "cpu"}
+        >>> evaluate(gan, Images(gan.decode(true)), found, metrics, true_codes=true, **options).summaries
+        {'latent_error': {'value': 1.0, 'n': 1.0}}
     """
 
     name = "latent_error"
@@ -111,6 +143,14 @@ class LogProb(Metric):
     """log P(z): log density of the found code under the GAN's prior, in nats (creswell, section VI-B).
 
     Averaged over the codes inside the prior's support; "outside" counts the others, whose density is 0.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.priors import Uniform
+        >>> from bench.metrics.latent import LogProb
+        >>> density = Uniform(1, low=-0.5, high=0.5).log_prob(torch.tensor([[0.0], [0.3], [7.0]]))
+        >>> {name: abs(value) for name, value in LogProb().compute(density.numpy()).items()}  # log 1 is 0
+        {'value': 0.0, 'n': 3.0, 'outside': 1.0}
     """
 
     name = "log_prob"

@@ -135,6 +135,15 @@ class MsSsim(_MultiScale):
     Sizes: five scales need sides of 161 pixels; ``ms_ssim:4`` 81, ``ms_ssim:3`` 41, ``ms_ssim:2`` 21. Fewer scales
     take the first exponents divided by their sum and never share a column with the published variant.
     Checked against: pytorch-msssim, for even sides.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.multiscale import ms_ssim, smallest_side
+        >>> [smallest_side(scales) for scales in (5, 4, 3, 2)]
+        [161, 81, 41, 21]
+        >>> noise = torch.randint(256, (1, 1, 21, 21), dtype=torch.uint8)
+        >>> round(ms_ssim(noise, noise, scales=2).item(), 4)
+        1.0
     """
 
     higher_is_better = True
@@ -160,6 +169,15 @@ class RandMsSsim(_MultiScale):
 
     Formula and sizes as for ``ms_ssim``. Lower means more diverse; a collapsed generator gives 1. It says nothing of
     how the images look: noise is diverse.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.multiscale import ms_ssim
+        >>> noise = torch.randint(256, (5, 1, 21, 21), dtype=torch.uint8)
+        >>> collapsed = noise[:1].expand(5, -1, -1, -1)
+        >>> diversity = [ms_ssim(x[:-1], x[1:], scales=2).mean().item() for x in (noise, collapsed)]
+        >>> diversity[0] < 0.5, round(diversity[1], 4)
+        (True, 1.0)
     """
 
     higher_is_better = False

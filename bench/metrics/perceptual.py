@@ -70,6 +70,13 @@ class Lpips(NetworkMetric):
     Traps: images in [0, 1] where [-1, 1] is expected give .022 in place of .085; AlexNet needs sides of 31 pixels, so
     that smaller sides than 64 are enlarged; the package loads a weights file without any matching key.
     Checked against: the lpips package with the same weights.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.perceptual import lpips
+        >>> x, y = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).view(2, 1, 2, 1, 1)  # orthogonal activations
+        >>> lpips([x], [y]).item(), lpips([x], [7 * x]).item()  # the length of an activation does not count
+        (2.0, 0.0)
     """
 
     network: str = DEFAULT_NETWORK["lpips"]

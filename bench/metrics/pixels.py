@@ -150,6 +150,13 @@ class Mse(PixelMetric):
     Formula: mean over pixels and channels of (x - y)², with x and y in [-1, 1].
     Range: 0 to 4; one of 256 levels is 2/255, so that one level everywhere is 6.2e-5. In [0, 1] it is a quarter.
     Checked against: numpy on the same arrays.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.pixels import mse
+        >>> black = torch.zeros(1, 1, 4, 4, dtype=torch.uint8)
+        >>> round(mse(black, black + 255).item(), 4)  # opposite images: (1 - -1)²
+        4.0
     """
 
     name = "mse"
@@ -168,6 +175,13 @@ class Mae(PixelMetric):
     Formula: mean over pixels and channels of |x - y|, with x and y in [-1, 1].
     Range: 0 to 2. In [0, 1] it is half of this.
     Checked against: numpy on the same arrays.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.pixels import mae
+        >>> black = torch.zeros(1, 1, 4, 4, dtype=torch.uint8)
+        >>> round(mae(black, black + 255).item(), 4)  # opposite images: |1 - -1|
+        2.0
     """
 
     name = "mae"
@@ -192,6 +206,13 @@ class Psnr(PixelMetric):
     in place of rounding costs up to 0.6 dB. Outputs in [0, 1] or [0, 255] are refused, not scored.
     Checked against: scikit-image (peak_signal_noise_ratio) on real and random images, grey and colour; its camera
     image with noise gives 22.409353 dB.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.pixels import psnr
+        >>> grey = torch.full((1, 3, 4, 4), 100, dtype=torch.uint8)
+        >>> round(psnr(grey, grey + 1).item(), 2), psnr(grey, grey).item()  # one level everywhere, and no difference
+        (48.13, inf)
     """
 
     name = "psnr"
@@ -227,6 +248,13 @@ class Ssim(PixelMetric):
     Checked against: scikit-image (structural_similarity with gaussian_weights=True, sigma=1.5,
     use_sample_covariance=False, data_range=255) at odd sizes, on constant images, grey and colour; IPOL's .358 for
     the camera image.
+
+    Example:
+        >>> import torch
+        >>> from bench.metrics.pixels import ssim
+        >>> noise = torch.randint(256, (1, 3, 16, 16), dtype=torch.uint8)
+        >>> round(ssim(noise, noise).item(), 4), ssim(noise, 255 - noise).item() < 0
+        (1.0, True)
     """
 
     name = "ssim"
