@@ -231,19 +231,52 @@ class ImageLoss(Acyclic):
 @method("enc_image")
 @dataclass
 class EncImage(WholeEncoder, ImageLoss):
-    """Encoder trained on real images with the image loss (dfi, ENC_image; with +opt, iGAN)."""
+    """Encoder trained on real images with the image loss (dfi, ENC_image; with +opt, iGAN).
+
+    Example:
+        >>> from methods.acyclic import EncImage, EncLatent
+        >>> EncImage().trained_on, EncLatent().trained_on
+        ('train images', 'generated codes')
+    """
 
 
 @method("enc_latent")
 @dataclass
 class EncLatent(WholeEncoder, LatentLoss):
-    """Encoder trained on generated images with the latent loss (dfi, ENC_latent)."""
+    """Encoder trained on generated images with the latent loss (dfi, ENC_latent).
+
+    Example:
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget
+        >>> from bench.gans.dcgan import DCGAN
+        >>> from methods.acyclic import EncLatent
+        >>> method = EncLatent(width=128)
+        >>> method.gan = DCGAN(code_dim=3, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 0, 0, timeout=60.0), seed=1)
+        >>> method.build()
+        >>> [type(part).__name__ for part in method.network]  # new weights throughout
+        ['Trunk', 'Flatten', 'ConnectionNetwork']
+    """
 
 
 @method("dfi")
 @dataclass
 class Dfi(FrozenFeatures, LatentLoss):
-    """Connection network on discriminator features with the latent loss (dfi, DFI; recycling, CN)."""
+    """Connection network on discriminator features with the latent loss (dfi, DFI; recycling, CN).
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget
+        >>> from bench.gans.dcgan import DCGAN
+        >>> from methods.acyclic import Dfi
+        >>> method, x = Dfi(width=128, gap=("actv14",)), torch.zeros(2, 1, 28, 28)
+        >>> method.gan = DCGAN(code_dim=3, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 0, 0, timeout=60.0), seed=1)
+        >>> method.build()
+        >>> method.view(x).shape, method.invert(x).shape  # 16 maps of 4 x 4 pixels, and the means of 4 maps
+        (torch.Size([2, 260]), torch.Size([2, 3]))
+    """
 
 
 @method("dfi_image")
@@ -253,6 +286,21 @@ class DfiImage(FrozenFeatures, ImageLoss):
 
     Training images never change, nor does what the frozen network says of them: each is looked at once where the
     features of all fit in memory.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, FitData, Images
+        >>> from bench.gans.dcgan import DCGAN
+        >>> from methods.acyclic import DfiImage
+        >>> method, black = DfiImage(width=128, batch=4), Images(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
+        >>> method.gan = DCGAN(code_dim=3, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 1, 0, 0, timeout=60.0), seed=1)
+        >>> before = method.gan.checksum()
+        >>> method.build()
+        >>> method.fit(FitData("black", black, black))
+        >>> method.gan.checksum() == before  # fitting leaves the GAN unchanged
+        True
     """
 
     _known: Tensor | None = field(default=None, init=False, repr=False)

@@ -115,4 +115,17 @@ class Descent:
 @method("adam")
 @dataclass
 class Adam(LatentSearch, AdamSolver):
-    """Adam from random codes, with a step size that falls along half a cosine."""
+    """Adam from random codes, with a step size that falls along half a cosine.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, Gan
+        >>> from bench.gans.priors import Normal
+        >>> from methods.adam import Adam
+        >>> method, x = Adam(), torch.rand(3, 1, 2, 2)
+        >>> method.gan = Gan(torch.nn.Unflatten(1, (1, 2, 2)), None, Normal(4), (1, 2, 2))  # a code is four pixels
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 200, 0, timeout=60.0), seed=1)
+        >>> torch.allclose(method.invert(x), x.flatten(1), atol=1e-3)
+        True
+    """

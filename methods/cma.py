@@ -226,4 +226,17 @@ class CmaSolver(LbfgsSolver):
 @method("cma")
 @dataclass
 class Cma(LatentSearch, CmaSolver):
-    """CMA-ES from random codes, then L-BFGS; every image has a covariance of its own."""
+    """CMA-ES from random codes, then L-BFGS; every image has a covariance of its own.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, Gan
+        >>> from bench.gans.priors import Normal
+        >>> from methods.cma import Cma
+        >>> method, x = Cma(), torch.rand(3, 1, 2, 2)
+        >>> method.gan = Gan(torch.nn.Unflatten(1, (1, 2, 2)), None, Normal(4), (1, 2, 2))  # a code is four pixels
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 20, 0, timeout=60.0), seed=1)
+        >>> torch.allclose(method.invert(x), x.flatten(1), atol=1e-3)
+        True
+    """

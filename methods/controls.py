@@ -18,7 +18,20 @@ CHUNK = 250
 @method("random_code")
 @dataclass
 class RandomCode(Inverter):
-    """A code drawn from the prior, whatever the image shows: the floor."""
+    """A code drawn from the prior, whatever the image shows: the floor.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, Gan
+        >>> from bench.gans.priors import Normal
+        >>> from methods.controls import RandomCode
+        >>> method, x = RandomCode(), torch.rand(3, 1, 2, 2)
+        >>> method.gan = Gan(torch.nn.Unflatten(1, (1, 2, 2)), None, Normal(4), (1, 2, 2))  # a code is four pixels
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 0, 0, timeout=60.0), seed=1)
+        >>> torch.equal(method.invert(x.flip(0)), method.invert(x).flip(0))  # an image has its code in any batch
+        True
+    """
 
     control: ClassVar[bool] = True
 
@@ -34,6 +47,19 @@ class BestOfRandom(Inverter):
 
     Attributes:
         count: codes drawn; they are decoded once, when the first image comes.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, Gan
+        >>> from bench.gans.priors import Normal
+        >>> from methods.controls import BestOfRandom
+        >>> method = BestOfRandom(count=100)
+        >>> method.gan = Gan(torch.nn.Unflatten(1, (1, 2, 2)), None, Normal(4), (1, 2, 2))  # a code is four pixels
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 0, 0, timeout=60.0), seed=1)
+        >>> codes = method.gan.prior.sample(100, method.run.rng)  # the codes that this seed draws
+        >>> torch.equal(method.invert(method.gan.decode(codes)), codes)
+        True
     """
 
     control: ClassVar[bool] = True

@@ -29,6 +29,18 @@ class Gradient(Inverter):
         beta: weight of the prior.
         learning_rate: RMSprop's step size.
         space: codes to search: the GAN's own "z", or "w" or "w+" of a generator with styles.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, Gan
+        >>> from bench.gans.priors import Normal
+        >>> from methods.gradient import Gradient
+        >>> method, x = Gradient(rec="mse", beta=2.0, learning_rate=0.02), torch.rand(3, 1, 2, 2)
+        >>> method.gan = Gan(torch.nn.Unflatten(1, (1, 2, 2)), None, Normal(4), (1, 2, 2))  # a code is four pixels
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 300, 0, timeout=60.0), seed=1)
+        >>> torch.allclose(method.invert(x), x.flatten(1) / 2, atol=0.05)  # mean (x - z)^2 + z^2 is least at x / 2
+        True
     """
 
     optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")

@@ -126,6 +126,11 @@ class IcGAN(ConditionalInverter):
         width: filters of the first convolution.
         hidden: units of E_z's hidden layer.
         hidden_y: units of E_y's.
+
+    Example:
+        >>> from methods.icgan import IcGAN
+        >>> IcGAN(encoder="ind").trained_on, IcGAN(encoder="sng").trained_on
+        ('generated codes, train images', 'generated codes')
     """
 
     trained_on: ClassVar[str] = "generated codes, train images"
@@ -224,6 +229,13 @@ class DfiAttributes(ConditionalInverter):
         depth: hidden layers of the connection network.
         width: units in each of them, a multiple of 32 from 128 on.
         filters: of the classifier's first convolution.
+
+    Example:
+        >>> from methods.icgan import DfiAttributes
+        >>> DfiAttributes(width=100)
+        Traceback (most recent call last):
+            ...
+        ValueError: width = 100 must be a multiple of 32 from 128 on, ...
     """
 
     trained_on: ClassVar[str] = "generated codes, train images"

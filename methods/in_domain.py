@@ -60,6 +60,19 @@ class InDomain(Inverter):
         batch: images in a step.
         learning_rate: Adam's for both networks; its betas are (.9, .99).
         search_rate: Adam's in the search.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget
+        >>> from bench.gans.dcgan import DCGAN
+        >>> from methods.in_domain import InDomain
+        >>> method, x = InDomain(refine=False, width=4, widest=8), torch.zeros(2, 1, 28, 28)
+        >>> method.gan = DCGAN(code_dim=3, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 0, 0, timeout=60.0), seed=1)
+        >>> method.build()
+        >>> torch.equal(method.invert(x), method.encoder(x))  # without the search, the encoder's codes
+        True
     """
 
     trained_on: ClassVar[str] = "train images"

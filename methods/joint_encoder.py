@@ -20,6 +20,15 @@ class JointEncoder(Inverter):
 
     Attributes:
         space: codes that the encoder gives: "z" (VAE, ALI, ALICE), or "w" (InvGAN).
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.vae import VAE
+        >>> from methods.joint_encoder import JointEncoder
+        >>> method, x = JointEncoder(), torch.zeros(2, 1, 28, 28)
+        >>> method.gan = VAE(code_dim=3, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> torch.equal(method.invert(x), method.gan.encode(x))
+        True
     """
 
     trained_on: ClassVar[str] = "train images, with the generator"

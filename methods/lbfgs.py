@@ -238,10 +238,36 @@ class LbfgsSolver(LeastSquaresSolver):
 @method("lbfgs")
 @dataclass
 class Lbfgs(LatentSearch, LbfgsSolver):
-    """L-BFGS from random codes, with a history and a line search for each image."""
+    """L-BFGS from random codes, with a history and a line search for each image.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, Gan
+        >>> from bench.gans.priors import Normal
+        >>> from methods.lbfgs import Lbfgs
+        >>> method, x = Lbfgs(), torch.rand(3, 1, 2, 2)
+        >>> method.gan = Gan(torch.nn.Unflatten(1, (1, 2, 2)), None, Normal(4), (1, 2, 2))  # a code is four pixels
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 20, 0, timeout=60.0), seed=1)
+        >>> torch.allclose(method.invert(x), x.flatten(1), atol=1e-3)
+        True
+    """
 
 
 @refiner("lbfgs")
 @dataclass
 class LbfgsRefiner(LatentRefiner, LbfgsSolver):
-    """L-BFGS from the method's codes, at most ``budget.refine_steps`` steps."""
+    """L-BFGS from the method's codes, at most ``budget.refine_steps`` steps.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, Gan
+        >>> from bench.gans.priors import Normal
+        >>> from methods.lbfgs import LbfgsRefiner
+        >>> refiner, x = LbfgsRefiner(), torch.rand(3, 1, 2, 2)
+        >>> refiner.gan = Gan(torch.nn.Unflatten(1, (1, 2, 2)), None, Normal(4), (1, 2, 2))  # a code is four pixels
+        >>> refiner.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 0, 20, timeout=60.0), seed=1)
+        >>> torch.allclose(refiner.refine(x, torch.zeros(3, 4)), x.flatten(1), atol=1e-3)
+        True
+    """

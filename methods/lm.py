@@ -232,7 +232,20 @@ class LmSolver(LeastSquaresSolver):
 @method("lm")
 @dataclass
 class Lm(LatentSearch, LmSolver):
-    """Levenberg-Marquardt from random codes: one step in 1 + ``reuse`` is as dear as 1 + d generator calls."""
+    """Levenberg-Marquardt from random codes: one step in 1 + ``reuse`` is as dear as 1 + d generator calls.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, Gan
+        >>> from bench.gans.priors import Normal
+        >>> from methods.lm import Lm
+        >>> method, x = Lm(), torch.rand(3, 1, 2, 2)
+        >>> method.gan = Gan(torch.nn.Unflatten(1, (1, 2, 2)), None, Normal(4), (1, 2, 2))  # a code is four pixels
+        >>> method.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 20, 0, timeout=60.0), seed=1)
+        >>> torch.allclose(method.invert(x), x.flatten(1), atol=1e-3)
+        True
+    """
 
     def build(self) -> None:
         """Refuse a generator without forward-mode derivatives before any image is inverted."""
@@ -245,4 +258,17 @@ class Lm(LatentSearch, LmSolver):
 @refiner("lm")
 @dataclass
 class LmRefiner(LatentRefiner, LmSolver):
-    """Levenberg-Marquardt from the method's codes, at most ``budget.refine_steps`` steps."""
+    """Levenberg-Marquardt from the method's codes, at most ``budget.refine_steps`` steps.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, Gan
+        >>> from bench.gans.priors import Normal
+        >>> from methods.lm import LmRefiner
+        >>> refiner, x = LmRefiner(), torch.rand(3, 1, 2, 2)
+        >>> refiner.gan = Gan(torch.nn.Unflatten(1, (1, 2, 2)), None, Normal(4), (1, 2, 2))  # a code is four pixels
+        >>> refiner.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 0, 20, timeout=60.0), seed=1)
+        >>> torch.allclose(refiner.refine(x, torch.zeros(3, 4)), x.flatten(1), atol=1e-3)
+        True
+    """

@@ -33,6 +33,21 @@ class PivotalTuning(Refiner):
         locality: weight of the locality term; the paper's.
         radius: of the locality term: how far from the pivot, as a share of the distance to a code of the prior. The
             paper states 30 in the w of StyleGAN.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget
+        >>> from bench.gans.dcgan import DCGAN
+        >>> from bench.gans.latent_spaces import in_latent_space
+        >>> from methods.pti import PivotalTuning
+        >>> refiner, pivots = PivotalTuning(), torch.zeros(2, 3)
+        >>> gan = DCGAN(code_dim=3, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> refiner.gan = in_latent_space(gan, "weights")
+        >>> refiner.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 0, 1, timeout=60.0), seed=1)
+        >>> codes = refiner.refine(torch.ones(2, 1, 28, 28), pivots)
+        >>> torch.equal(codes[:, :3], pivots), codes.shape[1] == refiner.gan.code_dim  # then the changes of weights
+        (True, True)
     """
 
     capacity: ClassVar[Capacity | None] = "weights"

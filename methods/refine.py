@@ -22,6 +22,18 @@ class Opt(Refiner):
 
     Attributes:
         learning_rate: Adam's step size.
+
+    Example:
+        >>> import torch
+        >>> from bench.core.run_context import RunContext
+        >>> from bench.core.types import Budget, Gan
+        >>> from bench.gans.priors import Normal
+        >>> from methods.refine import Opt
+        >>> refiner, x = Opt(), torch.rand(3, 1, 2, 2)
+        >>> refiner.gan = Gan(torch.nn.Unflatten(1, (1, 2, 2)), None, Normal(4), (1, 2, 2))  # a code is four pixels
+        >>> refiner.run = RunContext(Budget("tiny", 0, 0, 0, 0, 0, 0, 300, timeout=60.0), seed=1)
+        >>> torch.allclose(refiner.refine(x, torch.zeros(3, 4)), x.flatten(1), atol=1e-3)
+        True
     """
 
     optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")

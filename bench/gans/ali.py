@@ -32,6 +32,14 @@ class ALI(Joint):
         encoder: "gaussian" draws E(x) from a normal distribution (ALI), "deterministic" has one code (BiGAN). An
             image's code is the mean.
         pair_width: units of the discriminator's two layers that look at codes; its joint layers have twice as many.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.ali import ALI
+        >>> gan = ALI(code_dim=8, width=4, pair_width=16).build((1, 28, 28), "cpu").freeze()
+        >>> x = gan.decode(torch.zeros(2, 8))
+        >>> x.shape, gan.encode(x).shape
+        (torch.Size([2, 1, 28, 28]), torch.Size([2, 8]))
     """
 
     learning_rate: float = 1e-4
@@ -72,6 +80,15 @@ class ALICE(ALI):
 
     Attributes:
         cycle: weight of the two errors.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.ali import ALI, ALICE
+        >>> ALICE().cycle_weight(), ALI().cycle_weight()
+        (1.0, 0.0)
+        >>> gan = ALICE(code_dim=8, width=4, pair_width=16).build((1, 28, 28), "cpu").freeze()
+        >>> gan.decode(gan.encode(torch.zeros(2, 1, 28, 28))).shape
+        torch.Size([2, 1, 28, 28])
     """
 
     batch: int = 64

@@ -26,6 +26,15 @@ class SmallBigGAN(Convolutional):
 
     Attributes:
         width: filters of the discriminator; the generator has twice as many.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.biggan import SmallBigGAN
+        >>> gan = SmallBigGAN(code_dim=8, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> gan.decode(torch.zeros(2, 8)).shape
+        torch.Size([2, 1, 28, 28])
+        >>> gan.discriminator.layers
+        ('actv14-0', 'actv7-0', 'actv7-1', 'actv7-2', 'last')
     """
 
     sides = SIDES

@@ -45,6 +45,16 @@ class CGAN(GanConfig):
         conditions: numbers in a condition; 0 for as many as the training images have classes or attributes.
         generator_layer: after this layer of the generator y joins, 0 for its input.
         discriminator_layer: after this layer of the discriminator y joins, 0 for its input.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.conditional import CGAN
+        >>> gan = CGAN(code_dim=8, width=4, conditions=10).build((1, 28, 28), "cpu").freeze()
+        >>> codes = gan.prior.sample(3, torch.Generator().manual_seed(0))
+        >>> codes.shape, gan.decode(codes).shape
+        (torch.Size([3, 18]), torch.Size([3, 1, 28, 28]))
+        >>> gan.prior.conditions_of(codes).sum(1)
+        tensor([1., 1., 1.])
     """
 
     code_dim: int = 100

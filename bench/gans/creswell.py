@@ -28,6 +28,15 @@ class PlainGAN(Convolutional):
 
     The authors' sizes at 64 and 128 pixels (batch norm in every layer of the discriminator); they train with
     flips. At 28 pixels two layers, not four, change the side.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.creswell import PlainGAN
+        >>> gan = PlainGAN(code_dim=8, width=4).build((3, 64, 64), "cpu").freeze()
+        >>> gan.decode(torch.zeros(2, 8)).shape
+        torch.Size([2, 3, 64, 64])
+        >>> gan.discriminator.layers
+        ('actv32', 'actv16', 'actv8', 'actv4', 'last')
     """
 
     sides = BOTTOM
@@ -53,6 +62,17 @@ class NoisyGAN(PlainGAN):
     Attributes:
         first_noise: standard deviation at the start.
         last_noise: at the end; it falls in equal steps of its logarithm.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.creswell import NoisyGAN
+        >>> noise = NoisyGAN(first_noise=0.5, last_noise=0.005).regularizer()
+        >>> for progress in (0.0, 0.5, 1.0):
+        ...     noise.begin(progress, torch.Generator())
+        ...     print(round(noise.sigma, 3))
+        0.5
+        0.05
+        0.005
     """
 
     first_noise: float = 0.5
@@ -73,6 +93,16 @@ class ClippedWGAN(PlainGAN):
     Attributes:
         clip: bound of every weight of the critic.
         many_steps: updates of the critic where it has to catch up.
+
+    Example:
+        >>> from torch import nn
+        >>> from bench.gans.creswell import ClippedWGAN
+        >>> recipe, critic = ClippedWGAN(clip=0.01), nn.Linear(3, 1)
+        >>> [recipe.discriminator_updates(step) for step in (0, 24, 25, 500)]
+        [100, 100, 5, 100]
+        >>> recipe.regularizer().after_update(critic)
+        >>> all(bool((p.abs() <= 0.01).all()) for p in critic.parameters())
+        True
     """
 
     learning_rate: float = 5e-5

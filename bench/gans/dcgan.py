@@ -38,6 +38,15 @@ class DCGAN(Convolutional):
     Attributes:
         generator_norm: after each of the generator's layers but the last.
         discriminator_norm: after each of the discriminator's convolutions but the first.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.dcgan import DCGAN
+        >>> gan = DCGAN(code_dim=8, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> gan.decode(torch.zeros(2, 8)).shape, gan.discriminator.layers
+        (torch.Size([2, 1, 28, 28]), ('actv14', 'actv7', 'actv4', 'last'))
+        >>> gan.features(torch.zeros(2, 1, 28, 28)).shape  # 16 filters of 4 x 4
+        torch.Size([2, 256])
     """
 
     sides = STAGES
@@ -62,7 +71,16 @@ class DCGAN(Convolutional):
 @gan("lsgan")
 @dataclass
 class LSGAN(DCGAN):
-    """DCGAN's networks with least-squares targets (Mao et al. 2017)."""
+    """DCGAN's networks with least-squares targets (Mao et al. 2017).
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.dcgan import LSGAN
+        >>> x = torch.zeros(2, 1, 28, 28)
+        >>> objective, undecided = LSGAN().objective(), lambda images: torch.full((len(images),), 0.5)
+        >>> float(objective.discriminator_loss(undecided, x, x)), float(objective.generator_loss(undecided, x))
+        (0.25, 0.125)
+    """
 
     def objective(self) -> LeastSquares:
         """Least squares."""
@@ -78,6 +96,15 @@ class DFM(DCGAN):
         denoiser_weight: of the denoiser's term in the generator's loss.
         denoiser_noise: standard deviation of the noise on features.
         denoiser_depth: fully connected layers of the denoiser.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.dcgan import DFM
+        >>> recipe = DFM(code_dim=8, width=4, denoiser_depth=2)
+        >>> gan, objective = recipe.build((1, 28, 28), "cpu"), recipe.objective()
+        >>> objective.prepare(gan, recipe)
+        >>> objective.denoiser(gan.features(torch.zeros(2, 1, 28, 28))).shape  # features to features
+        torch.Size([2, 256])
     """
 
     denoiser_weight: float = 0.03
@@ -96,6 +123,14 @@ class DCGAN0GP(DCGAN):
 
     Attributes:
         gamma: weight of the penalty; half of it multiplies the squared norm.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.dcgan import DCGAN0GP
+        >>> x, slope = torch.zeros(2, 1, 2, 2), 3.0
+        >>> critic = lambda images: slope * images.flatten(1).sum(1)
+        >>> float(DCGAN0GP(gamma=10.0).regularizer().penalty(critic, x, x))  # 10 / 2 * 4 pixels * slope ** 2
+        180.0
     """
 
     learning_rate: float = 1e-4
@@ -119,6 +154,15 @@ class WGANGP(DCGAN):
 
     Attributes:
         penalty: weight of the gradient penalty.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.dcgan import WGANGP
+        >>> regularizer, x, slope = WGANGP(penalty=10.0).regularizer(), torch.zeros(2, 1, 2, 2), 3.0
+        >>> regularizer.begin(0.0, torch.Generator().manual_seed(0))
+        >>> critic = lambda images: slope * images.flatten(1).sum(1)
+        >>> round(float(regularizer.penalty(critic, x, x)), 3)  # 10 * (sqrt(4 pixels) * slope - 1) ** 2
+        250.0
     """
 
     prior: PriorName = "normal"

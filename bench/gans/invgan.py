@@ -41,6 +41,16 @@ class InvGAN(GanConfig):
         feature_weight: of the error of features of reconstructions.
         mmd_weight: of the discrepancy between codes of the prior and of real images.
         width: filters of the discriminator's first convolution; the others follow from it.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.invgan import InvGAN
+        >>> gan, z = InvGAN(code_dim=8, width=4).build((1, 28, 28), "cpu").freeze(), torch.zeros(2, 8)
+        >>> w = gan.view("w")
+        >>> torch.equal(w.decode(w.translate(z)), gan.decode(z))
+        True
+        >>> gan.encode(gan.decode(z)).shape
+        torch.Size([2, 8])
     """
 
     sides: ClassVar[Collection[int]] = dcgan.STAGES
@@ -95,6 +105,14 @@ class InvGANBigGAN(InvGAN):
 
     Attributes:
         width: filters of the discriminator; the generator has twice as many.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.invgan import InvGANBigGAN
+        >>> gan = InvGANBigGAN(code_dim=8, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> x = gan.decode(torch.zeros(2, 8))
+        >>> x.shape, gan.encode(x).shape
+        (torch.Size([2, 1, 28, 28]), torch.Size([2, 8]))
     """
 
     sides: ClassVar[Collection[int]] = biggan.SIDES
@@ -125,6 +143,14 @@ class InvGANStyleGAN(stylegan.StyleTraining, InvGAN):
     """InvGAN on StyleGAN, for 32, 64 and 128 pixels, grey or colour; logistic loss with R1, no moving average.
 
     Besides "w" it has codes "w+", one style for each layer; the second head gives w.
+
+    Example:
+        >>> from bench.gans.invgan import InvGANStyleGAN
+        >>> gan = InvGANStyleGAN(code_dim=8, width=8).build((3, 32, 32), "cpu").freeze()
+        >>> [gan.view(space).code_dim for space in ("z", "w", "w+")]  # eight layers at 32 pixels
+        [8, 8, 64]
+        >>> gan.discriminator.code_space
+        'w'
     """
 
     sides: ClassVar[Collection[int]] = stylegan.SIDES

@@ -25,6 +25,15 @@ class MLP(GanConfig):
 
     Attributes:
         width: units of a hidden layer.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.mlp import MLP
+        >>> gan = MLP(width=8).build((2, 1, 1), "cpu").freeze()
+        >>> gan.decode(torch.zeros(5, 2)).shape
+        torch.Size([5, 2, 1, 1])
+        >>> gan.discriminator.layers
+        ('hidden1', 'hidden2', 'last')
     """
 
     code_dim: int = 2

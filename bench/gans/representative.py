@@ -34,6 +34,15 @@ class RFGAN(DCGAN):
 
     Attributes:
         autoencoder_steps: of its training; 4,690 are ten epochs of 60,000 images in batches of 128.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.representative import RFGAN
+        >>> gan = RFGAN(code_dim=8, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> gan.discriminator.layers
+        ('actv14', 'actv7', 'actv4', 'last', 'representation')
+        >>> gan.features(torch.zeros(2, 1, 28, 28), ("last", "representation")).shape  # 256 of each network
+        torch.Size([2, 512])
     """
 
     generator_steps: int = 2

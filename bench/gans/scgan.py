@@ -51,6 +51,18 @@ class SCGAN(GanConfig):
         connection_depth: hidden layers of the connection network.
         connection_width: units in each of them, a multiple of 32 from 128 on.
         width: filters of each discriminator's first convolution; the others follow from it.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.scgan import SCGAN
+        >>> recipe = SCGAN(code_dim=8, width=4, connection_width=128)
+        >>> recipe.steps(1000)
+        Steps(centre=300, connection=200, full=500)
+        >>> gan, x = recipe.build((1, 64, 64), "cpu").freeze(), torch.zeros(1, 1, 64, 64)
+        >>> codes = gan.encode(x)
+        >>> x[..., 32:] = 1.0  # only outside the window, which lies at the left
+        >>> torch.equal(gan.encode(x), codes)
+        True
     """
 
     sides: ClassVar[Collection[int]] = (64, 128)

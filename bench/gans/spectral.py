@@ -25,6 +25,15 @@ class SNGAN(Convolutional):
 
     Every layer of the discriminator is normalized (Miyato et al. 2018), by one power iteration a forward pass in
     training. Its activations are called as in the paper: "actv128-0", "actv64-0", "actv64-1" ... "actv16-1".
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.spectral import SNGAN
+        >>> gan = SNGAN(code_dim=8, width=4).build((1, 28, 28), "cpu").freeze()
+        >>> gan.decode(torch.zeros(2, 8)).shape
+        torch.Size([2, 1, 28, 28])
+        >>> gan.discriminator.layers
+        ('actv28-0', 'actv14-0', 'actv14-1', 'actv7-0', 'actv7-1', 'actv3-0', 'actv3-1', 'last')
     """
 
     sides = BOTTOM
@@ -48,6 +57,13 @@ class SNGAN0GP(SNGAN):
 
     Attributes:
         gamma: weight of the penalty; half of it multiplies the squared norm.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.spectral import SNGAN0GP
+        >>> x, constant = torch.zeros(2, 1, 2, 2), lambda images: 0 * images.flatten(1).sum(1) + 7
+        >>> float(SNGAN0GP().regularizer().penalty(constant, x, x))  # a constant discriminator has no gradient
+        0.0
     """
 
     gamma: float = 10.0

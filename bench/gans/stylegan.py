@@ -61,6 +61,15 @@ class StyleGAN(StyleTraining):
 
     The discriminator's layers are named by their side; "last" is its 4 x 4 map. The minibatch deviation and the
     last 3x3 convolution come after it, so that the features of an image never depend on its batch mates.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.stylegan import StyleGAN
+        >>> gan = StyleGAN(code_dim=8, width=8).build((3, 32, 32), "cpu").freeze()
+        >>> gan.decode(torch.zeros(2, 8)).shape
+        torch.Size([2, 3, 32, 32])
+        >>> [gan.view(space).code_dim for space in ("z", "w", "w+")]  # eight layers at 32 pixels
+        [8, 8, 64]
     """
 
     prior: PriorName = "normal"

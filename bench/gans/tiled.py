@@ -192,6 +192,16 @@ class Tiled(GanConfig):
         rows: tiles from top to bottom.
         columns: tiles from left to right.
         patches: random patches that it is trained on, drawn once.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.tiled import Tiled
+        >>> gan = Tiled(of="dcgan", options={"code_dim": 3, "width": 4}).build((1, 64, 64), "cpu").freeze()
+        >>> z = torch.zeros(2, gan.code_dim)  # four tiles of three numbers
+        >>> z[1, 9:] = 1.0  # another code for the last tile
+        >>> first, second = gan.decode(z)
+        >>> torch.allclose(first[:, :32], second[:, :32], atol=1e-5), torch.allclose(first, second, atol=1e-5)
+        (True, False)
     """
 
     of: str = "invgan-biggan"

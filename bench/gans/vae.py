@@ -24,6 +24,15 @@ class VAE(Joint):
 
     The loss of an image is half its summed squared error plus the divergence of its codes from the prior. There is
     no discriminator, so methods that need one do not apply. An image's code is the mean of its codes.
+
+    Example:
+        >>> import torch
+        >>> from bench.gans.vae import VAE, divergence
+        >>> gan, z = VAE(code_dim=8, width=4).build((1, 28, 28), "cpu").freeze(), torch.zeros(2, 8)
+        >>> gan.encode(gan.decode(z)).shape, gan.discriminator
+        (torch.Size([2, 8]), None)
+        >>> divergence(z, z), divergence(z + 1, z)  # of N(0, I) and of N(1, I) from the prior
+        (tensor([0., 0.]), tensor([4., 4.]))
     """
 
     def __post_init__(self) -> None:
