@@ -1,1 +1,1 @@
-"""Metrics and the feature networks they look through."""
+"""Metrics, and the feature networks through which they compare images."""

@@ -18,8 +18,8 @@ class _AgainstTrain(SetMetric):
     """Fréchet distance of one side to the training images, with equally many of both.
 
     Attributes:
-        network: what it looks through.
-        count: images a side, capped by what there is of either; invgan prints 500 and 50,000.
+        network: registered name of the feature network.
+        count: images per side, at most as many as either side has; invgan reports 500 and 50,000.
     """
 
     network: str = DEFAULT_NETWORK["rand_fid"]
@@ -34,12 +34,12 @@ class _AgainstTrain(SetMetric):
             raise ValueError(f"count = {self.count}: expected at least {SMALLEST_SET}")
 
     def protocol(self) -> dict[str, Any]:
-        """Adds the count and the algorithm."""
+        """Add the count and the algorithm."""
         count = f"{self.count} a side, capped by what there is of either; n says how many"
         return {**super().protocol(), "count": count, **STATISTICS}
 
     def compare(self, sets: FeatureSets) -> Mapping[str, float]:
-        """The distance, the number of images a side, and the number of features."""
+        """The distance, the number of images per side, and the number of features."""
         n = min(self.count, sets.available(self.side), sets.available("train"))
         made, train = sets.features(self.side, n), sets.features("train", n)
         return {"value": frechet_distance(train, made), "n": float(n), "features": float(train.shape[1])}
@@ -50,7 +50,7 @@ class _AgainstTrain(SetMetric):
 class RandFid(_AgainstTrain):
     """FID of images of codes drawn from the prior, against training images: RandFID of invgan (Table 1).
 
-    The method has no part in it: it tells how well the generator draws, and is the same in every row of a GAN.
+    It measures the generator alone; the method has no influence, so that all rows of one GAN share the value.
 
     Example:
         >>> from bench.metrics.evaluation import open_metrics

@@ -1,4 +1,4 @@
-"""The classifier of a dataset with attributes, after STGAN's: ten convolutions, one logit an attribute."""
+"""Classifier for datasets with attributes, after STGAN's: ten convolutions, one logit per attribute."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ WIDTHS = (16, 32, 64, 128, 256)
 """Channels of each pair of convolutions."""
 HIDDEN = 512
 SMALLEST_SIDE = 2 ** len(WIDTHS)
-"""Pixels that five halvings leave something of."""
+"""Smallest side in pixels that can be halved five times."""
 
 
 class AttributeClassifier(DomainClassifier):
     """Pairs of 3x3 convolutions with batch norm and ReLU, a max-pooling after each pair, two linear layers.
 
-    The network that STGAN (Liu et al. 2019) judges facial attributes with, which FAC takes over.
+    The network with which STGAN (Liu et al. 2019) classifies facial attributes, and which FAC adopts.
 
     Args:
-        shape: of the images; sides of at least 32 pixels.
-        attributes: name of each logit.
+        shape: shape of the images, with sides of at least 32 pixels.
+        attributes: names of the attributes, one per logit.
     """
 
     kind = "attributes"
@@ -50,11 +50,11 @@ class AttributeClassifier(DomainClassifier):
         self.head = nn.Linear(HIDDEN, len(attributes))
 
     def forward(self, x: Tensor) -> Embedding:
-        """Look at images ``[B, C, H, W]`` in [-1, 1].
+        """Compute features, maps and logits of images ``[B, C, H, W]`` in [-1, 1].
 
         Returns:
             features ``[B, 512]``: the hidden layer after its ReLU; maps: each pair's output before its pooling;
-            logits ``[B, A]``, positive where the attribute is seen.
+            logits ``[B, A]``, positive where the attribute is predicted.
         """
         maps = []
         for stage in self.stages:
@@ -65,7 +65,7 @@ class AttributeClassifier(DomainClassifier):
         return Embedding(features, tuple(maps), self.head(features))
 
     def facts(self) -> dict[str, str]:
-        """Shape of the images and names of the attributes."""
+        """Return the shape of the images and the names of the attributes."""
         return {"image_shape": json.dumps(self.shape), "attributes": json.dumps(self.attributes)}
 
     @classmethod
@@ -75,7 +75,7 @@ class AttributeClassifier(DomainClassifier):
         return cls((channels, height, width), tuple(json.loads(facts["attributes"])))
 
     def truth(self, name: str, images: Images) -> Tensor:
-        """Attributes ``[N, A]`` float32, 0 or 1."""
+        """Return attributes ``[N, A]`` float32, 0 or 1."""
         if images.attributes is None or not images.is_picture:
             raise DataError(f"dataset '{name}': a classifier of attributes needs pictures with attributes")
         if images.attribute_names != self.attributes:
@@ -83,10 +83,10 @@ class AttributeClassifier(DomainClassifier):
         return images.attributes.float()
 
     def scores(self, logits: Tensor, truth: Tensor) -> dict[str, str]:
-        """Accuracy, its mean over attributes, and by attribute also balanced and the share that has it (JSON)."""
+        """Return the mean accuracy and, per attribute as JSON, accuracy, balanced accuracy and frequency."""
         seen, there = logits > 0, truth > 0.5
         right, share = seen.eq(there).double().mean(0), there.double().mean(0)
-        # NaN where an attribute is always or never there.
+        # NaN for an attribute that all images have, or none.
         found = (seen & there).sum(0).double() / there.sum(0)
         spared = (~seen & ~there).sum(0).double() / (~there).sum(0)
         columns = {"accuracies": right, "balanced_accuracies": (found + spared) / 2, "shares": share}
@@ -99,15 +99,15 @@ class AttributeClassifier(DomainClassifier):
 
 @dataclass(frozen=True)
 class AttributeClassifierConfig(ClassifierConfig):
-    """Adam on the binary cross-entropy of each attribute. The defaults are STGAN's.
+    """Training with Adam on the binary cross-entropy of each attribute. The defaults are STGAN's.
 
     Attributes:
         epochs: see ``ClassifierConfig``.
         batch: see ``ClassifierConfig``.
-        rate: learning rate; of a cycle, its peak.
+        rate: learning rate; with ``cycle``, its peak.
         beta: decay of Adam's first moment.
         l2: weight of the squared parameters in the loss, halved, as Adam's ``weight_decay``.
-        cycle: one cycle of the rate over all steps (Smith & Topin 2018) in place of a constant one.
+        cycle: vary the rate in one cycle over all steps (Smith & Topin 2018) instead of keeping it constant.
     """
 
     epochs: int = 25
@@ -118,7 +118,7 @@ class AttributeClassifierConfig(ClassifierConfig):
     cycle: bool = False
 
     def build(self, data: FitData) -> AttributeClassifier:
-        """One logit for each attribute; see ``ClassifierConfig.build``."""
+        """Build a network with one logit per attribute; see ``ClassifierConfig.build``."""
         if data.train.attributes is None or not data.train.is_picture:
             raise DataError(f"dataset '{data.name}': a classifier of attributes needs pictures with attributes")
         try:
@@ -129,7 +129,7 @@ class AttributeClassifierConfig(ClassifierConfig):
     def optimizer(
         self, network: nn.Module, steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        """Adam, and its constant or cyclic rate."""
+        """Return Adam and the schedule of its constant or cyclic rate."""
         optimizer = torch.optim.Adam(network.parameters(), self.rate, (self.beta, 0.999), weight_decay=self.l2)
         if self.cycle:
             schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -139,5 +139,5 @@ class AttributeClassifierConfig(ClassifierConfig):
         return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
 
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Mean binary cross-entropy over images and attributes."""
+        """Return the mean binary cross-entropy over images and attributes."""
         return F.binary_cross_entropy_with_logits(logits, truth)

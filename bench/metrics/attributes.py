@@ -1,4 +1,4 @@
-"""Whether a classifier still sees a face's attributes, or an image's class: FAC, Anet's accuracy and F1, mAP."""
+"""Metrics of predicted attributes and classes: FAC, accuracy and F1 of icgan's Anet, mean average precision."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FACIAL = (
     "Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Bushy_Eyebrows", "Eyeglasses", "Male",
     "Mouth_Slightly_Open", "Mustache", "No_Beard", "Pale_Skin", "Young",
 )  # fmt: skip
-"""The attributes of FAC: those that STGAN edits, as dfi takes them over."""
+"""The attributes of FAC: those that STGAN edits, as dfi uses them."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What is true of a batch and what a classifier says of it.
+    """Annotations of a batch and a classifier's predictions for it.
 
     Attributes:
-        truth: ``[B, K]`` bool, a column an attribute or class.
-        scores: ``[B, K]``, higher where the classifier is surer that it is there.
+        truth: ``[B, K]`` bool, one column per attribute or class.
+        scores: ``[B, K]``, higher for a more confident prediction that the attribute or class is present.
         predicted: ``[B, K]`` bool.
     """
 
@@ -39,24 +39,24 @@ class Predictions:
 
     @property
     def right(self) -> Tensor:
-        """Share of columns that are right, ``[B]`` float64."""
+        """Share of correctly predicted columns, ``[B]`` float64."""
         return self.predicted.eq(self.truth).double().mean(1)
 
 
 @dataclass
 class AttributeMetric(NetworkMetric):
-    """A metric that compares a classifier's attributes, or its classes, with the truth."""
+    """Base of metrics that compare a classifier's attributes, or its classes, with the annotations."""
 
     higher_is_better = True
     labels_too: ClassVar[bool] = True
-    """Whether images with labels and a classifier of classes will do."""
+    """True if images with labels and a classifier of classes are accepted as well."""
 
     def names(self, images_have: tuple[str, ...]) -> tuple[str, ...]:
-        """Attributes that are compared: those that both the images and the network have."""
+        """Return the attributes that are compared: those that both the images and the network have."""
         return tuple(name for name in self.extractor.attributes if name in images_have)
 
     def applies(self, images: Images) -> str | None:
-        """Images without such facts, and networks that tell none of them, give a reason."""
+        """Return a reason for images without annotations, and for networks that predict none of them."""
         if reason := super().applies(images):
             return reason
         lacking: str | None = "the images have no attributes"
@@ -70,10 +70,10 @@ class AttributeMetric(NetworkMetric):
         return None if last < self.extractor.classes else f"{self.network} does not tell {last + 1} classes apart"
 
     def seen(self, pairs: EvalBatch, side: Literal["target", "output"]) -> Predictions:
-        """Truth and what the network says of one side of a batch.
+        """Return the annotations and the network's predictions for one side of a batch.
 
         Raises:
-            ContractError: the network states attributes or classes but gives no logits, or other ones.
+            ContractError: the network declares attributes or classes but returns no logits, or another number.
         """
         logits = pairs.embed(self.extractor, side).logits
         stated = len(self.extractor.attributes) or self.extractor.classes
@@ -98,10 +98,10 @@ class AttributeMetric(NetworkMetric):
 @metric("fac")
 @dataclass
 class Fac(AttributeMetric):
-    """Facial attribute classification: share of 13 attributes that a classifier sees as they are (dfi, section 4).
+    """Facial attribute classification: share of 13 attributes that are predicted correctly (dfi, section 4).
 
-    Truth is the data set's annotation of the target, not what the classifier sees in it; "ceiling" is the share that
-    the classifier has right on the targets themselves.
+    The truth is the dataset's annotation of the target, not the classifier's prediction for it; "ceiling" is the
+    share that the classifier predicts correctly on the targets themselves.
 
     Example:
         >>> import torch
@@ -115,15 +115,15 @@ class Fac(AttributeMetric):
     network: str = DEFAULT_NETWORK["fac"]
 
     per_image = True
-    tracks = ("test",)  # images that a GAN made have no annotation
+    tracks = ("test",)  # generated images have no annotation
     labels_too = False
 
     def names(self, images_have: tuple[str, ...]) -> tuple[str, ...]:
-        """The 13 of STGAN."""
+        """Return the 13 attributes of STGAN."""
         return FACIAL
 
     def protocol(self) -> dict[str, Any]:
-        """Adds the attributes and what counts as right."""
+        """Add the attributes and the criterion of a correct prediction."""
         return {
             **super().protocol(),
             "attributes": list(FACIAL),
@@ -132,16 +132,16 @@ class Fac(AttributeMetric):
         }
 
     def prepare(self, device: str) -> None:
-        """Forget earlier sums."""
+        """Reset the sums."""
         self._targets_right = 0.0
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """Share of attributes that are right in the reconstruction, one value an image."""
+        """Return the share of correct attributes in each reconstruction, one value per image."""
         self._targets_right += float(self.seen(pairs, "target").right.sum())
         return self.seen(pairs, "output").right
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over images, and the classifier's share on the targets as "ceiling"."""
+        """Return the mean over images, and the classifier's share on the targets as "ceiling"."""
         assert values is not None
         return {**mean_summary(values), "ceiling": self._targets_right / len(values)}
 
@@ -156,9 +156,9 @@ class Fac(AttributeMetric):
 @metric("anet_accuracy")
 @dataclass
 class AnetAccuracy(AttributeMetric):
-    """Whether images of a conditional GAN show what they were asked to (icgan, section 5.2): G(z, y) against y.
+    """Accuracy with which images G(z, y) of a conditional GAN show their condition y (icgan, section 5.2).
 
-    Of attributes the share that is right; of labels whether the class is.
+    The share of correct attributes, or 1 for the correct class and 0 for another.
 
     Example:
         >>> from bench.metrics.evaluation import open_metrics
@@ -175,7 +175,7 @@ class AnetAccuracy(AttributeMetric):
     tracks = ("own",)
 
     def protocol(self) -> dict[str, Any]:
-        """Adds what is compared."""
+        """Add the compared sides and the criterion of a correct prediction."""
         return {
             **super().protocol(),
             "compared": "the conditions of codes drawn from the prior with what the network sees in their images",
@@ -184,33 +184,33 @@ class AnetAccuracy(AttributeMetric):
         }
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value a generated image."""
+        """Return one value per generated image."""
         seen = self.seen(pairs, "target")
         return seen.right if self.extractor.attributes else seen.right.eq(1.0).double()
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over images."""
+        """Return the mean over images."""
         return mean_summary(values)
 
 
 @dataclass
 class _OverAllImages(AttributeMetric):
-    """A metric that needs the answers for all images at once."""
+    """Base of metrics that need the predictions for all images at once."""
 
     per_image = False
     side: ClassVar[Literal["target", "output"]]
 
     def prepare(self, device: str) -> None:
-        """Forget earlier answers."""
+        """Discard earlier predictions."""
         self._seen: list[Predictions] = []
 
     def update(self, pairs: EvalBatch) -> None:
-        """Keep a batch of answers."""
+        """Store the predictions for a batch."""
         seen = self.seen(pairs, self.side)
         self._seen.append(Predictions(seen.truth.cpu(), seen.scores.cpu(), seen.predicted.cpu()))
 
     def collected(self) -> Predictions:
-        """All answers in order; they are forgotten."""
+        """Return all predictions in order, and discard them."""
         parts = [torch.cat([getattr(s, name) for s in self._seen]) for name in ("truth", "scores", "predicted")]
         self._seen = []
         return Predictions(*parts)
@@ -219,7 +219,7 @@ class _OverAllImages(AttributeMetric):
 @metric("anet_f1")
 @dataclass
 class AnetF1(_OverAllImages):
-    """F1 with which a classifier sees a conditional GAN's conditions, mean over attributes (icgan, section 5.2).
+    """F1 of a classifier's predictions of a conditional GAN's conditions, mean over attributes (icgan, section 5.2).
 
     Example:
         >>> import torch
@@ -236,7 +236,7 @@ class AnetF1(_OverAllImages):
     side = "target"
 
     def protocol(self) -> dict[str, Any]:
-        """Adds what is compared, and what an undefined ratio counts as."""
+        """Add the compared sides and the value of an undefined ratio."""
         return {
             **super().protocol(),
             "compared": "the conditions of codes drawn from the prior with what the network sees in their images",
@@ -245,14 +245,14 @@ class AnetF1(_OverAllImages):
         }
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean and spread over attributes, and the number of images."""
+        """Return mean and standard deviation over attributes, and the number of images."""
         seen = self.collected()
         scores = f1_scores(seen.truth, seen.predicted)
         return {"value": float(scores.mean()), "sd": float(scores.std(ddof=0)), "n": float(len(seen.truth))}
 
 
 def f1_scores(truth: Tensor, predicted: Tensor) -> np.ndarray[Any, Any]:
-    """F1 of each column of ``[N, K]`` bool, ``[K]``; a precision or recall without cases counts as 1."""
+    """Return the F1 of each column of ``[N, K]`` bool, ``[K]``; a precision or recall without cases counts as 1."""
     hits = (truth & predicted).sum(0).double()
     precision = torch.where(predicted.any(0), hits / predicted.sum(0), 1.0)
     recall = torch.where(truth.any(0), hits / truth.sum(0), 1.0)
@@ -264,10 +264,10 @@ def f1_scores(truth: Tensor, predicted: Tensor) -> np.ndarray[Any, Any]:
 @metric("map")
 @dataclass
 class MeanAveragePrecision(_OverAllImages):
-    """Mean over attributes of the average precision with which a classifier finds them in reconstructions.
+    """Mean over attributes of a classifier's average precision on reconstructions.
 
-    invgan's Table 2 trains a classifier on each kind of image; here one that was trained on originals looks at
-    reconstructions. Attributes that no target has, or all have, are left out and counted.
+    invgan's Table 2 trains one classifier per kind of image; here a classifier trained on originals is applied to
+    reconstructions. Attributes that no target has, or that all have, are left out and counted.
 
     Example:
         >>> import torch
@@ -286,7 +286,7 @@ class MeanAveragePrecision(_OverAllImages):
     side = "output"
 
     def protocol(self) -> dict[str, Any]:
-        """Adds the definition."""
+        """Add the definition."""
         return {
             **super().protocol(),
             "average_precision": "sum of precision times the step in recall, no interpolation (scikit-learn)",
@@ -294,10 +294,10 @@ class MeanAveragePrecision(_OverAllImages):
         }
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean and spread over attributes, how many were left out, and the number of images.
+        """Return mean and standard deviation over attributes, their number, how many were left out, and N.
 
         Raises:
-            NotApplicable: no attribute is there in some targets and absent in others.
+            NotApplicable: no attribute is present in some targets and absent in others.
         """
         from sklearn.metrics import average_precision_score
 

@@ -1,4 +1,4 @@
-"""What metrics share: 8-bit images, reasons why a metric does not apply, and metrics that look through a network."""
+"""Shared parts of metrics: conversion to 8 bits, checks of inputs, and the base of metrics with a feature network."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ RANGE_TOLERANCE = 1e-3
 
 
 def to_u8(x: Tensor) -> Tensor:
-    """Pixels in [-1, 1] as uint8: clamped, then rounded to the nearest level, as a saved image would be."""
+    """Return pixels in [-1, 1] as uint8: clamped, then rounded to the nearest level, as in a saved image."""
     return x.float().clamp(-1.0, 1.0).add(1.0).mul(127.5).round().to(torch.uint8)
 
 
 def check_range(x: Tensor, what: str) -> None:
-    """Refuse images that are not in [-1, 1].
+    """Check that images lie in [-1, 1].
 
     Raises:
-        ContractError: NaN, infinite, or outside by more than 0.001; says what was found.
+        ContractError: a pixel is NaN, infinite, or outside by more than 0.001; the message states the range found.
     """
     low, high = (float(v) for v in torch.aminmax(x))
     if not (low >= -1 - RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE):
@@ -35,10 +35,10 @@ def check_range(x: Tensor, what: str) -> None:
 
 
 def check_pairs(target: Tensor, output: Tensor) -> None:
-    """Refuse anything but two uint8 batches ``[B, C, H, W]`` of one shape.
+    """Check that the arguments are two uint8 batches ``[B, C, H, W]`` of one shape.
 
     Raises:
-        ContractError: another type or shape.
+        ContractError: they have another type or shape.
     """
     if target.dtype != torch.uint8 or output.dtype != torch.uint8:
         raise ContractError(f"pixel metrics compare uint8 images, got {target.dtype} and {output.dtype}")
@@ -47,10 +47,10 @@ def check_pairs(target: Tensor, output: Tensor) -> None:
 
 
 def check_features(first: Tensor, second: Tensor, smallest: int) -> None:
-    """Refuse anything but two sets of finite features ``[N, d]`` and ``[M, d]`` with enough of each.
+    """Check that the arguments are two large enough sets of finite features ``[N, d]`` and ``[M, d]``.
 
     Raises:
-        ContractError: says what was given, and how many it takes.
+        ContractError: they are not; the message states the shapes or the required number.
     """
     if first.dim() != 2 or second.dim() != 2 or first.shape[1] != second.shape[1]:
         raise ContractError(
@@ -64,20 +64,20 @@ def check_features(first: Tensor, second: Tensor, smallest: int) -> None:
 
 
 def no_picture(images: Images) -> str | None:
-    """The reason why a metric of pictures does not apply to these images, or None."""
+    """Return the reason why a metric of pictures does not apply to these images, or None."""
     if not images.is_picture and images.shape[1:] == (1, 1):
         return "these are points, not pictures"
     return None
 
 
 def mean_summary(values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-    """Mean and number of per-image values."""
+    """Return the mean and the number of per-image values."""
     assert values is not None
     return {"value": float(np.mean(values)), "n": float(len(values))}
 
 
 def stated_name(metric: Metric, *but: str) -> str:
-    """Registered name, with the first option unless it has its default: ``kid:500``. Options ``but`` do not count."""
+    """Return the registered name with the first option not in ``but``, unless it has its default: ``kid:500``."""
     for option in dataclasses.fields(metric):  # type: ignore[arg-type]
         if option.init and option.name not in but:
             value = getattr(metric, option.name)
@@ -87,9 +87,9 @@ def stated_name(metric: Metric, *but: str) -> str:
 
 @dataclass
 class NetworkMetric(Metric):
-    """A metric that looks through a feature network, which is part of its name: ``fid@inception``.
+    """Base of metrics that use a feature network, which is part of their name: ``fid@inception``.
 
-    The evaluation loads one network for all metrics that look through it, and sets ``extractor``.
+    The evaluation loads each network once for all metrics that use it, and sets ``extractor``.
 
     Attributes:
         network: registered name of the feature network.
@@ -102,9 +102,9 @@ class NetworkMetric(Metric):
         self.name = f"{stated_name(self, 'network')}@{self.network}"
 
     def applies(self, images: Images) -> str | None:
-        """Points and shapes that the network cannot look at give a reason."""
+        """Return a reason for points, and for shapes that the network does not accept."""
         return no_picture(images) or self.extractor.accepts(images.shape)
 
     def protocol(self) -> dict[str, Any]:
-        """Name, version, rounding, and the network's own protocol."""
+        """Return name, version, rounding, and the network's own protocol."""
         return {"metric": self.name, "version": 1, "pixels": ROUNDING, "network": self.extractor.protocol()}

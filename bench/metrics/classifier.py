@@ -1,4 +1,4 @@
-"""Domain networks: classifiers of labels or attributes trained on one dataset, and the files that they ship as."""
+"""Training, evaluation and storage of classifiers of labels or attributes for one dataset."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ NETWORKS: dict[str, type[DomainClassifier]] = {c.kind: c for c in (LabelClassifi
 
 
 def recipe_kind(data: FitData) -> type[LabelClassifierConfig] | type[AttributeClassifierConfig]:
-    """The recipe for a dataset: of labels where it has them, else of attributes.
+    """Return the training configuration for a dataset: for labels if it has any, else for attributes.
 
     Raises:
-        DataError: it has neither.
+        DataError: the dataset has neither.
     """
     if data.train.labels is not None:
         return LabelClassifierConfig
@@ -36,15 +36,15 @@ def recipe_kind(data: FitData) -> type[LabelClassifierConfig] | type[AttributeCl
 
 
 def train_classifier(data: FitData, run: RunContext, recipe: ClassifierConfig | None = None) -> DomainClassifier:
-    """Train on ``data.train``; the result is in eval mode, its matrices rounded to half precision as on disk.
+    """Train a classifier on ``data.train``; return it in eval mode, matrices rounded to half precision as on disk.
 
     Args:
-        data: with what the recipe's network should tell.
+        data: the dataset, with the labels or attributes that the recipe needs.
         run: seed, device and checkpoint.
-        recipe: None for the dataset's own, with its defaults.
+        recipe: the training configuration; None takes the default one for the dataset.
 
     Raises:
-        DataError: the dataset has no labels or attributes, or is no set of pictures.
+        DataError: the dataset has neither labels nor attributes, or does not consist of pictures.
     """
     recipe = recipe or recipe_kind(data)()
     train = data.train.to(run.device)
@@ -70,10 +70,10 @@ def train_classifier(data: FitData, run: RunContext, recipe: ClassifierConfig | 
 
 @torch.no_grad()
 def classifier_scores(network: DomainClassifier, images: Images, batch: int = 500) -> dict[str, str]:
-    """How well a network tells what is known of images; see ``DomainClassifier.scores``.
+    """Score a network's predictions for images against their annotations; see ``DomainClassifier.scores``.
 
     Raises:
-        DataError: it is not known.
+        DataError: the images lack the annotations.
     """
     truth = network.truth("given", images).cpu()
     device = next(network.parameters()).device
@@ -82,10 +82,10 @@ def classifier_scores(network: DomainClassifier, images: Images, batch: int = 50
 
 
 def accuracy(network: DomainClassifier, images: Images, batch: int = 500) -> float:
-    """Share of images whose label is told, or mean over attributes of the share where the attribute is; in [0, 1].
+    """Return the share of correctly predicted labels, or its mean over attributes; in [0, 1].
 
     Raises:
-        DataError: no labels, or other attributes.
+        DataError: the images have no labels, or other attributes.
     """
     return float(classifier_scores(network, images, batch)["accuracy"])
 
@@ -93,10 +93,10 @@ def accuracy(network: DomainClassifier, images: Images, batch: int = 500) -> flo
 def save_classifier(
     path: Path, network: DomainClassifier, data: Dataset, seed: int, recipe: ClassifierConfig | None = None
 ) -> dict[str, str]:
-    """Write the network as safetensors with what is known of it; returns the metadata.
+    """Write the network and its metadata as safetensors; return the metadata.
 
-    The metadata hold the recipe, seed, dataset name and checksum, scores on val and test (for attributes also one by
-    one), and what is needed to build the network: channels and classes, or image shape and attribute names.
+    The metadata hold the recipe, seed, dataset name and checksum, scores on val and test (for attributes also per
+    attribute), and the facts that rebuild the network: channels and classes, or image shape and attribute names.
 
     Raises:
         StoreError: the file cannot be written.
@@ -118,10 +118,10 @@ def save_classifier(
 
 
 def classifier_metadata(path: Path) -> dict[str, str]:
-    """What ``save_classifier`` noted about a network. Without torch.
+    """Read the metadata that ``save_classifier`` wrote, without torch.
 
     Raises:
-        WeightsError: not a readable safetensors file.
+        WeightsError: the file is not a readable safetensors file.
     """
     try:
         with safe_open(path, framework="np") as file:
@@ -131,11 +131,11 @@ def classifier_metadata(path: Path) -> dict[str, str]:
 
 
 def load_classifier(path: Path) -> DomainClassifier:
-    """Read a network that ``save_classifier`` wrote; eval mode, on the CPU.
+    """Read a network that ``save_classifier`` wrote; return it in eval mode on the CPU.
 
     Raises:
-        WeightsError: unreadable, or the weights of another architecture: tensors missing, left over, or of another
-            shape.
+        WeightsError: the file is unreadable or belongs to another architecture: tensors are missing, left over, or of
+            another shape.
     """
     metadata = classifier_metadata(path)
     try:
@@ -160,7 +160,7 @@ def _as_stored(network: DomainClassifier) -> DomainClassifier:
 
 
 def _half(tensor: Tensor) -> Tensor:
-    # Vectors (batch-norm statistics, biases) stay in full precision: they are few, and variances can be tiny.
+    # Vectors (batch-norm statistics, biases) stay in full precision: they are small, and variances can be tiny.
     return tensor.half() if tensor.dim() > 1 else tensor
 
 

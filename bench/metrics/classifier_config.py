@@ -1,4 +1,4 @@
-"""What the classifiers of datasets share: networks rebuilt from their files, and the recipes that train them."""
+"""Base classes of dataset classifiers and of their training configurations."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bench.core.types import Embedding, FitData, Images, Shape
 
 
 class DomainClassifier(nn.Module, ABC):
-    """A network that tells the classes or attributes of one dataset.
+    """A network that predicts the classes or attributes of one dataset.
 
     Attributes:
-        kind: what it tells, as its file says it.
+        kind: "labels" or "attributes", as stored in its file.
         shape: channels, height and width of its images.
     """
 
@@ -29,76 +29,76 @@ class DomainClassifier(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor) -> Embedding:
-        """Look at images ``[B, C, H, W]`` in [-1, 1]: features, maps and logits."""
+        """Compute features, maps and logits of images ``[B, C, H, W]`` in [-1, 1]."""
 
     @abstractmethod
     def facts(self) -> dict[str, str]:
-        """What ``rebuild`` needs, for the file's metadata."""
+        """Return the metadata from which ``rebuild`` builds the network."""
 
     @classmethod
     @abstractmethod
     def rebuild(cls, facts: Mapping[str, str]) -> Self:
-        """A network without weights from what ``facts`` gave.
+        """Build a network without trained weights from the result of ``facts``.
 
         Raises:
             KeyError: a fact is missing.
-            ValueError: a fact makes no sense.
+            ValueError: a fact is invalid.
         """
 
     @abstractmethod
     def truth(self, name: str, images: Images) -> Tensor:
-        """What the logits should tell of each image, on the images' device.
+        """Return the annotations that the logits should predict, on the images' device.
 
         Args:
-            name: of the dataset, for the error.
-            images: labelled or with attributes.
+            name: name of the dataset, for the error message.
+            images: images with labels or attributes.
 
         Raises:
-            DataError: the images do not say it.
+            DataError: the images lack the annotations.
         """
 
     @abstractmethod
     def scores(self, logits: Tensor, truth: Tensor) -> dict[str, str]:
-        """How well logits tell the truth, for the file's metadata; ``accuracy``, in [0, 1], is always there."""
+        """Return scores of logits against annotations, for the metadata; always with ``accuracy``, in [0, 1]."""
 
 
 @dataclass(frozen=True)
 class ClassifierConfig(ABC):
-    """How a classifier is trained.
+    """Base of the training configurations of classifiers.
 
     Attributes:
         epochs: passes over as many images as the train split holds, drawn with replacement.
-        batch: images a step.
+        batch: images per step.
     """
 
     epochs: int
     batch: int
 
     def steps(self, images: int) -> int:
-        """Training steps for a train split of this size; at least one."""
+        """Return the number of training steps for a train split of this size; at least one."""
         return max(1, self.epochs * images // self.batch)
 
     @abstractmethod
     def build(self, data: FitData) -> DomainClassifier:
-        """A network for this dataset, its weights drawn from torch's global randomness.
+        """Build a network for this dataset, with weights drawn from torch's global random numbers.
 
         Raises:
-            DataError: the dataset does not fit.
+            DataError: the dataset lacks labels or attributes, or its images have an unsuitable shape.
         """
 
     @abstractmethod
     def optimizer(
         self, network: nn.Module, steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        """The optimizer, and the schedule that is asked after each step."""
+        """Return the optimizer, and the schedule that is stepped after each update."""
 
     @abstractmethod
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Mean loss over a batch."""
+        """Return the mean loss over a batch."""
 
 
 def convolution(inputs: int, outputs: int) -> Iterator[nn.Module]:
-    """A 3x3 convolution that keeps the size, batch norm, ReLU."""
+    """Yield the layers of a 3x3 convolution that keeps the size: convolution, batch norm, ReLU."""
     yield nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
     yield nn.BatchNorm2d(outputs)
     yield nn.ReLU()

@@ -1,4 +1,4 @@
-"""Whether an inferred code asks for the right condition: how well E_y sees an image (icgan, section 4.1)."""
+"""Accuracy of the conditions in inferred codes, which icgan's encoder E_y predicts (icgan, section 4.1)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_CONDITIONS = "the GAN has no conditions, so its codes ask for none"
 @metric("condition_accuracy")
 @dataclass
 class ConditionAccuracy(Metric):
-    """Share of attributes, or of classes, that a conditional GAN's inferred codes have right (icgan, section 4.1).
+    """Share of correct attributes, or classes, in the inferred codes of a conditional GAN (icgan, section 4.1).
 
     Example:
         >>> import torch
@@ -41,7 +41,7 @@ class ConditionAccuracy(Metric):
     tracks = ("test",)
 
     def protocol(self) -> dict[str, Any]:
-        """Name, version, what counts as right and aggregation."""
+        """Return name, version, criterion of a correct condition, and aggregation."""
         return {
             "metric": self.name,
             "version": 1,
@@ -51,16 +51,16 @@ class ConditionAccuracy(Metric):
         }
 
     def applies(self, images: Images) -> str | None:
-        """Images without labels and attributes give a reason."""
+        """Return a reason for images without labels and attributes."""
         lacking = images.labels is None and images.attributes is None
         return "the images have neither labels nor attributes" if lacking else None
 
     def prepare(self, device: str) -> None:
-        """Forget what an earlier GAN lacked."""
+        """Reset the reason why the metric does not apply."""
         self._lacking = ""
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value an image; 0 where the codes say nothing, which ``compute`` refuses."""
+        """Return one value per image; zeros if the codes hold no suitable condition, for which ``compute`` raises."""
         asked = pairs.prior.conditions_of(pairs.codes)
         if asked is None:
             self._lacking = NO_CONDITIONS
@@ -73,10 +73,10 @@ class ConditionAccuracy(Metric):
         return torch.zeros(len(pairs.codes), device=pairs.codes.device)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over images.
+        """Return the mean over images.
 
         Raises:
-            NotApplicable: a GAN without conditions, or with others than these images have.
+            NotApplicable: the GAN has no conditions, or others than these images.
         """
         if self._lacking:
             raise NotApplicable(self._lacking)

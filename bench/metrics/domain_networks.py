@@ -1,4 +1,4 @@
-"""Domain networks as metrics see them: classifiers trained by this suite, shipped with it or made on this machine."""
+"""Domain networks: classifiers trained by this suite, used as feature extractors of metrics."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class DomainNetwork(PinnedNetwork):
     resizing: ClassVar[str] = "none"
 
     def accepts(self, shape: Shape) -> str | None:
-        """Images of the dataset's own shape alone."""
+        """Return a reason for images of another shape than the dataset's."""
         if shape == self.shape:
             return None
         return f"{self.name} looks at {_size(self.shape)} images, these are {_size(shape)}"
 
     def protocol(self) -> dict[str, Any]:
-        """Layers and checksum; the weights file holds its recipe, seed, dataset and accuracy."""
+        """Return layers and checksum; the weights file holds its recipe, seed, dataset and accuracy."""
         return self._protocol(
             layers=list(self.layers), feature=FEATURES[self.kind], resize=self.resizing, normalize="[-1, 1]"
         )
@@ -47,7 +47,7 @@ class DomainNetwork(PinnedNetwork):
         """Read the weights.
 
         Raises:
-            WeightsError: missing, altered, or a network that tells something else than it is known for.
+            WeightsError: the file is missing or altered, or its network predicts other classes or attributes.
         """
         path = self.file.find()
         network = load_classifier(path)
@@ -58,7 +58,7 @@ class DomainNetwork(PinnedNetwork):
 
     @torch.no_grad()
     def embed(self, images_u8: Tensor) -> Embedding:
-        """Features ``[B, 128]`` or, of attributes, ``[B, 512]``; a map a stage; logits."""
+        """Compute features ``[B, 128]`` (attributes: ``[B, 512]``), one map per stage, and logits."""
         x = images_u8.float().div(127.5).sub(1.0)
         with full_precision():
             embedding: Embedding = self.network(x)
@@ -107,8 +107,8 @@ class FashionMnistCnn(DomainNetwork):
 class DrawnFacesCnn(DomainNetwork):
     """Classifier of the 15 attributes of drawn-faces, trained by this suite and shipped with it; RGB, 64 or 128 px.
 
-    Pictures of 128 pixels are seen through the 2 x 2 mean that turns them into those of 64. It knows drawings only:
-    what it says of photographs means nothing.
+    Pictures of 128 pixels are reduced to 64 by 2 x 2 means. The network was trained on drawings only: its predictions
+    for photographs are meaningless.
     """
 
     name = "drawn-faces-cnn"
@@ -122,17 +122,17 @@ class DrawnFacesCnn(DomainNetwork):
     resizing = "128x128 to 64x64: mean of 2x2 pixels, rounded to 8 bits, halves up"
 
     def accepts(self, shape: Shape) -> str | None:
-        """RGB of 64 or 128 pixels."""
+        """Accept RGB images of 64 or 128 pixels."""
         return None if shape == (3, 128, 128) else super().accepts(shape)
 
     @torch.no_grad()
     def embed(self, images_u8: Tensor) -> Embedding:
-        """Features ``[B, 512]``, five maps, logits ``[B, 15]``."""
+        """Compute features ``[B, 512]``, five maps, and logits ``[B, 15]``."""
         return super().embed(halved(images_u8) if images_u8.shape[-1] == 128 else images_u8)
 
 
 def halved(images_u8: Tensor) -> Tensor:
-    """Means of 2 x 2 pixels of ``[B, C, H, W]`` uint8, rounded to nearest, halves up."""
+    """Return the 2 x 2 means of ``[B, C, H, W]`` uint8, rounded to nearest, halves up."""
     batch, channels, height, width = images_u8.shape
     cells = images_u8.to(torch.int16).view(batch, channels, height // 2, 2, width // 2, 2)
     return ((cells.sum((3, 5), dtype=torch.int16) + 2) >> 2).to(torch.uint8)
@@ -143,14 +143,14 @@ def halved(images_u8: Tensor) -> Tensor:
 class TrainedClassifier(DomainNetwork):
     """The classifier that ``ganinv train-classifier DATASET`` trained on this machine (trained:DATASET).
 
-    What it tells, and of which images, stands in its file. The file's checksum is part of the protocol and of every
-    key: train it again, and what was measured through it is measured again.
+    The file states its classes or attributes and the shape of its images. Its checksum is part of the protocol and of
+    every key: after training again, every metric that uses it is measured again.
 
     Attributes:
-        dataset: its name.
+        dataset: name of the dataset.
 
     Raises:
-        WeightsError: a file is there, but it is no classifier of this suite.
+        WeightsError: the file exists, but is not a classifier of this suite.
     """
 
     dataset: str
@@ -158,25 +158,25 @@ class TrainedClassifier(DomainNetwork):
     def __post_init__(self) -> None:
         found = classifiers_folder() / self.file.file
         self._here = found.is_file()
-        # What other networks say as classes, this one says as an instance: it stands in the file.
+        # Other networks declare these as class attributes; here they are read from the file of the instance.
         vars(self).update({"name": f"{TRAINED}:{self.dataset}", **(_declared(found) if self._here else {})})
 
     @property
     def file(self) -> WeightsFile:
-        """The file, with the checksum that it has."""
+        """The weights file, with its actual checksum."""
         return trained_weights(self.dataset)
 
     def accepts(self, shape: Shape) -> str | None:
-        """Images of the shape that it was trained on; none while the file is missing."""
+        """Return a reason for images of another shape than the training images, or if the file is missing."""
         if not self._here:
             return f"{self.file.file} is not there; {self.file.get}"
         return super().accepts(shape)
 
     def protocol(self) -> dict[str, Any]:
-        """Layers and checksum of the file found.
+        """Return layers and checksum of the file found.
 
         Raises:
-            WeightsError: there is none.
+            WeightsError: the file is missing.
         """
         self.file.find()
         return super().protocol()

@@ -1,4 +1,4 @@
-"""Measures one set of codes: decodes them batch by batch and shows each batch to every metric."""
+"""Evaluation of one set of codes: decodes them batch by batch and passes each batch to every metric."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ BATCH_VALUES = 2**21
 """Pixel values a batch: 42 images of 3x128x128, whose VGG-16 maps take about 1 GB."""
 LARGEST_BATCH = 250
 BLACK, MID_GREY, WHITE = 64, 127, 192
-"""Levels of 256 that give away a generator in [0, 1]: targets go below the first, outputs only from the second up to
-the third and above."""
+"""Levels of 256 that identify a generator with outputs in [0, 1]: targets go below the first, outputs never below the
+second but up to the third."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one track of a cell measured.
+    """Results of one track of a cell.
 
     Attributes:
-        summaries: for each metric's full name its "value", "n" and further figures.
-        per_image: a row an image: ``index`` and one column for each per-image metric.
-        skipped: metrics that make no sense here, with the reason.
-        gallery_target: first images, uint8 ``[k, C, H, W]``; k = 0 if they are no pictures.
+        summaries: full name of each metric -> its "value", "n" and further figures.
+        per_image: one row per image: ``index`` and one column for each per-image metric.
+        skipped: metrics that do not apply, with the reason.
+        gallery_target: first images, uint8 ``[k, C, H, W]``; k = 0 for points.
         gallery_output: their reconstructions.
     """
 
@@ -49,10 +49,10 @@ class Evaluation:
 
 @dataclass
 class _BatchScores:
-    """What is gathered while walking through the batches.
+    """Values accumulated over the batches of an evaluation.
 
-    Columns are made whole beforehand: small tensors kept from each batch would lie between the large ones on the
-    heap and keep freed memory from being used again, gigabytes in a long evaluation.
+    Columns are allocated whole in advance: small tensors kept from each batch would fragment the heap and prevent the
+    reuse of freed memory, gigabytes in a long evaluation.
     """
 
     columns: dict[str, np.ndarray[Any, Any]]
@@ -63,7 +63,7 @@ class _BatchScores:
     brightest: int = 0
 
     def check_floor(self) -> None:
-        """Refuse outputs that span the upper half of the range while targets are black: a range of [0, 1]."""
+        """Raise if outputs span only the upper half of the range while targets are black: a range of [0, 1]."""
         target, output = self.darkest
         if target < BLACK and output >= MID_GREY and self.brightest >= WHITE:
             raise ContractError(
@@ -72,7 +72,7 @@ class _BatchScores:
             )
 
     def look(self, pairs: EvalBatch) -> None:
-        """Note the extreme pixels, and keep the first pairs for pictures."""
+        """Update the extreme pixel values, and keep the first pairs for the gallery."""
         for side, levels in enumerate((pairs.target_u8, pairs.output_u8)):
             self.darkest[side] = min(self.darkest[side], int(levels.min()))
         self.brightest = max(self.brightest, int(pairs.output_u8.max()))
@@ -83,10 +83,10 @@ class _BatchScores:
 
 
 def open_metrics(names: Sequence[str]) -> list[Metric]:
-    """Build metrics by name; ``fid@inception`` looks through that network.
+    """Build metrics by name; ``fid@inception`` uses the feature network ``inception``.
 
     Raises:
-        BenchError: unknown metric or network, or one metric named twice.
+        BenchError: a metric or network is unknown, or a metric is named twice.
     """
     metrics: list[Metric] = []
     for name in names:
@@ -113,24 +113,24 @@ def evaluate(
 ) -> Evaluation:
     """Decode ``codes`` and compare the results with ``images``.
 
-    Only one batch of floats is held at a time. Every feature network runs once a batch and side, for all metrics.
+    Only one batch of floats is held at a time. Every feature network runs once per batch and side, for all metrics.
 
     Args:
-        gan: decodes; on ``device``, in eval mode.
+        gan: decodes the codes; on ``device``, in eval mode.
         images: ``N`` targets.
         codes: ``[N, d]``, one for each image.
         metrics: from ``open_metrics``.
         track: "test" for a dataset's images, "own" for images of the GAN itself.
         true_codes: ``[N, d]``, for the own track.
         reference: training images and samples of the GAN; metrics that need them are skipped without it.
-        device: where to compute.
-        batch: images a batch; None chooses by their size.
-        gallery: how many pairs to keep for pictures.
+        device: device that computes.
+        batch: images per batch; None chooses by their size.
+        gallery: number of pairs to keep as pictures.
 
     Raises:
-        ContractError: codes of the wrong number or not finite; outputs that are of another shape, not finite or not
-            in [-1, 1], or that lie in [0, 1] while the targets do not; a metric that breaks its contract.
-        WeightsError: weights of a feature network are missing or altered.
+        ContractError: the codes are of the wrong number or not finite; outputs have another shape, are not finite or
+            not in [-1, 1], or lie in [0, 1] while the targets do not; a metric breaks its contract.
+        WeightsError: the weights of a feature network are missing or altered.
     """
     _check_inputs(images, codes, true_codes)
     active, skipped = _choose(metrics, images, track)
@@ -162,7 +162,7 @@ def evaluate(
 
 
 def batch_size(shape: Shape) -> int:
-    """Images a batch that fit into memory with the maps of a feature network."""
+    """Return the number of images per batch that fit into memory with the maps of a feature network."""
     return max(1, min(LARGEST_BATCH, BATCH_VALUES // int(np.prod(shape))))
 
 
@@ -229,7 +229,7 @@ def _pairs(
 
 
 def _midpoints(gan: Gan, codes: Tensor, rows: slice, device: str) -> Tensor:
-    """Images ``[B, C, H, W]`` uint8 halfway between each code and the next; the last one meets the first."""
+    """Decode the midpoints of each code and the next, the last with the first, to uint8 ``[B, C, H, W]``."""
     following = torch.cat([codes[rows.start + 1 : rows.stop + 1], codes[:1]])[: rows.stop - rows.start]
     output = gan.decode((codes[rows] + following).to(device) / 2)
     check_range(output, "decoded midpoints of codes")

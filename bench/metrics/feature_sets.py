@@ -1,4 +1,4 @@
-"""Metrics of whole sets: what a network saw of each side, gathered batch by batch and shared by all that ask."""
+"""Metrics of whole sets, and the features of each side, collected batch by batch and shared by all such metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.metrics.base import NetworkMetric
 T = TypeVar("T")
 
 IN_MEMORY = 2**28
-"""Bytes of one block of features that stay in memory; a larger one lies in a temporary file."""
+"""Bytes of the largest block of features that is kept in memory; a larger one is kept in a temporary file."""
 SIDES: Mapping[Side, str] = {
     "target": "targets",
     "output": "their reconstructions",
@@ -27,16 +27,16 @@ SIDES: Mapping[Side, str] = {
     "train": "training images, in a fixed random order",
     "sample": "images of codes drawn from the prior",
 }
-"""What protocols call the sides."""
+"""Descriptions of the sides in protocols."""
 WALKED: tuple[Side, ...] = ("target", "output", "midpoint")
-"""Sides that come by in the batches; the others come from the reference."""
+"""Sides that the batches of an evaluation contain; the others come from the reference."""
 
 
 class FeatureBuffer:
     """Float32 rows ``[N, F]`` of a known number N, filled in order.
 
-    They are made whole at the first ``add``: many small blocks kept from each batch would break up the heap. Beyond
-    ``IN_MEMORY`` bytes they lie in an unnamed temporary file, so that N is bounded by the disk.
+    The block is allocated at the first ``add``: many small blocks kept from each batch would fragment the heap.
+    Beyond ``IN_MEMORY`` bytes it is kept in an unnamed temporary file, so that N is limited by the disk alone.
     """
 
     def __init__(self, count: int) -> None:
@@ -47,7 +47,7 @@ class FeatureBuffer:
         """Append ``[B, F]``.
 
         Raises:
-            ContractError: rows of another width than before.
+            ContractError: the rows have another width than before.
             StoreError: the temporary file cannot be written.
         """
         if not self._filled:
@@ -59,7 +59,7 @@ class FeatureBuffer:
 
     @property
     def rows(self) -> Tensor:
-        """What was added, ``[M, F]``."""
+        """The rows added so far, ``[M, F]``."""
         return self._block[: self._filled]
 
 
@@ -75,22 +75,22 @@ def _blank(count: int, width: int) -> Tensor:
 
 
 class ReferenceSets(Protocol):
-    """Sets that belong to a dataset and a GAN, whatever the method: training images, samples of the prior."""
+    """Sets that depend on the dataset and the GAN but not on the method: training images, samples of the prior."""
 
     def count(self, side: Side) -> int:
-        """How many images there are, at most, of "train" or "sample"."""
+        """Return the largest available number of images of "train" or "sample"."""
 
     def embed(self, network: FeatureExtractor, side: Side, count: int) -> Embedding:
-        """What a loaded network sees of the first ``count`` of them: features and, if it gives any, logits."""
+        """Return a loaded network's features, and logits if it has any, of the first ``count`` images of a side."""
 
 
 @dataclass
 class FeatureSets:
-    """What one network saw of the sides of an evaluation.
+    """Features and logits of one network for the sides of an evaluation.
 
     Attributes:
-        network: loaded.
-        reference: where "train" and "sample" come from; None if the evaluation was given none.
+        network: the loaded feature network.
+        reference: source of "train" and "sample"; None if the evaluation has none.
     """
 
     network: FeatureExtractor
@@ -100,36 +100,36 @@ class FeatureSets:
     _made: dict[Any, Any] = field(default_factory=dict)
 
     def expect(self, side: Side, count: int) -> None:
-        """Make room for ``count`` images of a side."""
+        """Prepare buffers for ``count`` images of a side."""
         self._features[side], self._logits[side] = FeatureBuffer(count), FeatureBuffer(count)
 
     def add(self, side: Side, seen: Embedding) -> None:
-        """Keep what the network saw of a batch."""
+        """Store the embedding of a batch."""
         self._features[side].add(seen.features.float().cpu())
         if seen.logits is not None:
             self._logits[side].add(seen.logits.float().cpu())
 
     def available(self, side: Side) -> int:
-        """How many images of a side there are.
+        """Return the available number of images of a side.
 
         Raises:
-            NotApplicable: a side that needs a reference, and there is none.
+            NotApplicable: the side comes from the reference, and there is none.
         """
         if side in self._features:
             return len(self._features[side].rows)
         return self._referred().count(side)
 
     def features(self, side: Side, count: int | None = None) -> Tensor:
-        """Features ``[N, F]`` float32 of all images of a side, or of the first ``count``."""
+        """Return features ``[N, F]`` float32 of all images of a side, or of the first ``count``."""
         if side in self._features:
             return self._features[side].rows[:count]
         return self._reference_set(side, count).features
 
     def logits(self, side: Side, count: int | None = None) -> Tensor:
-        """Logits ``[N, classes]`` float32 of all images of a side, or of the first ``count``.
+        """Return logits ``[N, classes]`` float32 of all images of a side, or of the first ``count``.
 
         Raises:
-            NotApplicable: the network gives none.
+            NotApplicable: the network has no logits.
         """
         rows = self._logits[side].rows[:count] if side in self._logits else self._reference_set(side, count).logits
         if rows is None or not len(rows):
@@ -137,7 +137,7 @@ class FeatureSets:
         return rows
 
     def once(self, key: Any, make: Callable[[], T]) -> T:
-        """What ``make`` gives, computed for the first metric that asks under this key."""
+        """Return the result of ``make``, which is called once per key and shared by all metrics."""
         if key not in self._made:
             self._made[key] = make()
         made: T = self._made[key]
@@ -156,16 +156,16 @@ class FeatureSets:
 
 @dataclass
 class SetMetric(NetworkMetric):
-    """A number about whole sets of images, seen through a network: write ``compare``.
+    """Base of metrics that compare whole sets of images in a network's features; subclasses implement ``compare``.
 
-    The evaluation gathers the ``sides`` and sets ``sets`` before it asks for the result.
+    The evaluation collects the ``sides`` and sets ``sets`` before it calls ``compute``.
     """
 
     per_image = False
     sides: ClassVar[tuple[Side, ...]] = ("target", "output")
-    """The sets that it looks at."""
+    """The sets that the metric compares."""
     smallest: ClassVar[int] = 2
-    """Images that each of "target", "output" and "midpoint" must have at least."""
+    """Smallest number of images in each of "target", "output" and "midpoint"."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -173,40 +173,40 @@ class SetMetric(NetworkMetric):
 
     @abstractmethod
     def compare(self, sets: FeatureSets) -> Mapping[str, float]:
-        """The summary, with "value" and "n" (images a side).
+        """Return the summary, with "value" and "n" (images per side).
 
         Raises:
             NotApplicable: the sets do not allow it; recorded as skipped.
         """
 
     def applies(self, images: Images) -> str | None:
-        """Too few images give a reason that says how many it takes, besides what the network cannot look at."""
+        """Return a reason for too few images, which states the required number, and for unsuitable shapes."""
         if len(images) < self.smallest_set():
             return f"needs at least {self.smallest_set():,} images, got {len(images):,}"
         return super().applies(images)
 
     def smallest_set(self) -> int:
-        """Images that it takes; ``smallest`` unless it follows from an option."""
+        """Return the smallest number of images; ``smallest`` unless it follows from an option."""
         return self.smallest
 
     def protocol(self) -> dict[str, Any]:
-        """Adds which sets are compared."""
+        """Add the compared sets."""
         return {**super().protocol(), "sets": [SIDES[side] for side in self.sides]}
 
     def update(self, pairs: EvalBatch) -> None:
-        """Nothing: the evaluation gathers the features for all metrics of a network."""
+        """Do nothing: the evaluation collects the features for all metrics of a network."""
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """What ``compare`` says of the gathered sets."""
+        """Return the result of ``compare`` for the collected sets."""
         assert self.sets is not None, self.name
         return dict(self.compare(self.sets))
 
 
 def share_networks(metrics: Sequence[Metric], device: str) -> None:
-    """Let all metrics that look through a network look through the same one, and load it once.
+    """Load each feature network once, and set it as the ``extractor`` of all metrics that use it.
 
     Raises:
-        WeightsError: weights are missing or altered; says how to get them.
+        WeightsError: weights are missing or altered; the message states how to get them.
     """
     networks: dict[str, FeatureExtractor] = {}
     for metric in metrics:
@@ -218,14 +218,14 @@ def share_networks(metrics: Sequence[Metric], device: str) -> None:
 
 @dataclass
 class Gathering:
-    """The sets of one evaluation, one ``FeatureSets`` a network."""
+    """The sets of one evaluation, one ``FeatureSets`` per network."""
 
     _sets: dict[str, FeatureSets] = field(default_factory=dict)
     _sides: dict[str, tuple[Side, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, metrics: Sequence[Metric], count: int, reference: ReferenceSets | None) -> Gathering:
-        """Room for what these metrics need of ``count`` images; they are told where their sets are."""
+        """Prepare the sets that these metrics need of ``count`` images, and assign them to the metrics."""
         gathering = cls()
         for metric in metrics:
             if isinstance(metric, SetMetric):
@@ -240,11 +240,11 @@ class Gathering:
 
     @property
     def wants_midpoints(self) -> bool:
-        """Whether some metric looks at the images halfway between codes."""
+        """True if a metric compares the images of the midpoints between codes."""
         return any("midpoint" in sides for sides in self._sides.values())
 
     def add(self, pairs: EvalBatch, midpoints: Callable[[], Tensor]) -> None:
-        """Take in a batch; ``midpoints`` gives its images halfway between codes, uint8."""
+        """Add the features of a batch; ``midpoints`` returns the uint8 images of the midpoints between its codes."""
         halfway = midpoints() if self.wants_midpoints else None
         for name, sets in self._sets.items():
             for side in self._sides[name]:

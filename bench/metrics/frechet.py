@@ -17,15 +17,15 @@ from bench.metrics.weights import DEFAULT_NETWORK
 SMALLEST_SET = 2
 """A covariance needs two samples."""
 CHUNK = 4096
-"""Rows that are turned into float64 at a time."""
+"""Rows that are converted to float64 at a time."""
 
 
 def frechet_distance(first: Tensor, second: Tensor) -> float:
-    """Fréchet distance between gaussians fitted to two sets of features (Heusel et al. 2017, eq. 6).
+    """Return the Fréchet distance between Gaussians fitted to two sets of features (Heusel et al. 2017, eq. 6).
 
     ‖μ1 - μ2‖² + tr(S1 + S2 - 2 (S1 S2)^½), in float64, covariances with N - 1. Sets smaller than the number of
     features never form a covariance: tr (S1 S2)^½ is the sum of the singular values of A Bᵀ, where A and B are the
-    centred features over √(N - 1). Larger ones are taken in a chunk of rows at a time.
+    centred features over √(N - 1). Larger sets are processed in chunks of rows.
 
     Args:
         first: ``[N, d]``.
@@ -35,7 +35,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
         The distance, at least 0.
 
     Raises:
-        ContractError: fewer than two samples, different d, or a value that is not finite.
+        ContractError: a set has fewer than two samples, the d differ, or a value is not finite.
     """
     check_features(first, second, SMALLEST_SET)
     mean_1, mean_2 = _mean(first), _mean(second)
@@ -52,7 +52,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
 
 
 def trace_sqrt_product(first: Tensor, second: Tensor) -> float:
-    """Trace of (S1 S2)^½ for two covariances ``[d, d]`` float64.
+    """Return the trace of (S1 S2)^½ for two covariances ``[d, d]`` float64.
 
     S1 S2 has the eigenvalues of the symmetric Rᵀ S2 R for any R with R Rᵀ = S1: the Cholesky factor, or the
     symmetric root where S1 is singular.
@@ -85,7 +85,7 @@ STATISTICS = {
     "statistics": "float64, covariance over N - 1",
     "root": "eigenvalues of RᵀS2R, or singular values of ABᵀ if N < d",
 }
-"""How every Fréchet distance of the suite is computed, as protocols state it."""
+"""Computation of every Fréchet distance of the suite, as protocols state it."""
 
 
 @metric("fid")
@@ -96,9 +96,9 @@ class Fid(SetMetric):
     Formula: ‖μ1 - μ2‖² + tr(S1 + S2 - 2 (S1 S2)^½) of the features' means and covariances (Heusel et al. 2017,
     eq. 6); 0 for equal sets.
     Sets: test images against their own reconstructions, as in dfi (section 4.2), not against the training set.
-    Traps: the estimate has a bias that grows as 1/N, so that the N is part of the summary and tables refuse to mix.
+    Traps: the estimate has a bias proportional to 1/N; N is part of the summary, and tables never mix different N.
     Checked against: torch-fidelity and scipy's sqrtm on the same features, for more and fewer samples than features;
-    closed forms for shifted and scaled gaussians.
+    closed forms for shifted and scaled Gaussians.
 
     Example:
         >>> import torch
@@ -114,11 +114,11 @@ class Fid(SetMetric):
     smallest = SMALLEST_SET
 
     def protocol(self) -> dict[str, Any]:
-        """Adds the algorithm."""
+        """Add the algorithm."""
         return {**super().protocol(), **STATISTICS}
 
     def compare(self, sets: FeatureSets) -> Mapping[str, float]:
-        """The distance, N, and the number of features."""
+        """Return the distance, N, and the number of features."""
         targets, outputs = sets.features("target"), sets.features("output")
         value = sets.once(("frechet", "target", "output"), lambda: frechet_distance(targets, outputs))
         return {"value": value, "n": float(len(targets)), "features": float(targets.shape[1])}

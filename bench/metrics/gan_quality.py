@@ -1,4 +1,4 @@
-"""Quality of a GAN while it trains: FID of its samples against ``val``, through the dataset's own feature network."""
+"""Quality of a GAN during training: FID of its samples against ``val``, in the dataset's own feature network."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ if TYPE_CHECKING:
     from bench.gans.monitor import Quality
 
 IMAGES = 5_000
-"""Images of each side at most; FID has a bias that grows as one over their number."""
+"""Largest number of images per side; the bias of FID is proportional to one over their number."""
 
 
 def quality_metric(dataset: str) -> str | None:
-    """The metric that scores GANs on this dataset, or None if the dataset has no feature network of its own.
+    """Return the metric that scores GANs on this dataset, or None if the dataset has no feature network of its own.
 
-    The network of dataset NAME is registered as NAME-cnn. Torch-free: keys name the metric.
+    The network of dataset NAME is registered as NAME-cnn. Works without torch, because keys contain the metric.
     """
     network = f"{dataset}-cnn"
     return f"fid@{network}" if network in registry.entries("features") else None
 
 
 def quality_of(data: Dataset, metric: str, seed: int, device: str) -> Quality:
-    """A function from a GAN to its score: 8-bit samples of fixed codes against as many ``val`` images.
+    """Return a function that scores a GAN: 8-bit samples of fixed codes against as many ``val`` images.
 
     Args:
-        data: whose ``val`` split is compared with.
-        metric: from ``quality_metric``.
-        seed: of the codes.
-        device: where the network runs.
+        data: dataset whose ``val`` split is the reference.
+        metric: name of the metric, from ``quality_metric``.
+        seed: seed of the codes.
+        device: device of the network.
 
     Raises:
-        WeightsError: the network's weights are not here.
+        WeightsError: the network's weights are missing.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Inception score: whether a classifier is sure of each image and sees every class."""
+"""Inception score: high if a classifier is confident of each image and all classes occur."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ SEED = 2020
 
 
 def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = SEED) -> tuple[float, float]:
-    """Inception score (Salimans et al. 2016, section 4): exp E KL(p(y|x) ‖ p(y)), its mean and spread over splits.
+    """Return the inception score exp E KL(p(y|x) ‖ p(y)) (Salimans et al. 2016, section 4), mean and sd over splits.
 
-    The images are shuffled by the frozen stream of ``RandomState(seed)`` and cut into equal parts, as torch-fidelity
-    does it.
+    The images are shuffled by the frozen stream of ``RandomState(seed)`` and divided into equal parts, as in
+    torch-fidelity.
 
     Args:
         logits: ``[N, classes]``.
-        splits: parts.
-        seed: of the shuffle.
+        splits: number of parts.
+        seed: seed of the shuffle.
 
     Returns:
         Mean, from 1 to the number of classes, and standard deviation (``ddof=0``).
 
     Raises:
-        ContractError: fewer images than splits, or values that are not finite.
+        ContractError: there are fewer images than splits, or a value is not finite.
     """
     if logits.dim() != 2 or len(logits) < splits:
         raise ContractError(
@@ -54,26 +54,26 @@ def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = SEED) -> t
 def _score(logs: Tensor) -> float:
     probabilities = logs.exp()
     marginal = probabilities.mean(0)
-    # A class that underflows has probability 0 and adds nothing, whatever its logarithm.
+    # A class whose probability underflows to 0 contributes nothing, whatever its logarithm.
     divergence = torch.where(probabilities > 0, probabilities * (logs - marginal.log()), 0.0).sum(1)
     return float(divergence.mean().exp())
 
 
 @dataclass
 class _Score(SetMetric):
-    """Shared by the scores of reconstructions and of samples."""
+    """Base of the inception scores of reconstructions and of samples."""
 
     higher_is_better = True
     smallest = SPLITS
 
     def applies(self, images: Images) -> str | None:
-        """A network without classes gives a reason, besides too few images."""
+        """Return a reason for a network without classes, and for too few images."""
         if not (self.extractor.classes or self.extractor.categories):
             return f"{self.network} is no classifier of labels"
         return super().applies(images)
 
     def protocol(self) -> dict[str, Any]:
-        """Adds splits, their seed, and the classes."""
+        """Add splits, their seed, and the number of classes."""
         return {
             **super().protocol(),
             "splits": SPLITS,
@@ -86,10 +86,10 @@ class _Score(SetMetric):
 @metric("inception_score")
 @dataclass
 class InceptionScore(_Score):
-    """Inception score of the reconstructions; through another network than Inception under that network's name.
+    """Inception score of the reconstructions; a network other than Inception is part of the metric's name.
 
     Formula: exp of the mean over images of KL(p(y|x) ‖ p(y)) (Salimans et al. 2016, section 4), mean over 10 splits.
-    Range: 1 to the number of classes. It never looks at the targets.
+    Range: 1 to the number of classes. It does not depend on the targets.
     Checked against: torch-fidelity on the same logits.
 
     Example:
@@ -106,7 +106,7 @@ class InceptionScore(_Score):
     tracks = ("test",)
 
     def compare(self, sets: FeatureSets) -> Mapping[str, float]:
-        """Mean over splits, their spread, and N."""
+        """Return the mean over splits, their standard deviation, and N."""
         logits = sets.logits("output")
         value, spread = inception_score(logits)
         return {"value": value, "sd": spread, "n": float(len(logits))}
@@ -115,11 +115,11 @@ class InceptionScore(_Score):
 @metric("rand_is")
 @dataclass
 class RandIs(_Score):
-    """Inception score of images of codes drawn from the prior (recycling, section 4); the method has no part in it.
+    """Inception score of images of codes drawn from the prior (recycling, section 4), independent of the method.
 
     Attributes:
-        network: what it looks through.
-        count: how many images are drawn.
+        network: registered name of the feature network.
+        count: number of images that are drawn.
 
     Example:
         >>> from bench.metrics.evaluation import open_metrics
@@ -140,7 +140,7 @@ class RandIs(_Score):
             raise ValueError(f"count = {self.count}: expected at least {SPLITS}")
 
     def compare(self, sets: FeatureSets) -> Mapping[str, float]:
-        """Mean over splits, their spread, and N."""
+        """Return the mean over splits, their standard deviation, and N."""
         logits = sets.logits("sample", self.count)
         value, spread = inception_score(logits)
         return {"value": value, "sd": spread, "n": float(len(logits))}

@@ -24,7 +24,7 @@ DEGREE, OFFSET = 3, 1.0
 def kernel_distance(
     first: Tensor, second: Tensor, *, subset: int, subsets: int = SUBSETS, seed: int = SEED
 ) -> tuple[float, float]:
-    """Mean and standard deviation over random subsets of the unbiased squared MMD (Bińkowski et al. 2018, eq. 4).
+    """Return mean and sd over random subsets of the unbiased squared MMD (Bińkowski et al. 2018, eq. 4).
 
     The kernel is (x·y / d + 1)³. Subsets are drawn without replacement, of both sides in turn, by the frozen stream
     of ``RandomState(seed)``, as torch-fidelity draws them.
@@ -33,14 +33,14 @@ def kernel_distance(
         first: features ``[N, d]``.
         second: features ``[M, d]``.
         subset: size of a subset.
-        subsets: how many.
-        seed: of the draws.
+        subsets: number of subsets.
+        seed: seed of the draws.
 
     Returns:
-        The mean, which may be below 0, and the spread (``ddof=0``).
+        The mean, which may be below 0, and the standard deviation (``ddof=0``).
 
     Raises:
-        ContractError: fewer features than a subset holds, a subset under 2, different d, or a value not finite.
+        ContractError: a set is smaller than a subset, ``subset`` is under 2, the d differ, or a value is not finite.
     """
     check_features(first, second, max(2, subset))
     if subset < 2:
@@ -56,7 +56,7 @@ def kernel_distance(
 
 
 def squared_mmd(x: Tensor, y: Tensor) -> float:
-    """Unbiased squared MMD of features ``[n, d]`` and ``[m, d]``, cubic kernel (Gretton et al. 2012, eq. 3)."""
+    """Return the unbiased squared MMD of ``[n, d]`` and ``[m, d]``, cubic kernel (Gretton et al. 2012, eq. 3)."""
     n, m = len(x), len(y)
     within_x, within_y, across = _kernel(x, x), _kernel(y, y), _kernel(x, y)
     inside = (within_x.sum() - within_x.trace()) / (n * (n - 1)) + (within_y.sum() - within_y.trace()) / (m * (m - 1))
@@ -70,15 +70,15 @@ def _kernel(x: Tensor, y: Tensor) -> Tensor:
 @metric("kid")
 @dataclass
 class Kid(SetMetric):
-    """Kernel inception distance between targets and their reconstructions; unbiased, so that N does not move it.
+    """Kernel inception distance between targets and reconstructions; unbiased, so its mean does not depend on N.
 
     Formula: unbiased squared MMD under (x·y / d + 1)³ (Bińkowski et al. 2018, eq. 4), mean over 100 random subsets.
     Range: about 0 for one distribution, and below it half of the time.
-    Checked against: torch-fidelity on the same features, mean and spread.
+    Checked against: torch-fidelity on the same features, mean and standard deviation.
 
     Attributes:
-        network: what it looks through.
-        subset: images in each random subset; ``kid:500@inception`` takes 500.
+        network: registered name of the feature network.
+        subset: images in each random subset; ``kid:500@inception`` sets 500.
 
     Example:
         >>> import torch
@@ -96,11 +96,11 @@ class Kid(SetMetric):
     higher_is_better = False
 
     def smallest_set(self) -> int:
-        """As many as a subset holds."""
+        """Return the size of a subset."""
         return max(2, self.subset)
 
     def protocol(self) -> dict[str, Any]:
-        """Adds kernel, estimator, subsets and seed."""
+        """Add kernel, estimator, subsets and seed."""
         return {
             **super().protocol(),
             "kernel": f"(x·y / d + {OFFSET:g})^{DEGREE}",
@@ -111,7 +111,7 @@ class Kid(SetMetric):
         }
 
     def compare(self, sets: FeatureSets) -> Mapping[str, float]:
-        """Mean over subsets; "sd" is the spread of the subsets, not an error of the mean."""
+        """Return the mean over subsets; "sd" is their standard deviation, not the error of the mean."""
         targets, outputs = sets.features("target"), sets.features("output")
         value, spread = kernel_distance(targets, outputs, subset=self.subset)
         return {"value": value, "sd": spread, "n": float(len(targets))}

@@ -1,4 +1,4 @@
-"""The classifier of a dataset with labels: four convolutions, 126k numbers."""
+"""Classifier for datasets with labels: four convolutions, 126k parameters."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from bench.core.types import Embedding, FitData, Images, Shape
 from bench.metrics.classifier_config import ClassifierConfig, DomainClassifier, convolution
 
 WIDTHS = (24, 64, 64, 128)
-"""Channels after each convolution; 126k numbers in all for ten classes."""
+"""Channels after each convolution; 126k parameters in total for ten classes."""
 
 
 class LabelClassifier(DomainClassifier):
     """Four 3x3 convolutions with batch norm, two max-poolings, a global mean and a linear layer.
 
     Args:
-        shape: of the images; the network itself looks at any size.
-        classes: how many logits.
+        shape: shape of the images; the network itself accepts any size.
+        classes: number of logits.
     """
 
     kind = "labels"
@@ -42,7 +42,7 @@ class LabelClassifier(DomainClassifier):
         self.head = nn.Linear(last, classes)
 
     def forward(self, x: Tensor) -> Embedding:
-        """Look at images ``[B, C, H, W]`` in [-1, 1].
+        """Compute features, maps and logits of images ``[B, C, H, W]`` in [-1, 1].
 
         Returns:
             features ``[B, 128]``: spatial mean of the last stage; maps: each stage's output after its ReLU;
@@ -56,7 +56,7 @@ class LabelClassifier(DomainClassifier):
         return Embedding(pooled, tuple(maps), self.head(pooled))
 
     def facts(self) -> dict[str, str]:
-        """Channels, classes and the whole shape."""
+        """Return channels, classes and the whole shape."""
         return {
             "channels": str(self.shape[0]),
             "classes": str(self.head.out_features),
@@ -65,22 +65,22 @@ class LabelClassifier(DomainClassifier):
 
     @classmethod
     def rebuild(cls, facts: Mapping[str, str]) -> Self:
-        """Build from the file's metadata; older files say nothing of height and width, which are 0 then."""
+        """Build from the file's metadata; height and width are 0 for older files, which do not state them."""
         channels, height, width = json.loads(facts.get("image_shape", f"[{facts['channels']}, 0, 0]"))
         return cls((channels, height, width), int(facts["classes"]))
 
     def truth(self, name: str, images: Images) -> Tensor:
-        """Labels ``[N]`` int64."""
+        """Return labels ``[N]`` int64."""
         return labels_of(name, images)
 
     def scores(self, logits: Tensor, truth: Tensor) -> dict[str, str]:
-        """Share of images whose highest logit is at their label."""
+        """Return the share of images whose highest logit is at their label."""
         return {"accuracy": f"{float((logits.argmax(1) == truth).double().mean()):.4f}"}
 
 
 @dataclass(frozen=True)
 class LabelClassifierConfig(ClassifierConfig):
-    """AdamW with a one-cycle rate on label-smoothed cross-entropy.
+    """Training with AdamW and a one-cycle rate on label-smoothed cross-entropy.
 
     Attributes:
         epochs: see ``ClassifierConfig``.
@@ -97,27 +97,27 @@ class LabelClassifierConfig(ClassifierConfig):
     smoothing: float = 0.05
 
     def build(self, data: FitData) -> LabelClassifier:
-        """One logit for each class; see ``ClassifierConfig.build``."""
+        """Build a network with one logit per class; see ``ClassifierConfig.build``."""
         labels = labels_of(data.name, data.train)
         return LabelClassifier(data.train.shape, len(data.classes) or int(labels.max()) + 1)
 
     def optimizer(
         self, network: nn.Module, steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        """AdamW, and one cycle over all steps."""
+        """Return AdamW and a schedule of one cycle over all steps."""
         optimizer = torch.optim.AdamW(network.parameters(), self.peak_rate, weight_decay=self.weight_decay)
         return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, self.peak_rate, total_steps=steps)
 
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Cross-entropy with smoothed labels."""
+        """Return the cross-entropy with smoothed labels."""
         return F.cross_entropy(logits, truth, label_smoothing=self.smoothing)
 
 
 def labels_of(name: str, images: Images) -> Tensor:
-    """Labels ``[N]`` int64 of a dataset called ``name``.
+    """Return labels ``[N]`` int64 of a dataset called ``name``.
 
     Raises:
-        DataError: no labels, or no pictures.
+        DataError: the images have no labels, or are not pictures.
     """
     if images.labels is None or not images.is_picture:
         raise DataError(f"dataset '{name}': a classifier needs labelled pictures")

@@ -1,4 +1,4 @@
-"""Whether a classifier still sees the true class in the reconstruction."""
+"""Accuracy of a classifier on reconstructions of labelled images."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bench.metrics.base import NetworkMetric, mean_summary
 from bench.metrics.weights import DEFAULT_NETWORK
 
 LOWEST_CEILING = 0.5
-"""A classifier that misreads more than half of the true images says nothing about reconstructions."""
+"""Lowest accuracy on the targets themselves at which a classifier is used."""
 
 
 @metric("label_accuracy")
 @dataclass
 class LabelAccuracy(NetworkMetric):
-    """Share of reconstructions that a classifier puts in the true class; "ceiling" is its share on the targets.
+    """Share of reconstructions that a classifier assigns to the true class; "ceiling" is its share on the targets.
 
     Example:
         >>> import torch
@@ -38,14 +38,14 @@ class LabelAccuracy(NetworkMetric):
 
     higher_is_better = True
     per_image = True
-    tracks = ("test",)  # images that a GAN made have no true class
+    tracks = ("test",)  # generated images have no true class
 
     def protocol(self) -> dict[str, Any]:
-        """Adds what counts as right."""
+        """Add the criterion of a correct prediction."""
         return {**super().protocol(), "right": "highest logit at the true label", "aggregation": "mean over images"}
 
     def applies(self, images: Images) -> str | None:
-        """Images without labels, and networks that are no classifier of so many classes, give a reason."""
+        """Return a reason for images without labels, and for networks that do not predict all classes."""
         if images.labels is None:
             return "the images have no labels"
         if int(images.labels.max()) >= self.extractor.classes:
@@ -54,19 +54,19 @@ class LabelAccuracy(NetworkMetric):
         return super().applies(images)
 
     def prepare(self, device: str) -> None:
-        """Forget earlier counts."""
+        """Reset the counts."""
         self._targets_right = 0
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """1 where the reconstruction is seen as its true class, else 0."""
+        """Return 1 where the predicted class of the reconstruction is the true one, else 0."""
         self._targets_right += int(self._right(pairs, "target").sum())
         return self._right(pairs, "output")
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over images, and the classifier's own accuracy on the targets as "ceiling".
+        """Return the mean over images, and the classifier's own accuracy on the targets as "ceiling".
 
         Raises:
-            NotApplicable: the classifier misreads most of the targets, so it knows other classes than these.
+            NotApplicable: the classifier is wrong on most of the targets, so it was trained on other classes.
         """
         assert values is not None
         ceiling = self._targets_right / len(values)

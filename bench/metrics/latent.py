@@ -1,4 +1,4 @@
-"""Metrics of codes: of the own track, whose true codes are known, and of how likely codes are under the prior."""
+"""Metrics of codes: errors on the own track, where true codes are known, and density under the prior."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bench.core.types import EvalBatch, Metric
 from bench.metrics.base import mean_summary
 
 RECOVERED = 1e-6
-"""Mean squared error under which an image counts as found again; far below one of 256 levels (6e-5)."""
+"""Mean squared error below which an image counts as recovered; far below one of 256 levels (6e-5)."""
 
 
 @metric("code_mse")
 @dataclass
 class CodeMse(Metric):
-    """Mean squared error per coordinate between the found and the true code, which the own track knows.
+    """Mean squared error per coordinate between the inferred and the true code, on the own track.
 
     Example:
         >>> import torch
@@ -41,7 +41,7 @@ class CodeMse(Metric):
     tracks = ("own",)
 
     def protocol(self) -> dict[str, Any]:
-        """Name, version, unit and aggregation."""
+        """Return name, version, unit and aggregation."""
         return {
             "metric": self.name,
             "version": 1,
@@ -53,7 +53,7 @@ class CodeMse(Metric):
         """One value an image.
 
         Raises:
-            ContractError: no true codes, or codes of another size.
+            ContractError: there are no true codes, or they have another size.
         """
         true = pairs.true_codes
         if true is None or true.shape != pairs.codes.shape:
@@ -62,14 +62,14 @@ class CodeMse(Metric):
         return (pairs.codes - true).double().square().mean(1)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over images."""
+        """Return the mean over images."""
         return mean_summary(values)
 
 
 @metric("recovery_error")
 @dataclass
 class RecoveryError(Metric):
-    """Mean squared error of exact, unrounded images that the GAN made itself; "recovered" is the share under 1e-6.
+    """Mean squared error of exact, unrounded images that the GAN generated; "recovered" is the share below 1e-6.
 
     Example:
         >>> import numpy as np
@@ -85,7 +85,7 @@ class RecoveryError(Metric):
     tracks = ("own",)
 
     def protocol(self) -> dict[str, Any]:
-        """Name, version, rounding, threshold and aggregation."""
+        """Return name, version, rounding, threshold and aggregation."""
         return {
             "metric": self.name,
             "version": 1,
@@ -95,11 +95,11 @@ class RecoveryError(Metric):
         }
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value an image."""
+        """Return one value per image."""
         return (pairs.target - pairs.output).double().square().flatten(1).mean(1)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over images, and the share that was recovered."""
+        """Return the mean over images, and the share of recovered images."""
         assert values is not None
         return {**mean_summary(values), "recovered": float(np.mean(values < RECOVERED))}
 
@@ -107,9 +107,9 @@ class RecoveryError(Metric):
 @metric("latent_error")
 @dataclass
 class LatentError(CodeMse):
-    """Le of icgan (section 5.3): squared error per coordinate of z alone, without the condition that a code ends in.
+    """Latent error Le of icgan (section 5.3): squared error per coordinate of z alone, without the condition y.
 
-    Of a GAN without conditions it is ``code_mse``.
+    A code ends in its condition. For a GAN without conditions the metric equals ``code_mse``.
 
     Example:
         >>> import torch
@@ -127,11 +127,11 @@ class LatentError(CodeMse):
     name = "latent_error"
 
     def protocol(self) -> dict[str, Any]:
-        """Adds which coordinates count."""
+        """Add the coordinates that are compared."""
         return {**super().protocol(), "coordinates": "those of the noise z, not of the condition y"}
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value an image; raises what ``CodeMse.update`` raises."""
+        """Return one value per image; raises the errors of ``CodeMse.update``."""
         noise = pairs.prior.noise_of
         true = None if pairs.true_codes is None else noise(pairs.true_codes)
         return super().update(dataclasses.replace(pairs, codes=noise(pairs.codes), true_codes=true))
@@ -140,9 +140,9 @@ class LatentError(CodeMse):
 @metric("log_prob")
 @dataclass
 class LogProb(Metric):
-    """log P(z): log density of the found code under the GAN's prior, in nats (creswell, section VI-B).
+    """Log density log P(z) of the inferred code under the GAN's prior, in nats (creswell, section VI-B).
 
-    Averaged over the codes inside the prior's support; "outside" counts the others, whose density is 0.
+    Averaged over the codes inside the prior's support; "outside" counts the others, which have density 0.
 
     Example:
         >>> import torch
@@ -159,7 +159,7 @@ class LogProb(Metric):
     unit = "nats"
 
     def protocol(self) -> dict[str, Any]:
-        """Name, version, unit and aggregation."""
+        """Return name, version, unit and aggregation."""
         return {
             "metric": self.name,
             "version": 1,
@@ -168,11 +168,11 @@ class LogProb(Metric):
         }
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value an image, -inf outside the support."""
+        """Return one value per image, -inf outside the support."""
         return pairs.prior.log_prob(pairs.codes).double()
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean inside the support, -inf if nothing is, and how many codes are outside."""
+        """Return the mean inside the support, -inf if no code is, and the number of codes outside."""
         assert values is not None
         inside = values[np.isfinite(values)]
         value = float(inside.mean()) if len(inside) else float("-inf")

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: whether two sets of features fill the same space."""
+"""Precision, recall, density and coverage of two sets of features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCK_VALUES = 2**24
 
 @dataclass(frozen=True)
 class Manifold:
-    """Four numbers about how fakes lie among reals, see ``prdc``."""
+    """Precision, recall, density and coverage of one pair of sets; see ``prdc``."""
 
     precision: float
     recall: float
@@ -31,11 +31,12 @@ class Manifold:
 
 
 def prdc(real: Tensor, fake: Tensor, neighbours: int = NEIGHBOURS) -> Manifold:
-    """Precision and recall (Kynkäänniemi et al. 2019, eq. 1–2), density and coverage (Naeem et al. 2020, eq. 4, 6).
+    """Compute precision, recall (Kynkäänniemi et al. 2019, eq. 1–2), density, coverage (Naeem et al. 2020, eq. 4, 6).
 
-    A sample's ball reaches to its k-th nearest neighbour among its own set, itself not counted, and holds what lies
-    strictly nearer. Precision: share of fakes inside some real's ball; recall: of reals inside some fake's ball;
-    density: balls of reals around each fake, over k (may exceed 1); coverage: share of reals with a fake in theirs.
+    The radius of a sample's ball is the distance to its k-th nearest neighbour in its own set, itself not counted;
+    the ball holds all points that are strictly nearer. Precision: share of fakes inside some real's ball; recall:
+    share of reals inside some fake's ball; density: mean number of real balls that hold a fake, over k (may exceed
+    1); coverage: share of reals whose ball holds a fake.
 
     Args:
         real: features ``[N, d]``.
@@ -43,7 +44,7 @@ def prdc(real: Tensor, fake: Tensor, neighbours: int = NEIGHBOURS) -> Manifold:
         neighbours: k.
 
     Raises:
-        ContractError: not more than k of each, different d, or values that are not finite.
+        ContractError: a set has no more than k samples, the d differ, or a value is not finite.
     """
     if neighbours < 1:
         raise ContractError(f"neighbours = {neighbours}: expected 1 or more")
@@ -66,7 +67,7 @@ def prdc(real: Tensor, fake: Tensor, neighbours: int = NEIGHBOURS) -> Manifold:
 
 
 def _radii(features: Tensor, neighbours: int) -> Tensor:
-    """Distance ``[N]`` of each sample to its k-th nearest other."""
+    """Return the distances ``[N]`` of samples to their k-th nearest neighbours."""
     found = []
     for start, rows in enumerate(_blocks(features, len(features))):
         distances = _distances(rows, features)
@@ -78,7 +79,7 @@ def _radii(features: Tensor, neighbours: int) -> Tensor:
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
-    """Euclidean distances ``[B, M]``; float64, where the matrix product's cancellation stays below 1e-7."""
+    """Return Euclidean distances ``[B, M]``; in float64, cancellation in the matrix product stays below 1e-7."""
     return torch.cdist(x, y, compute_mode="use_mm_for_euclid_dist")
 
 
@@ -93,11 +94,11 @@ def _blocks(features: Tensor, columns: int) -> Sequence[Tensor]:
 
 @dataclass
 class _ManifoldMetric(SetMetric):
-    """One of the four; the others of the same network and k share the distances.
+    """Base of the four metrics; those of one network and k share one computation.
 
     Attributes:
-        network: what it looks through.
-        neighbours: k; ``precision:3@inception`` takes 3.
+        network: registered name of the feature network.
+        neighbours: k; ``precision:3@inception`` sets 3.
     """
 
     network: str = DEFAULT_NETWORK["precision"]
@@ -112,11 +113,11 @@ class _ManifoldMetric(SetMetric):
             raise ValueError(f"neighbours = {self.neighbours}: expected 1 or more")
 
     def smallest_set(self) -> int:
-        """More than k."""
+        """Return k + 1."""
         return self.neighbours + 1
 
     def protocol(self) -> dict[str, Any]:
-        """Adds k, the inequality, the type of distances and which set is taken for real."""
+        """Add k, the inequality, the type of distances and the set that counts as real."""
         return {
             **super().protocol(),
             "neighbours": self.neighbours,
@@ -126,7 +127,7 @@ class _ManifoldMetric(SetMetric):
         }
 
     def compare(self, sets: FeatureSets) -> Mapping[str, float]:
-        """The number, and N."""
+        """Return the value, and N."""
         targets, outputs = sets.features("target"), sets.features("output")
         found = sets.once(("prdc", self.neighbours), lambda: prdc(targets, outputs, self.neighbours))
         return {"value": getattr(found, self.figure), "n": float(len(targets))}
@@ -137,9 +138,9 @@ class _ManifoldMetric(SetMetric):
 class Precision(_ManifoldMetric):
     """Share of reconstructions that lie among the targets, in a network's features (Kynkäänniemi et al. 2019).
 
-    Definition: a sample's ball reaches to its k-th nearest neighbour in its own set (k = 5); the share of
-    reconstructions inside some target's ball (eq. 1–2).
-    Range: 0 to 1. Outliers among the targets have large balls and flatter it.
+    Definition: the radius of a sample's ball is the distance to its k-th nearest neighbour in its set (k = 5); the
+    share of reconstructions inside some target's ball (eq. 1–2).
+    Range: 0 to 1. Outliers among the targets have large balls and increase it.
     Checked against: the prdc package on the same features, and torch-fidelity.
 
     Example:
@@ -159,8 +160,8 @@ class Precision(_ManifoldMetric):
 class Recall(_ManifoldMetric):
     """Share of targets that lie among the reconstructions, in a network's features (Kynkäänniemi et al. 2019).
 
-    Definition: a sample's ball reaches to its k-th nearest neighbour in its own set (k = 5); the share of targets
-    inside some reconstruction's ball (eq. 1–2).
+    Definition: the radius of a sample's ball is the distance to its k-th nearest neighbour in its set (k = 5); the
+    share of targets inside some reconstruction's ball (eq. 1–2).
     Range: 0 to 1. It rises with outliers among the reconstructions.
     Checked against: the prdc package on the same features, and torch-fidelity.
 
@@ -179,10 +180,10 @@ class Recall(_ManifoldMetric):
 @metric("density")
 @dataclass
 class Density(_ManifoldMetric):
-    """How densely targets lie around reconstructions; 1 for two samples of one distribution (Naeem et al. 2020).
+    """Density of targets around reconstructions; 1 for two samples of one distribution (Naeem et al. 2020).
 
-    Definition: a sample's ball reaches to its k-th nearest neighbour in its own set (k = 5); how many targets'
-    balls hold each reconstruction, over k, on average (eq. 4).
+    Definition: the radius of a sample's ball is the distance to its k-th nearest neighbour in its set (k = 5); the
+    mean number of targets' balls that hold a reconstruction, over k (eq. 4).
     Range: 0 upwards; it may exceed 1.
     Checked against: the prdc package on the same features.
 
@@ -203,8 +204,8 @@ class Density(_ManifoldMetric):
 class Coverage(_ManifoldMetric):
     """Share of targets with a reconstruction nearby, in a network's features (Naeem et al. 2020).
 
-    Definition: a sample's ball reaches to its k-th nearest neighbour in its own set (k = 5); the share of targets
-    whose ball holds a reconstruction (eq. 6).
+    Definition: the radius of a sample's ball is the distance to its k-th nearest neighbour in its set (k = 5); the
+    share of targets whose ball holds a reconstruction (eq. 6).
     Range: 0 to 1; for two samples of one distribution 1 - 2^-k at most, .97 for k = 5.
     Checked against: the prdc package on the same features.
 

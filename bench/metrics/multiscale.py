@@ -1,4 +1,4 @@
-"""Multi-scale structural similarity: of reconstructions, and of neighbouring samples, where it means sameness."""
+"""Multi-scale structural similarity of reconstructions, and of pairs of samples as a measure of diversity."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def smallest_side(scales: int) -> int:
-    """The side at which the window still fits the coarsest of these scales: 161 pixels for five."""
+    """Return the smallest side whose coarsest scale holds the window: 161 pixels for five scales."""
     return ((WINDOW - 1) << (scales - 1)) + 1
 
 
 def weights_of(scales: int) -> tuple[float, ...]:
-    """Exponents of the finest ``scales`` scales, so divided that they sum to 1; the published ones for five."""
+    """Return the exponents of the finest ``scales`` scales, divided by their sum; the published ones for five."""
     if scales == len(WEIGHTS):
         return WEIGHTS
     total = sum(WEIGHTS[:scales])
@@ -34,23 +34,23 @@ def weights_of(scales: int) -> tuple[float, ...]:
 
 
 def ms_ssim(target: Tensor, output: Tensor, scales: int = len(WEIGHTS)) -> Tensor:
-    """Multi-scale SSIM (Wang, Simoncelli & Bovik 2003, eq. 7) of uint8 batches ``[B, C, H, W]``.
+    """Return the multi-scale SSIM (Wang, Simoncelli & Bovik 2003, eq. 7) of uint8 batches ``[B, C, H, W]``.
 
-    At each scale the mean of contrast times structure over the image, at the coarsest also of luminance, raised to
-    the scale's exponent and multiplied. A negative mean counts as 0, where no power is defined. Between scales images
-    are averaged over 2 x 2 pixels; an odd side is first lengthened by its last row or column. Window, constants and
-    border are those of ``pixels.ssim``; colour images give the mean over channels.
+    The product over scales of the mean over the image of contrast times structure, at the coarsest scale also times
+    luminance, each raised to the scale's exponent. A negative mean, which has no power, counts as 0. Between
+    scales, images are averaged over 2 x 2 pixels; an odd side is first extended by its last row or column. Window,
+    constants and border are those of ``pixels.ssim``; colour images give the mean over channels.
 
     Args:
         target: uint8.
         output: uint8, the same shape.
-        scales: 1 to 5; fewer than five take the first exponents, divided by their sum.
+        scales: 1 to 5; fewer than five use the first exponents, divided by their sum.
 
     Returns:
         ``[B]`` float64, from 0 to 1.
 
     Raises:
-        ContractError: not two uint8 batches of one shape, a side too small for so many scales, or no such number.
+        ContractError: the batches are not uint8 of one shape, a side is too small, or ``scales`` is not 1 to 5.
     """
     check_pairs(target, output)
     if not 1 <= scales <= len(WEIGHTS):
@@ -72,7 +72,7 @@ def ms_ssim(target: Tensor, output: Tensor, scales: int = len(WEIGHTS)) -> Tenso
 
 
 def _halved(maps: Tensor) -> Tensor:
-    """The two images of ``levels`` at half the size, in maps of their own."""
+    """Return new maps with the two images of ``levels`` at half the size."""
     height, width, places, batch = maps.shape
     images = maps[:, :, :2].permute(2, 3, 0, 1)
     small = avg_pool2d(pad(images, (0, width % 2, 0, height % 2), mode="replicate"), 2)
@@ -83,11 +83,10 @@ def _halved(maps: Tensor) -> Tensor:
 
 @dataclass
 class _MultiScale(Metric):
-    """Shared by both metrics.
+    """Base of both metrics.
 
     Attributes:
-        scales: 5 is MS-SSIM as published; fewer make it defined for smaller images, under a name of their own:
-            ``ms_ssim:2``.
+        scales: 5 is MS-SSIM as published; fewer define it for smaller images, under another name: ``ms_ssim:2``.
     """
 
     scales: int = len(WEIGHTS)
@@ -98,7 +97,7 @@ class _MultiScale(Metric):
         self.name = stated_name(self)
 
     def protocol(self) -> dict[str, Any]:
-        """Rounding, scales, exponents, window and the way between scales."""
+        """Return rounding, scales, exponents, window and downsampling."""
         return {
             "metric": self.name,
             "version": 1,
@@ -116,7 +115,7 @@ class _MultiScale(Metric):
         }
 
     def applies(self, images: Images) -> str | None:
-        """Points, and images too small for so many scales, give a reason."""
+        """Return a reason for points, and for images that are too small for the scales."""
         side, needed = min(images.shape[1:]), smallest_side(self.scales)
         if no_picture(images) is None and side < needed:
             fitting = [s for s in range(1, self.scales) if smallest_side(s) <= side]
@@ -130,7 +129,7 @@ class _MultiScale(Metric):
 class MsSsim(_MultiScale):
     """Multi-scale structural similarity of target and reconstruction (Wang, Simoncelli & Bovik 2003).
 
-    Formula: luminance at the coarsest scale times contrast-structure at each, to the power of its exponent (eq. 7).
+    Formula: luminance at the coarsest scale times contrast-structure at each, raised to its exponent (eq. 7).
     Range: 0 to 1; equal images are 1.
     Sizes: five scales need sides of 161 pixels; ``ms_ssim:4`` 81, ``ms_ssim:3`` 41, ``ms_ssim:2`` 21. Fewer scales
     take the first exponents divided by their sum and never share a column with the published variant.
@@ -150,25 +149,25 @@ class MsSsim(_MultiScale):
     per_image = True
 
     def protocol(self) -> dict[str, Any]:
-        """Adds the aggregation."""
+        """Add the aggregation."""
         return {**super().protocol(), "aggregation": "mean over images"}
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value an image."""
+        """Return one value per image."""
         return ms_ssim(pairs.target_u8, pairs.output_u8, self.scales)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over images."""
+        """Return the mean over images."""
         return mean_summary(values)
 
 
 @metric("rand_ms_ssim")
 @dataclass
 class RandMsSsim(_MultiScale):
-    """MS-SSIM between each of the GAN's own images and the next: low where they differ (recycling, section 4).
+    """MS-SSIM between each of the GAN's own images and the next: low if they differ (recycling, section 4).
 
-    Formula and sizes as for ``ms_ssim``. Lower means more diverse; a collapsed generator gives 1. It says nothing of
-    how the images look: noise is diverse.
+    Formula and sizes as for ``ms_ssim``. Lower means more diverse; a collapsed generator gives 1. The metric
+    does not measure quality: noise is diverse.
 
     Example:
         >>> import torch
@@ -185,7 +184,7 @@ class RandMsSsim(_MultiScale):
     tracks: ClassVar = ("own",)
 
     def protocol(self) -> dict[str, Any]:
-        """Adds what is paired."""
+        """Add the pairing."""
         return {
             **super().protocol(),
             "pairs": "each image of random codes and the next",
@@ -193,16 +192,16 @@ class RandMsSsim(_MultiScale):
         }
 
     def applies(self, images: Images) -> str | None:
-        """A single image has no next."""
+        """Return a reason for a single image, besides those of the base class."""
         return "needs at least 2 images, got 1" if len(images) < 2 else super().applies(images)
 
     def prepare(self, device: str) -> None:
-        """Forget earlier images."""
+        """Reset sums and the last image."""
         self._last: Tensor | None = None
         self._sum, self._pairs = 0.0, 0
 
     def update(self, pairs: EvalBatch) -> None:
-        """Compare neighbours, across the border between batches too."""
+        """Compare neighbouring images, including the last of one batch and the first of the next."""
         images = pairs.target_u8 if self._last is None else torch.cat([self._last, pairs.target_u8])
         if len(images) > 1:
             self._sum += float(ms_ssim(images[:-1], images[1:], self.scales).sum())
@@ -210,5 +209,5 @@ class RandMsSsim(_MultiScale):
         self._last = images[-1:]
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over pairs, and how many there are."""
+        """Return the mean over pairs, and their number."""
         return {"value": self._sum / self._pairs, "n": float(self._pairs)}

@@ -1,4 +1,4 @@
-"""Feature networks: what metrics look through. Weights are found by ``bench.metrics.weights``, never fetched."""
+"""Feature networks of metrics. Their weights are found by ``bench.metrics.weights`` and never downloaded."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ SMALLEST_SIDE = 64
 
 
 def as_rgb(images: Tensor) -> Tensor:
-    """Three channels ``[B, 3, H, W]``; a grey channel is repeated."""
+    """Return three channels ``[B, 3, H, W]``; a grey channel is repeated."""
     return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
 
 
 def grey_or_rgb(shape: Shape) -> str | None:
-    """The reason why a network for colour images cannot look at this shape, or None."""
+    """Return the reason why a network for colour images does not accept this shape, or None."""
     return None if shape[0] in {1, 3} else f"{shape[0]} channels: the network needs 1 (grey) or 3 (RGB)"
 
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Convolutions in float32, never TF32, by deterministic algorithms; puts the settings back."""
+    """Compute convolutions in float32, not TF32, by deterministic algorithms; restore the settings afterwards."""
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         yield
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors of a ``.pth`` file, without running any code in it.
+    """Read the tensors of a ``.pth`` file, without running any code in it.
 
     Raises:
-        WeightsError: not a file of tensors.
+        WeightsError: the file holds no tensors, or cannot be read.
     """
     try:
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
@@ -54,7 +54,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 class PinnedNetwork(FeatureExtractor):
-    """A network whose weights file is pinned in ``bench.metrics.weights``."""
+    """A network whose weights file is listed with its checksum in ``bench.metrics.weights``."""
 
     @property
     def file(self) -> WeightsFile:
@@ -62,7 +62,7 @@ class PinnedNetwork(FeatureExtractor):
         return NETWORKS[self.name]
 
     def accepts(self, shape: Shape) -> str | None:
-        """Grey or RGB of any size."""
+        """Accept grey and RGB images of any size."""
         return grey_or_rgb(shape)
 
     def _protocol(self, **how: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class _ImageNetTrunk(PinnedNetwork):
     scale: ClassVar[tuple[float, ...]] = (0.458, 0.448, 0.450)
 
     def protocol(self) -> dict[str, Any]:
-        """Layers, checksum, resizing and normalisation."""
+        """Return layers, checksum, resizing and normalisation."""
         return self._protocol(
             layers=list(self.layers),
             resize=f"sides under {SMALLEST_SIDE} to {SMALLEST_SIDE}, bilinear, no antialias, half-pixel centres",
@@ -86,7 +86,7 @@ class _ImageNetTrunk(PinnedNetwork):
         )
 
     def architecture(self) -> nn.Module:
-        """The torchvision network, without weights."""
+        """Build the torchvision network, without weights."""
         raise NotImplementedError
 
     def load(self, device: str) -> None:
@@ -105,7 +105,7 @@ class _ImageNetTrunk(PinnedNetwork):
 
     @torch.no_grad()
     def embed(self, images_u8: Tensor) -> Embedding:
-        """Maps after the tapped ReLUs; features are the spatial mean of the last."""
+        """Compute the maps after the tapped ReLUs; features are the spatial mean of the last."""
         x = as_rgb(images_u8).float().div(127.5).sub(1.0)
         size = [max(side, SMALLEST_SIDE) for side in x.shape[2:]]
         if size != list(x.shape[2:]):
@@ -130,7 +130,7 @@ class Alex(_ImageNetTrunk):
     taps = (1, 4, 7, 9, 11)
 
     def architecture(self) -> nn.Module:
-        """AlexNet with its classifier, so that the whole file is checked."""
+        """Build AlexNet with its classifier, so that the whole file is checked."""
         from torchvision.models import alexnet
 
         network: nn.Module = alexnet(weights=None)
@@ -147,7 +147,7 @@ class Vgg(_ImageNetTrunk):
     taps = (3, 8, 15, 22, 29)
 
     def architecture(self) -> nn.Module:
-        """VGG-16 with its classifier, so that the whole file is checked."""
+        """Build VGG-16 with its classifier, so that the whole file is checked."""
         from torchvision.models import vgg16
 
         network: nn.Module = vgg16(weights=None)
@@ -155,7 +155,7 @@ class Vgg(_ImageNetTrunk):
 
 
 OUTPUTS = ["2048", "logits_unbiased"]
-"""What torch-fidelity calls the features of FID, and the logits of the Inception score."""
+"""Names in torch-fidelity of the features of FID and of the logits of the Inception score."""
 
 
 @features("inception")
@@ -167,7 +167,7 @@ class Inception(PinnedNetwork):
     categories = 1008
 
     def protocol(self) -> dict[str, Any]:
-        """Layer, checksum and the resizing inside the network."""
+        """Return layer, checksum and the resizing inside the network."""
         return self._protocol(
             layer="2048",
             logits="1008, without their bias",
@@ -182,7 +182,7 @@ class Inception(PinnedNetwork):
 
         path = self.file.find()
         try:
-            # The constructor draws random weights first, and unpickles the whole file: its checksum was verified.
+            # The constructor draws random weights first, then unpickles the whole file, whose checksum was verified.
             with torch.random.fork_rng(devices=[]):
                 network = FeatureExtractorInceptionV3("inception", OUTPUTS, feature_extractor_weights_path=str(path))
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -191,7 +191,7 @@ class Inception(PinnedNetwork):
 
     @torch.no_grad()
     def embed(self, images_u8: Tensor) -> Embedding:
-        """Features ``[B, 2048]`` and logits ``[B, 1008]``; no maps."""
+        """Compute features ``[B, 2048]`` and logits ``[B, 1008]``; there are no maps."""
         with full_precision():
             pooled, logits = self.network(as_rgb(images_u8).contiguous())
         return Embedding(pooled, (), logits)

@@ -1,4 +1,4 @@
-"""LPIPS: distance between the activations of a network, channel by channel and place by place."""
+"""LPIPS: distance between the activations of a network, per channel and position."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ EPSILON = 1e-10
 
 
 def lpips(target: Sequence[Tensor], output: Sequence[Tensor], heads: Sequence[Tensor] | None = None) -> Tensor:
-    """Learned perceptual distance (Zhang et al. 2018, eq. 1) between two batches of maps.
+    """Return the learned perceptual distance (Zhang et al. 2018, eq. 1) between two batches of maps.
 
-    Channels are scaled to unit length at each place; squared differences are weighted, summed over channels,
-    averaged over places and summed over layers.
+    Activations are scaled to unit length over channels at each position; squared differences are weighted, summed
+    over channels, averaged over positions and summed over layers.
 
     Args:
-        target: a map ``[B, C, H, W]`` a layer.
-        output: the same shapes.
-        heads: weights ``[C]`` a layer; None weights every channel with 1.
+        target: one map ``[B, C, H, W]`` per layer.
+        output: maps of the same shapes.
+        heads: weights ``[C]`` per layer; None weights every channel with 1.
 
     Returns:
         ``[B]``, 0 for equal maps.
@@ -46,7 +46,7 @@ def _unit(maps: Tensor) -> Tensor:
 
 
 def read_heads(network: str, device: str) -> list[Tensor]:
-    """The lpips package's weights ``[C]`` of each layer, version 0.1.
+    """Read the lpips package's weights ``[C]`` of each layer, version 0.1.
 
     Raises:
         WeightsError: the package's file is missing, altered, or holds something else.
@@ -62,11 +62,11 @@ def read_heads(network: str, device: str) -> list[Tensor]:
 @metric("lpips")
 @dataclass
 class Lpips(NetworkMetric):
-    """Perceptual distance: LPIPS v0.1 through alex and vgg; other networks weight all channels equally.
+    """Perceptual distance: LPIPS v0.1 with the networks alex and vgg; with others, all channels have equal weight.
 
-    Formula: sum over layers of the mean over places of Σ w (x̂ - ŷ)², x̂ and ŷ scaled to unit length over channels
+    Formula: sum over layers of the mean over positions of Σ w (x̂ - ŷ)², x̂ and ŷ scaled to unit length over channels
     (Zhang et al. 2018, eq. 1).
-    Range: 0 for equal images. Values through different networks cannot be compared.
+    Range: 0 for equal images. Values of different networks cannot be compared.
     Traps: images in [0, 1] where [-1, 1] is expected give .022 in place of .085; AlexNet needs sides of 31 pixels, so
     that smaller sides than 64 are enlarged; the package loads a weights file without any matching key.
     Checked against: the lpips package with the same weights.
@@ -85,30 +85,30 @@ class Lpips(NetworkMetric):
     per_image = True
 
     def protocol(self) -> dict[str, Any]:
-        """Adds the weights of the channels and the aggregation."""
+        """Add the weights of the channels and the aggregation."""
         learned = LPIPS_HEADS.get(self.network)
         heads = f"lpips package v0.1, SHA-256 {learned.sha256}" if learned else "every channel 1"
         return {**super().protocol(), "channel_weights": heads, "aggregation": "mean over images"}
 
     def applies(self, images: Images) -> str | None:
-        """A network without maps gives a reason, besides what the network cannot look at."""
+        """Return a reason for a network without maps, and for shapes that the network does not accept."""
         if not self.extractor.layers:
             return f"{self.network} gives no spatial maps"
         return super().applies(images)
 
     def prepare(self, device: str) -> None:
-        """For an LPIPS trunk, load the learned weights of its channels.
+        """Load the learned channel weights, if the network is a trunk of LPIPS.
 
         Raises:
-            WeightsError: missing or altered; says how to get them.
+            WeightsError: the weights are missing or altered; the message states how to get them.
         """
         self._heads = read_heads(self.network, device) if self.network in LPIPS_HEADS else None
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value an image."""
+        """Return one value per image."""
         target, output = pairs.embed(self.extractor, "target"), pairs.embed(self.extractor, "output")
         return lpips(target.maps, output.maps, self._heads)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over images."""
+        """Return the mean over images."""
         return mean_summary(values)

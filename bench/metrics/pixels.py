@@ -1,4 +1,4 @@
-"""Metrics of pixels: mean squared and absolute error, PSNR, SSIM. Functions of uint8 batches, metrics on top."""
+"""Pixel metrics: mean squared and absolute error, PSNR, SSIM, as functions of uint8 batches and as metrics."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def mae(target: Tensor, output: Tensor) -> Tensor:
 
 
 def psnr(target: Tensor, output: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of uint8 batches ``[B, C, H, W]``: 10·log10(255² / MSE), MSE in squared levels.
+    """Return the PSNR of uint8 batches ``[B, C, H, W]``: 10·log10(255² / MSE), MSE in squared levels.
 
     In units of [-1, 1] the peak-to-peak range is 2 and its square 4; taking 2 for the square loses 3.01 dB.
 
@@ -45,16 +45,16 @@ def psnr(target: Tensor, output: Tensor) -> Tensor:
 
 
 def ssim(target: Tensor, output: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004, section III-B) of uint8 batches ``[B, C, H, W]``.
+    """Return the structural similarity (Wang et al. 2004, section III-B) of uint8 batches ``[B, C, H, W]``.
 
-    An 11x11 gaussian window of sigma 1.5, population covariance, only where the window lies inside the image,
-    K = (0.01, 0.03); colour images give the mean over channels.
+    An 11x11 Gaussian window of sigma 1.5, population covariance, only positions where the window lies inside the
+    image, K = (0.01, 0.03); colour images give the mean over channels.
 
     Returns:
         ``[B]`` float64, at most 1.
 
     Raises:
-        ContractError: not two uint8 batches of one shape, or a side under 11.
+        ContractError: the batches are not uint8 of one shape, or a side is under 11.
     """
     check_pairs(target, output)
     if min(target.shape[2:]) < WINDOW:
@@ -65,7 +65,7 @@ def ssim(target: Tensor, output: Tensor) -> Tensor:
 
 
 def levels(target: Tensor, output: Tensor) -> Tensor:
-    """Two uint8 batches ``[B, C, H, W]`` as ``[H, W, 4, B·C]`` float32: levels around 0, and room for two more maps.
+    """Return two uint8 batches ``[B, C, H, W]`` as float32 ``[H, W, 4, B·C]``: centred levels, and two empty maps.
 
     Variances do not depend on a shift, and small values keep E[x²] - E[x]² exact enough in float32. With the batch
     last, the window is applied by few large matrix products.
@@ -78,10 +78,10 @@ def levels(target: Tensor, output: Tensor) -> Tensor:
 
 
 def similarities(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Luminance, and contrast times structure, wherever the window fits (Wang et al. 2004, eq. 6, 9 and 10).
+    """Return luminance, and contrast times structure, where the window fits (Wang et al. 2004, eq. 6, 9 and 10).
 
     Args:
-        maps: from ``levels``; x·y and x² + y² are written into its free places.
+        maps: result of ``levels``; x·y and x² + y² are written into its empty maps.
 
     Returns:
         Two maps ``[H - 10, W - 10, B·C]``.
@@ -98,7 +98,7 @@ def similarities(maps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def blur(maps: Tensor) -> Tensor:
-    """Gaussian window of SSIM over maps ``[H, W, ...]``, cropped to ``[H - 10, W - 10, ...]``.
+    """Apply the Gaussian window of SSIM to maps ``[H, W, ...]``, cropped to ``[H - 10, W - 10, ...]``.
 
     The separable window is applied as two products with banded matrices: at these sizes many times faster on a CPU
     than a convolution of one channel.
@@ -125,20 +125,20 @@ def _difference(target: Tensor, output: Tensor) -> Tensor:
 
 @dataclass
 class PixelMetric(Metric):
-    """A metric of rounded pixels, averaged over images."""
+    """Base of metrics of rounded pixels, averaged over images."""
 
     per_image = True
 
     def protocol(self) -> dict[str, Any]:
-        """Name, version, rounding and aggregation."""
+        """Return name, version, rounding and aggregation."""
         return {"metric": self.name, "version": 1, "pixels": ROUNDING, "aggregation": "mean over images"}
 
     def applies(self, images: Images) -> str | None:
-        """Points give a reason."""
+        """Return a reason for points."""
         return no_picture(images)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over images."""
+        """Return the mean over images."""
         return mean_summary(values)
 
 
@@ -163,7 +163,7 @@ class Mse(PixelMetric):
     higher_is_better = False
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value an image."""
+        """Return one value per image."""
         return mse(pairs.target_u8, pairs.output_u8)
 
 
@@ -188,7 +188,7 @@ class Mae(PixelMetric):
     higher_is_better = False
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value an image."""
+        """Return one value per image."""
         return mae(pairs.target_u8, pairs.output_u8)
 
 
@@ -198,12 +198,12 @@ class Psnr(PixelMetric):
     """Peak signal-to-noise ratio in dB, averaged over the images that are not identical to their target.
 
     Formula: 10 log10(255² / MSE) of each image, MSE in squared levels of 256, over all pixels and channels.
-    Range: from 0 dB for opposite images upwards; one level everywhere is 48.1 dB. Identical images are infinite: they
-    are counted as "identical" and left out of the mean.
+    Range: from 0 dB for opposite images upwards; one level everywhere is 48.1 dB. Identical images have an infinite
+    value: they are counted as "identical" and left out of the mean.
     Averaging: decibels of images, not the MSE of the set: MSEs of 1e-4 and 1e-2 give 30.0 dB, but 22.97 dB for their
     mean.
     Traps: on [-1, 1] the peak-to-peak range is 2 and its square 4; 10 log10(2 / MSE) is 3.01 dB too low. Truncating
-    in place of rounding costs up to 0.6 dB. Outputs in [0, 1] or [0, 255] are refused, not scored.
+    in place of rounding costs up to 0.6 dB. Outputs in [0, 1] or [0, 255] raise an error.
     Checked against: scikit-image (peak_signal_noise_ratio) on real and random images, grey and colour; its camera
     image with noise gives 22.409353 dB.
 
@@ -220,16 +220,16 @@ class Psnr(PixelMetric):
     unit = "dB"
 
     def protocol(self) -> dict[str, Any]:
-        """Adds the data range and what an infinite value does."""
+        """Add the data range and the treatment of infinite values."""
         aggregation = "per image, then the mean over finite values; identical images are counted apart"
         return {**super().protocol(), "data_range": LEVELS, "aggregation": aggregation}
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value an image; infinite where nothing differs."""
+        """Return one value per image; infinite for identical images."""
         return psnr(pairs.target_u8, pairs.output_u8)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Mean over finite values, infinite if there are none; "identical" counts the others."""
+        """Return the mean over finite values, infinite if there are none; "identical" counts the others."""
         assert values is not None
         finite = values[np.isfinite(values)]
         value = float(finite.mean()) if len(finite) else float("inf")
@@ -239,11 +239,11 @@ class Psnr(PixelMetric):
 @metric("ssim")
 @dataclass
 class Ssim(PixelMetric):
-    """Structural similarity with the gaussian window of Wang et al. 2004.
+    """Structural similarity (SSIM) with the Gaussian window of Wang et al. 2004.
 
     Formula: mean over the image of (2 μx μy + C1)(2 σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)) (eq. 13).
     Range: -1 to 1; equal images are 1.
-    Traps: implementations differ in window, border and covariance: padding in place of cropping turns .837 into .951
+    Traps: implementations differ in window, border and covariance: padding instead of cropping turns .837 into .951
     on a 28 x 28 digit.
     Checked against: scikit-image (structural_similarity with gaussian_weights=True, sigma=1.5,
     use_sample_covariance=False, data_range=255) at odd sizes, on constant images, grey and colour; IPOL's .358 for
@@ -261,7 +261,7 @@ class Ssim(PixelMetric):
     higher_is_better = True
 
     def protocol(self) -> dict[str, Any]:
-        """Adds window, covariance, border, constants and channel policy."""
+        """Add window, covariance, border, constants and treatment of colour."""
         return {
             **super().protocol(),
             "window": f"gaussian {WINDOW}x{WINDOW}, sigma {SIGMA}",
@@ -273,12 +273,12 @@ class Ssim(PixelMetric):
         }
 
     def applies(self, images: Images) -> str | None:
-        """Points, and images smaller than the window, give a reason."""
+        """Return a reason for points, and for images smaller than the window."""
         height, width = images.shape[1:]
         if min(height, width) < WINDOW and not no_picture(images):
             return f"{height}x{width} images are smaller than the {WINDOW}x{WINDOW} window"
         return no_picture(images)
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """One value an image."""
+        """Return one value per image."""
         return ssim(pairs.target_u8, pairs.output_u8)

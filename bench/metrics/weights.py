@@ -1,4 +1,4 @@
-"""Weights files of the feature networks: names, checksums, places. Read before anything is trained, without torch."""
+"""Weights files of the feature networks: names, checksums, folders. Read without torch, before any training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_NETWORK = {
     "label_accuracy": "fashion-mnist-cnn",
     **dict.fromkeys(("fac", "anet_accuracy", "anet_f1", "map"), "drawn-faces-cnn"),
 }
-"""The network that a metric looks through when its name says none."""
+"""Default feature network of each metric, for names without ``@network``."""
 
 
 def _lpips_heads() -> tuple[Path, ...]:
@@ -27,7 +27,7 @@ def _lpips_heads() -> tuple[Path, ...]:
 
 
 def classifiers_folder() -> Path:
-    """Where the classifiers that ``ganinv train-classifier`` trains on this machine lie."""
+    """Folder of the classifiers that ``ganinv train-classifier`` trained on this machine."""
     return home() / "models"
 
 
@@ -100,12 +100,12 @@ TRAINED = "trained"
 
 
 def classifier_file(dataset: str) -> str:
-    """Name of the weights file of a dataset's classifier; characters that a file name may lack become "-"."""
+    """Return the file name of a dataset's classifier; characters that are unsafe in file names become "-"."""
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', dataset)}-cnn.safetensors"
 
 
 def trained_weights(dataset: str) -> WeightsFile:
-    """The classifier of a dataset that was trained on this machine; its checksum is the found file's, "" if none."""
+    """Return the weights file of a locally trained classifier, with its actual checksum, "" if it is missing."""
     name = classifier_file(dataset)
     path = classifiers_folder() / name
     found = ""
@@ -115,13 +115,13 @@ def trained_weights(dataset: str) -> WeightsFile:
 
 
 def network_of(metric_name: str) -> str:
-    """The feature network that a metric looks through, "" if none: ``fid@alex`` and ``lpips`` give ``alex``."""
+    """Return the feature network of a metric, "" if none: ``alex`` for ``fid@alex`` and ``lpips``."""
     base, _, network = metric_name.partition("@")
     return network or DEFAULT_NETWORK.get(base.partition(":")[0], "")
 
 
 def weights_files(metric_name: str) -> tuple[WeightsFile, ...]:
-    """Every weights file that a metric reads; empty if it reads none, or if a plug-in brings its own."""
+    """Return all weights files that a metric reads; none for networks of plug-ins, which bring their own."""
     network = network_of(metric_name)
     files = [NETWORKS[network]] if network in NETWORKS else []
     kind, _, dataset = network.partition(":")
@@ -133,12 +133,12 @@ def weights_files(metric_name: str) -> tuple[WeightsFile, ...]:
 
 
 def weights_identity(metric_name: str) -> str:
-    """Checksums of the weights that a metric's value depends on, joined by "+"; "" if there are none."""
+    """Return the checksums of the weights that a metric's value depends on, joined by "+"; "" if there are none."""
     return "+".join(file.sha256 for file in weights_files(metric_name))
 
 
 def weights_available(metric_name: str) -> str | None:
-    """None if every file that the metric reads is here and intact, else the reason and how to get it."""
+    """Return None if every file that the metric reads is present and intact, else the reason and the remedy."""
     try:
         for file in weights_files(metric_name):
             file.find()
