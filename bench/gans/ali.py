@@ -26,12 +26,12 @@ from bench.gans.training import Trainer
 class ALI(Joint):
     """ALI (Dumoulin et al. 2017), the same as BiGAN (Donahue et al. 2017), on DCGAN's networks; 28 to 128 pixels.
 
-    The discriminator tells pairs (x, E(x)) from pairs (G(z), z). Optimizer and batch size are those of ALI's authors.
+    The discriminator separates pairs (x, E(x)) from pairs (G(z), z). Optimizer and batch size are the ALI authors'.
 
     Attributes:
-        encoder: "gaussian" draws E(x) from a normal distribution (ALI), "deterministic" has one code (BiGAN). An
-            image's code is the mean.
-        pair_width: units of the discriminator's two layers that look at codes; its joint layers have twice as many.
+        encoder: "gaussian" draws E(x) from a normal distribution (ALI), "deterministic" returns one code (BiGAN).
+            At inference the code of an image is the mean.
+        pair_width: units of the discriminator's two layers on codes; its joint layers have twice as many.
 
     Example:
         >>> import torch
@@ -57,29 +57,29 @@ class ALI(Joint):
         return super().make_encoder(image_shape, gaussian and self.encoder == "gaussian")
 
     def make_discriminator(self, image_shape: Shape) -> PairDiscriminator:
-        """DCGAN's trunk, and the layers that join a code to it."""
+        """Return DCGAN's trunk with layers that join a code to its last map."""
         trunk = make_trunk(image_shape, self.width)
         return PairDiscriminator(trunk, self.features(image_shape), self.code_dim, self.pair_width)
 
     def cycle_weight(self) -> float:
-        """Weight of the reconstruction errors of images and codes: none."""
+        """Return the weight of the reconstruction errors of images and codes: 0 for ALI."""
         return 0.0
 
     def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
-        """See ``Recipe.train``."""
+        """See ``GanConfig.train``."""
         PairTrainer(gan, self, images=images, run=run, monitor=monitor).train()
 
 
 @gan("alice")
 @dataclass
 class ALICE(ALI):
-    """ALI whose generator and encoder also undo each other (Li et al. 2017), on DCGAN's networks; 28 to 128 pixels.
+    """ALI with a cycle loss between generator and encoder (Li et al. 2017), on DCGAN's networks; 28 to 128 pixels.
 
-    Their loss gains ``cycle`` (mean |x - G(E(x))| + mean |z - E(G(z))|). The authors' prior is "uniform" with
-    code_dim = 64, and on CelebA they take discriminator_steps = 2.
+    The loss has the further term ``cycle`` (mean |x - G(E(x))| + mean |z - E(G(z))|). The authors use the prior
+    "uniform" with code_dim = 64, and discriminator_steps = 2 on CelebA.
 
     Attributes:
-        cycle: weight of the two errors.
+        cycle: weight of the cycle loss.
 
     Example:
         >>> import torch
@@ -105,7 +105,7 @@ class ALICE(ALI):
 
 
 class JointSamples(NamedTuple):
-    """Training images with codes inferred from them, and codes of the prior with images made of them."""
+    """Training images with codes inferred from them, and codes of the prior with images generated from them."""
 
     real: Tensor
     inferred: Tensor
@@ -113,12 +113,12 @@ class JointSamples(NamedTuple):
     codes: Tensor
 
     def detached(self) -> JointSamples:
-        """The same numbers without gradients."""
+        """Return the same tensors without gradients."""
         return JointSamples(*(tensor.detach() for tensor in self))
 
 
 class PairTrainer(Trainer):
-    """Updates the discriminator, then generator and encoder together, on the same pairs."""
+    """Trainer that updates the discriminator, then generator and encoder together, on the same pairs."""
 
     recipe: ALI
 
@@ -138,7 +138,7 @@ class PairTrainer(Trainer):
         return {**super().state(), "encoder": self.encoder}
 
     def step(self, step: int) -> None:
-        """The updates of one step, the discriminator's first."""
+        """Run the updates of one step, the discriminator's first."""
         updates = self.recipe.discriminator_updates(step)
         for update in range(1, updates + 1):
             pairs = self.draw_pairs(for_generator=update == updates)
@@ -150,7 +150,7 @@ class PairTrainer(Trainer):
         self.run.report(discriminator=discriminator_loss, generator=generator_loss, cycle=cycle)
 
     def draw_pairs(self, for_generator: bool = True) -> JointSamples:
-        """Fresh pairs of both kinds, with a graph if generator and encoder will learn from them."""
+        """Draw pairs of both kinds, with a graph if generator and encoder will be updated on them."""
         codes, real = self.draw_codes(), self.draw_real()
         with torch.set_grad_enabled(for_generator), self.precision():
             made = self.make(codes).float()
@@ -158,7 +158,7 @@ class PairTrainer(Trainer):
         return JointSamples(real, inferred, made, codes)
 
     def update_judge(self, pairs: JointSamples) -> Tensor:
-        """One update of the discriminator; returns its loss."""
+        """Update the discriminator once; returns its loss."""
         with self.precision():
             inferred, made = self.critic(pairs.real, pairs.inferred), self.critic(pairs.made, pairs.codes)
         loss = judge_loss(inferred, made)
@@ -166,7 +166,7 @@ class PairTrainer(Trainer):
         return loss.detach()
 
     def update_makers(self, pairs: JointSamples) -> tuple[Tensor, Tensor]:
-        """One update of generator and encoder; returns their adversarial loss and the error of their cycles."""
+        """Update generator and encoder once; returns their adversarial loss and their cycle loss."""
         with self.precision():
             inferred, made = self.critic(pairs.real, pairs.inferred), self.critic(pairs.made, pairs.codes)
         loss = makers_loss(inferred, made)
@@ -176,7 +176,7 @@ class PairTrainer(Trainer):
         return loss.detach(), cycle.detach()
 
     def cycle_error(self, pairs: JointSamples) -> Tensor:
-        """Mean |x - G(E(x))| + mean |z - E(G(z))|, both with drawn codes."""
+        """Return mean |x - G(E(x))| + mean |z - E(G(z))|, both with sampled codes."""
         with self.precision():
             image = self.make(pairs.inferred).float()
             code = draw(*self.infer(pairs.made), self.run.rng)
@@ -184,10 +184,10 @@ class PairTrainer(Trainer):
 
 
 def judge_loss(inferred: Tensor, made: Tensor) -> Tensor:
-    """-log D(x, E(x)) - log(1 - D(G(z), z)), averaged, from the logits of both kinds of pairs."""
+    """Return -log D(x, E(x)) - log(1 - D(G(z), z)), averaged, from the logits of both kinds of pairs."""
     return softplus(-inferred).mean() + softplus(made).mean()
 
 
 def makers_loss(inferred: Tensor, made: Tensor) -> Tensor:
-    """The same with the kinds exchanged, so that its gradient does not vanish."""
+    """Return ``judge_loss`` with the two kinds exchanged, whose gradient does not vanish."""
     return judge_loss(made, inferred)

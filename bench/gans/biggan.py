@@ -96,7 +96,7 @@ def make_generator(image_shape: Shape, code_dim: int, filters: int) -> nn.Sequen
 
 
 def up_block(filters: int) -> Residual:
-    """BN-ReLU-upsampling-3x3-BN-ReLU-3x3, beside upsampling and 1x1."""
+    """BN-ReLU-upsampling-3x3-BN-ReLU-3x3, in parallel to upsampling and 1x1."""
     first = [
         nn.BatchNorm2d(filters),
         nn.ReLU(),
@@ -118,7 +118,7 @@ def make_discriminator(image_shape: Shape, filters: int) -> Discriminator:
     """
     channels, side, _ = image_shape
     half, quarter = side // 2, side // 4
-    # no activation comes before the image's own convolution; its shortcut pools first, which is cheaper
+    # There is no activation before the first convolution; its shortcut pools first, which is cheaper.
     first = Residual(
         nn.Sequential(_conv(channels, filters), nn.ReLU(), _conv(filters, filters), nn.AvgPool2d(2)),
         nn.Sequential(nn.AvgPool2d(2), _conv(channels, filters, 1)),

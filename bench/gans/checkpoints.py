@@ -1,4 +1,4 @@
-"""GANs on disk: safetensors files that say how to rebuild their networks, read strictly."""
+"""GANs on disk: safetensors files with the recipe that rebuilds their networks, read strictly."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from bench.gans.recipe import GanConfig
 
 HEADER = "ganinv"
 PRIOR = "prior."
-"""What the names of the prior's tensors begin with; they stay float32."""
+"""Prefix of the names of the prior's tensors; they stay float32."""
 
 
 def save_gan(gan: Gan, path: Path, metadata: Mapping[str, Any] | None = None, half: bool = False) -> None:
     """Write all networks, and the recipe that rebuilds them, as one safetensors file.
 
     Args:
-        gan: made by a recipe (its provenance names the recipe and the options).
-        path: the file; whole or absent.
+        gan: built by a recipe (its provenance names the recipe and the options).
+        path: the file; written whole or not at all.
         metadata: JSON-able facts to keep with the weights (dataset, steps, seed ...).
         half: store the weights as 16-bit floats, which halves the file and changes them.
 
     Raises:
-        WeightsError: the GAN came from no recipe, or a weight does not fit into 16 bits.
+        WeightsError: the GAN was not built by a recipe, or a weight does not fit into 16 bits.
         StoreError: the file cannot be written.
     """
     if "recipe" not in gan.provenance:
@@ -85,7 +85,7 @@ def _tensors(gan: Gan) -> dict[str, Tensor]:
 
 
 def _halved(name: str, tensor: Tensor, path: Path) -> Tensor:
-    if not tensor.is_floating_point() or name.startswith(PRIOR):  # probabilities have to sum to one
+    if not tensor.is_floating_point() or name.startswith(PRIOR):  # probabilities must sum to one
         return tensor
     halved = tensor.half()
     if not torch.isfinite(halved).all():
@@ -115,7 +115,7 @@ def _fill(gan: Gan, tensors: Mapping[str, Tensor], path: Path) -> None:
         if name not in expected:
             raise WeightsError(f"{path}: {name} is not part of the architecture that its header names")
         found, wanted = tuple(tensors[name].shape), tuple(expected[name].shape)
-        if name.startswith(PRIOR):  # a table has as many rows as the training images gave it
+        if name.startswith(PRIOR):  # the number of rows depends on the training images
             wanted = (*found[:1], *wanted[1:])
         if found != wanted:
             raise WeightsError(f"{path}: {name} has shape {found}, the architecture needs {wanted}")

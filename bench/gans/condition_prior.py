@@ -39,7 +39,8 @@ class ConditionPrior(Prior):
         """Take over a table.
 
         Raises:
-            ValueError: rows of another width, not a probability for each, or numbers that are none.
+            ValueError: rows of another width, another number of probabilities than of rows, or values that are no
+                probabilities.
         """
         rows, probabilities = state["rows"].float(), state["probabilities"].float()
         if rows.ndim != 2 or rows.shape[1] != self.conditions:
@@ -73,7 +74,7 @@ class ConditionPrior(Prior):
         return torch.cat([self.noise.from_uniform(z), self._pick(y[:, 0])], 1)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Log density of the noise plus log probability of the row ``[B]`` in nats; -inf where y is no row."""
+        """Log density of the noise plus log probability of the row ``[B]`` in nats; -inf where y is not a row."""
         noise, y = self.split(z)
         nearest = self.nearest(y)
         listed = (self.rows[nearest] == y).all(1)
@@ -92,19 +93,19 @@ class ConditionPrior(Prior):
 
     @torch.no_grad()
     def nearest(self, y: Tensor) -> Tensor:
-        """Numbers ``[B]`` of the rows nearest to conditions ``[B, y]`` (Euclidean); the first of equals."""
+        """Return indices ``[B]`` of the rows nearest to conditions ``[B, y]`` (Euclidean); the first of equals."""
         self._move(y.device)
         # Distances by matrix products are rounded differently in batches of another size.
         return torch.cdist(y, self.rows, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
 
     def _pick(self, u: Tensor) -> Tensor:
-        """Rows ``[B, y]`` whose share of (0, 1) holds ``u`` ``[B]``."""
+        """Return the rows ``[B, y]`` whose shares of (0, 1) contain ``u`` ``[B]``."""
         self._move(u.device)
         cumulative = self.probabilities.double().cumsum(0)
         place = torch.searchsorted(cumulative, u.double(), right=True)
         return self.rows[place.clamp(max=len(self.rows) - 1)]
 
     def _move(self, device: torch.device) -> None:
-        """Keep the table where the codes are."""
+        """Move the table to the device of the codes."""
         if self.rows.device != device:
             self.rows, self.probabilities = self.rows.to(device), self.probabilities.to(device)

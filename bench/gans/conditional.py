@@ -1,4 +1,4 @@
-"""The conditional GAN of icgan: both networks see a class or attributes, at a layer of choice."""
+"""The conditional GAN of icgan: a class or attributes are an input of both networks, at a chosen layer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bench.gans.training import Trainer
 
 SIDES = (28, 32, 64)
 DEEPEST = 4
-"""The last layer after which a condition may join, at 64 pixels; 3 at 28 and 32."""
+"""The last layer after which a condition can be concatenated, at 64 pixels; 3 at 28 and 32."""
 
 
 @gan("cgan")
@@ -36,15 +36,15 @@ class CGAN(GanConfig):
 
     At 28 and 32 pixels both networks have one stage fewer; at 28 the generator's 8 x 8 map is cropped to 7 x 7, and
     the discriminator's last map is 3 x 3. Weights start from N(0, .02), as in the authors' code. A condition is a
-    one-hot class, or a row of attributes as 0 and 1 (the authors' code has -1 and 1). A code is z and then y.
+    one-hot class, or a row of attributes as 0 and 1 (the authors' code has -1 and 1). A code is z followed by y.
 
     Attributes:
-        code_dim: numbers in z; a code has those of the condition besides.
+        code_dim: numbers in z; a code consists of z and the condition.
         width: filters of the discriminator's first convolution; each later one has twice as many.
-        condition: which of the training images' facts the networks are told.
+        condition: annotation of the training images that is the condition, "labels" or "attributes".
         conditions: numbers in a condition; 0 for as many as the training images have classes or attributes.
-        generator_layer: after this layer of the generator y joins, 0 for its input.
-        discriminator_layer: after this layer of the discriminator y joins, 0 for its input.
+        generator_layer: layer of the generator after which y is concatenated; 0 for its input.
+        discriminator_layer: layer of the discriminator after which y is concatenated; 0 for its input.
 
     Example:
         >>> import torch
@@ -75,10 +75,10 @@ class CGAN(GanConfig):
                 raise ValueError(f"{option} = {getattr(self, option)} must be 0 (the input) to {DEEPEST}")
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks, and a prior that waits for the training images; see ``GanConfig.build``.
+        """Return untrained networks, with a prior whose table training sets; see ``GanConfig.build``.
 
         Raises:
-            NotApplicable: also if there is no such layer at this size, or ``conditions`` is 0.
+            NotApplicable: as there, or there is no such layer at this size, or ``conditions`` is 0.
         """
         check_shape(self.registered_name, image_shape, SIDES)
         deepest = len(filters(image_shape[1], self.width))
@@ -102,7 +102,7 @@ class CGAN(GanConfig):
         )
 
     def suited(self, images: Images) -> CGAN:
-        """This recipe with the number of classes or attributes of the images; see ``GanConfig.suited``."""
+        """Return this recipe with the number of classes or attributes of the images; see ``GanConfig.suited``."""
         values = self.values(images)
         if len(values.unique(dim=0)) < 2:
             raise NotApplicable(f"cgan needs {self.condition} that differ; the training images' are all alike")
@@ -117,7 +117,7 @@ class CGAN(GanConfig):
         return dataclasses.replace(self, conditions=self.conditions or found)
 
     def values(self, images: Images) -> Tensor:
-        """Labels ``[N]`` int64 or attributes ``[N, A]`` bool of the images.
+        """Return labels ``[N]`` int64 or attributes ``[N, A]`` bool of the images.
 
         Raises:
             NotApplicable: the images have none.
@@ -128,22 +128,22 @@ class CGAN(GanConfig):
         return values
 
     def encoded(self, values: Tensor) -> Tensor:
-        """Conditions ``[B, y]`` float32, 0 and 1, of labels ``[B]`` or attributes ``[B, A]``."""
+        """Return conditions ``[B, y]`` float32, 0 and 1, of labels ``[B]`` or attributes ``[B, A]``."""
         return (one_hot(values, self.conditions) if self.condition == "labels" else values).float()
 
     def objective(self) -> MatchingAware:
-        """Cross-entropy with wrong conditions."""
+        """Return the cross-entropy with mismatched conditions."""
         return MatchingAware()
 
     def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
-        """Give the prior the images' conditions, with their frequencies, then train; see ``GanConfig.train``."""
+        """Set the prior to the images' conditions and their frequencies, then train; see ``GanConfig.train``."""
         distinct, counts = self.values(images).unique(dim=0, return_counts=True)
         gan.prior.load_state({"rows": self.encoded(distinct), "probabilities": counts / len(images)})
         ConditionalTrainer(gan, self, images=images, run=run, monitor=monitor).train()
 
 
 class ConditionalTrainer(Trainer):
-    """A trainer that tells its matching-aware objective the conditions of each batch that it draws."""
+    """A trainer that passes the conditions of each batch to its matching-aware objective."""
 
     recipe: CGAN
     objective: MatchingAware
@@ -157,22 +157,22 @@ class ConditionalTrainer(Trainer):
         self.values = recipe.values(images)
 
     def draw_codes(self) -> Tensor:
-        """See ``Trainer.draw_codes``; their conditions go to the objective."""
+        """See ``Trainer.draw_codes``; their conditions are passed to the objective."""
         codes = super().draw_codes()
         self.objective.drawn = self.table.split(codes)[1]
         return codes
 
     def draw_rows(self) -> Tensor:
-        """See ``Trainer.draw_rows``; right and wrong conditions of these images go to the objective."""
+        """See ``Trainer.draw_rows``; right and wrong conditions of these images are passed to the objective."""
         rows = super().draw_rows()
         self.objective.right = self.recipe.encoded(self.values[rows])
         self.objective.wrong = self.draw_wrong(self.values[rows])
         return rows
 
     def draw_wrong(self, values: Tensor) -> Tensor:
-        """Conditions ``[B, y]`` that differ from these labels or attributes, image by image.
+        """Draw conditions ``[B, y]`` that differ from these labels or attributes, image by image.
 
-        Of labels, any other class is as likely; of attributes, those of a training image that has others.
+        For labels, every other class is equally likely; attributes are those of a training image with others.
         """
         if self.recipe.condition == "attributes":
             return self.table.sample_other(self.recipe.encoded(values), self.run.rng)

@@ -1,4 +1,4 @@
-"""Networks that see a condition from a layer of choice on: icgan's generator and discriminator."""
+"""Networks with a condition as an input of a chosen layer: icgan's generator and discriminator."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class ConditionalGenerator(nn.Module):
     """Codes ``[B, z + y]``, z first, to images in [-1, 1].
 
     Args:
-        stages: from z as a map ``[B, z, 1, 1]`` on; the one after ``layer`` others has y among its input channels.
+        stages: from z as a map ``[B, z, 1, 1]`` on; stage number ``layer``, from 0, has y among its input channels.
         noise: numbers in z.
-        layer: stages before y joins.
+        layer: number of stages before y is concatenated.
     """
 
     def __init__(self, stages: Sequence[nn.Module], noise: int, layer: int) -> None:
@@ -38,14 +38,14 @@ class ConditionalGenerator(nn.Module):
 
 
 class ConditionalDiscriminator(nn.Module):
-    """Images ``[B, C, H, W]`` and conditions ``[B, y]`` to logits ``[B]``, positive for real images that meet them.
+    """Images ``[B, C, H, W]`` and conditions ``[B, y]`` to logits ``[B]``, positive for real pairs.
 
-    It is no ``Discriminator``: an image alone has features only up to the layer where y joins.
+    This is not a ``Discriminator``: features of an image alone exist only up to the layer where y is concatenated.
 
     Args:
         stages: named; ``layers`` are their names and "last", another name of the last one.
         head: from the last map to ``[B, 1, 1, 1]``.
-        layer: stages before y joins; with all of them, y joins before the head.
+        layer: number of stages before y is concatenated; with all of them, y is an input of the head.
     """
 
     def __init__(self, stages: Mapping[str, nn.Module], head: nn.Module, layer: int) -> None:
@@ -56,10 +56,10 @@ class ConditionalDiscriminator(nn.Module):
         self.after = nn.Sequential(OrderedDict([*named[layer:], ("head", head)]))
 
     def features(self, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """Activation maps of the named layers, all of them before the condition joins.
+        """Return activation maps of the named layers, all of them before the condition is concatenated.
 
         Raises:
-            NotApplicable: a layer sees the condition; says which do not.
+            NotApplicable: a layer depends on the condition; the message lists those that do not.
         """
         maps: dict[str, Tensor] = {}
         for name, stage in self.before.named_children():
@@ -81,7 +81,7 @@ class ConditionalDiscriminator(nn.Module):
 
 
 def join(maps: Tensor, y: Tensor) -> Tensor:
-    """Maps ``[B, F, H, W]`` with conditions ``[B, y]``, the same at each pixel, as further channels."""
+    """Append conditions ``[B, y]`` to maps ``[B, F, H, W]`` as further channels, the same at each pixel."""
     return torch.cat([maps, y[:, :, None, None].expand(-1, -1, *maps.shape[2:])], 1)
 
 

@@ -20,9 +20,9 @@ def make_connection(features: int, dim: int, depth: int, width: int, norm: Norm,
     """From flat features ``[B, features]`` to codes ``[B, dim]``.
 
     Args:
-        features: numbers that describe an image.
+        features: number of features of an image.
         dim: numbers in a code.
-        depth: hidden layers; not looked at for the author's.
+        depth: hidden layers; ignored for the author's.
         width: units of a hidden layer, a multiple of 32.
         norm: group normalisation (dfi, section 3.1) or batch normalisation (recycling, section 4).
         kind: "paper", or "author": FC - LReLU, then [FC - BN - LReLU] twice, then FC, as the author of recycling

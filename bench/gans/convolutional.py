@@ -1,4 +1,4 @@
-"""What most backbones share: two convolutional networks that follow from the image's shape and a width."""
+"""Base class of most backbones: two convolutional networks determined by the image's shape and a width."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from bench.gans.recipe import GanConfig
 
 @dataclass
 class Convolutional(GanConfig):
-    """A recipe for square images, grey or colour, of the sides that its architecture has; Xavier-uniform weights.
+    """A recipe for square images, grey or colour, of the supported sides; weights are Xavier-uniform.
 
     Attributes:
         width: filters of the discriminator's first convolution; the others follow from it.
     """
 
     sides: ClassVar[Collection[int]]
-    """Sides of the images that there is an architecture for, in pixels."""
+    """Supported sides of images, in pixels."""
 
     width: int = 64
 
@@ -34,7 +34,7 @@ class Convolutional(GanConfig):
             raise ValueError(f"width = {self.width} must be at least 1")
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks; see ``GanConfig.build``."""
+        """Return untrained networks; see ``GanConfig.build``."""
         check_shape(self.registered_name, image_shape, self.sides)
         generator = xavier(self.make_generator(image_shape))
         discriminator = xavier(self.make_discriminator(image_shape))

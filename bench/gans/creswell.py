@@ -26,8 +26,8 @@ BOTTOM = {28: 7, 32: 2, 64: 4, 128: 8}
 class PlainGAN(Convolutional):
     """GAN of creswell: 4x4 kernels, LReLU in both networks; 28, 32, 64 and 128 pixels, grey or colour.
 
-    The authors' sizes at 64 and 128 pixels (batch norm in every layer of the discriminator); they train with
-    flips. At 28 pixels two layers, not four, change the side.
+    Layer sizes at 64 and 128 pixels are the authors' (batch norm in every layer of the discriminator), and so is
+    training with flips. At 28 pixels two layers, not four, change the side.
 
     Example:
         >>> import torch
@@ -57,11 +57,11 @@ class PlainGAN(Convolutional):
 @gan("gan-noise")
 @dataclass
 class NoisyGAN(PlainGAN):
-    """GAN with decaying normal noise on all that the discriminator sees (creswell, section V).
+    """GAN with decaying normal noise on all images given to the discriminator (creswell, section V).
 
     Attributes:
         first_noise: standard deviation at the start.
-        last_noise: at the end; it falls in equal steps of its logarithm.
+        last_noise: standard deviation at the end; its logarithm falls linearly.
 
     Example:
         >>> import torch
@@ -79,7 +79,7 @@ class NoisyGAN(PlainGAN):
     last_noise: float = 1e-3
 
     def regularizer(self) -> InstanceNoise:
-        """The noise."""
+        """Return the instance noise."""
         return InstanceNoise(self.first_noise, self.last_noise)
 
 
@@ -92,7 +92,7 @@ class ClippedWGAN(PlainGAN):
 
     Attributes:
         clip: bound of every weight of the critic.
-        many_steps: updates of the critic where it has to catch up.
+        many_steps: updates of the critic in these steps.
 
     Example:
         >>> from torch import nn
@@ -112,19 +112,19 @@ class ClippedWGAN(PlainGAN):
     clip: float = 0.01
 
     def objective(self) -> Wasserstein:
-        """The critic's difference of means."""
+        """Return the Wasserstein loss."""
         return Wasserstein()
 
     def regularizer(self) -> WeightClipping:
-        """The clipping."""
+        """Return the weight clipping."""
         return WeightClipping(self.clip)
 
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
-        """RMSprop with torch's defaults besides the learning rate."""
+        """Return RMSprop with torch's defaults except the learning rate."""
         return torch.optim.RMSprop(network.parameters(), lr=self.learning_rate)
 
     def discriminator_updates(self, step: int) -> int:
-        """More in the first steps, and now and then."""
+        """Return ``many_steps`` for steps 0 to 24 and every 500th, else ``discriminator_steps``."""
         return self.many_steps if step < 25 or step % 500 == 0 else self.discriminator_steps
 
 

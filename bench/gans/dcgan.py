@@ -32,12 +32,12 @@ Norm = Literal["batch", "layer", "none"]
 class DCGAN(Convolutional):
     """DCGAN with 5x5 kernels and cross-entropy, for 28, 32, 64 and 128 pixels, grey or colour.
 
-    The sizes of the dfi backbones; the defaults of the base class are theirs too. Each of the discriminator's
-    convolutions has twice as many filters as the one before it.
+    Layer sizes and defaults are those of the dfi backbones. Each of the discriminator's convolutions has twice as
+    many filters as the one before it.
 
     Attributes:
-        generator_norm: after each of the generator's layers but the last.
-        discriminator_norm: after each of the discriminator's convolutions but the first.
+        generator_norm: normalisation after each of the generator's layers but the last.
+        discriminator_norm: normalisation after each of the discriminator's convolutions but the first.
 
     Example:
         >>> import torch
@@ -59,7 +59,7 @@ class DCGAN(Convolutional):
         return make_generator(image_shape, self.code_dim, self.width, self.norms(image_shape)[0])
 
     def make_discriminator(self, image_shape: Shape) -> Discriminator:
-        """The trunk of ``make_trunk`` and a linear head."""
+        """Return the trunk of ``make_trunk`` with a linear head."""
         trunk = make_trunk(image_shape, self.width, self.norms(image_shape)[1])
         return Discriminator(trunk, nn.Linear(16 * last_filters(image_shape, self.width), 1))
 
@@ -83,17 +83,17 @@ class LSGAN(DCGAN):
     """
 
     def objective(self) -> LeastSquares:
-        """Least squares."""
+        """Return the least-squares loss."""
         return LeastSquares()
 
 
 @gan("dfm")
 @dataclass
 class DFM(DCGAN):
-    """DCGAN whose generator also follows a denoiser of features (Warde-Farley and Bengio 2017).
+    """DCGAN with denoising feature matching for the generator (Warde-Farley and Bengio 2017).
 
     Attributes:
-        denoiser_weight: of the denoiser's term in the generator's loss.
+        denoiser_weight: weight of the denoiser's term in the generator's loss.
         denoiser_noise: standard deviation of the noise on features.
         denoiser_depth: fully connected layers of the denoiser.
 
@@ -112,7 +112,7 @@ class DFM(DCGAN):
     denoiser_depth: int = 10
 
     def objective(self) -> DenoisingFeatureMatching:
-        """Cross-entropy and the denoiser's term."""
+        """Return the cross-entropy with the denoiser's term."""
         return DenoisingFeatureMatching(self.denoiser_weight, self.denoiser_noise, self.denoiser_depth)
 
 
@@ -139,7 +139,7 @@ class DCGAN0GP(DCGAN):
     gamma: float = 10.0
 
     def regularizer(self) -> ZeroCentred:
-        """The zero-centred penalty."""
+        """Return the zero-centred penalty."""
         return ZeroCentred(self.gamma)
 
 
@@ -149,8 +149,8 @@ class WGANGP(DCGAN):
     """Wasserstein GAN with gradient penalty (Gulrajani et al. 2017), on DCGAN's networks.
 
     Normalisation follows the authors' code: none at 28 pixels, batch norm in the generator above, layer norm in the
-    discriminator from 64 pixels. Their sigmoid output, rescaled to [-1, 1], is tanh. Their sizes are width = 64 with
-    batch = 50 at 28 pixels, width = 128 with batch = 64 at 32, and beta1 = 0 at 64.
+    discriminator from 64 pixels. The output is tanh, which is their sigmoid rescaled to [-1, 1]. They set
+    width = 64 with batch = 50 at 28 pixels, width = 128 with batch = 64 at 32, and beta1 = 0 at 64.
 
     Attributes:
         penalty: weight of the gradient penalty.
@@ -173,15 +173,15 @@ class WGANGP(DCGAN):
     penalty: float = 10.0
 
     def objective(self) -> Wasserstein:
-        """The critic's difference of means."""
+        """Return the Wasserstein loss."""
         return Wasserstein()
 
     def regularizer(self) -> UnitNorm:
-        """Gradients of norm one."""
+        """Return the penalty on gradients of norm other than one."""
         return UnitNorm(self.penalty)
 
     def norms(self, image_shape: Shape) -> tuple[Norm, Norm]:
-        """By size, whatever the options of the base class say."""
+        """Return the norms for the image's size; the options of the base class are ignored."""
         side = image_shape[1]
         return "none" if side == 28 else "batch", "layer" if side >= 64 else "none"
 

@@ -24,10 +24,10 @@ class ConvolutionalEncoder(nn.Module):
     Args:
         image_shape: channels, height, width; 28, 32 or 64 pixels.
         outputs: numbers in a code.
-        hidden: units before them: 4096 for z, 512 for y.
+        hidden: units of the hidden layer: 4096 for z, 512 for y.
         width: filters of the first convolution; each later one has twice as many.
-        conditions: numbers in a condition that joins the image as further channels; 0 for none.
-        trunk: another encoder's first convolutions, which this one shares, or None.
+        conditions: numbers in a condition that is appended to the image as further channels; 0 for none.
+        trunk: first convolutions shared with another encoder, or None.
 
     Raises:
         NotApplicable: images of another size.
@@ -58,7 +58,7 @@ class ConvolutionalEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Codes ``[B, outputs]`` of images ``[B, C, H, W]``, unbounded; conditions ``[B, y]`` where they join."""
+        """Codes ``[B, outputs]`` of images ``[B, C, H, W]``, unbounded; ``y`` are conditions, if it takes them."""
         codes: Tensor = self.head(self.own(self.shared(x if y is None else join(x, y))))
         return codes
 
@@ -78,7 +78,7 @@ def _halving(before: int, after: int) -> nn.Sequential:
 class ResidualEncoder(nn.Module):
     """Images to codes: a convolution, residual blocks that halve the side down to 4 or less, FC (idinvert's shape).
 
-    Codes leave as ``centre + scale * output``, so that an output of zero means the middle of the prior.
+    Codes are ``centre + scale * output``, so that an output of zero is the centre of the prior.
 
     Args:
         image_shape: channels, height, width; a side of at least 8.
@@ -113,7 +113,7 @@ class ResidualEncoder(nn.Module):
 
 
 class HalvingBlock(nn.Module):
-    """LReLU - 3x3 - BN - mean over 2 x 2 - LReLU - 3x3 - BN, beside a 1x1 convolution of the mean of the input."""
+    """LReLU - 3x3 - BN - mean over 2 x 2 - LReLU - 3x3 - BN, plus a 1x1 convolution of the mean of the input."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class HalvingBlock(nn.Module):
 def make_critic(image_shape: Shape, width: int, widest: int) -> nn.Sequential:
     """Images ``[B, C, H, W]`` to logits ``[B, 1]``: 4x4 convolutions that halve the side to 4 or less, LReLU, FC.
 
-    Without normalisation, so that a gradient penalty is about single images.
+    There is no normalisation, so that a gradient penalty concerns single images.
     """
     before, side, _ = image_shape
     layers: list[nn.Module] = []

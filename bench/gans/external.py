@@ -1,6 +1,6 @@
-"""GANs of the user: made by a function (``factory:MODULE:FUNCTION``), or read from an archive that holds code.
+"""GANs of the user: returned by a function (``factory:MODULE:FUNCTION``), or read from an archive that contains code.
 
-Opening one runs that code, so permission is asked for first; what comes back is examined before it is used.
+Opening one runs that code and therefore requires permission; the GAN is validated before it is used.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from bench.gans.validate import examine, said, shape_of
 from bench.gans.zoo import EXPORTED, FACTORY, factory_parts, gan_file, gan_identity
 
 DESCRIBING = ("code_dim", "prior")
-"""Options that say what codes are, for a generator that does not say so itself."""
+"""Options that describe the codes of a generator without these attributes."""
 TORCHSCRIPT, EXPORT, PICKLE = "TorchScript", "torch.export", "pickle"
 
 
 class AlwaysEval(nn.Module):
-    """A module that is in eval mode for good: an archive's, which refuses to be told as other modules are.
+    """A module that is always in eval mode: one from an archive, on which ``train`` and ``eval`` cannot be called.
 
     Args:
         module: from codes ``[B, d]`` to images ``[B, C, H, W]``.
@@ -45,7 +45,7 @@ class AlwaysEval(nn.Module):
         self.training = False
 
     def train(self, mode: bool = True) -> AlwaysEval:
-        """Stay as it is."""
+        """Return the module unchanged."""
         return self
 
     def forward(self, codes: Tensor) -> Tensor:
@@ -55,11 +55,11 @@ class AlwaysEval(nn.Module):
 
 
 def open_foreign(choice: ComponentSpec, device: str = "cpu") -> Gan:
-    """Run the user's code and make a GAN of what it gives: frozen, in eval mode, on the device, examined.
+    """Run the user's code and return its GAN: frozen, in eval mode, on the device, validated.
 
     A factory may return a ``Gan``, a generator, or a generator and a discriminator. Options are its keyword
     arguments. ``code_dim`` and ``prior`` also describe the codes of a generator that has no attributes of these names
-    (or ``z_dim``); only a factory that has such parameters is given them. Random weights are drawn from seed 0.
+    (or ``z_dim``); they are passed only to a factory with such parameters. Random weights are drawn from seed 0.
 
     Provenance: "factory" or "file", "sha256" of the module's or archive's file, "options", and the SHA-256 of
     files that options name.
@@ -70,9 +70,9 @@ def open_foreign(choice: ComponentSpec, device: str = "cpu") -> Gan:
 
     Raises:
         BenchError: code is not allowed to run (``bench.core.paths.allowing_code``).
-        UnknownName: an option that nothing takes.
-        ContractError: the code fails, or gives no GAN that keeps the contract.
-        WeightsError: the file is no whole archive of its kind.
+        UnknownName: an option without effect.
+        ContractError: the code fails, or its GAN violates the contract.
+        WeightsError: the file is not a complete archive of its kind.
     """
     if not code_allowed():
         raise BenchError(
@@ -99,7 +99,7 @@ def open_foreign(choice: ComponentSpec, device: str = "cpu") -> Gan:
 
 
 def _made(choice: ComponentSpec, path: Path) -> tuple[Any, dict[str, Any]]:
-    """What a factory returns, and the options that describe its codes and that it did not take itself."""
+    """Return the factory's result, and the options that describe its codes and were not passed to it."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(0)
         function = _function(choice.name, path)
@@ -118,7 +118,7 @@ def _function(name: str, path: Path) -> Callable[..., Any]:
     module_name, attribute = factory_parts(name)
     here = str(Path.cwd())
     if not {here, ""} & set(sys.path):
-        sys.path.append(here)  # last: a file of the user's never stands in for an installed package
+        sys.path.append(here)  # last, so that no file of the user replaces an installed package
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
@@ -151,7 +151,7 @@ def _arguments(function: Callable[..., Any], choice: ComponentSpec) -> dict[str,
 
 
 def _placed(error: Exception) -> str:
-    """An exception of the user's code and the line that raised it."""
+    """Return an exception of the user's code and the line that raised it, as text."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{said(error)} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
 
@@ -179,7 +179,7 @@ def _read(path: Path, device: str) -> nn.Module:
 
 
 def _kind(path: Path) -> str:
-    """Which program wrote a file, from the names in it; nothing is loaded."""
+    """Return the program that wrote a file, from the names in it; nothing is loaded."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.rpartition("/")[2] for name in archive.namelist()}
@@ -204,7 +204,7 @@ def _exported(path: Path, device: str) -> nn.Module:
     inputs = [node.meta["val"] for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
     if len(inputs) != 1 or not isinstance(inputs[0], Tensor):
         raise WeightsError(f"{path}: takes {len(inputs)} inputs, expected one: codes [B, d]")
-    batch: Any = inputs[0].shape[0]  # a symbol if it is dynamic
+    batch: Any = inputs[0].shape[0]  # symbolic if it is dynamic
     if isinstance(batch, int):
         raise WeightsError(
             f"{path}: exported for batches of {batch}; export it with a dynamic batch dimension: "
@@ -216,7 +216,7 @@ def _exported(path: Path, device: str) -> nn.Module:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep warnings and logged tracebacks of torch's loaders to themselves; what matters is raised."""
+    """Suppress warnings and logged tracebacks of torch's loaders; errors are raised."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -256,7 +256,7 @@ def _as_gan(made: Any, described: Mapping[str, Any], device: str, where: str) ->
 def _in_eval_mode(module: nn.Module) -> nn.Module:
     try:
         module.eval()
-    except NotImplementedError:  # an exported program is, and has no eval()
+    except NotImplementedError:  # an exported program is in eval mode, and has no eval()
         return AlwaysEval(module)
     return AlwaysEval(module) if isinstance(module, torch.jit.ScriptModule) else module  # it has no requires_grad_()
 

@@ -1,4 +1,4 @@
-"""What a method sees of an image: maps of a frozen network, flattened, averaged and joined to one vector."""
+"""Features of an image: maps of a frozen network, flattened, averaged and concatenated to one vector."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Network = Literal["discriminator", "vgg16", "resnet34", "resnet50", "resnet101"]
 Last = Literal["flatten", "gap"]
 
 TABLE_BYTES = 2 << 30
-"""Largest table of features that is kept."""
+"""Largest table of features that is kept in memory."""
 
 
 class LayeredNetwork(Protocol):
@@ -29,16 +29,16 @@ class LayeredNetwork(Protocol):
     layers: tuple[str, ...]
 
     def features(self, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """Maps of the named layers, in the order asked for."""
+        """Return maps of the named layers, in the order given."""
 
 
 def open_network(network: Network, gan: Gan, device: str) -> LayeredNetwork:
-    """The frozen network that a method looks through.
+    """Return the frozen network that computes a method's features.
 
     Raises:
-        NotApplicable: the GAN has no discriminator with named layers, or an ImageNet network cannot look at such
+        NotApplicable: the GAN has no discriminator with named layers, or an ImageNet network cannot take such
             images.
-        WeightsError: the weights of an ImageNet network are missing or not those that are meant.
+        WeightsError: the weights of an ImageNet network are missing or have another checksum.
     """
     if network != "discriminator":
         return open_imagenet(network, gan.image_shape, device)
@@ -53,7 +53,7 @@ def check_layers(name: Network, network: LayeredNetwork, layers: tuple[str, ...]
     """Make sure that the network has these layers.
 
     Raises:
-        UnknownName: it lacks one; says which it has.
+        UnknownName: it lacks one; the message lists those it has.
     """
     for layer in layers:
         if layer not in network.layers:
@@ -66,7 +66,7 @@ class Layer:
 
     Attributes:
         network: the network, frozen.
-        name: of the layer.
+        name: name of the layer.
     """
 
     network: LayeredNetwork
@@ -81,15 +81,15 @@ class Layer:
 class FeaturePyramid:
     """Features of images: the last map, then the global means of chosen maps, then one map's R x R means.
 
-    Not a module: a method's state holds what it learnt, and nothing here is learnt.
+    This is not a module, because a method's state contains trained weights only and nothing here is trained.
 
     Attributes:
         network: the network, frozen.
         last: the last map flattened, or its mean over pixels (GAP).
-        gap: layers of which the mean over pixels is appended (dfi, section 4.7, Table 4).
+        gap: layers whose means over pixels are appended (dfi, section 4.7, Table 4).
         pool: side R of the means that are appended, 0 for none (Table 5). Where R does not divide the side of the
             map, neighbouring windows overlap.
-        pool_layer: their layer.
+        pool_layer: layer of these means.
     """
 
     network: LayeredNetwork
@@ -113,23 +113,23 @@ class FeaturePyramid:
         return torch.cat(parts, 1)
 
     def size(self, gan: Gan, device: str) -> int:
-        """F for the images of a GAN."""
+        """Return F for the images of a GAN."""
         return int(self(torch.zeros(1, *gan.image_shape, device=device)).shape[1])
 
     def table(self, images: Images, batch: int, draws: int) -> Tensor | None:
-        """Features ``[N, F]`` of all images, or None where they do not fit, or would not pay.
+        """Features ``[N, F]`` of all images, or None where they do not fit or would not save time.
 
         Args:
             images: on the device of the network.
-            batch: images at a time; that of the training, so that the same kernels see them.
-            draws: images that will be looked up.
+            batch: images at a time; the batch size of the training, so that the same kernels are used.
+            draws: number of rows that will be read.
         """
         features = self(images.floats(slice(0, 1))).shape[1]
         if draws <= len(images) or 4 * features * len(images) > TABLE_BYTES:
             return None
         table = torch.empty(len(images), features, device=images.data.device)
         for start in range(0, len(images), batch):
-            # Always a whole batch: kernels for another number of images may round otherwise.
+            # Always a full batch: kernels for another number of images may round differently.
             rows = torch.arange(start, start + batch, device=table.device).clamp(max=len(images) - 1)
             part = self(images.floats(rows))
             table[start : start + batch] = part[: len(images) - start]
@@ -137,7 +137,7 @@ class FeaturePyramid:
 
 
 def with_batch_statistics(network: LayeredNetwork) -> LayeredNetwork:
-    """A frozen copy of a network whose batch norms use the statistics of each batch, whatever its mode."""
+    """Return a frozen copy of a network whose batch norms use the statistics of each batch, whatever its mode."""
     other = copy.deepcopy(cast(nn.Module, network)).eval().requires_grad_(False)
     for part in other.modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):

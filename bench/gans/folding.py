@@ -1,4 +1,4 @@
-"""The same frozen network with fewer operations, for searches that call it a thousand times an image."""
+"""Folding of batch norms into the layers before them, for searches that run a generator thousands of times."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_weights
 
 
 def folded(network: nn.Module) -> nn.Module:
-    """A network that computes the same up to rounding: batch norms with fixed statistics join the layer before them.
+    """Return an equivalent network, up to rounding, with batch norms folded into the layers before them.
 
     In eval mode a batch norm is an affine map of each filter, which a convolution, or a linear layer whose output is
-    unflattened to maps, can apply at no cost. Looks into plain ``nn.Sequential``s alone, where the order of layers is
-    that of computation; layers with hooks, of other classes, in train mode or with weights that still learn stay.
+    unflattened to maps, can apply at no cost. Only plain ``nn.Sequential``s are folded, where the order of layers is
+    that of computation; layers with hooks, of other classes, in train mode or with trainable weights stay.
 
     Args:
-        network: is not changed, and shares the layers that stay.
+        network: not changed; the result shares the layers that stay.
 
     Returns:
         The network itself if there is nothing to fold.
@@ -37,7 +37,7 @@ def folded(network: nn.Module) -> nn.Module:
 
 
 def _joined(before: list[nn.Module], norm: nn.Module) -> nn.Module | None:
-    """The first of one or two layers, with the batch norm that follows them in it; None if they do not fit."""
+    """Return the first of one or two layers with the batch norm after them folded in; None if they do not match."""
     if not before or type(norm) is not nn.BatchNorm2d or norm.running_mean is None:
         return None
     host, direct = before[0], len(before) == 1
@@ -54,7 +54,7 @@ def _joined(before: list[nn.Module], norm: nn.Module) -> nn.Module | None:
 
 
 def _spread(linear: nn.Linear, norm: nn.BatchNorm2d) -> nn.Linear:
-    """A linear layer and the batch norm of the maps that its output becomes, the pixels of each map in a row."""
+    """Fold the batch norm of maps into the linear layer whose output they are, the pixels of each map in a row."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     pixels, merged = linear.out_features // norm.num_features, copy.deepcopy(linear)
@@ -70,5 +70,5 @@ def _spread(linear: nn.Linear, norm: nn.BatchNorm2d) -> nn.Linear:
 
 
 def _watched(layer: nn.Module) -> bool:
-    """Whether somebody looks at, or changes, what goes in or comes out."""
+    """Return whether hooks observe or change the layer's input or output."""
     return bool(layer._forward_hooks or layer._forward_pre_hooks)

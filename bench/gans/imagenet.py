@@ -17,7 +17,7 @@ from bench.gans.imagenet_files import FILES
 from bench.gans.networks import Trunk
 
 SMALLEST_SIDE = 64
-"""Images with a shorter side are enlarged: VGG-16 halves five times, so 32 pixels would leave a single one."""
+"""Images with a shorter side are enlarged: VGG-16 halves the side five times, so that 32 pixels become one."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's channels in [0, 1], as torchvision's networks expect them."""
 VGG_STAGES = {"relu1_2": 4, "relu2_2": 9, "relu3_3": 16, "relu4_3": 23, "pool5": 31}
@@ -46,7 +46,7 @@ class ImageNetFeatures(nn.Module):
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
 
     def features(self, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """Activation maps of the named layers of images ``[B, 1 or 3, H, W]``, in the order asked for."""
+        """Activation maps of the named layers of images ``[B, 1 or 3, H, W]``, in the order given."""
         height, width = x.shape[2:]
         size = (max(height, SMALLEST_SIDE), max(width, SMALLEST_SIDE))
         if size != (height, width):
@@ -59,12 +59,13 @@ def open_imagenet(name: str, image_shape: Shape, device: str) -> ImageNetFeature
 
     Args:
         name: "vgg16", "resnet34", "resnet50" or "resnet101".
-        image_shape: of the images that it will look at.
-        device: where it will be.
+        image_shape: shape of its input images.
+        device: device of the network.
 
     Raises:
-        NotApplicable: images that are neither grey nor RGB, or no images at all.
-        WeightsError: the file is missing (names it, the places and its URL), altered, or of another architecture.
+        NotApplicable: images that are neither grey nor RGB, or data that are not images.
+        WeightsError: the file is missing (the message has its name, the folders and its URL), altered, or of another
+            architecture.
     """
     channels, height, width = image_shape
     if channels not in {1, 3} or height * width == 1:
@@ -76,7 +77,7 @@ def open_imagenet(name: str, image_shape: Shape, device: str) -> ImageNetFeature
 
 
 def _loaded(name: str, path: Path) -> nn.Module:
-    """The whole classifier, every tensor of the file in its place; built without drawing random numbers."""
+    """Return the whole classifier with every tensor of the file; built without drawing random numbers."""
     from torchvision import models
 
     with torch.device("meta"):

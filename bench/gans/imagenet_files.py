@@ -1,4 +1,4 @@
-"""Weights files of the ImageNet classifiers that methods look through: names and checksums. Without torch."""
+"""Names and checksums of the weights of the ImageNet classifiers that compute methods' features. Without torch."""
 
 from __future__ import annotations
 

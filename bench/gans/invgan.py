@@ -29,17 +29,17 @@ from bench.gans.style_layers import EqualLinear
 class InvGAN(GanConfig):
     """InvGAN on DCGAN's architecture, for 28, 32, 64 and 128 pixels, grey or colour.
 
-    z goes through a mapping to w, which the generator starts from; the discriminator's second head says which w made
-    an image. Besides "z" there are codes "w", and those are what the method ``encoder`` (space = "w") gives. All
-    weights are 1 in the paper, of squared norms; here these are means over elements (ours), so that a term does not
-    grow with the number of features.
+    A mapping network computes w from z, and the generator's input is w; the discriminator's second head infers the w
+    of an image. The spaces are "z" and "w", and the method ``encoder`` (space = "w") returns codes w. All weights
+    are 1 in the paper, of squared norms; here these are means over elements (ours), so that a term does not grow
+    with the number of features.
 
     Attributes:
-        variant: "naive" learns to infer codes of generated images alone; "augmented" also generates from codes of
-            real images, replayed from the batch before; "full" has all terms of equation 3.
-        latent_weight: of the errors of inferred codes.
-        feature_weight: of the error of features of reconstructions.
-        mmd_weight: of the discrepancy between codes of the prior and of real images.
+        variant: "naive" trains the encoder on generated images alone; "augmented" also generates from codes of
+            real images, replayed from the previous batch; "full" has all terms of equation 3.
+        latent_weight: weight of the errors of inferred codes.
+        feature_weight: weight of the feature error of reconstructions.
+        mmd_weight: weight of the discrepancy between codes of the prior and of real images.
         width: filters of the discriminator's first convolution; the others follow from it.
 
     Example:
@@ -83,12 +83,12 @@ class InvGAN(GanConfig):
         )
 
     def make_generator(self, image_shape: Shape) -> nn.Module:
-        """Mapping and synthesis, with their weights drawn."""
+        """Return mapping and synthesis, with initial weights."""
         synthesis = dcgan.make_generator(image_shape, self.code_dim, self.width)
         return xavier(MappedGenerator(make_mapping(self.code_dim), synthesis))
 
     def make_discriminator(self, image_shape: Shape) -> InvertibleDiscriminator:
-        """A trunk and two heads, with their weights drawn."""
+        """Return a trunk and two heads, with initial weights."""
         features = 16 * dcgan.last_filters(image_shape, self.width)
         trunk = dcgan.make_trunk(image_shape, self.width)
         return xavier(InvertibleDiscriminator(trunk, nn.Linear(features, 1), nn.Linear(features, self.code_dim)))
@@ -127,13 +127,13 @@ class InvGANBigGAN(InvGAN):
         return xavier(MappedGenerator(make_mapping(self.code_dim), synthesis))
 
     def make_discriminator(self, image_shape: Shape) -> InvertibleDiscriminator:
-        """See ``InvGAN.make_discriminator``; the second head sums over pixels too, and is under spectral norm."""
+        """See ``InvGAN.make_discriminator``; the second head also sums over pixels and has spectral norm."""
         judge = biggan.make_discriminator(image_shape, self.width)
         code_head = nn.Sequential(biggan.SumPool(self.width), spectral_norm(nn.Linear(self.width, self.code_dim)))
         return xavier(InvertibleDiscriminator(judge.trunk, judge.head, code_head))
 
     def objective(self) -> Hinge:
-        """The hinge loss."""
+        """Return the hinge loss."""
         return Hinge()
 
 
@@ -142,7 +142,7 @@ class InvGANBigGAN(InvGAN):
 class InvGANStyleGAN(stylegan.StyleTraining, InvGAN):
     """InvGAN on StyleGAN, for 32, 64 and 128 pixels, grey or colour; logistic loss with R1, no moving average.
 
-    Besides "w" it has codes "w+", one style for each layer; the second head gives w.
+    The spaces are "z", "w" and "w+", one style for each layer; the second head infers w.
 
     Example:
         >>> from bench.gans.invgan import InvGANStyleGAN

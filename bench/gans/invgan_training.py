@@ -1,4 +1,4 @@
-"""How InvGAN is trained: codes of real images are replayed to the generator, and the discriminator encodes them."""
+"""Training of InvGAN: the discriminator encodes real images, and their codes are replayed to the generator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.gans.training import Trainer, TrainingOptions
 
 
 class InvGANOptions(TrainingOptions, Protocol):
-    """The recipe as its trainer sees it; ``bench.gans.invgan`` says what each option means."""
+    """Options that the trainer reads from the recipe; ``bench.gans.invgan`` describes them."""
 
     variant: Literal["naive", "augmented", "full"]
     latent_weight: float
@@ -26,7 +26,7 @@ class InvGANOptions(TrainingOptions, Protocol):
 
 
 class Replay:
-    """Codes w of the real images of the batch before; none before the first. Part of the checkpoint."""
+    """Codes w of the real images of the previous batch; None before the first. Part of the checkpoint."""
 
     def __init__(self) -> None:
         self.codes: Tensor | None = None
@@ -41,10 +41,10 @@ class Replay:
 
 
 class InvGANTrainer(Trainer):
-    """Updates the discriminator with both its heads, then the generator and, in the full variant, the encoder.
+    """Trainer that updates both heads of the discriminator, then the generator and, in the full variant, the encoder.
 
-    The adversarial losses are those of the recipe's objective. They see logits alone, so that one pass through the
-    discriminator serves both heads.
+    The adversarial losses are those of the recipe's objective. They are computed from logits, so that one pass
+    through the discriminator suffices for both heads.
     """
 
     recipe: InvGANOptions
@@ -66,7 +66,7 @@ class InvGANTrainer(Trainer):
         return {**super().state(), "replay": self.replay}
 
     def step(self, step: int) -> None:
-        """The updates of one step, the discriminator's first."""
+        """Run the updates of one step, the discriminator's first."""
         for _ in range(self.recipe.discriminator_updates(step)):
             real = self.draw_real()
             discriminator_loss = self.update_heads(real)
@@ -74,12 +74,12 @@ class InvGANTrainer(Trainer):
             terms = self.update_maker(self.draw_real() if update else real)
         self.run.report(discriminator=discriminator_loss, **{name: term.detach() for name, term in terms.items()})
 
-    # ------------------------------------------------------------------------------------ the discriminator's turn
+    # ----------------------------------------------------------------------------------- updates of the discriminator
 
     def update_heads(self, real: Tensor) -> Tensor:
-        """One update of both heads, on images of prior codes and of replayed codes; returns its loss.
+        """Update both heads once, on images of prior codes and of replayed codes; returns the loss.
 
-        The second head learns which code made a generated image; codes and images carry no gradient.
+        The second head is trained to infer the code of a generated image; codes and images carry no gradient.
         """
         with torch.no_grad(), self.precision():
             codes = self.mixed_codes()
@@ -94,16 +94,16 @@ class InvGANTrainer(Trainer):
         return loss.detach()
 
     def mixed_codes(self) -> Tensor:
-        """Codes w ``[B, d]``: mapped ones of the prior, the second half replayed ones where there are any."""
+        """Return codes w ``[B, d]``: mapped codes of the prior, the second half replayed codes if there are any."""
         replayed = self.replay.codes
         count = self.recipe.batch - (0 if replayed is None else len(replayed))
         mapped: Tensor = self.mapping(self.gan.prior.sample(count, self.run.rng)).float()
         return mapped if replayed is None else torch.cat([mapped, replayed])
 
-    # ---------------------------------------------------------------------------------------- the generator's turn
+    # --------------------------------------------------------------------------------------- updates of the generator
 
     def update_maker(self, real: Tensor) -> dict[str, Tensor]:
-        """One update of generator and mapping, in the full variant of the encoder too; returns the loss's terms."""
+        """Update generator and mapping once, in the full variant also the encoder; returns the loss's terms."""
         with self.precision():
             terms = self.full_terms(real) if self.recipe.variant == "full" else self.naive_terms(real)
         weights = {"latent": self.recipe.latent_weight, "features": self.recipe.feature_weight}
@@ -116,9 +116,9 @@ class InvGANTrainer(Trainer):
         return terms
 
     def naive_terms(self, real: Tensor) -> dict[str, Tensor]:
-        """Adversarial loss and ‖w - w̃‖² (section 4.4), w̃ the discriminator's answer to G(w); it does not learn.
+        """Return the adversarial loss and ‖w - w̃‖² (section 4.4), w̃ inferred from G(w) by the fixed discriminator.
 
-        In the augmented variant the second half of w are codes of real images, and are kept for the replay.
+        In the augmented variant the second half of w are codes of real images, which are stored for the replay.
         """
         self.require_gradients(False)
         count = self.recipe.batch
@@ -137,11 +137,11 @@ class InvGANTrainer(Trainer):
         }
 
     def full_terms(self, real: Tensor) -> dict[str, Tensor]:
-        """All terms of equation 3; codes w_R of real images carry gradients to the encoder, and nothing else does.
+        """Return all terms of equation 3; only codes w_R of real images carry gradients to the encoder.
 
         ``latent`` is ‖M(z) - w̃‖², ``cycle`` ‖(w̃ ⊕ w_R) - w̃̃‖², ``features`` L_fm, ``mmd`` the discrepancy of w and
-        w_R; squared norms are means over elements (ours). The discriminator is held fixed where it looks at
-        generated images, and the features of real ones are targets.
+        w_R; squared norms are means over elements (ours). The discriminator is held fixed on generated
+        images, and the features of real ones are targets.
         """
         half = self.half
         _, w_real, features_real = self.both(real[:half])
@@ -160,7 +160,7 @@ class InvGANTrainer(Trainer):
         }
 
     def descend(self, loss: Tensor, *optimizers: torch.optim.Optimizer) -> None:
-        """One step of each optimizer down a loss, from clean gradients; weights that it does not reach stay."""
+        """Take one step of each optimizer from cleared gradients; weights that the loss does not depend on stay."""
         for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -169,5 +169,5 @@ class InvGANTrainer(Trainer):
 
 
 def as_given(logits: Tensor, /, *conditions: Tensor) -> Tensor:
-    """A critic for objectives that are handed logits in place of images."""
+    """Return the logits unchanged: the critic of objectives whose inputs are logits in place of images."""
     return logits

@@ -1,4 +1,4 @@
-"""Recipes of models that train a generator and an encoder together, on DCGAN's architecture: what they share."""
+"""Base class of recipes that train a generator and an encoder together, on DCGAN's architecture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.gans.recipe import GanConfig
 class Joint(GanConfig):
     """DCGAN's generator, and its discriminator's trunk as encoder; 28, 32, 64 and 128 pixels, grey or colour.
 
-    Generator and encoder are kept as they were trained, in step with each other: there is no moving average.
+    There is no moving average: generator and encoder stay as they were trained together.
 
     Attributes:
         width: filters of the encoder's first convolution; the others follow from it.
@@ -37,7 +37,7 @@ class Joint(GanConfig):
         refuse_average(self)
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks with Xavier-uniform weights; see ``GanConfig.build``."""
+        """Return untrained networks with Xavier-uniform weights; see ``GanConfig.build``."""
         check_shape(self.registered_name, image_shape, self.sides)
         generator = xavier(make_generator(image_shape, self.code_dim, self.width))
         encoder = xavier(self.make_encoder(image_shape))
@@ -56,24 +56,24 @@ class Joint(GanConfig):
         return channels_last(gan.to(device))
 
     def make_encoder(self, image_shape: Shape, gaussian: bool = True) -> Encoder:
-        """The encoder, before its weights are drawn."""
+        """Return the encoder, before its weights are initialised."""
         trunk = make_trunk(image_shape, self.width)
         return Encoder(trunk, self.features(image_shape), self.code_dim, gaussian)
 
     def features(self, image_shape: Shape) -> int:
-        """Numbers in the trunk's last map."""
+        """Return the number of values in the trunk's last map."""
         return 16 * last_filters(image_shape, self.width)
 
     @abstractmethod
     def make_discriminator(self, image_shape: Shape) -> Discriminator | None:
-        """The discriminator, before its weights are drawn; None for a model without."""
+        """Return the discriminator, before its weights are initialised; None for a model without one."""
 
 
 def refuse_average(recipe: GanConfig) -> None:
-    """Make sure that no moving average of the generator is asked for.
+    """Refuse a moving average of the generator.
 
     Raises:
-        ValueError: it is; an averaged generator is not the one that the encoder was trained with.
+        ValueError: ``ema`` is not 0; the encoder was not trained with an averaged generator.
     """
     if recipe.ema:
         raise ValueError(f"ema = {recipe.ema} must be 0: the encoder belongs to the generator as it was trained")

@@ -1,4 +1,4 @@
-"""Networks of joint models: an encoder, a judge of pairs, a judge that encodes, a generator entered through w."""
+"""Networks of joint models: encoder, discriminator of pairs, discriminator that encodes, generator with codes w."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Encoder(nn.Module):
     """Images ``[B, C, H, W]`` to a normal distribution of codes with independent coordinates, or to one code.
 
     Args:
-        trunk: gives the last map of an image.
-        features: F, numbers in that map.
+        trunk: computes the last map of an image.
+        features: F, the number of values in that map.
         code_dim: numbers in a code.
-        gaussian: whether there is a variance.
+        gaussian: whether the encoder has a variance.
     """
 
     code_space: ClassVar[str] = "z"
@@ -41,12 +41,12 @@ class Encoder(nn.Module):
         return self.mean(last).float(), log_variance
 
     def forward(self, x: Tensor) -> Tensor:
-        """The means: the code of an image, without randomness."""
+        """Return the means, the codes of images without randomness."""
         return self.distribution(x)[0]
 
 
 def draw(mean: Tensor, log_variance: Tensor | None, rng: torch.Generator) -> Tensor:
-    """Codes ``[B, d]`` from a normal distribution, differentiable in both arguments; the means without a variance."""
+    """Sample codes ``[B, d]``, differentiable in both arguments; without a variance, return the means."""
     if log_variance is None:
         return mean
     noise = torch.randn(mean.shape, generator=rng, device=mean.device)
@@ -54,14 +54,14 @@ def draw(mean: Tensor, log_variance: Tensor | None, rng: torch.Generator) -> Ten
 
 
 class PairDiscriminator(Discriminator):
-    """Judges an image together with a code: logits ``[B]``, positive for an image with the code inferred from it.
+    """Images with codes to logits ``[B]``, positive for an image with the code inferred from it.
 
-    FC-FC on the code, joined to the image's last map, then FC-FC-FC; LReLU and dropout after all but the last
+    FC-FC on the code, concatenated with the image's last map, then FC-FC-FC; LReLU and dropout after all but the last
     (Dumoulin et al. 2017, appendix A).
 
     Args:
         trunk: from images to the last map.
-        features: F, numbers in that map.
+        features: F, the number of values in that map.
         code_dim: numbers in a code.
         width: units of the code's two layers; the two joint ones have twice as many.
     """
@@ -75,7 +75,7 @@ class PairDiscriminator(Discriminator):
         """Logits ``[B]`` float32 from the last map and codes ``[B, d]``.
 
         Raises:
-            NotApplicable: no codes; this network has no opinion of an image alone.
+            NotApplicable: no codes; the logit of an image alone is undefined.
         """
         if codes is None:
             raise NotApplicable("this GAN's discriminator judges pairs of an image and a code, not images alone")
@@ -92,7 +92,7 @@ def _hidden(before: int, after: int) -> list[nn.Module]:
 
 
 class InvertibleDiscriminator(Discriminator):
-    """A discriminator with a second head that says which w made an image (invgan, Figure 1).
+    """A discriminator with a second head that infers the w of an image (invgan, Figure 1).
 
     Args:
         trunk: shared by both heads.
@@ -117,7 +117,7 @@ class InvertibleDiscriminator(Discriminator):
 
 
 class MappedGenerator(nn.Module):
-    """Codes z ``[B, d]`` to images through w ``[B, d]``; both can be entered.
+    """Codes z ``[B, d]`` to images through w ``[B, d]``; either can be the input.
 
     Args:
         mapping: from z to w.
@@ -148,7 +148,7 @@ class MappedGenerator(nn.Module):
 
 
 class MappedCodes(nn.Module):
-    """A mapped generator behind its mapping: codes w to images."""
+    """The synthesis part of a mapped generator: codes w to images."""
 
     def __init__(self, network: MappedGenerator) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class MappedCodes(nn.Module):
 
 
 class MappedStyleGenerator(StyleGenerator):
-    """StyleGAN's generator, entered through a w that all layers share."""
+    """StyleGAN's generator with one w for all layers as an input."""
 
     def from_w(self, w: Tensor) -> Tensor:
         """Images of codes w ``[B, d]``."""

@@ -1,6 +1,6 @@
-"""A GAN seen through another space of its codes: one that its generator offers, or its codes and its weights.
+"""Views of a GAN with codes of another latent space: one that its generator offers, or codes with changes of weights.
 
-The second is what methods that tune the generator for one image return.
+The second is the space of methods that tune the generator for each image.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from bench.core.errors import NotApplicable
 from bench.core.types import Gan, Prior
 
 VALUES = 2**24
-"""Weights that are laid out at once: 65 images of a generator with 257,000 of them, 64 MiB."""
+"""Weights that are in memory at once: 65 images of a generator with 257,000 of them, 64 MiB."""
 
 
 class LatentSpaceView(Gan):
-    """A GAN whose codes enter its generator elsewhere; networks, weights and provenance are those of the source.
+    """A GAN with codes of another latent space; networks, weights and provenance are those of the source.
 
     Args:
         source: the GAN.
-        generator: from flat codes of the space to images; ``translate(z)`` gives the codes that stand for z.
-        prior: of the codes.
+        generator: from flat codes of the space to images; ``translate(z)`` returns the codes equivalent to z.
+        prior: prior of the codes.
     """
 
     def __init__(self, source: Gan, generator: nn.Module, prior: Prior) -> None:
@@ -41,21 +41,21 @@ class LatentSpaceView(Gan):
         self.source = source
 
     def decode(self, codes: Tensor) -> Tensor:
-        """See ``Gan.decode``; the calls count for the source too."""
+        """See ``Gan.decode``; the calls are counted for the source too."""
         self.source.calls += len(codes)
         return super().decode(codes)
 
     def view(self, space: str) -> Gan:
-        """The source through this space."""
+        """Return a view of the source with codes of this space."""
         return self.source.view(space)
 
     def translate(self, z: Tensor) -> Tensor:
-        """Codes ``[B, d]`` that make the images which the source makes of codes ``z``; no generator call."""
+        """Return codes ``[B, d]`` of the images that the source generates from codes ``z``; no generator call."""
         codes: Tensor = self.generator.translate(z)  # type: ignore[operator]
         return codes
 
     def checksum(self) -> str:
-        """The source's."""
+        """Return the checksum of the source."""
         return self.source.checksum()
 
 
@@ -64,7 +64,7 @@ class FittedNormal(Prior):
 
     Args:
         mean: ``[dim]``.
-        std: ``[dim]``; coordinates that do not vary are given 1e-6.
+        std: ``[dim]``; at least 1e-6, also for coordinates that do not vary.
     """
 
     name: ClassVar[str] = "fitted normal"
@@ -93,19 +93,19 @@ class FittedNormal(Prior):
 
 
 def in_latent_space(gan: Gan, space: str) -> Gan:
-    """A GAN with the codes of a capacity class: ``Gan.view``, and besides it "weights" for any generator.
+    """Return a GAN with the codes of a capacity class: that of ``Gan.view``, or "weights" for any generator.
 
     Raises:
-        NotApplicable: the generator has no such codes, or no weights that may be changed.
+        NotApplicable: the generator has no such codes, or no tunable weights.
     """
     return GeneratorWeightsView(gan) if space == "weights" else gan.view(space)
 
 
 def tunable(generator: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that a code may change: all but those of fully connected layers.
+    """Return the parameters that a code may change: all but those of fully connected layers.
 
-    A fully connected layer that takes one code gives one vector, which it can be brought to whatever the others do:
-    its matrix would be free numbers by the hundred thousand for the freedom of that vector.
+    The output of a fully connected layer for one code is one vector. Tuning its matrix would add hundreds of
+    thousands of free numbers but no more freedom than that vector has.
     """
     dense = {
         f"{name}.{own}" if name else own
@@ -117,13 +117,13 @@ def tunable(generator: nn.Module) -> dict[str, nn.Parameter]:
 
 
 class GeneratorWeightsView(LatentSpaceView):
-    """A GAN whose code is one of the source's, followed by what is added to each tunable weight.
+    """A GAN whose code is a code of the source, followed by the changes of all tunable weights.
 
     Args:
-        source: the GAN, in whatever space its codes are.
+        source: the GAN, with codes of any space.
 
     Raises:
-        NotApplicable: the generator has fully connected layers alone.
+        NotApplicable: the generator has only fully connected layers.
     """
 
     def __init__(self, source: Gan) -> None:
@@ -134,26 +134,26 @@ class GeneratorWeightsView(LatentSpaceView):
         super().__init__(source, generator, PivotPrior(source.prior, generator.changes))
 
     def decode(self, codes: Tensor) -> Tensor:
-        """See ``Gan.decode``; the calls count for every GAN that this one is a view of."""
+        """See ``Gan.decode``; the calls are counted for every GAN that this one is a view of."""
         if isinstance(self.source, LatentSpaceView):
             self.source.source.calls += len(codes)
         return super().decode(codes)
 
     def translate(self, z: Tensor) -> Tensor:
-        """Codes ``[B, d]`` of z: those of the source, with unchanged weights."""
+        """Return codes ``[B, d]`` of z: those of the source, with unchanged weights."""
         return self.unchanged(self.source.translate(z))
 
     def unchanged(self, codes: Tensor) -> Tensor:
-        """Codes ``[B, d]`` of this view that make the same images as codes of the source."""
+        """Return codes ``[B, d]`` of this view with the same images as codes of the source."""
         return torch.cat([codes, codes.new_zeros(len(codes), self.code_dim - codes.shape[1])], 1)
 
 
 class TunedGenerator(nn.Module):
-    """Codes ``[B, c + k]`` to images: c numbers enter the generator, k are added to its weights, image by image.
+    """Codes ``[B, c + k]`` to images: c numbers are the generator's input, k are added to its weights.
 
     Args:
         generator: in eval mode; never changed.
-        weights: those that may change, by name; k is the count of their numbers.
+        weights: the tunable weights by name; k is their number of elements.
         code_dim: c.
     """
 
@@ -179,11 +179,11 @@ class TunedGenerator(nn.Module):
 
 
 class PivotPrior(Prior):
-    """The source's prior for the first numbers of a code; the changes of weights have none, and are drawn as 0.
+    """The source's prior for the first numbers of a code; the changes of weights have no prior and are 0 in samples.
 
     Args:
         source: prior of the first numbers.
-        changes: how many follow.
+        changes: number of changes of weights.
     """
 
     def __init__(self, source: Prior, changes: int) -> None:
@@ -203,17 +203,17 @@ class PivotPrior(Prior):
         return self._joined(self.source.from_uniform(u[:, : self.source.dim]))
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Log density ``[B]`` of the first numbers, in nats."""
+        """Return the log density ``[B]`` of the first numbers, in nats."""
         return self.source.log_prob(z[:, : self.source.dim])
 
     def project(self, z: Tensor) -> Tensor:
-        """The first numbers in the source's support; changes are unbounded."""
+        """Project the first numbers to the source's support; changes are unbounded."""
         return self._joined(self.source.project(z[:, : self.source.dim]), z[:, self.source.dim :])
 
     def noise_of(self, codes: Tensor) -> Tensor:
-        """The source's."""
+        """Return the source prior's noise."""
         return self.source.noise_of(codes[:, : self.source.dim])
 
     def conditions_of(self, codes: Tensor) -> Tensor | None:
-        """The source's."""
+        """Return the source prior's conditions."""
         return self.source.conditions_of(codes[:, : self.source.dim])

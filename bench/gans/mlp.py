@@ -19,9 +19,9 @@ from bench.gans.recipe import GanConfig
 class MLP(GanConfig):
     """Three fully connected layers in each network, for points of any dimension (C x 1 x 1); outputs unbounded.
 
-    dfi gives the layers and batch norm; width, prior and batch are ours, and that the discriminator's first layer
-    goes without (as DCGAN's does). Real and generated points are separate batches, so a norm right after the first
-    linear map would hide from the discriminator where a batch lies and how wide it is.
+    Layers and batch norm are dfi's; width, prior and batch are ours. The discriminator's first layer has no batch
+    norm (ours, as in DCGAN): real and generated points are separate batches, and a norm right after the first
+    linear map would remove the location and the scale of a batch.
 
     Attributes:
         width: units of a hidden layer.

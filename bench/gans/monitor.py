@@ -1,4 +1,4 @@
-"""What is seen of a training from outside: variety, a grid of samples, quality at chosen steps, the best weights."""
+"""Monitoring of a training: variety of samples, a grid of them, quality at chosen steps, the best weights."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from bench.core.types import Gan, Images
 COLLAPSE_RATIO = 0.02
 """Below this share of the data's variety, a generator counts as collapsed."""
 SETTLED_STEPS = 100
-"""Before this many steps the running statistics of batch norm lag behind, and variety says nothing."""
+"""Variety is not checked before this step, because the running statistics of batch norm lag behind."""
 VARIETY_IMAGES = 256
 SHOWN_POINTS = 2_000
 """Points of each kind in a scatter plot."""
 LOOK_STEPS = 500
-"""Steps between two looks at the samples: their variety, and their grid."""
+"""Steps between two checks of the samples' variety, and between two grids."""
 
 Quality = Callable[[Gan], float]
-"""Scores a GAN in eval mode, lower is better; given by the harness, which knows metrics."""
+"""Function that scores a GAN in eval mode, lower is better; the harness passes one that computes a metric."""
 
 
 @dataclass
 class TrainingMonitor:
-    """Looks at a GAN while it trains, without changing what it becomes. Its state is part of the checkpoint.
+    """Monitor of a GAN's training, which it does not influence. Its state is part of the checkpoint.
 
     Attributes:
-        grid: where to draw samples of fixed codes, every 500 steps and at the end; None to draw none.
-        quality: scores the GAN at ``looks`` evenly spread steps, the last one included; None for never.
-        looks: how many times to score.
+        grid: file for images of fixed codes, written every 500 steps and at the end; None for no file.
+        quality: function that scores the GAN at ``looks`` evenly spread steps, the last one included, or None.
+        looks: number of scores.
         history: ``{"step": ..., "quality": ...}`` of each score.
         best: weights of both networks at the best score, as ``state_dict`` of (generator, discriminator).
     """
@@ -47,10 +47,10 @@ class TrainingMonitor:
     best: list[dict[str, Tensor]] = field(default_factory=list)
 
     def look(self, gan: Gan, images: Images, seed: int, done: int, steps: int) -> None:
-        """Look after ``done`` of ``steps`` steps, if it is time to.
+        """Check variety, draw the grid and score the GAN after ``done`` of ``steps`` steps, whichever are due.
 
         Raises:
-            Diverged: the samples are all the same.
+            Diverged: all samples are the same.
             StoreError: the grid cannot be written.
         """
         if done % LOOK_STEPS == 0 or done == steps:
@@ -62,7 +62,7 @@ class TrainingMonitor:
             self.score(gan, done)
 
     def score(self, gan: Gan, done: int) -> None:
-        """Score the GAN, and keep its weights if none was better."""
+        """Score the GAN, and keep its weights if the score is the best so far."""
         assert self.quality is not None
         modes = [module.training for module in gan.modules()]
         for module in gan.modules():
@@ -76,21 +76,21 @@ class TrainingMonitor:
         self.history.append({"step": done, "quality": quality})
 
     def state_dict(self) -> dict[str, Any]:
-        """History and best weights."""
+        """Return history and best weights."""
         return {"history": self.history, "best": self.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Restore a state."""
         self.history, self.best = state["history"], state["best"]
 
 
 def chosen_steps(steps: int, looks: int) -> set[int]:
-    """``looks`` evenly spread step counts, up to ``steps``."""
+    """Return ``looks`` evenly spread step counts, up to ``steps``."""
     return {round(steps * look / looks) for look in range(1, looks + 1)} - {0}
 
 
 def samples(gan: Gan, count: int, seed: int) -> Tensor:
-    """Images ``[count, C, H, W]`` of fixed codes, in eval mode; leaves mode and randomness as they were."""
+    """Images ``[count, C, H, W]`` of fixed codes, in eval mode; modes and random states are restored."""
     rng = torch.Generator(next(gan.generator.parameters()).device).manual_seed(seed)
     training = gan.generator.training
     gan.generator.eval()
@@ -101,7 +101,7 @@ def samples(gan: Gan, count: int, seed: int) -> Tensor:
 
 
 def check_variety(gan: Gan, images: Images, seed: int) -> None:
-    """Raise if the generator draws the same image whatever the code.
+    """Raise if the generator's images do not depend on the code.
 
     Variety is the standard deviation over images, averaged over pixels.
 
@@ -131,7 +131,7 @@ def save_grid(gan: Gan, path: Path, seed: int, images: Images) -> None:
 
 
 def save_scatter(made: Tensor, real: Tensor, path: Path) -> None:
-    """Draw made points over real ones, both ``[N, C, 1, 1]``, along their first two axes; 512 x 512 pixels as PNG."""
+    """Plot generated points over real ones, both ``[N, C, 1, 1]``, in two axes; 512 x 512 pixels as PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.12, 5.12), dpi=100, layout="constrained")

@@ -16,7 +16,7 @@ from bench.core.types import Gan, Shape
 M = TypeVar("M", bound=nn.Module)
 
 POWER_ITERATIONS = 15
-"""To estimate a largest singular value from scratch, as torch does when a layer is put under spectral norm."""
+"""Power iterations for the first estimate of a largest singular value, as in torch's spectral norm."""
 
 
 class Trunk(nn.Module):
@@ -32,7 +32,7 @@ class Trunk(nn.Module):
         self.layers: tuple[str, ...] = (*stages, "last")
 
     def features(self, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """Activation maps of the named layers, in the order asked for; stops at the deepest one."""
+        """Activation maps of the named layers, in the order given; later stages are not computed."""
         maps: dict[str, Tensor] = {}
         wanted = {self.layers[-2] if name == "last" else name for name in layers}
         for name, stage in self.stages.items():
@@ -50,7 +50,7 @@ class Discriminator(nn.Module):
     """A trunk and a head: images ``[B, C, H, W]`` to logits ``[B]``, positive for real.
 
     Args:
-        trunk: gives ``layers`` and ``features``; methods that need a fresh encoder copy its architecture.
+        trunk: has ``layers`` and ``features``; methods that train an encoder copy its architecture.
         head: from the flattened last map ``[B, F]`` to ``[B, 1]``.
     """
 
@@ -89,7 +89,7 @@ class Crop(nn.Module):
 class ConnectionNetwork(nn.Module):
     """From flat features ``[B, F]`` to codes ``[B, dim]``: [FC - GN - LReLU] x depth, then FC (dfi, section 3.1).
 
-    The paper leaves the groups of the group normalisation open; 32 here.
+    The paper does not state the groups of the group normalisation; here there are 32.
 
     Args:
         features: F.
@@ -121,10 +121,10 @@ def norm_layer(norm: str, filters: int) -> list[nn.Module]:
 
 
 def check_shape(name: str, image_shape: Shape, sides: Iterable[int], channels: Collection[int] = (1, 3)) -> None:
-    """Make sure that there is an architecture for images of this shape.
+    """Check that there is an architecture for images of this shape.
 
     Raises:
-        NotApplicable: another size, or another number of channels; says which there are.
+        NotApplicable: another size, or another number of channels; the message lists the supported ones.
     """
     found, height, width = image_shape
     if height != width or height not in sides:
@@ -144,8 +144,8 @@ def channels_last(gan: Gan) -> Gan:
 def xavier(module: M) -> M:
     """Give every convolution and linear layer Xavier-uniform weights and zero biases; returns the module.
 
-    Of a layer under spectral norm, the weights before normalisation are drawn, and their largest singular value
-    is estimated anew.
+    For a layer with spectral norm, the weights before normalisation are drawn, and their largest singular value
+    is estimated again.
     """
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -159,19 +159,19 @@ def xavier(module: M) -> M:
 
 
 def _redraw_normalized(part: nn.Module) -> None:
-    """New Xavier weights for a layer under spectral norm, and power iterations until its norm is known."""
+    """Draw Xavier weights for a layer with spectral norm, and estimate their norm by power iterations."""
     training = part.training
     part.train()
     with torch.no_grad():
         weight: Tensor = part.weight  # type: ignore[assignment]
         part.weight = nn.init.xavier_uniform_(torch.empty_like(weight))
         for _ in range(POWER_ITERATIONS):
-            _ = part.weight  # in training mode, each look is a power iteration
+            _ = part.weight  # in training mode, each access is a power iteration
     part.train(training)
 
 
 def fresh_copy(module: M) -> M:
-    """The same architecture, trainable, with new Xavier weights and new normalisation statistics."""
+    """Return the same architecture, trainable, with new Xavier weights and new normalisation statistics."""
     fresh = copy.deepcopy(module)
     for part in fresh.modules():
         reset = getattr(part, "reset_parameters", None)

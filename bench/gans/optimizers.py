@@ -1,4 +1,4 @@
-"""Optimizers of every training here."""
+"""Optimizers of all trainings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def adam(parameters: Iterable[nn.Parameter], learning_rate: float, betas: tuple[
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step down a loss, from clean gradients."""
+    """Take one step of the optimizer on a loss, from cleared gradients."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()

@@ -35,7 +35,7 @@ class Normal(Prior):
         return -0.5 * (z.square().sum(1) + self.dim * math.log(2 * math.pi))
 
     def project(self, z: Tensor) -> Tensor:
-        """The code itself: the support is unbounded."""
+        """Return the code itself; the support is unbounded."""
         return z
 
 
@@ -63,12 +63,12 @@ class Uniform(Prior):
         return torch.where(inside, density, -math.inf).to(z.dtype)
 
     def project(self, z: Tensor) -> Tensor:
-        """The nearest code in the support: each coordinate clipped."""
+        """Return the nearest code in the support: each coordinate clipped."""
         return z.clamp(self.low, self.high)
 
 
 def make_prior(name: PriorName, dim: int) -> Prior:
-    """The prior that recipes call "uniform" (on [-1, 1]) or "normal"."""
+    """Return the prior named "uniform" (on [-1, 1]) or "normal"."""
     return Uniform(dim) if name == "uniform" else Normal(dim)
 
 
@@ -78,16 +78,16 @@ _GOLDEN = -0x61C8864680B583EB  # splitmix64's increment 0x9E3779B97F4A7C15 as a 
 
 
 def image_noise(x: Tensor, seed: int, dim: int) -> Tensor:
-    """Numbers in (0, 1) that are a function of ``seed`` and of each image's own pixels.
+    """Return numbers in (0, 1) that are a function of ``seed`` and of each image's own pixels.
 
-    A search that starts here gives an image the same start whatever its batch mates, its place and the batch
-    size. The generator is counter-based (splitmix64: Steele, Lea and Flood, OOPSLA 2014): number ``k`` of an image
-    is a hash of its pixels (at 256 levels on [-1, 1]), the seed and ``k``.
+    A search that starts from them starts an image at the same code in every batch, at every place and batch size.
+    The generator is counter-based (splitmix64: Steele, Lea and Flood, OOPSLA 2014): number ``k`` of an image is a
+    hash of its pixels (at 256 levels on [-1, 1]), the seed and ``k``.
 
     Args:
         x: images ``[B, C, H, W]``.
         seed: any 64-bit number.
-        dim: how many numbers an image gets; several starts are ``dim * starts`` numbers.
+        dim: numbers of an image; several starts are ``dim * starts`` numbers.
 
     Returns:
         ``[B, dim]`` float32, strictly between 0 and 1 (the centres of 2**23 equal bins).

@@ -1,4 +1,4 @@
-"""What a registered GAN is: a recipe that builds untrained networks and trains them.
+"""Base class of registered GANs: a recipe that builds untrained networks and trains them.
 
 A recipe is an architecture (a base class with ``build``), an objective and a regularizer (``bench.gans.objectives``,
 ``bench.gans.regularizers``), and options. A further backbone is a subclass that overrides what differs.
@@ -72,35 +72,36 @@ class GanConfig(ABC):
 
     @abstractmethod
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks with weights from torch's global generator.
+        """Return untrained networks with weights from torch's global generator.
 
         Raises:
-            NotApplicable: no architecture for this image size or number of channels; says which there are.
+            NotApplicable: no architecture for this image size or number of channels; the message lists the supported
+                ones.
         """
 
     def suited(self, images: Images) -> GanConfig:
-        """This recipe with the options that follow from the training images (the number of classes, say).
+        """Return this recipe with the options that follow from the training images, such as the number of classes.
 
         Raises:
-            NotApplicable: the images lack what the recipe needs.
+            NotApplicable: the images lack labels or attributes that the recipe needs.
         """
         return self
 
     def objective(self) -> Objective:
-        """What the two networks minimise."""
+        """Return the losses of the two networks."""
         return NonSaturating()
 
     def regularizer(self) -> Regularizer:
-        """What acts on the discriminator besides; nothing by default."""
+        """Return the regularizer of the discriminator; none by default."""
         return Regularizer()
 
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
-        """The optimizer of one network's trainable weights."""
+        """Return the optimizer of one network's trainable weights."""
         trained = [p for p in network.parameters() if p.requires_grad]
         return adam(trained, self.learning_rate, (self.beta1, self.beta2))
 
     def discriminator_updates(self, step: int) -> int:
-        """Updates of the discriminator in this step."""
+        """Return the number of updates of the discriminator in this step."""
         return self.discriminator_steps
 
     def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
@@ -108,5 +109,5 @@ class GanConfig(ABC):
         Trainer(gan, self, images=images, run=run, monitor=monitor).train()
 
     def provenance(self) -> dict[str, Any]:
-        """Name and options: what ``build`` writes into the GAN and what a checkpoint is rebuilt from."""
+        """Return name and options, which ``build`` writes into the GAN and from which a checkpoint is rebuilt."""
         return {"recipe": self.registered_name, "options": dataclasses.asdict(self)}

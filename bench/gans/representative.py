@@ -1,4 +1,4 @@
-"""RFGAN: the discriminator also sees the features of a frozen autoencoder (Bang and Shim 2018)."""
+"""RFGAN: the discriminator also uses the features of a frozen autoencoder (Bang and Shim 2018)."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from bench.gans.optimizers import adam, descend
 BOTTLENECK = 8
 """Filters of the autoencoder's narrowest map, 4 x 4."""
 NOISE = 0.25
-"""Share of pixels that the autoencoder's input loses to salt and pepper."""
+"""Share of pixels that are replaced by salt and pepper in the autoencoder's input."""
 
 
 @gan("rfgan")
 @dataclass
 class RFGAN(DCGAN):
-    """DCGAN whose discriminator also sees the features of an autoencoder, trained before it and then frozen.
+    """DCGAN whose discriminator also uses the features of an autoencoder, trained first and then frozen.
 
-    The autoencoder learns by L1 to undo salt-and-pepper noise; its encoder is the discriminator's trunk, whose last
-    map is joined to the discriminator's own before the logit. Sizes and two generator updates a step are the
-    authors' code's; the features that methods use ("last") are those of the discriminator's own convolutions.
+    The autoencoder is trained with an L1 loss to remove salt-and-pepper noise. Its encoder has the architecture of
+    the discriminator's trunk, and the last maps of both are concatenated before the logit. Layer sizes and two
+    generator updates a step follow the authors' code. The features that methods use ("last") are those of the
+    discriminator's own convolutions.
 
     Attributes:
-        autoencoder_steps: of its training; 4,690 are ten epochs of 60,000 images in batches of 128.
+        autoencoder_steps: steps of its training; 4,690 are ten epochs of 60,000 images in batches of 128.
 
     Example:
         >>> import torch
@@ -49,12 +50,12 @@ class RFGAN(DCGAN):
     autoencoder_steps: int = 4690
 
     def make_discriminator(self, image_shape: Shape) -> Discriminator:
-        """A discriminator with room for the frozen features."""
+        """Return a discriminator with an encoder for the frozen features."""
         trunk, encoder = (make_trunk(image_shape, self.width, self.discriminator_norm) for _ in range(2))
         return RepresentativeDiscriminator(trunk, encoder, last_filters(image_shape, self.width))
 
     def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
-        """Train the autoencoder, freeze it, then train as any DCGAN."""
+        """Train the autoencoder, freeze it, then train as a DCGAN."""
         assert isinstance(gan.discriminator, RepresentativeDiscriminator)
         encoder = gan.discriminator.encoder
         self.train_encoder(encoder, images, run)
@@ -62,7 +63,7 @@ class RFGAN(DCGAN):
         super().train(gan, images, run, monitor)
 
     def train_encoder(self, encoder: Trunk, images: Images, run: RunContext) -> None:
-        """Train the encoder, with a decoder that is thrown away, on noisy images."""
+        """Train the encoder with a temporary decoder on noisy images."""
         decoder = make_decoder(images.shape, self.width).to(run.device)
         network = nn.Sequential(encoder, decoder).to(memory_format=torch.channels_last).train()
         optimizer = adam(network.parameters(), self.learning_rate, (self.beta1, self.beta2))
@@ -116,7 +117,7 @@ def make_decoder(image_shape: Shape, width: int) -> nn.Sequential:
 
 
 def salt_and_pepper(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Images ``[B, C, H, W]`` with a quarter of the pixels black or white, all channels of a pixel alike."""
+    """Return images ``[B, C, H, W]`` with a quarter of the pixels black or white, all channels of a pixel alike."""
     chance = torch.rand((len(x), 1, *x.shape[2:]), generator=rng, device=x.device)
     noisy = torch.where(chance < NOISE / 2, -1.0, x)
     return torch.where(chance > 1 - NOISE / 2, 1.0, noisy)

@@ -26,7 +26,7 @@ SHARED = (
     *("learning_rate", "beta1", "beta2", "batch", "discriminator_steps", "generator_steps"),
     *("flips", "precision", "compiled", "width"),
 )
-"""Options that the GAN of windows takes over."""
+"""Options that also apply to the GAN of windows."""
 
 
 @gan("scgan")
@@ -37,16 +37,16 @@ class SCGAN(GanConfig):
     A code is z_center, half of its numbers, and z_edge. Three stages share the budget's training steps: an SNGAN of
     windows; its connection network, by DFI; then, with both frozen, the generator and the discriminator of whole
     images, conditioned on codes that were inferred from the windows of training images. The encoder (method
-    ``encoder``) is the connection network on an image's window, with z_edge at its mean, 0: it sees nothing else of
-    the image, and the surroundings that it gives are invented.
+    ``encoder``) is the connection network on an image's window, with z_edge at its mean, 0: the code does not
+    depend on the rest of the image, so that the surroundings are not reconstructed.
 
     Attributes:
         code_dim: numbers in a code, even; the paper has 64 + 64.
-        window: where it lies, "middle-left" in the paper for CelebA and "top-left" for cat heads.
-        glue: decode to y_glue, where the window is drawn by the frozen generator of windows, instead of to y_full.
-        centre_share: share of the training steps that the GAN of windows gets.
-        connection_share: share that its connection network gets; the rest is for whole images.
-        recon_weight: of the error of the code that is inferred from y_full's window; a mean over its numbers (ours).
+        window: position of the window, "middle-left" in the paper for CelebA and "top-left" for cat heads.
+        glue: decode to y_glue, whose window is from the frozen generator of windows, instead of to y_full.
+        centre_share: share of the training steps for the GAN of windows.
+        connection_share: share for its connection network; the rest is for whole images.
+        recon_weight: weight of the error of the code inferred from y_full's window; a mean over its numbers (ours).
         gamma: weight of the gradient penalty on real images; half of it multiplies the squared norm.
         connection_depth: hidden layers of the connection network.
         connection_width: units in each of them, a multiple of 32 from 128 on.
@@ -103,7 +103,7 @@ class SCGAN(GanConfig):
             raise ValueError(f"width = {self.width} must be at least 1")
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """Untrained networks of all stages; see ``GanConfig.build``."""
+        """Return untrained networks of all stages; see ``GanConfig.build``."""
         check_shape(self.registered_name, image_shape, self.sides)
         generator, discriminator = self.make_generator(image_shape), self.make_discriminator(image_shape)
         prior = make_prior(self.prior, self.code_dim)
@@ -117,14 +117,14 @@ class SCGAN(GanConfig):
         return channels_last(made.to(device))
 
     def make_generator(self, image_shape: Shape) -> SpatialGenerator:
-        """G_center and G_full, before their weights are drawn."""
+        """Return G_center and G_full, before their weights are initialised."""
         window = Window.at(self.window, image_shape[1])
         centre = spectral.make_generator(_window_shape(image_shape), self.code_dim // 2, self.width)
         full = spectral.make_generator(image_shape, self.code_dim, self.width)
         return SpatialGenerator(centre, full, window, self.glue)
 
     def make_discriminator(self, image_shape: Shape) -> SpatialDiscriminator:
-        """D_center, D_full and the connection network; a 3 x 3 convolution gives the logits (ours)."""
+        """Return D_center, D_full and the connection network; a 3 x 3 convolution computes the logits (ours)."""
         centre = spectral.make_discriminator(_window_shape(image_shape), self.width)
         full = spectral.make_discriminator(image_shape, self.width)
         trunk = JoinedTrunk(full.trunk, centre.trunk, Window.at(self.window, image_shape[1]))
@@ -136,21 +136,21 @@ class SCGAN(GanConfig):
         return SpatialDiscriminator(trunk, head, centre.head, connection)
 
     def regularizer(self) -> ZeroCentred:
-        """The zero-centred penalty on D_full, of the mean logit of an image's places."""
+        """Return the zero-centred penalty on D_full, of the mean logit of an image's places."""
         return ZeroCentred(self.gamma)
 
     def centre_recipe(self) -> spectral.SNGAN:
-        """How the GAN of windows is trained: as SNGAN, with this recipe's optimizer and batch, and no penalty."""
+        """Return the recipe of the GAN of windows: SNGAN with this recipe's optimizer and batch, without penalty."""
         return spectral.SNGAN(code_dim=self.code_dim // 2, **{name: getattr(self, name) for name in SHARED})
 
     def steps(self, total: int) -> Steps:
-        """How the training steps of a budget are divided; the stages' shares are rounded to whole steps."""
+        """Divide the training steps of a budget among the stages; shares are rounded to whole steps."""
         centre = round(total * self.centre_share)
         connection = min(round(total * self.connection_share), total - centre)
         return Steps(centre, connection, total - centre - connection)
 
     def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
-        """All stages; see ``GanConfig.train``. The monitor sees the last one, and counts its steps alone."""
+        """Train all stages; see ``GanConfig.train``. The monitor is called in the last one, with its steps only."""
         train_stages(gan, self, images=images, run=run, monitor=monitor)
 
 

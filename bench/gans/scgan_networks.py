@@ -1,6 +1,6 @@
 """Networks of SCGAN: a window in a larger image, a generator of both, a discriminator of both that also infers codes.
 
-A code is z_center, which the window's own GAN understands, followed by as many numbers z_edge for what surrounds it.
+A code is z_center, a code of the window's own GAN, followed by as many numbers z_edge for the surroundings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Position = Literal[
     "middle-left", "centre", "middle-right",
     "bottom-left", "bottom-centre", "bottom-right",
 ]  # fmt: skip
-"""Where the window lies: the paper has "middle-left" for CelebA and "top-left" for cat heads (section 4.8)."""
+"""Position of the window: the paper has "middle-left" for CelebA and "top-left" for cat heads (section 4.8)."""
 
 QUARTERS = {"top": 0, "middle": 1, "bottom": 2, "left": 0, "centre": 1, "right": 2}
 """First row or column of the window, in quarters of the image's side."""
@@ -45,29 +45,29 @@ class Window:
 
     @classmethod
     def at(cls, position: Position, side: int) -> Window:
-        """The window of an image of this side, a multiple of 4."""
+        """Return the window of an image of this side, a multiple of 4."""
         down, across = ("middle", "centre") if position == "centre" else position.split("-")
         return cls(QUARTERS[down] * side // 4, QUARTERS[across] * side // 4, side // 2)
 
     def crop(self, x: Tensor) -> Tensor:
-        """The window ``[..., side, side]`` of images ``[..., H, W]``; a view."""
+        """Return the window ``[..., side, side]`` of images ``[..., H, W]``; a view."""
         return x[..., self.top : self.top + self.side, self.left : self.left + self.side]
 
     def paste(self, x: Tensor, patch: Tensor) -> Tensor:
-        """Images ``[B, C, H, W]`` with the window replaced by ``[B, C, side, side]``; gradients reach both."""
+        """Return images ``[B, C, H, W]`` with the window replaced by ``[B, C, side, side]``; gradients reach both."""
         pasted = x.clone()
         self.crop(pasted).copy_(patch)
         return pasted
 
     def place(self, patch: Tensor, side: int) -> Tensor:
-        """Zeros ``[..., side, side]`` with a map of the window where the window lies in an image of that side."""
+        """Return zeros ``[..., side, side]`` with a map of the window at the window's position."""
         scale = 2 * self.side // side
         top, left, inner = self.top // scale, self.left // scale, self.side // scale
         return pad(patch, (left, side - left - inner, top, side - top - inner))
 
 
 class Parts(NamedTuple):
-    """What codes make: y_full, and y_center of the frozen GAN of windows."""
+    """Images of codes: y_full, and y_center of the frozen GAN of windows."""
 
     full: Tensor
     centre: Tensor
@@ -79,8 +79,8 @@ class SpatialGenerator(nn.Module):
     Args:
         centre: G_center, from z_center ``[B, k]`` to windows; frozen and in eval mode once it is trained.
         full: G_full, from whole codes to images.
-        window: where the window lies.
-        glue: give y_glue, where the window is y_center, in place of y_full.
+        window: position of the window.
+        glue: return y_glue, whose window is y_center, in place of y_full.
     """
 
     def __init__(self, centre: nn.Module, full: nn.Module, window: Window, glue: bool) -> None:
@@ -95,29 +95,29 @@ class SpatialGenerator(nn.Module):
         return self
 
     def parts(self, codes: Tensor) -> Parts:
-        """Both images of codes ``[B, 2k]``."""
+        """Return both images of codes ``[B, 2k]``."""
         return Parts(self.full(codes), self.centre(codes[:, : codes.shape[1] // 2]))
 
     def glued(self, parts: Parts) -> Tensor:
-        """y_glue ``[B, C, H, W]``: y_full whose window is y_center (dfi, section 3.3)."""
+        """Return y_glue ``[B, C, H, W]``: y_full with y_center as its window (dfi, section 3.3)."""
         return self.window.paste(parts.full, parts.centre)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """y_full, or y_glue."""
+        """Return y_full, or y_glue with ``glue``."""
         images: Tensor = self.glued(self.parts(codes)) if self.glue else self.full(codes)
         return images
 
 
 class JoinedTrunk(Trunk):
-    """D_full's stages, and the last map of D_center on the window: a global and a local view (Iizuka et al. 2017).
+    """D_full's stages, and the last map of D_center on the window: global and local context (Iizuka et al. 2017).
 
-    "last" is both, joined by channels: the local map lies where the window lies, with zeros around it (ours; the
-    paper draws the join without its place). Other layers are those of D_full.
+    "last" is both, concatenated by channels: the local map is at the window's position, with zeros around it (ours;
+    the paper does not state the position). Other layers are those of D_full.
 
     Args:
         whole: D_full's stages.
         local: D_center's stages, with the same strides.
-        window: where the window lies.
+        window: position of the window.
     """
 
     def __init__(self, whole: Trunk, local: Trunk, window: Window) -> None:
@@ -125,13 +125,13 @@ class JoinedTrunk(Trunk):
         self.local, self.window = local, window
 
     def train(self, mode: bool = True) -> JoinedTrunk:
-        """Switch the mode of D_full; D_center stays in eval mode, so that its spectral norms stay."""
+        """Switch the mode of D_full; D_center stays in eval mode, so that its spectral norms do not change."""
         super().train(mode)
         self.local.eval()
         return self
 
     def features(self, x: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """Activation maps of the named layers, in the order asked for."""
+        """Activation maps of the named layers, in the order given."""
         maps = super().features(x, layers)
         if "last" not in layers:
             return maps
@@ -202,7 +202,7 @@ class WindowEncoder(nn.Module):
 
 
 def networks_of(gan: Gan) -> tuple[SpatialGenerator, SpatialDiscriminator]:
-    """Both networks of a spatially conditioned GAN.
+    """Return both networks of a spatially conditioned GAN.
 
     Raises:
         NotApplicable: the GAN is of another kind.
@@ -215,7 +215,7 @@ def networks_of(gan: Gan) -> tuple[SpatialGenerator, SpatialDiscriminator]:
 
 
 def centre_of(gan: Gan) -> Gan:
-    """The GAN of windows inside a spatially conditioned GAN: the same networks, with their connection network.
+    """Return the GAN of windows of a spatially conditioned GAN: the same networks, with their connection network.
 
     Its codes are z_center, and its ``encode`` is the paper's DFI baseline of section 4.8.
 

@@ -1,4 +1,4 @@
-"""How SCGAN is trained: a GAN of windows, its connection network, then a GAN of whole images around windows."""
+"""Training of SCGAN: a GAN of windows, its connection network, then a GAN of whole images around windows."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ class Steps(NamedTuple):
 
 
 class SCGANOptions(TrainingOptions, Protocol):
-    """The recipe as its trainers see it; ``bench.gans.scgan`` says what each option means."""
+    """Options that the trainers read from the recipe; ``bench.gans.scgan`` describes them."""
 
     recon_weight: float
 
     def steps(self, total: int) -> Steps:
-        """How the training steps of a budget are divided."""
+        """Divide the training steps of a budget among the stages."""
 
     def centre_recipe(self) -> TrainingOptions:
-        """How the GAN of windows is trained."""
+        """Return the recipe of the GAN of windows."""
 
 
 def train_stages(gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
-    """Train all networks in place, stage by stage; what a stage has trained is frozen in the next.
+    """Train all networks in place, stage by stage; the networks of a stage are frozen in the next.
 
     Args:
         gan: untrained networks, on ``run.device``.
         recipe: shares of the steps, weights and optimizers.
         images: training images, on ``run.device``.
         run: steps (``budget.train_steps``, of all stages together), randomness and checkpoint.
-        monitor: told of every step of the last stage.
+        monitor: called after every step of the last stage.
     """
     generator, discriminator = networks_of(gan)
     steps = recipe.steps(run.budget.train_steps)
@@ -66,9 +66,9 @@ class StageTrainer(Trainer):
         recipe: see ``Trainer``; without a moving average.
         images: see ``Trainer``.
         run: see ``Trainer``.
-        name: of the loop, different in each stage.
-        steps: of the loop.
-        monitor: told of every step.
+        name: name of the loop, different in each stage.
+        steps: number of steps of the loop.
+        monitor: called after every step.
     """
 
     def __init__(
@@ -95,14 +95,14 @@ class StageTrainer(Trainer):
             self.look(-1)
 
     def look(self, step: int) -> None:
-        """Show the monitor the GAN after this step."""
+        """Pass the monitor the GAN after this step."""
         self.monitor.look(self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.steps)
 
 
 class CentreTrainer(StageTrainer):
-    """Trains the GAN of windows on the windows of training images, as any SNGAN.
+    """Trainer of the GAN of windows on the windows of training images, as any SNGAN.
 
-    Nobody scores it on the way: what a monitor knows is whole images. Its variety is looked at.
+    Its quality is not scored, because a monitor scores whole images; its variety is checked.
     """
 
     def __init__(self, gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, steps: int) -> None:
@@ -119,7 +119,7 @@ class CentreTrainer(StageTrainer):
         self.shown = Images(self.window.crop(images.data[:VARIETY_IMAGES]))
 
     def draw_real(self) -> Tensor:
-        """Windows ``[B, C, side, side]`` of training images."""
+        """Draw windows ``[B, C, side, side]`` of training images."""
         return self.window.crop(super().draw_real()).contiguous(memory_format=torch.channels_last)
 
     def look(self, step: int) -> None:
@@ -133,11 +133,11 @@ def train_connection(
     """Train the connection network of a frozen GAN of windows by DFI: mean (z - CN(D(G(z))))² (dfi, section 3.1).
 
     Args:
-        centre: frozen, in eval mode, whose encoder holds the network.
+        centre: GAN of windows, frozen, in eval mode; its encoder contains the network.
         network: from features to z_center, untrained.
         recipe: optimizer, batch size and precision.
         run: randomness and checkpoint.
-        steps: of the loop.
+        steps: number of steps of the loop.
     """
     network.train()
     optimizer = recipe.optimizer(network)
@@ -162,16 +162,16 @@ class SpatialSamples(NamedTuple):
 
     @property
     def images(self) -> Tensor:
-        """What the discriminator judges: both, ``[2B, C, H, W]``; a mean over them weighs each by one half."""
+        """Return both kinds of images, ``[2B, C, H, W]``; a mean over them weighs each kind by one half."""
         return torch.cat([self.full, self.glued])
 
 
 class FullTrainer(StageTrainer):
-    """Trains G_full and D_full around frozen windows (dfi, equations 7 and 8).
+    """Trainer of G_full and D_full around frozen windows (dfi, equations 7 and 8).
 
     D_full: -log D(x) - ½ [log(1 - D(y_full)) + log(1 - D(y_glue))] + (γ/2) ‖∇D(x)‖². G_full: ½ of the adversarial
     losses of y_full and y_glue, in the form whose gradient does not vanish, + α |ẑ_center - CN(D_center(y_crop))|.
-    All are means over images and over the places that D_full judges.
+    All are means over images and over the places of D_full's logits.
     """
 
     recipe: SCGANOptions
@@ -187,7 +187,7 @@ class FullTrainer(StageTrainer):
             self.make, self.judge_places = torch.compile(self.make), torch.compile(self.judge_places)
 
     def step(self, step: int) -> None:
-        """The updates of one step, the discriminator's first."""
+        """Run the updates of one step, the discriminator's first."""
         updates = self.recipe.discriminator_updates(step)
         for update in range(1, updates + 1):
             made = self.draw_made(for_generator=update == updates)
@@ -199,7 +199,7 @@ class FullTrainer(StageTrainer):
         self.run.report(discriminator=discriminator_loss, generator=generator_loss, code=error)
 
     def critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
-        """Logits ``[B, P]`` of every place of images; see ``Trainer.critic``."""
+        """Return logits ``[B, P]`` of every place of images; see ``Trainer.critic``."""
         return self.judge_places(self.regularizer.view(images))
 
     def draw_codes(self) -> Tensor:
@@ -210,7 +210,7 @@ class FullTrainer(StageTrainer):
         return torch.cat([inferred, edge], 1)
 
     def draw_made(self, for_generator: bool = True) -> SpatialSamples:
-        """Images of fresh codes, with a graph to G_full if it will learn from them."""
+        """Generate images of new codes, with a graph to G_full if it will be updated on them."""
         codes = self.draw_codes()
         with torch.set_grad_enabled(for_generator), self.precision():
             full = self.make(codes).float()
@@ -219,7 +219,7 @@ class FullTrainer(StageTrainer):
         return SpatialSamples(codes, full, self.spatial.glued(Parts(full, centre)))
 
     def update_full(self, made: SpatialSamples) -> tuple[Tensor, Tensor]:
-        """One update of G_full; returns its adversarial loss and the error of the code of its window."""
+        """Update G_full once; returns its adversarial loss and the error of the code of its window."""
         with self.precision():
             loss = self.objective.generator_loss(self.critic, made.images)
         error = self.code_error(made)
@@ -227,7 +227,7 @@ class FullTrainer(StageTrainer):
         return loss.detach(), error.detach()
 
     def code_error(self, made: SpatialSamples) -> Tensor:
-        """Mean |ẑ_center - CN(D_center(y_crop))| (dfi, L_recon of equation 7; a mean over its numbers is ours)."""
+        """Return mean |ẑ_center - CN(D_center(y_crop))| (dfi, L_recon of equation 7; a mean over numbers, ours)."""
         with self.precision():
             inferred = self.judges.infer(self.window.crop(made.full))
         return l1_loss(inferred, made.codes[:, : inferred.shape[1]])

@@ -21,10 +21,10 @@ BOTTOM = {28: 7, 32: 4, 64: 8, 128: 16}
 @gan("sngan")
 @dataclass
 class SNGAN(Convolutional):
-    """Table 6 of dfi with cross-entropy; spectral norm in the discriminator; 28, 32, 64 and 128 pixels.
+    """SNGAN on the networks of dfi's Table 6, with cross-entropy; 28, 32, 64 and 128 pixels, grey or colour.
 
     Every layer of the discriminator is normalized (Miyato et al. 2018), by one power iteration a forward pass in
-    training. Its activations are called as in the paper: "actv128-0", "actv64-0", "actv64-1" ... "actv16-1".
+    training. Its activations are named as in the paper: "actv128-0", "actv64-0", "actv64-1" ... "actv16-1".
 
     Example:
         >>> import torch
@@ -69,7 +69,7 @@ class SNGAN0GP(SNGAN):
     gamma: float = 10.0
 
     def regularizer(self) -> ZeroCentred:
-        """The zero-centred penalty."""
+        """Return the zero-centred penalty."""
         return ZeroCentred(self.gamma)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, leaky_relu, linear
 
 SQRT2 = math.sqrt(2)
-"""He's gain, for layers that a LReLU follows."""
+"""He's gain, for layers before a LReLU."""
 
 
 class EqualLinear(nn.Module):
@@ -50,7 +50,7 @@ class EqualConv2d(nn.Module):
         after: channels of the output.
         kernel: odd side of the kernel.
         gain: √2 before a LReLU, 1 elsewhere.
-        bias: whether to add one.
+        bias: whether to add a bias.
     """
 
     def __init__(self, before: int, after: int, kernel: int = 3, gain: float = SQRT2, bias: bool = True) -> None:
@@ -90,8 +90,8 @@ class Blur(nn.Module):
 class StyleLayer(nn.Module):
     """[Upsampling,] 3x3 convolution, noise, LReLU, and AdaIN by a style (stylegan, section 2).
 
-    The noise is one map for all channels, times a learned weight for each: fresh from torch's global generator in
-    training, a fixed map that is saved with the weights in eval mode.
+    The noise is one map for all channels, times a learned weight for each: drawn from torch's global generator in
+    training, a fixed map saved with the weights in eval mode.
 
     Args:
         before: channels of the input; None for the first layer, which has no convolution.

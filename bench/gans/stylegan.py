@@ -1,4 +1,4 @@
-"""StyleGAN (Karras et al. 2018) at fixed resolution: a mapping from z to w, and a synthesis that styles steer."""
+"""StyleGAN (Karras et al. 2018) at fixed resolution: a mapping from z to w, and a synthesis controlled by styles."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from bench.gans.style_layers import Blur, EqualConv2d, EqualLinear, MinibatchDev
 SIDES = (32, 64, 128)
 MAPPING_LAYERS = 8
 FITTED_CODES = 10_000
-"""Mapped codes that the prior of w is fitted to."""
+"""Mapped codes to which the prior of w is fitted."""
 
 
 @dataclass
 class StyleTraining(GanConfig):
-    """What every recipe on StyleGAN's networks is trained with: R1, and Adam without a first moment.
+    """Training options of all recipes on StyleGAN's networks: R1, and Adam without a first moment.
 
     Attributes:
         width: channels of maps up to 32 pixels; half as many at 64, a quarter at 128.
@@ -46,7 +46,7 @@ class StyleTraining(GanConfig):
             raise ValueError(f"width = {self.width} must be at least 4 (a quarter of it is left at 128 pixels)")
 
     def regularizer(self) -> ZeroCentred:
-        """The penalty on real images, R1."""
+        """Return R1, the penalty on real images."""
         return ZeroCentred(self.gamma)
 
 
@@ -55,12 +55,12 @@ class StyleTraining(GanConfig):
 class StyleGAN(StyleTraining):
     """StyleGAN with logistic loss and R1, not grown progressively; 32, 64 and 128 pixels, grey or colour.
 
-    The paper's networks at one fixed resolution, with its blur, noise and minibatch deviation; without style mixing
-    and truncation. The output goes through tanh (ours), because images here are bounded. Besides "z" it has codes
+    The networks are the paper's at one fixed resolution, with blur, noise and minibatch deviation, without style
+    mixing and truncation. The output is a tanh (ours), because images here are bounded. The spaces of codes are "z",
     "w", one style for all layers, and "w+", one for each (12 at 128 pixels); see ``Gan.view``.
 
     The discriminator's layers are named by their side; "last" is its 4 x 4 map. The minibatch deviation and the
-    last 3x3 convolution come after it, so that the features of an image never depend on its batch mates.
+    last 3x3 convolution come after it, so that the features of an image never depend on other images of the batch.
 
     Example:
         >>> import torch
@@ -115,7 +115,7 @@ class StyleGenerator(nn.Module):
         self.to_image = EqualConv2d(before, image_shape[0], kernel=1, gain=1.0)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Images of codes z; all layers share a style."""
+        """Return images of codes z; all layers have the same style."""
         return self.synthesise(self.mapping(z)[:, None])
 
     def synthesise(self, styles: Tensor) -> Tensor:
@@ -128,9 +128,9 @@ class StyleGenerator(nn.Module):
 
     @torch.no_grad()
     def view(self, gan: Gan, space: str) -> LatentSpaceView:
-        """The GAN with flat codes w ``[B, d]`` or w+ ``[B, L * d]``, whose prior is fitted to codes of a fixed seed.
+        """Return the GAN with flat codes w ``[B, d]`` or w+ ``[B, L * d]``, and a prior fitted to fixed codes.
 
-        The fit is of this moment: take a new view after the weights change.
+        The prior is fitted to the current weights; create a new view after they change.
         """
         generator = Styled(self, 1 if space == "w" else len(self.layers)).train(self.training)
         z = gan.prior.sample(FITTED_CODES, torch.Generator().manual_seed(0)).to(self.constant.device)
@@ -144,7 +144,7 @@ class Styled(nn.Module):
 
     Args:
         network: the whole generator.
-        styles: in a code: 1 (w), or as many as there are layers (w+).
+        styles: number of styles in a code: 1 (w), or the number of layers (w+).
     """
 
     def __init__(self, network: StyleGenerator, styles: int) -> None:
@@ -166,7 +166,7 @@ def channels(side: int, width: int) -> int:
 
 
 def make_mapping(code_dim: int) -> nn.Sequential:
-    """From z to w: pixel norm, then eight FC with LReLU that learn at a hundredth of the rate."""
+    """From z to w: pixel norm, then eight FC with LReLU at a hundredth of the learning rate."""
     layers: list[nn.Module] = [PixelNorm()]
     for _ in range(MAPPING_LAYERS):
         layers += [EqualLinear(code_dim, code_dim, multiplier=0.01), nn.LeakyReLU(0.2)]

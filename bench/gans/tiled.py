@@ -1,4 +1,4 @@
-"""A GAN of patches that makes larger images, tile by tile (invgan, section 4.3); a code is those of its tiles."""
+"""A GAN of patches that generates larger images tile by tile (invgan, section 4.3); a code is its tiles' codes."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ PATCH_RECIPES: dict[str, type[GanConfig]] = {
     "invgan-biggan": InvGANBigGAN,
     "invgan-stylegan": InvGANStyleGAN,
 }
-"""Recipes that can be tiled; imported here, so that their code counts in the keys of a tiled GAN."""
+"""Recipes that can be tiled; imported here, so that their code is part of the keys of a tiled GAN."""
 
 
 class TiledGan(Gan):
-    """A GAN whose images are grids of another one's.
+    """A GAN whose images are grids of another GAN's images.
 
     Args:
-        patches: makes one tile; its networks are shared, not copied.
+        patches: GAN of one tile; its networks are shared, not copied.
         tiling: the grid.
     """
 
@@ -57,11 +57,11 @@ class TiledGan(Gan):
         self.patches, self.tiling = patches, tiling
 
     def view(self, space: str) -> Gan:
-        """See ``Gan.view``: the tiles seen through the space."""
+        """Return the tiled GAN with its tiles' codes of the space; see ``Gan.view``."""
         return self if space == "z" else TiledView(self, self.patches.view(space))
 
     def checksum(self) -> str:
-        """That of the GAN of patches."""
+        """Return the checksum of the GAN of patches."""
         return self.patches.checksum()
 
 
@@ -69,8 +69,8 @@ class TiledView(LatentSpaceView):
     """A tiled GAN in another space of its tiles' codes.
 
     Args:
-        source: in the space z.
-        patches: its GAN of patches, seen through the space.
+        source: the tiled GAN with codes z.
+        patches: its GAN of patches with codes of the other space.
     """
 
     def __init__(self, source: TiledGan, patches: Gan) -> None:
@@ -79,12 +79,12 @@ class TiledView(LatentSpaceView):
         super().__init__(source, TiledGenerator(patches.generator, self.tiling), prior)
 
     def translate(self, z: Tensor) -> Tensor:
-        """Codes ``[B, T·d]`` that make the images which the source makes of codes ``z``."""
+        """Return codes ``[B, T·d]`` of the images that the source generates from codes ``z``."""
         return self.patches.translate(z.view(len(z) * self.tiling.count, -1)).reshape(len(z), -1)
 
 
 class TiledGenerator(nn.Module):
-    """Codes ``[B, T·d]`` to images, a tile each d numbers."""
+    """Codes ``[B, T·d]`` to images, d numbers a tile."""
 
     def __init__(self, generator: nn.Module, tiling: Tiling) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class TiledGenerator(nn.Module):
 
 
 class TiledEncoder(nn.Module):
-    """Images to codes ``[B, T·d]``, each tile's by itself."""
+    """Images to codes ``[B, T·d]``, each tile encoded alone."""
 
     def __init__(self, encoder: nn.Module, tiling: Tiling) -> None:
         super().__init__()
@@ -110,9 +110,9 @@ class TiledEncoder(nn.Module):
 
 
 class TiledDiscriminator(nn.Module):
-    """A discriminator's view of each tile: activation maps laid side by side, as the tiles are.
+    """A discriminator applied to each tile: activation maps are joined as the tiles are.
 
-    It encodes if the discriminator does.
+    It has ``encode`` if the discriminator has.
     """
 
     def __init__(self, discriminator: nn.Module, tiling: Tiling) -> None:
@@ -142,7 +142,7 @@ class TiledPrior(Prior):
     """Independent codes of T tiles, one after the other.
 
     Args:
-        patches: prior of a tile's code.
+        patches: prior of the code of a tile.
         count: T.
     """
 
@@ -166,11 +166,11 @@ class TiledPrior(Prior):
         return self.patches.log_prob(self._each(z)).view(len(z), -1).sum(1)
 
     def project(self, z: Tensor) -> Tensor:
-        """The nearest code of every tile."""
+        """Return the nearest code of every tile."""
         return self.patches.project(self._each(z)).view(len(z), -1)
 
     def state(self) -> dict[str, Tensor]:
-        """The prior of a tile's."""
+        """Return the state of the prior of a tile."""
         return self.patches.state()
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
@@ -181,17 +181,17 @@ class TiledPrior(Prior):
 @gan("tiled")
 @dataclass
 class Tiled(GanConfig):
-    """A GAN of patches, trained on random patches of the images, that makes whole images tile by tile (invgan).
+    """A GAN of patches, trained on random patches of the images, that generates whole images tile by tile (invgan).
 
-    Sides are those of a tile times ``rows`` and ``columns``: 2 x 2 tiles of 32 pixels for images of 64. All that
-    concerns networks and training is said in ``options``, those of the recipe of the patches.
+    Sides are those of a tile times ``rows`` and ``columns``: 2 x 2 tiles of 32 pixels for images of 64. Networks and
+    training are configured in ``options``, which are those of the recipe of the patches.
 
     Attributes:
         of: recipe of the GAN of patches.
         options: its options, a table.
         rows: tiles from top to bottom.
         columns: tiles from left to right.
-        patches: random patches that it is trained on, drawn once.
+        patches: number of random patches for its training, drawn once.
 
     Example:
         >>> import torch
@@ -223,10 +223,10 @@ class Tiled(GanConfig):
         self._inner: GanConfig = build_options(PATCH_RECIPES[self.of], f"gan '{self.of}'", self.options)
 
     def tile(self, image_shape: Shape) -> Shape:
-        """Channels, height and width of a tile.
+        """Return channels, height and width of a tile.
 
         Raises:
-            NotApplicable: the image cannot be divided so.
+            NotApplicable: the image cannot be divided into such tiles.
         """
         channels, height, width = image_shape
         if height % self.rows or width % self.columns:
@@ -241,14 +241,14 @@ class Tiled(GanConfig):
         return tiled
 
     def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
-        """Train the GAN of patches; samples are drawn of patches, and quality is not looked at on the way."""
+        """Train the GAN of patches; the sample grid shows patches, and quality is not scored."""
         assert isinstance(gan, TiledGan)
         patches = random_patches(images, gan.tiling.tile, self.patches, run.rng)
         self._inner.train(gan.patches, patches, run, TrainingMonitor(monitor.grid))
 
 
 def random_patches(images: Images, tile: Shape, count: int, rng: Generator) -> Images:
-    """Patches at random places of random images, uint8 ``[count, C, h, w]``; the same from the same generator."""
+    """Draw patches at random places of random images, uint8 ``[count, C, h, w]``; determined by the generator."""
     _, height, width = tile
     device, (_, tall, wide) = images.data.device, images.shape
     rows = images.draw(count, rng)

@@ -1,4 +1,4 @@
-"""Images larger than a generator's, as a grid of tiles that it can draw (invgan, section 4.3)."""
+"""Images larger than a generator's, as a grid of tiles of its size (invgan, section 4.3)."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Tiling:
 
     @classmethod
     def fitting(cls, tile: Shape, image: Shape) -> Tiling:
-        """The grid that covers images of a shape.
+        """Return the grid that covers images of a shape.
 
         Raises:
-            DataError: their sides are no multiples of a tile's, or they have other channels.
+            DataError: their sides are not multiples of a tile's, or their channels differ.
         """
         (channels, height, width), (found, tall, wide) = tile, image
         if found != channels:

@@ -18,10 +18,10 @@ from bench.gans.regularizers.base import Regularizer
 
 
 class Trainable(Protocol):
-    """A recipe as ``train_gan`` sees it; ``bench.gans.recipe`` says what each method owes."""
+    """Interface of recipes for ``train_gan``; ``bench.gans.recipe`` documents each method."""
 
     def suited(self, images: Images) -> Trainable:
-        """The recipe with the options that follow from the training images."""
+        """Return the recipe with the options that follow from the training images."""
 
     def build(self, image_shape: Shape, device: str) -> Gan:
         """Untrained networks."""
@@ -31,7 +31,7 @@ class Trainable(Protocol):
 
 
 class TrainingOptions(OptimizerOptions, Protocol):
-    """A recipe as ``Trainer`` sees it; ``bench.gans.recipe`` says what each option means."""
+    """Interface of recipes for ``Trainer``; ``bench.gans.recipe`` documents each option."""
 
     batch: int
     generator_steps: int
@@ -41,30 +41,30 @@ class TrainingOptions(OptimizerOptions, Protocol):
     compiled: bool
 
     def objective(self) -> Objective:
-        """What the two networks minimise."""
+        """Return the losses of the two networks."""
 
     def regularizer(self) -> Regularizer:
-        """What acts on the discriminator besides."""
+        """Return the regularizer of the discriminator."""
 
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
-        """The optimizer of one network's trainable weights."""
+        """Return the optimizer of one network's trainable weights."""
 
     def discriminator_updates(self, step: int) -> int:
-        """Updates of the discriminator in this step."""
+        """Return the number of updates of the discriminator in this step."""
 
 
 def train_gan(recipe: Trainable, images: Images, run: RunContext, monitor: TrainingMonitor | None = None) -> Gan:
     """Build and train a GAN from the run's seed; returns it frozen, in eval mode.
 
     Args:
-        recipe: what to build and how to train it.
+        recipe: architecture and training of the GAN.
         images: training images ``[N, C, H, W]``.
         run: budget, seed, device and checkpoint.
-        monitor: who looks at it on the way, and knows the best weights in the end.
+        monitor: checks and scores the GAN during the training, and keeps the best weights.
 
     Raises:
         NotApplicable: no architecture for these images, or no labels where the recipe needs them.
-        Diverged: a loss is NaN, or the generator's samples are all the same.
+        Diverged: a loss is NaN, or all samples of the generator are the same.
         CellTimeout: out of time.
         StoreError: the grid or a checkpoint cannot be written.
     """
@@ -76,18 +76,18 @@ def train_gan(recipe: Trainable, images: Images, run: RunContext, monitor: Train
 
 
 class Trainer:
-    """Updates the discriminator and the generator in turn.
+    """Trainer that updates the discriminator and the generator in turn.
 
     A step is ``recipe.generator_steps`` updates of the generator after those of the discriminator. The images of
-    the last discriminator update serve the generator's first update too, so the generator runs forward once for
-    both; the generator's loss is taken after the discriminator's update, as in the textbook order.
+    the last discriminator update are used in the generator's first update too, so that one forward pass suffices
+    for both; the generator's loss is taken after the discriminator's update, as in the textbook order.
 
     Args:
         gan: untrained networks, on ``run.device``.
         recipe: objective, regularizer, optimizers, batch size, precision and averaging.
         images: training images, on ``run.device``.
         run: steps (``budget.train_steps``), randomness and checkpoint.
-        monitor: told of every step.
+        monitor: called after every step.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Trainer:
             self.make, self.judge = torch.compile(self.generator), torch.compile(self.discriminator)
 
     def train(self) -> None:
-        """Run every step of the budget; leaves averaged weights in the generator if the recipe asks for them."""
+        """Run every step of the budget; with ``ema``, the generator then has the averaged weights."""
         steps = self.run.budget.train_steps
         for step in self.run.loop("training", steps, self.state(), self.look):
             self.regularizer.begin(step / steps, self.run.rng)
@@ -128,7 +128,7 @@ class Trainer:
             self.look(-1)
 
     def look(self, step: int) -> None:
-        """Show the monitor the GAN as it would be if the training ended after this step."""
+        """Pass the monitor the GAN as it would be if the training ended after this step."""
         generator = self.generator if self.average is None else self.average.module
         gan = self.gan
         shown = Gan(
@@ -142,7 +142,7 @@ class Trainer:
         self.monitor.look(shown, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps)
 
     def state(self) -> dict[str, Stateful]:
-        """Everything that changes from step to step."""
+        """Return everything that changes from step to step."""
         state: dict[str, Stateful] = {
             "generator": self.generator,
             "discriminator": self.discriminator,
@@ -154,26 +154,26 @@ class Trainer:
         return state if self.average is None else {**state, "average": self.average}
 
     def step(self, step: int) -> None:
-        """The updates of one step, the discriminator's first."""
+        """Run the updates of one step, the discriminator's first."""
         updates = self.recipe.discriminator_updates(step)
         for update in range(1, updates + 1):
             fake = self.draw_fake(for_generator=update == updates)
             discriminator_loss = self.update_discriminator(fake.detach())
-        self.require_gradients(False)  # the generator's updates need none for the discriminator's weights
+        self.require_gradients(False)  # the generator's updates need no gradients of the discriminator's weights
         for update in range(self.recipe.generator_steps):
             generator_loss = self.update_generator(self.draw_fake() if update else fake)
         self.require_gradients(True)
         self.run.report(discriminator=discriminator_loss, generator=generator_loss)
 
     def draw_fake(self, for_generator: bool = True) -> Tensor:
-        """Generated images ``[B, C, H, W]`` of fresh codes, with a graph if the generator will learn from them."""
+        """Generate images ``[B, C, H, W]`` of new codes, with a graph if the generator will be updated on them."""
         codes = self.draw_codes()
         with torch.set_grad_enabled(for_generator), self.precision():
             images = self.make(codes)
         return images.float()
 
     def draw_real(self) -> Tensor:
-        """Training images ``[B, C, H, W]``, mirrored at random if the recipe says so."""
+        """Training images ``[B, C, H, W]``, mirrored at random with the recipe's ``flips``."""
         real = self.images.floats(self.draw_rows())
         if self.recipe.flips:
             mirrored = torch.rand((len(real), 1, 1, 1), generator=self.run.rng, device=real.device) < 0.5
@@ -189,16 +189,16 @@ class Trainer:
         return self.images.draw(self.recipe.batch, self.run.rng)
 
     def critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
-        """Logits ``[B]`` of what the discriminator sees of images."""
+        """Return logits ``[B]`` of images, changed by the regularizer's ``view``."""
         return self.judge(self.regularizer.view(images), *conditions).float()
 
     def plain_critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
-        """As ``critic``, never compiled: compiled code cannot be differentiated twice, as penalties need."""
+        """Return ``critic`` without compilation: penalties differentiate twice, which compiled code cannot."""
         logits: Tensor = self.discriminator(self.regularizer.view(images), *conditions)
         return logits.float()
 
     def update_discriminator(self, fake: Tensor) -> Tensor:
-        """One update of the discriminator on fresh real images; returns its loss."""
+        """Update the discriminator once on new real images; returns its loss."""
         real = self.draw_real()
         with self.precision():
             loss = self.objective.discriminator_loss(self.critic, real, fake)
@@ -210,7 +210,7 @@ class Trainer:
         return loss.detach()
 
     def update_generator(self, fake: Tensor) -> Tensor:
-        """One update of the generator through images that it made; returns its loss."""
+        """Update the generator once on its images; returns its loss."""
         with self.precision():
             loss = self.objective.generator_loss(self.critic, fake)
         descend(self.generator_optimizer, loss)
@@ -224,7 +224,7 @@ class Trainer:
             parameter.requires_grad_(required)
 
     def precision(self) -> torch.autocast:
-        """The recipe's precision for forward passes; weights, losses and updates stay float32."""
+        """Return the recipe's precision for forward passes; weights, losses and updates stay float32."""
         return torch.autocast(self.run.device, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
 
 

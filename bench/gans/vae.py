@@ -1,4 +1,4 @@
-"""The variational autoencoder, as a baseline of GAN inversion: a decoder and the encoder that it was trained with."""
+"""The variational autoencoder as a baseline of GAN inversion: a decoder and an encoder trained with it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class VAE(Joint):
     """Variational autoencoder (Kingma and Welling 2014) with DCGAN's generator as decoder; 28 to 128 pixels.
 
     The loss of an image is half its summed squared error plus the divergence of its codes from the prior. There is
-    no discriminator, so methods that need one do not apply. An image's code is the mean of its codes.
+    no discriminator, so methods that need one do not apply. The code of an image is the mean of its distribution.
 
     Example:
         >>> import torch
@@ -43,23 +43,23 @@ class VAE(Joint):
             raise ValueError("vae updates both networks at once; leave out discriminator_steps and generator_steps")
 
     def make_discriminator(self, image_shape: Shape) -> None:
-        """None."""
+        """Return None: there is no discriminator."""
         return
 
     def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
-        """See ``Recipe.train``."""
+        """See ``GanConfig.train``."""
         VAETrainer(gan, self, images=images, run=run, monitor=monitor).train()
 
 
 class VAETrainer:
-    """Descends the evidence bound with both networks at once.
+    """Trainer that minimises the negative evidence lower bound with both networks at once.
 
     Args:
         gan: untrained networks, on ``run.device``.
         recipe: optimizer, batch size and precision.
         images: training images, on ``run.device``.
         run: steps (``budget.train_steps``), randomness and checkpoint.
-        monitor: told of every step.
+        monitor: called after every step.
     """
 
     def __init__(self, gan: Gan, recipe: VAE, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
@@ -88,11 +88,11 @@ class VAETrainer:
             self.look(-1)
 
     def look(self, step: int) -> None:
-        """Show the monitor the networks after this step."""
+        """Pass the monitor the networks after this step."""
         self.monitor.look(self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps)
 
     def step(self) -> None:
-        """One update of both networks."""
+        """Update both networks once."""
         rows = self.images.draw(self.recipe.batch, self.run.rng)
         x = self.images.floats(rows)
         if self.recipe.flips:

@@ -1,4 +1,4 @@
-"""Checks that a GAN which the suite did not build keeps the contract of ``bench.core.types.Gan``."""
+"""Validation of GANs that the suite did not build against the contract of ``bench.core.types.Gan``."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from bench.core.errors import ContractError
 from bench.core.types import Gan, Prior, Shape
 
 SAMPLES = 4
-"""Codes that are decoded to find out."""
+"""Number of codes that are decoded for the checks."""
 RANGE_TOLERANCE = 1e-3
 REPEAT_TOLERANCE = 1e-5
 """Largest difference of two images of one code, of pixels in [-1, 1]."""
 BATCH_TOLERANCE = 1e-3
-"""Largest difference that rounding may cause between an image in a batch and alone."""
+"""Largest difference from rounding between an image in a batch and alone."""
 
 
 def shape_of(generator: nn.Module, prior: Prior, device: str, where: str) -> Shape:
-    """Channels, height and width of a generator's images, found by decoding samples of the prior.
+    """Return channels, height and width of a generator's images, found by decoding samples of the prior.
 
     Raises:
         ContractError: the generator fails, or returns something other than a tensor ``[B, C, H, W]``.
@@ -30,12 +30,12 @@ def shape_of(generator: nn.Module, prior: Prior, device: str, where: str) -> Sha
 
 
 def examine(gan: Gan, device: str, where: str) -> None:
-    """Decode a few codes and look at the images, then at the discriminator if there is one.
+    """Decode a few codes and check the images, then the discriminator if there is one.
 
     Args:
         gan: on the device, frozen.
-        device: where it is.
-        where: the GAN's name, which errors begin with.
+        device: device of the GAN.
+        where: the GAN's name, with which errors begin.
 
     Raises:
         ContractError: images that are not ``[B, C, H, W]`` float32 in [-1, 1] of the stated shape, that are random,
@@ -61,7 +61,7 @@ def examine(gan: Gan, device: str, where: str) -> None:
 
 
 def said(error: Exception) -> str:
-    """An exception of somebody else's code as one line; TorchScript tells what is wrong in its last one."""
+    """Return an exception of the user's code as one line; for TorchScript this is the last line of its message."""
     lines = str(error).strip().splitlines() or [""]
     return lines[-1] if "TorchScript" in lines[0] else f"{type(error).__name__}: {lines[0]}"
 

@@ -1,4 +1,4 @@
-"""GANs that are files: those that ship with the project, and files and code of the user. No torch."""
+"""GANs that are files: those that ship with the project, and files and code of the user. Without torch."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ EXPORTED = {".pt2"}
 
 
 def shipped_gans() -> dict[str, Path]:
-    """Name (``dataset/gan``) -> file of every GAN that ships."""
+    """Return the file of every GAN that ships, by name (``dataset/gan``)."""
     root = shipped_folder()
     return {str(p.relative_to(root).with_suffix("")): p for p in sorted(root.glob("*/*.safetensors"))}
 
 
 def without_pick(name: str) -> str:
-    """A GAN's name without the ``@best`` or ``@last`` that chooses among the weights of its training."""
+    """Return a GAN's name without ``@best`` or ``@last``, which choose among the weights of its training."""
     return name.removesuffix("@best").removesuffix("@last")
 
 
 def pick_of(name: str) -> str:
-    """Which weights of a training a GAN's name asks for: "best" (by the quality on ``val``) or "last"."""
+    """Return the choice of weights in a GAN's name: "best" (by the quality on ``val``) or "last"."""
     return "best" if name.endswith("@best") else "last"
 
 
 def gan_file(name: str) -> Path | None:
-    """The file behind a GAN's name, or None if the name is a recipe to train.
+    """Return the file of a GAN's name, or None if the name is a recipe to train.
 
     Args:
         name: ``fashion-mnist/dcgan`` (shipped), ``checkpoint:PATH``, ``factory:MODULE:FUNCTION`` (the file of the
@@ -46,8 +46,8 @@ def gan_file(name: str) -> Path | None:
 
     Raises:
         UnknownName: a shipped name that does not exist.
-        WeightsError: the checkpoint file is not there.
-        ContractError: a factory's name of the wrong form, or no such module.
+        WeightsError: the checkpoint file does not exist.
+        ContractError: a factory's name has the wrong form, or its module does not exist.
     """
     if name.startswith(FACTORY):
         module, _ = factory_parts(name)
@@ -69,13 +69,13 @@ def gan_file(name: str) -> Path | None:
 
 
 def runs_code(name: str) -> bool:
-    """Whether opening the GAN of this name runs code that is not the suite's: a factory, or an archive of code."""
+    """Return whether opening the GAN of this name runs the user's code: a factory, or an archive of code."""
     archive = name.startswith(CHECKPOINT) and Path(name).suffix.lower() in SCRIPTED | EXPORTED
     return archive or name.startswith(FACTORY)
 
 
 def factory_parts(name: str) -> tuple[str, str]:
-    """Module and function of ``factory:MODULE:FUNCTION``.
+    """Return module and function of ``factory:MODULE:FUNCTION``.
 
     Raises:
         ContractError: a name of another form.
@@ -87,14 +87,14 @@ def factory_parts(name: str) -> tuple[str, str]:
 
 
 def gan_identity(choice: ComponentSpec, reader: CodeReader | None = None) -> dict[str, Any] | None:
-    """What identifies a GAN that is a file, JSON-able; None for a recipe.
+    """Return the identity of a GAN that is a file, JSON-able; None for a recipe.
 
-    The file's SHA-256; with code of the user also the name in it, the options, and the SHA-256 of every file that an
-    option names. A factory also counts with the modules beside it, or in its package, that it imports.
+    It is the file's SHA-256; for code of the user also the options, and the SHA-256 of every file that an option
+    names; for a factory also its name and the code of the modules in its folder or package that it imports.
 
     Args:
         choice: name and options.
-        reader: of code, if one is there already.
+        reader: reader of code; a new one if None.
 
     Raises:
         BenchError: see ``gan_file``.
@@ -119,7 +119,7 @@ def _existing(text: str) -> Path | None:
     try:
         path = Path(text).expanduser()
         return path if path.is_file() else None
-    except (OSError, RuntimeError):  # too long for a path, or the home of nobody
+    except (OSError, RuntimeError):  # too long for a path, or the home of an unknown user
         return None
 
 
@@ -130,5 +130,5 @@ def _sha256(path: Path) -> str:
 
 @cache
 def _sha256_at(path: Path, stamp: tuple[int, int]) -> str:
-    """Read once a process while the file stays the same: every cell asks."""
+    """Return the SHA-256 of a file, computed once a process while the file stays the same, for all cells."""
     return sha256(path)

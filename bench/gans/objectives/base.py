@@ -1,4 +1,4 @@
-"""What an objective owes the training loop."""
+"""Interface of objectives for the training loop."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bench.core.types import Gan
 
 
 class Critic(Protocol):
-    """A discriminator as an objective sees it."""
+    """Interface of discriminators for objectives."""
 
     def __call__(self, images: Tensor, /, *conditions: Tensor) -> Tensor:
-        """From images ``[B, C, H, W]`` to logits ``[B]`` float32, high for real.
+        """Return logits ``[B]`` float32 of images ``[B, C, H, W]``, high for real.
 
-        A conditional discriminator also takes the conditions ``[B, y]`` that the images should meet.
+        A conditional discriminator also takes the conditions ``[B, y]`` of the images.
         """
 
 
 class OptimizerOptions(Protocol):
-    """Adam's options, as the recipe of the GAN states them: for networks that an objective trains itself.
+    """Adam's options in the recipe of the GAN, for networks that an objective trains itself.
 
     Attributes:
         learning_rate: step size.
@@ -38,15 +38,15 @@ class OptimizerOptions(Protocol):
 class Objective(ABC):
     """The two losses of a GAN, as scalars.
 
-    An objective that trains a network of its own (a denoiser, say) makes it in ``prepare``, updates it in
-    ``learn``, and lists it in ``state`` so that a training can resume.
+    An objective with a network of its own, such as a denoiser, creates it in ``prepare``, updates it in ``learn``,
+    and lists it in ``state`` so that a training can resume.
     """
 
     def prepare(self, gan: Gan, recipe: OptimizerOptions) -> None:  # noqa: B027 - most objectives have nothing to prepare
         """Create the objective's own networks for a GAN on its device; weights come from torch's global generator."""
 
     def state(self) -> dict[str, Stateful]:
-        """The objective's own networks and optimizers, by name."""
+        """Return the objective's own networks and optimizers, by name."""
         return {}
 
     def learn(self) -> None:  # noqa: B027 - most objectives have nothing to learn
@@ -54,8 +54,8 @@ class Objective(ABC):
 
     @abstractmethod
     def discriminator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """Loss of the discriminator; ``fake`` carries no gradient to the generator."""
+        """Return the loss of the discriminator; ``fake`` carries no gradient to the generator."""
 
     @abstractmethod
     def generator_loss(self, critic: Critic, fake: Tensor) -> Tensor:
-        """Loss of the generator on the images that it made."""
+        """Return the loss of the generator on its images."""

@@ -14,14 +14,14 @@ from bench.gans.optimizers import adam, descend
 
 
 class DenoisingFeatureMatching(Objective):
-    """Cross-entropy, and a denoiser that tells the generator where the features of real images lie.
+    """Cross-entropy, and for the generator the distance of its features to a denoiser's output.
 
-    The denoiser r learns to give back φ(x) of real images from φ(x) + N(0, σ²); the generator's loss gains
-    ``weight`` times mean (φ(G(z)) - r(φ(G(z))))², where r's answer is a target without gradient (section 3 of the
-    paper). φ are the discriminator's flattened last activations.
+    The denoiser r is trained to recover φ(x) of real images from φ(x) + N(0, σ²). The generator's loss has a further
+    term, ``weight`` times mean (φ(G(z)) - r(φ(G(z))))², where r's output is a target without gradient (section 3 of
+    the paper). φ are the discriminator's flattened last activations.
 
     Args:
-        weight: of the denoiser's term.
+        weight: weight of the denoiser's term.
         sigma: standard deviation of the noise on the features.
         depth: fully connected layers of the denoiser, each with batch norm and LReLU, the last one plain.
     """
@@ -40,22 +40,22 @@ class DenoisingFeatureMatching(Objective):
         self.optimizer = adam(self.denoiser.parameters(), recipe.learning_rate, (recipe.beta1, recipe.beta2))
 
     def state(self) -> dict[str, Stateful]:
-        """The denoiser and its optimizer."""
+        """Return the denoiser and its optimizer."""
         return {"denoiser": self.denoiser, "denoiser_optimizer": self.optimizer}
 
     def discriminator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """Cross-entropy; the features of the real images are kept for the denoiser."""
+        """Return the cross-entropy; the features of the real images are kept for the denoiser."""
         features = self.discriminator.trunk(real)
         self.features = features.detach().flatten(1).float()
         return softplus(-self.discriminator.judge(features)).mean() + softplus(critic(fake)).mean()
 
     def learn(self) -> None:
-        """One step of the denoiser on the features that the discriminator's loss has seen."""
+        """Update the denoiser once on the features that were kept."""
         noisy = self.features + self.sigma * torch.randn_like(self.features)
         descend(self.optimizer, mse_loss(self.denoiser(noisy).float(), self.features))
 
     def generator_loss(self, critic: Critic, fake: Tensor) -> Tensor:
-        """Cross-entropy plus the denoiser's term; both look at the same features."""
+        """Return the cross-entropy plus the denoiser's term, both from the same features."""
         features = self.discriminator.trunk(fake)
         flat = features.flatten(1).float()
         with torch.no_grad():

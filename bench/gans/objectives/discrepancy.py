@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy: how far two sets of samples are from one distribution."""
+"""Maximum mean discrepancy between two sets of samples."""
 
 from __future__ import annotations
 

@@ -9,10 +9,10 @@ from bench.gans.objectives.base import Critic, Objective
 
 
 class MatchingAware(Objective):
-    """Cross-entropy; a real image with a condition that it does not meet counts as fake (GAN-CLS, Reed et al. 2016).
+    """Cross-entropy; a real image with another image's condition counts as fake (GAN-CLS, Reed et al. 2016).
 
     Attributes:
-        right: conditions ``[B, y]`` of the real images; the trainer sets all three with each batch that it draws.
+        right: conditions ``[B, y]`` of the real images; the trainer sets all three for each batch.
         wrong: conditions of other real images.
         drawn: conditions of the generated images.
     """

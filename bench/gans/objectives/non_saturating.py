@@ -1,4 +1,4 @@
-"""The loss of the first GAN, with the generator's gradient that does not vanish."""
+"""The loss of the first GAN, in the form whose gradient for the generator does not vanish."""
 
 from __future__ import annotations
 

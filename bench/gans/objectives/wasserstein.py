@@ -1,4 +1,4 @@
-"""The critic's loss of Wasserstein GANs; a regularizer has to keep the critic Lipschitz."""
+"""The critic's loss of Wasserstein GANs; it needs a regularizer that keeps the critic Lipschitz."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a regularizer may do in a step; the class itself does nothing, and is the default."""
+"""Base class of regularizers; the class itself has no effect, and is the default."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from bench.gans.objectives.base import Critic
 
 
 class Regularizer:
-    """Acts on the discriminator's side of a GAN's training; override what is needed."""
+    """A regularizer of the discriminator; subclasses override the methods that they need."""
 
     def begin(self, progress: float, rng: Generator) -> None:
-        """Told before each step which share of the training is done, in [0, 1), and where randomness comes from."""
+        """Called before each step with the share of the training done, in [0, 1), and the random generator."""
 
     def view(self, images: Tensor) -> Tensor:
-        """What the discriminator sees of images ``[B, C, H, W]``, real or generated; keeps their gradient."""
+        """Return the discriminator's input for images ``[B, C, H, W]``, real or generated; differentiable."""
         return images
 
     def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | None:
-        """A scalar added to the discriminator's loss, or None; ``fake`` carries no gradient to the generator."""
+        """Return a scalar for the discriminator's loss, or None; ``fake`` carries no gradient to the generator."""
         return None
 
     def after_update(self, discriminator: nn.Module) -> None:
@@ -27,9 +27,9 @@ class Regularizer:
 
 
 def input_gradient(critic: Critic, images: Tensor) -> Tensor:
-    """Gradient of the summed logits at each image, flattened to ``[B, CHW]``; differentiable itself.
+    """Return the gradient of the summed logits at each image, flattened to ``[B, CHW]``; itself differentiable.
 
-    Networks with batch norm couple the images of a batch; the gradient is then that of the whole batch's sum.
+    With batch norm, the logit of an image depends on the batch; the gradient is then that of the whole sum.
     """
     images = images.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)

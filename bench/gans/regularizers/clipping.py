@@ -12,7 +12,7 @@ class WeightClipping(Regularizer):
     """Keep every parameter of the critic in [-limit, limit] (Arjovsky et al. 2017, algorithm 1).
 
     Args:
-        limit: c of the paper.
+        limit: c in the paper.
     """
 
     def __init__(self, limit: float) -> None:

@@ -20,7 +20,7 @@ class ZeroCentred(Regularizer):
         self.gamma = gamma
 
     def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """The mean over the batch."""
+        """Return the mean over the batch."""
         return self.gamma / 2 * input_gradient(critic, real).square().sum(1).mean()
 
 
@@ -28,18 +28,18 @@ class UnitNorm(Regularizer):
     """weight · E(‖∇D(x̂)‖ - 1)², x̂ uniform on lines between real and fake images (Gulrajani et al. 2017, eq. 3).
 
     Args:
-        weight: λ of the paper.
+        weight: λ in the paper.
     """
 
     def __init__(self, weight: float) -> None:
         self.weight = weight
 
     def begin(self, progress: float, rng: Generator) -> None:
-        """Keep the source of randomness."""
+        """Keep the random generator."""
         self._rng = rng
 
     def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """The mean over the batch, a point a pair."""
+        """Return the mean over the batch, with one point for each pair."""
         share = torch.rand((len(real), 1, 1, 1), generator=self._rng, device=real.device, dtype=real.dtype)
         between = torch.lerp(real, fake, share)
         norms: Tensor = input_gradient(critic, between).norm(dim=1)

@@ -9,13 +9,13 @@ from bench.gans.regularizers.base import Regularizer
 
 
 class InstanceNoise(Regularizer):
-    """Normal noise on every image that the discriminator sees, real or generated (creswell, section V).
+    """Normal noise on every input image of the discriminator, real or generated (creswell, section V).
 
-    Its standard deviation falls from ``first`` to ``last`` along the training, in equal steps of its logarithm.
+    The logarithm of its standard deviation falls linearly from ``first`` to ``last`` during the training.
 
     Args:
         first: standard deviation at the start, for images in [-1, 1].
-        last: at the end.
+        last: standard deviation at the end.
     """
 
     def __init__(self, first: float, last: float) -> None:
@@ -27,6 +27,6 @@ class InstanceNoise(Regularizer):
         self._rng = rng
 
     def view(self, images: Tensor) -> Tensor:
-        """The images with fresh noise; may leave [-1, 1]."""
+        """Return the images with new noise; they may leave [-1, 1]."""
         noise = torch.randn(images.shape, generator=self._rng, device=images.device)
         return images + self.sigma * noise
