@@ -1,4 +1,4 @@
-"""Which kind of images an image is: its class, told by a classifier, or a cell of images that are alike."""
+"""Classes of images: those that a classifier predicts, or k-means cells of similar training images."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from bench.overfit.ct_test import CELLS, FITTED_ON, CellPartition, some
 from bench.overfit.distances import Index, Rows, as_floats
 
 COMPONENTS = 50
-"""Principal components that the classifier sees, at most."""
+"""Largest number of principal components that the classifier is given."""
 PENALTY = 10.0
-"""Of the support vector machine for errors in training."""
+"""Penalty C of the support vector machine for errors in training."""
 
 
 @dataclass(frozen=True)
 class ImageClasses:
-    """Tells kinds of images, those of samples and of real ones by the same rule.
+    """A rule that assigns a class to every image, the same for samples and real images.
 
     Attributes:
-        names: of the kinds.
-        basis: what they are.
-        of: the kind of each row ``[n]``, as a number below ``len(names)``.
+        names: names of the classes.
+        basis: their origin in words ("classes", or k-means cells).
+        of: returns the class of each row ``[n]``, a number below ``len(names)``.
     """
 
     names: tuple[str, ...]
@@ -32,18 +32,18 @@ class ImageClasses:
 
 
 def kinds_of(train: Rows, labels: Index | None = None, names: Sequence[str] = (), seed: int = 0) -> ImageClasses:
-    """Learn kinds from training images.
+    """Learn classes of images from training images.
 
-    With labels of at least two classes, a support vector machine on their principal components tells the classes. It
-    is used rather than the nearest training image because blurred samples all lie near a few images without contrast:
-    on Fashion-MNIST, GANs that draw every class give .07 to .35 of the sandals that they should by nearest images,
-    and .6 to 1.2 of them by this.
+    With labels of at least two classes, a support vector machine on principal components predicts the class; without
+    them, the classes are k-means cells. The machine is used rather than the nearest training image because blurred
+    samples all lie near a few images without contrast: on Fashion-MNIST, GANs that generate every class show .07 to
+    .35 of the expected share of sandals by nearest images, and .6 to 1.2 of it by this classifier.
 
     Args:
-        train: flat images ``[n, d]``; a part of them is learnt from where there are many.
+        train: flat images ``[n, d]``; at most ``FITTED_ON`` of them are used.
         labels: their classes ``[n]``, if they are known.
-        names: of the classes.
-        seed: of the cells or the components.
+        names: names of the classes.
+        seed: seed of the cells or the components.
     """
     if labels is not None and names and len(np.unique(labels)) > 1:
         return ImageClasses(tuple(names), "classes", _classifier(train, labels, seed))

@@ -1,4 +1,4 @@
-"""Nearest neighbours among many images: exact, in blocks, so that memory does not grow with their number."""
+"""Exact nearest neighbours among many images, computed in blocks so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from numpy.typing import NDArray
 from bench.core.errors import ContractError
 
 Rows = NDArray[Any]
-"""Flat images or features ``[n, d]``: uint8 pixels, which count as floats in [-1, 1], or floats as they are."""
+"""Flat images or features ``[n, d]``: uint8 pixels, which are scaled to [-1, 1], or floats, which are not."""
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 BLOCK_VALUES = 2**22
-"""Numbers that are held at a time: 16 MB of float32."""
+"""Values held in memory at a time: 16 MB of float32."""
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest row of a pool for each query: Euclidean ``distance`` ``[n]`` and its place ``index`` ``[n]``."""
+    """The nearest row of a pool for each query: Euclidean ``distance`` ``[n]`` and row number ``index`` ``[n]``."""
 
     distance: Floats
     index: Index
 
 
 def flat(images: NDArray[Any]) -> Rows:
-    """Images ``[n, ...]`` as rows ``[n, d]``; a view where possible."""
+    """Return images ``[n, ...]`` as rows ``[n, d]``; a view where possible."""
     rows: Rows = images.reshape(len(images), -1)
     return rows
 
 
 def as_floats(rows: Rows) -> NDArray[np.float32]:
-    """Rows as float32; uint8 pixels in [-1, 1]."""
+    """Return rows as float32; uint8 pixels are scaled to [-1, 1]."""
     return rows.astype(np.float32) / 127.5 - 1 if rows.dtype == np.uint8 else rows.astype(np.float32)
 
 
 def nearest(queries: Rows, pool: Rows, skip: Index | None = None) -> Nearest:
-    """Find the nearest row of ``pool`` for every query; of several the first.
+    """Find the nearest row of ``pool`` for every query; of several equally near rows, the first.
 
-    Candidates are found in float32 by products; the distance that is returned is computed from the difference, so
-    that a copy is at 0.
+    Candidates are found in float32 from inner products; the returned distance is computed from the difference, so
+    that the distance of a copy is 0.
 
     Args:
         queries: ``[n, d]``.
         pool: ``[m, d]``.
-        skip: for each query the row of the pool that does not count (itself), ``[n]``.
+        skip: for each query, the row of the pool that is left out (the query itself), ``[n]``.
 
     Raises:
-        ContractError: different d, or nothing to find.
+        ContractError: the widths d differ, or the pool is empty.
     """
     if queries.shape[1] != pool.shape[1] or len(pool) < 1 + (skip is not None):
         raise ContractError(f"no neighbours of rows {queries.shape} among {pool.shape}: expected [n, d] and [m, d]")
@@ -72,7 +72,7 @@ def _nearest(rows: NDArray[np.float32], pool: Rows, skip: Index | None) -> Index
     step = max(1, BLOCK_VALUES // max(pool.shape[1], len(rows)))
     for start in range(0, len(pool), step):
         block = as_floats(pool[start : start + step])
-        # |q - p|^2 up to |q|^2, which is the same for all p
+        # |q - p|^2 without the term |q|^2, which is the same for all p
         gaps = (block * block).sum(1) - 2 * (rows @ block.T)
         if skip is not None:
             there = np.flatnonzero((skip >= start) & (skip < start + len(block)))

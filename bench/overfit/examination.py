@@ -1,4 +1,4 @@
-"""One GAN examined: its errors with one search, the statistics of its samples, and the verdict. Draws nothing."""
+"""Examination of one GAN: recovery errors of one search, statistics of its samples, and the verdict; no figures."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ from bench.overfit.verdict import OverfitVerdict, judge
 
 GROUPS = ("train", "test", "own")
 SAMPLES = 2_000
-"""Samples, and unseen images, that the statistics without a search take, at most."""
+"""Largest number of samples, and of unseen images, in the statistics that need no search."""
 DRAWN = 64
-"""Codes that are drawn together: the first samples do not depend on how many follow."""
+"""Codes drawn together, so that the first samples do not depend on how many follow."""
 CURVE_IMAGES = 60
-"""Images of each group along the curve of search budgets."""
+"""Images of each group at each point of the curve over search budgets."""
 CURVE_PARTS = (16, 8, 4, 2, 1)
 SHOWN = 6
-"""Best and worst reconstructions of each group in the report."""
+"""Number of best, and of worst, reconstructions of each group in the report."""
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How a GAN is examined.
+    """Settings of the examination of a GAN.
 
     Attributes:
-        n: images of each group that are inverted.
-        search: with which search.
-        recovered_below: mean squared error under which an own image counts as found again.
-        gate: share of own images that has to be found.
-        curve: whether weaker budgets of the search are tried too.
-        seed: of samples and tests.
+        n: number of images of each group that are inverted.
+        search: the search that inverts them.
+        recovered_below: mean squared error below which a generated image counts as recovered.
+        gate: share of generated images that has to be recovered.
+        curve: also run the search with smaller budgets.
+        seed: seed of samples and tests.
     """
 
     n: int = 500
@@ -93,7 +93,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class OverfitReport:
-    """Everything that a report says of one GAN."""
+    """All results of the examination of one GAN."""
 
     title: str
     data: str
@@ -108,12 +108,12 @@ class OverfitReport:
     remarks: tuple[str, ...]
     facts: Mapping[str, Any]
     cost: Mapping[str, float]
-    """Seconds of searching in this run and generator calls an image; what the store held took none."""
+    """Seconds of search in this run and generator calls per image; images read from the store cost nothing."""
 
 
 @torch.no_grad()
 def own_samples(gan: Gan, count: int, seed: int, device: str) -> Images:
-    """Images ``[count, C, H, W]`` float32 of codes drawn from the prior; the first ones do not depend on count."""
+    """Return images ``[count, C, H, W]`` float32 of codes drawn from the prior; the first do not depend on count."""
     parts = []
     for number, start in enumerate(range(0, count, DRAWN)):
         rng = torch.Generator(device).manual_seed(seed * 1_000_003 + number)
@@ -131,20 +131,20 @@ def examine_gan(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> OverfitReport:
-    """Invert equal numbers of training, unseen and own images, compare samples, and judge.
+    """Invert equal numbers of training, unseen and generated images, compute statistics of samples, and decide.
 
     Args:
         opened: the GAN.
         real: images in the generator's size.
-        settings: numbers and the search.
-        store: where finished chunks are kept.
-        device: where the GAN is.
-        progress: where finished images are reported.
+        settings: numbers of images and the search.
+        store: store of finished chunks.
+        device: device of the GAN.
+        progress: called with the number of finished images.
 
     Raises:
-        DataError: too few images; training images among the unseen ones.
-        ContractError: NaN or a wrong range.
-        BenchError: images of another size than the generator's; a search that has to be trained.
+        DataError: too few images, or training images among the unseen ones.
+        ContractError: generated images are NaN or in a wrong range.
+        BenchError: the images do not have the generator's size, or the search has to be trained.
     """
     settings = settings or SearchSettings()
     samples, groups = _drawn(opened.gan, real, settings, device)
@@ -184,9 +184,9 @@ def examine_gan(
 def invert_ahead(
     opened: OpenedGan, real: Real, settings: SearchSettings, *, store: Store, device: str, progress: Progress
 ) -> None:
-    """The searches of ``examine_gan`` and no more: a process that runs them fills the store for one that examines.
+    """Run the searches of ``examine_gan`` alone: a second process fills the store for the one that examines.
 
-    Raises: what ``examine_gan`` raises.
+    Raises the errors of ``examine_gan``.
     """
     _, groups = _drawn(opened.gan, real, settings, device)
     recovery = Recovery(opened.gan, settings.search, store=store, device=device, progress=progress)
@@ -197,7 +197,7 @@ def invert_ahead(
 
 
 def _drawn(gan: Gan, real: Real, settings: SearchSettings, device: str) -> tuple[Images, dict[str, Images]]:
-    """Samples, and the images of each group that are inverted, all of them checked."""
+    """Return samples, and the images of each group that are inverted, all of them checked."""
     _check(gan, real, settings)
     samples = own_samples(gan, max(settings.n, SAMPLES), settings.seed, device)
     check_own(samples, real.test)
@@ -225,7 +225,7 @@ def _check(gan: Gan, real: Real, settings: SearchSettings) -> None:
 def _curve(
     settings: SearchSettings, groups: Mapping[str, Images], whole: Mapping[str, Recovered], last: Recovery
 ) -> tuple[BudgetPoint, ...]:
-    """Gap and recovery at parts of the steps, over a few images; the last point is taken from what is known."""
+    """Measure gap and recovery at fractions of the steps, over a few images; the last point reuses known errors."""
     few, points = _few(settings, last), []
     for steps in _curve_steps(settings):
         if steps == settings.search.steps:
@@ -240,19 +240,19 @@ def _curve(
 
 
 def _curve_steps(settings: SearchSettings) -> list[int]:
-    """Budgets of the curve, the search's own last."""
+    """Return the budgets of the curve; the last is that of the search itself."""
     return sorted({max(1, settings.search.steps // part) for part in CURVE_PARTS})
 
 
 def _few(settings: SearchSettings, recovery: Recovery) -> int:
-    """Images of each group along the curve, whole chunks if there are enough."""
+    """Return the number of images of each group along the curve: whole chunks if there are enough."""
     return min(settings.n, recovery.chunk * max(1, CURVE_IMAGES // recovery.chunk))
 
 
 def _without_search(
     samples: Images, real: Real, found: Recovered, settings: SearchSettings
 ) -> tuple[neighbours.SetStatistics, ModeStatistics, tuple[str, ...]]:
-    """Statistics of samples and of kinds, and what is to be said of near-duplicates."""
+    """Compute the statistics of samples and of classes, and a remark on near-duplicates."""
     own = flat(to_u8(samples.data).numpy())
     most = max(settings.n, POOL_BYTES // own.shape[1])
     train = flat(_pixels(real.train, min(POOL, most)))

@@ -1,4 +1,4 @@
-"""The picture of an examination: errors, the gap along the budget, kinds, best and worst reconstructions."""
+"""The figure of an examination: errors, the gap over search budgets, classes, best and worst reconstructions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 COLOURS = {"train": ORANGE, "test": BLUE, "own": GREEN}
 MOST_BINS = 40
 GAP = 3
-"""Pixels between pictures."""
+"""Pixels between images."""
 
 
 def draw(e: OverfitReport) -> Figure:
-    """One page: three panels above, two rows of pictures for each group below."""
+    """Draw one page: three panels above, two rows of images for each group below."""
     pictures = e.galleries["test"].target.shape[1] in {1, 3}
     figure = canvas(10.0, 8.4 if pictures else 3.6, f"{e.title} on {e.data}: {e.verdict.outcome}")
     lower: SubFigure | None = None
@@ -40,7 +40,7 @@ def draw(e: OverfitReport) -> Figure:
 
 
 def _histogram(axes: Axes, e: OverfitReport) -> None:
-    """Of log10 of the errors; those of 0 stand at the floor."""
+    """Draw histograms of log10 of the errors; errors of 0 are drawn at ``FLOOR``."""
     dress(axes, "recovery error (mean squared, log)", "images", "Errors of the three groups")
     values = {name: np.log10(np.maximum(e.errors[name].errors, FLOOR)) for name in GROUPS}
     low, high = (
@@ -56,8 +56,8 @@ def _histogram(axes: Axes, e: OverfitReport) -> None:
 
 
 def _budgets(axes: Axes, e: OverfitReport) -> None:
-    """The gap with its interval, and the share of own images that is found, against steps."""
-    dress(axes, "steps of the search (log)", "gap; share found again", "The search decides what is seen")
+    """Draw the gap with its interval, and the share of generated images recovered, against steps."""
+    dress(axes, "steps of the search (log)", "gap; share recovered", "Dependence on the search budget")
     if not e.curve:
         axes.text(0.5, 0.5, "no other budget was tried", ha="center", transform=axes.transAxes, fontsize=8)
         return
@@ -78,7 +78,7 @@ def _budgets(axes: Axes, e: OverfitReport) -> None:
         steps,
         y=[p.recovered for p in e.curve],
         colour=GREEN,
-        label="own images found again",
+        label="generated images recovered",
         style="--",
         marker="s",
     )
@@ -95,9 +95,9 @@ def _budgets(axes: Axes, e: OverfitReport) -> None:
 
 
 def _kinds(axes: Axes, e: OverfitReport) -> None:
-    """Shares of each kind among unseen images and samples."""
+    """Draw the share of each class among unseen images and samples."""
     kinds = e.modes.kinds
-    dress(axes, "share", "", f"Kinds of images ({e.modes.basis})"[:60])
+    dress(axes, "share", "", f"Classes of images ({e.modes.basis})"[:60])
     places = np.arange(len(kinds))
     axes.barh(places - 0.2, [k.real_share for k in kinds], 0.38, color=BLUE, label="unseen images")
     axes.barh(places + 0.2, [k.own_share for k in kinds], 0.38, color=GREEN, label="samples")
@@ -107,7 +107,7 @@ def _kinds(axes: Axes, e: OverfitReport) -> None:
 
 
 def _pictures(part: SubFigure, e: OverfitReport) -> None:
-    """One picture a group: targets above what was found, with gaps of white between them."""
+    """Draw one montage per group: targets above their reconstructions, separated by white."""
     for axes, name in zip(np.ravel(np.asarray(part.subplots(len(GROUPS), 1))), GROUPS, strict=True):
         shown = e.galleries[name]
         _, _, height, width = shown.target.shape
@@ -122,7 +122,7 @@ def _pictures(part: SubFigure, e: OverfitReport) -> None:
 
 
 def montage(shown: Gallery) -> NDArray[np.uint8]:
-    """Targets in a row above their reconstructions, ``[2 H + gap, k (W + gap) - gap, 3]``, white between them."""
+    """Return targets above their reconstructions, ``[2 H + gap, k (W + gap) - gap, 3]``, separated by white."""
     rows = []
     for images in (shown.target, shown.output):
         coloured = np.repeat(images, 3, 1) if images.shape[1] == 1 else images

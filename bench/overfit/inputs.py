@@ -1,4 +1,4 @@
-"""What is examined: the user's GAN, and real images that it was and was not trained on. Bad input ends here."""
+"""Inputs of an examination: the user's GAN, and real images that it was and was not trained on; all are validated."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from bench.harness.suite import words_of
 from bench.overfit.trained import find_trained
 
 POOL = 20_000
-"""Images that samples are compared with, at most."""
+"""Largest number of images that samples are compared with."""
 POOL_BYTES = 2**28
-"""Of pixels that a pool may hold: fewer images where they are large."""
+"""Largest size of a pool in bytes of pixels: large images allow fewer of them."""
 HASHED = 1024
 LOOKED_AT = 200
-"""Files of a folder whose colours are looked at."""
+"""Number of files of a folder whose colour channels are checked."""
 IN_THE_SUITE = "to its table in the suite"
 DARK, MIDDLE, BRIGHT = -0.5, -0.01, 0.5
-"""Pixels that give away a generator in [0, 1]: real images go below the first, own ones only above the second."""
+"""Pixel values that reveal a generator in [0, 1]: real images reach below the first, its images exceed the second."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class OpenedGan:
     """A GAN on the device, frozen.
 
     Attributes:
-        gan: its networks.
-        title: how it is called.
-        trained_on: first images of the training split that it saw; 0 for all.
-        remarks: what a user should know of how it was opened.
-        step: of its training, None if unknown.
-        dataset: name of that of its training, "" if unknown.
+        gan: the GAN.
+        title: its name in reports.
+        trained_on: number of first images of the training split that it was trained on; 0 for all.
+        remarks: notes for the user on how it was opened.
+        step: its training step; None if unknown.
+        dataset: name of the dataset that it was trained on; "" if unknown.
     """
 
     gan: Gan
@@ -68,12 +68,12 @@ class Real:
     """Training and unseen images, each in a seeded random order.
 
     Attributes:
-        train: what the GAN was trained on; a part of it where it is large.
-        test: what it was not, likewise.
-        title: of the data.
+        train: images that the GAN was trained on; a part of them where there are many.
+        test: images that it was not trained on; likewise.
+        title: name of the data in reports.
         classes: names of the labels, if there are any.
-        remarks: what a user should know.
-        facts: what identifies them, JSON-able.
+        remarks: notes for the user.
+        facts: facts that identify the images; can be written as JSON.
     """
 
     train: Images
@@ -97,15 +97,15 @@ def open_gan(
     Args:
         choice: the name with its options.
         device: "cpu" or "cuda".
-        prior: "normal" or "uniform", for a generator that does not say; "" leaves it to the generator.
-        code_dim: numbers in a code, likewise; 0 leaves it.
-        dataset: what a recipe's training was on.
-        store: where trainings lie; the user's if None.
+        prior: "normal" or "uniform", for a generator without a stated prior; "" takes that of the generator.
+        code_dim: dimension of its codes, likewise; 0 takes that of the generator.
+        dataset: dataset that a recipe was trained on.
+        store: store of trained GANs; the user's if None.
 
     Raises:
         BenchError: code that may not run, or a GAN that breaks the contract: stochastic, NaN, outside of [-1, 1],
-            batch norm in train mode, an unknown prior; a recipe that was not trained. Says what would be right.
-        UnknownName: a name that ships nowhere.
+            batch norm in train mode, an unknown prior; a recipe that was not trained. The message names the remedy.
+        UnknownName: no GAN of this name.
     """
     path = gan_file(choice.name)
     if path is None:
@@ -121,8 +121,8 @@ def open_gan(
         facts = gan.provenance.get("metadata", {})
         limit, name = int(facts.get("train_images", 0)), str(facts.get("dataset", ""))
         return OpenedGan(gan, title, trained_on=limit, remarks=(), step=facts.get("train_steps"), dataset=name)
-    told = {"prior": prior} if prior else {}
-    given = {**choice.options, **told, **({"code_dim": code_dim} if code_dim else {})}
+    stated = {"prior": prior} if prior else {}
+    given = {**choice.options, **stated, **({"code_dim": code_dim} if code_dim else {})}
     try:
         gan = open_foreign(dataclasses.replace(choice, options=given), device)
     except ContractError as error:
@@ -134,7 +134,7 @@ def open_gan(
 
 
 def _modes(path: Path) -> tuple[str, ...]:
-    """Whether an archive was saved in train mode."""
+    """Return a remark if an archive was saved in train mode."""
     if path.suffix.lower() not in SCRIPTED:
         return ("networks were set to eval: batch norm uses its running statistics",)
     if torch.jit.load(path, map_location="cpu").training:
@@ -143,16 +143,16 @@ def _modes(path: Path) -> tuple[str, ...]:
 
 
 def from_dataset(choice: ComponentSpec, trained_on: int, seed: int, n: int = 0) -> Real:
-    """Training and test split of a dataset: as many of each as an examination looks at, in a random order.
+    """Return the training and test images of a dataset, as many as an examination uses, in a random order.
 
     Args:
         choice: the dataset.
-        trained_on: first training images that the GAN saw; 0 for all.
-        seed: of the order.
-        n: images that will be inverted, which are kept whatever their size.
+        trained_on: number of first training images that the GAN was trained on; 0 for all.
+        seed: seed of the order.
+        n: number of images that will be inverted; these are kept whatever their size.
 
     Raises:
-        DataError: the dataset is not here, or damaged; unseen images that are training images.
+        DataError: the dataset is missing or damaged, or unseen images are training images.
     """
     data: Dataset = create("dataset", choice.name, choice.options).load()
     train = data.train.first(trained_on)
@@ -169,18 +169,18 @@ def from_dataset(choice: ComponentSpec, trained_on: int, seed: int, n: int = 0) 
 
 
 def from_folders(train: Path, test: Path, shape: Shape, seed: int, n: int = 0, resize: bool = False) -> Real:
-    """Images of two folders, their sub-folders included.
+    """Read the images of two folders, including their sub-folders.
 
     Args:
         train: images that the GAN was trained on.
-        test: images that it was not.
-        shape: of the generator's images.
-        seed: of the order.
-        n: images that will be inverted, which are kept whatever their size.
-        resize: cut the central square out and resize it; else every file must have the generator's size.
+        test: images that it was not trained on.
+        shape: shape of the generator's images.
+        seed: seed of the order.
+        n: number of images that will be inverted; these are kept whatever their size.
+        resize: crop the central square and resize it; otherwise every file must have the generator's size.
 
     Raises:
-        DataError: a folder without images, or a file that cannot be used; names the first.
+        DataError: a folder has no images, or a file cannot be used; the message names the first.
     """
     if train.resolve() == test.resolve():
         raise DataError(f"--train and --test are both {train}; give images that the GAN was not trained on")
@@ -221,7 +221,7 @@ def _decoded(folder: Path, decoder: Decoder, option: str) -> Images:
 
 
 def _other_colours(folder: Path, channels: int) -> bool:
-    """Whether one of the first files of a folder is in colour where the generator is grey, or the other way round."""
+    """Return True if one of the first files of a folder is in colour and the generator is grey, or vice versa."""
     from PIL import Image
 
     for name in list_files(folder, str(folder))[:LOOKED_AT]:
@@ -232,7 +232,7 @@ def _other_colours(folder: Path, channels: int) -> bool:
 
 
 def _mixed(images: Images, seed: int, n: int) -> Images:
-    """The first of a random order: so many that memory stays bounded."""
+    """Return the first images of a random order, few enough that memory stays bounded."""
     count = max(n, min(POOL, POOL_BYTES // math.prod(images.shape)))
     return images.take(torch.from_numpy(shuffled(len(images), seed)[:count]))
 
@@ -241,7 +241,7 @@ def check_overlap(train: Images, test: Images, title: str) -> None:
     """Refuse unseen images that are training images, pixel for pixel.
 
     Raises:
-        DataError: there are; says how many.
+        DataError: there are such images; the message says how many.
     """
     known = set(_hashes(train))
     same = sum(found in known for found in _hashes(test))
@@ -253,11 +253,11 @@ def check_overlap(train: Images, test: Images, title: str) -> None:
 
 
 def check_own(own: Images, test: Images) -> None:
-    """Refuse own images that only make sense in another range than [-1, 1].
+    """Refuse generated images that are evidently in another range than [-1, 1].
 
     Raises:
-        ContractError: NaN, values outside of [-1, 1], or no pixel below 0 where real images are dark; names the
-        range.
+        ContractError: NaN, values outside of [-1, 1], or no pixel below 0 where real images are dark; the message
+            names the range.
     """
     broken = int((~own.data.flatten(1).isfinite().all(1)).sum())
     if broken:
@@ -274,7 +274,7 @@ def check_own(own: Images, test: Images) -> None:
 
 
 def _hashes(images: Images) -> Iterator[bytes]:
-    """A hash of each image, a part of them in memory at a time."""
+    """Yield a hash of each image, with a part of them in memory at a time."""
     for part in images.data.split(HASHED):
         for row in part.numpy():
             yield hashlib.blake2b(row.tobytes(), digest_size=16).digest()

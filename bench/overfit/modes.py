@@ -1,4 +1,4 @@
-"""Kinds of images that a generator lacks: samples do not show them, and the search cannot reach them."""
+"""Classes of images that a generator lacks: rare among its samples, and recovered badly by the search."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from numpy.typing import ArrayLike
 from bench.overfit.power import ALPHA
 
 RARE = 0.5
-"""Below this part of its share of real images, a kind counts as rare among samples."""
+"""A class counts as rare among samples below this fraction of its share of real images."""
 NEAREST = 1e-6
-"""Distances to a training image below this count as this."""
+"""Lower bound of distances to a training image."""
 
 
 @dataclass(frozen=True)
 class ImageClass:
-    """One kind of images: a class, or a cell of similar ones.
+    """One class of images: a labelled class, or a cell of similar images.
 
     Attributes:
-        name: of the class, or the cell's number.
-        images: unseen images of it that were inverted.
-        real_share: of all unseen images.
-        own_share: of samples.
-        share_p: one-sided Fisher test: samples have less of it.
+        name: name of the class, or number of the cell.
+        images: number of its unseen images that were inverted.
+        real_share: its share of all unseen images.
+        own_share: its share of samples.
+        share_p: p of a one-sided Fisher test that its share of samples is lower.
         median_error: recovery error of its unseen images; NaN without any.
-        error_p: one-sided Mann-Whitney tests: they are recovered worse than the others, as errors are or for how
-            near a training image they lie; twice the smaller p.
-        missing: both tests hold at ``ALPHA`` over the number of kinds, and samples have less than ``RARE`` of its
-            share.
+        error_p: twice the smaller p of two one-sided Mann-Whitney tests that its images are recovered worse than the
+            others: of errors, and of errors relative to the distance to the nearest training image.
+        missing: both tests are significant at ``ALPHA`` divided by the number of classes, and its share of samples
+            is below ``RARE`` times its share of real images.
     """
 
     name: str
@@ -45,14 +45,14 @@ class ImageClass:
 
 @dataclass(frozen=True)
 class ModeStatistics:
-    """All kinds; ``basis`` says what they are ("classes", "k-means cells")."""
+    """Statistics of all classes; ``basis`` is their origin in words ("classes", or k-means cells)."""
 
     kinds: tuple[ImageClass, ...]
     basis: str
 
     @property
     def missing(self) -> tuple[ImageClass, ...]:
-        """Those that the generator lacks, the largest first."""
+        """Classes that the generator lacks, the largest first."""
         return tuple(sorted((k for k in self.kinds if k.missing), key=lambda k: -k.real_share))
 
 
@@ -64,21 +64,21 @@ def mode_statistics(
     names: Sequence[str],
     basis: str = "classes",
 ) -> ModeStatistics:
-    """Look for kinds that are rare among samples and recovered badly; either alone is no sign.
+    """Find classes that are both rare among samples and recovered badly; neither alone is evidence.
 
-    Kinds that are hard to draw have large errors in every GAN, and the density of a GAN is never quite right. A kind
-    that is missing has both faults. Kinds that are easy to draw are recovered well even by a generator that never saw
-    one; so errors are also compared after division by the squared distance to the nearest training image, up to
-    a factor the error of a generator that knows training images alone. The kind of every image, real or not, has to
-    be told in the same way.
+    Complex classes have large errors in every GAN, and the density of a GAN is never exact; a missing class shows
+    both. Simple classes are recovered well even by a generator that was not trained on them, so errors are also
+    compared after division by the squared distance to the nearest training image, which is, up to a factor, the error
+    of a generator that reproduces training images alone. The class of every image, real or generated, has to be
+    predicted by the same rule.
 
     Args:
-        real: kind ``[k]`` of each unseen image, as numbers below ``len(names)``; those that were inverted first.
-        own: kind ``[m]`` of each sample.
+        real: class ``[k]`` of each unseen image, a number below ``len(names)``; the inverted images come first.
+        own: class ``[m]`` of each sample.
         errors: recovery errors ``[n]`` of the first unseen images.
-        nearest: Euclidean distance ``[n]`` of these to the nearest training image.
-        names: of the kinds.
-        basis: what kinds are.
+        nearest: Euclidean distance ``[n]`` of these images to the nearest training image.
+        names: names of the classes.
+        basis: their origin in words.
     """
     of_real, of_own = (np.asarray(a, np.int64) for a in (real, own))
     values, distance = (np.asarray(a, np.float64) for a in (errors, nearest))

@@ -1,7 +1,7 @@
-"""What samples say without any search: copies of training images, variety, and the two-sample statistics of others.
+"""Statistics of samples that need no search: copies of training images, variety, published two-sample statistics.
 
-Rows are flat images ``[n, d]`` (uint8, or floats in [-1, 1]) or features. Each statistic says what it can and cannot
-see in ``CAN_SEE``.
+Rows are flat images ``[n, d]`` (uint8, or floats in [-1, 1]) or features. ``CAN_SEE`` describes what each statistic
+detects and what it does not.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from bench.overfit.distances import Index, Nearest, Rows, as_floats, nearest
 
 PERMUTATIONS = 4_999
 ALIKE_ALPHA = 0.001
-"""Below this p, training and unseen images count as different in kind."""
+"""Training and unseen images count as differently distributed below this p."""
 NEAR = 0.03
-"""Root mean squared difference of pixels in [-1, 1] up to which two images are near-duplicates: 4 of 256 levels."""
+"""Largest root mean squared difference, in pixels of [-1, 1], of near-duplicates: 4 of 256 levels."""
 
 CAN_SEE = {
     "copying": "Samples that lie nearer to training images than to unseen ones, whatever their quality. Not: "
-    "memorised images among so many others that samples hardly show them.",
-    "auth_pct": "Samples that are nearer to a training image than that is to its like. A bare copy rate: smooth "
-    "samples lower it too, as they are near everything.",
+    "memorised images that are rare among samples.",
+    "auth_pct": "Samples that are nearer to a training image than its nearest training image is. Not copies alone: "
+    "smooth samples lower it too, as they are near to all images.",
     "c_t": "Samples that are nearer to training images than unseen images are (far below 0), or farther (far above). "
     "Not: copies in few places; smooth samples lower it without any copy.",
-    "one_nn": "Any difference between samples and unseen images: 1 if they can be told apart, .5 if not, towards 0 "
-    "if samples are copies of them. Not: which difference.",
-    "precision": "Samples that are like no unseen image. Not: copies, which score 1.",
-    "recall": "Unseen images that no sample resembles: modes that are missing. Not: why.",
-    "variety": "Samples that are alike, against how alike unseen images are. Not: a few missing modes.",
+    "one_nn": "Any difference between samples and unseen images: 1 if they can be distinguished, .5 if not, towards "
+    "0 if samples are copies of them. Not: which difference.",
+    "precision": "Samples that resemble no unseen image. Not: copies, which score 1.",
+    "recall": "Unseen images that no sample resembles: missing modes. Not: their cause.",
+    "variety": "Samples that are more alike than unseen images are. Not: a few missing modes.",
 }
 
 
 @dataclass(frozen=True)
 class Copying:
-    """Whether samples lie nearer to training images than to unseen ones; see ``copying``.
+    """Result of the test that samples lie nearer to training images than to unseen ones; see ``copying``.
 
     Attributes:
-        share: of samples whose nearest real image is a training image.
-        expected: that share if membership did not matter: the share of training images among the real ones.
-        p: one-sided, by permutation of membership.
+        share: share of samples whose nearest real image is a training image.
+        expected: its value under the null hypothesis: the share of training images among the real ones.
+        p: one-sided p, by permutation of membership.
     """
 
     share: float
@@ -54,7 +54,7 @@ class Copying:
 
 @dataclass(frozen=True)
 class OneNN:
-    """Leave-one-out accuracy of the nearest neighbour at telling two sets apart, and the part of each."""
+    """Leave-one-out accuracy of a nearest-neighbour classifier of two sets, over both and for each set."""
 
     accuracy: float
     of_first: float
@@ -63,24 +63,24 @@ class OneNN:
 
 @dataclass(frozen=True)
 class Alike:
-    """Whether training and unseen images look like draws from one pool: 1-NN accuracy and its permutation p."""
+    """Test that training and unseen images are draws from one pool: 1-NN accuracy and its permutation p."""
 
     accuracy: float
     p: float
 
     @property
     def differ(self) -> bool:
-        """Whether they are too different for a gap between them to mean anything."""
+        """True if the sets differ so much that a gap between them cannot be interpreted."""
         return self.p < ALIKE_ALPHA
 
 
 @dataclass(frozen=True)
 class Variety:
-    """How different samples are from each other, against unseen images.
+    """Diversity of samples relative to that of unseen images.
 
     Attributes:
-        nearest: median distance of a sample to its nearest other sample, over that of unseen images, as many of each.
-        variance: total variance of samples over that of unseen images.
+        nearest: median distance of a sample to its nearest other sample, divided by that of as many unseen images.
+        variance: total variance of samples divided by that of unseen images.
     """
 
     nearest: float
@@ -89,7 +89,7 @@ class Variety:
 
 @dataclass(frozen=True)
 class SetStatistics:
-    """All of this module for one generator; counts are of samples, training and unseen images."""
+    """All statistics of this module for one generator; ``counts`` are of samples, training and unseen images."""
 
     counts: tuple[int, int, int]
     copying: Copying
@@ -101,7 +101,7 @@ class SetStatistics:
     variety: Variety
     alike: Alike
     near_copies: int
-    """Samples within ``NEAR`` of a training image."""
+    """Number of samples within ``NEAR`` of a training image."""
 
 
 @dataclass(frozen=True)
@@ -114,25 +114,25 @@ class Neighbours:
 
 
 def find_neighbours(own: Rows, train: Rows, test: Rows) -> Neighbours:
-    """The searches that the statistics share."""
+    """Find the nearest neighbours that the statistics share."""
     return Neighbours(nearest(own, train), nearest(test, train), nearest(own, test))
 
 
 def set_statistics(
     own: Rows, train: Rows, test: Rows, seed: int = 0, found: Neighbours | None = None
 ) -> SetStatistics:
-    """Every statistic of this module.
+    """Compute every statistic of this module.
 
     Args:
         own: samples of the generator ``[m, d]``.
-        train: training images ``[n, d]``; the more of them the better.
+        train: training images ``[n, d]``, as many as are available.
         test: unseen images ``[k, d]``.
-        seed: of cells, subsets and permutations.
-        found: their neighbours, if they are known.
+        seed: seed of cells, subsets and permutations.
+        found: their nearest neighbours, if these are computed already.
 
     Raises:
-        DataError: fewer than 10 of a kind.
-        ContractError: different d, or values that are not finite.
+        DataError: fewer than 10 images in one of the sets.
+        ContractError: the widths d differ, or values are not finite.
     """
     if min(len(own), len(train), len(test)) < 10:
         raise DataError(f"{len(own)} samples, {len(train)} and {len(test)} images: needs at least 10 of each")
@@ -155,19 +155,19 @@ def set_statistics(
 
 
 def copying(to_train: Nearest, to_test: Nearest, train_count: int, test_count: int, seed: int = 0) -> Copying:
-    """Test whether the images that samples are nearest to are training images more often than chance has it.
+    """Test if the nearest images of samples are training images more often than expected by chance.
 
-    If the generator knows nothing of which images it was trained on, their labels "training" and "unseen" may be
-    exchanged. p is the share of permutations of these labels that give at least the observed count (Monte Carlo,
-    the observed one counted in). An image that many samples are near counts with all of them, so that samples need
-    not be independent.
+    If samples do not depend on which images were trained on, the labels "training" and "unseen" are exchangeable. p
+    is the share of permutations of these labels that give at least the observed count (Monte Carlo, the observed one
+    included). An image that is the nearest of many samples counts once for each, so that samples need not be
+    independent.
 
     Args:
         to_train: nearest training image of each sample.
         to_test: nearest unseen image of each sample.
-        train_count: training images.
-        test_count: unseen images.
-        seed: of the permutations.
+        train_count: number of training images.
+        test_count: number of unseen images.
+        seed: seed of the permutations.
     """
     trained = to_train.distance < to_test.distance
     places = np.where(trained, to_train.index, train_count + to_test.index)
@@ -197,7 +197,7 @@ def one_nn(first: Rows, second: Rows) -> OneNN:
 
 
 def alike(train: Rows, test: Rows, seed: int = 0) -> Alike:
-    """Whether two sets of real images are draws from one pool: 1-NN accuracy against permuted labels, one-sided."""
+    """Test that two sets of real images are draws from one pool: 1-NN accuracy against permuted labels, one-sided."""
     pool = np.concatenate([as_floats(train), as_floats(test)])
     label, to = _labelled(pool, len(train))
     observed = float((label == label[to]).mean())
@@ -219,14 +219,14 @@ def precision_recall(own: Rows, test: Rows) -> tuple[float, float]:
 
 
 def variety(own: Rows, test: Rows) -> Variety:
-    """How different samples are from each other; see ``Variety``. Sets of equal size."""
+    """Compute the diversity of samples; see ``Variety``. Both sets have equal size."""
     mine, real = (_own_distance(rows) for rows in (own, test))
     spread = [float(as_floats(rows).astype(np.float64).var(0).sum()) for rows in (own, test)]
     return Variety(_ratio(mine, real), _ratio(*spread))
 
 
 def near_duplicates(found: Nearest, dim: int) -> int:
-    """How many rows of ``dim`` numbers lie within ``NEAR`` (root mean square) of their nearest one."""
+    """Count the rows of ``dim`` values that lie within ``NEAR`` (root mean square) of their nearest one."""
     return int((found.distance <= NEAR * math.sqrt(dim)).sum())
 
 
@@ -239,14 +239,14 @@ def _ratio(a: float, b: float) -> float:
 
 
 def _labelled(pool: Rows, first: int) -> tuple[NDArray[np.bool_], Index]:
-    """Whether each row is one of the first, and its nearest other row."""
+    """Return, for each row, True if it is one of the first, and its nearest other row."""
     return np.arange(len(pool)) < first, nearest(pool, pool, np.arange(len(pool))).index
 
 
 def _permuted(counts: Index, observed: int, members: int, total: int, seed: int) -> int:
-    """How many permutations of membership give the images that were hit at least so many hits on members.
+    """Count the permutations of membership with at least the observed number of hits on members.
 
-    Only images that were hit matter: how many of them are members is hypergeometric, which ones is uniform.
+    Only images that were hit matter: the number of members among them is hypergeometric, their choice uniform.
     """
     rng, at_least = np.random.default_rng(seed), 0
     drawn = rng.hypergeometric(members, total - members, len(counts), PERMUTATIONS)

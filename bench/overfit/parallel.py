@@ -1,4 +1,4 @@
-"""The same work in several processes at once, which share a store: each takes what no other one is at."""
+"""Parallel work of several processes that share a store: each takes items that no other process is computing."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Work = Callable[..., None]
 
 @contextmanager
 def parallel_workers(jobs: int, work: Work, *arguments: Any) -> Iterator[None]:
-    """Let ``jobs - 1`` further processes do the same work for the length of a block, each on its share of the cores.
+    """Run the same work in ``jobs - 1`` further processes during a block, each on its share of the cores.
 
-    A search over a batch is made of many short calls: two processes of one thread each get through more of it than
-    one of two threads. Nothing depends on a helper: what it does not finish, the block does.
+    A search over a batch consists of many short calls, for which two processes of one thread each are faster than one
+    of two threads. No result depends on a worker: work that it does not finish is done by the block.
 
     Args:
-        jobs: processes, this one included; 1 changes nothing.
-        work: a function of a module; takes ``arguments``, and ``progress``, which it calls now and then.
-        arguments: what can be sent to a process.
+        jobs: number of processes, including this one; 1 changes nothing.
+        work: a module-level function of ``arguments`` and ``progress``, which it calls regularly.
+        arguments: values that can be pickled.
     """
     if jobs == 1:
         yield
@@ -48,10 +48,10 @@ def parallel_workers(jobs: int, work: Work, *arguments: Any) -> Iterator[None]:
 
 
 def _help(threads: int, work: Work, arguments: tuple[Any, ...]) -> None:
-    """What a helper does; the first process meets the same faults and warnings, and reports them."""
+    """Run the work in a worker; the first process raises the same errors and warnings, and reports them."""
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends its helpers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends its workers
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore")
     try:
@@ -61,12 +61,12 @@ def _help(threads: int, work: Work, arguments: tuple[Any, ...]) -> None:
 
 
 def _stop_alone(what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
-    """End this helper if the process that it helps was killed."""
+    """End this worker if its parent process was killed."""
     first = multiprocessing.parent_process()
     if first is None or not first.is_alive():
         raise SystemExit
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Power: the smallest effect that so many images can show, and how many images an effect takes."""
+"""Statistical power: the smallest effect that a number of images can detect, and the number that an effect needs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from bench.core.errors import DataError
 Floats = NDArray[np.float64]
 
 ALPHA = 0.01
-"""Level of every test of a verdict."""
+"""Significance level of every test of a verdict."""
 POWER = 0.8
 NEGLIGIBLE_EFFECT, LARGE_EFFECT = 0.147, 0.474
-"""Cliff's delta below which an effect is negligible, and from which on it is large (Romano et al. 2006)."""
+"""Cliff's delta below which an effect is negligible, and above which it is large (Romano et al. 2006)."""
 
 
 @dataclass(frozen=True)
 class Detectable:
-    """The smallest effect that a test at ``alpha`` finds with probability ``power``.
+    """The smallest effect that a test at level ``alpha`` detects with probability ``power``.
 
     Attributes:
-        delta: Cliff's delta; above 1 means that nothing could be found.
-        gap: the ``Gap.value`` that goes with it if memorisation scales all errors by one factor; NaN if none does.
-        alpha: level of the test.
-        power: how often it is found.
+        delta: Cliff's delta; above 1 if no effect can be detected.
+        gap: the corresponding ``Gap.value`` if memorisation scales all errors by one factor; NaN if no factor does.
+        alpha: significance level of the test.
+        power: probability of detection.
     """
 
     delta: float
@@ -37,11 +37,11 @@ class Detectable:
 
 
 def detectable(test: ArrayLike, train_count: int, alpha: float = ALPHA, power: float = POWER) -> Detectable:
-    """The smallest gap that ``Separation.p`` shows with ``train_count`` training and these unseen errors ``[m]``.
+    """Return the smallest gap that ``Separation.p`` detects with ``train_count`` training and unseen errors ``[m]``.
 
     Noether (1987) for the Mann-Whitney test: (z_{1-a} + z_power) standard deviations of the statistic, whose variance
     is (n + m + 1) / (12 n m); a is half of ``alpha``, because two tests share it. The gap follows by scaling the
-    unseen errors until they stand so far apart from themselves.
+    unseen errors until they differ from the unscaled ones by this effect.
     """
     errors = np.sort(np.asarray(test, np.float64))
     n, m = train_count, len(errors)
@@ -50,7 +50,7 @@ def detectable(test: ArrayLike, train_count: int, alpha: float = ALPHA, power: f
 
 
 def images_needed(delta: float, alpha: float = ALPHA, power: float = POWER) -> int:
-    """Images of each group from which on Cliff's delta ``delta`` is found; the inverse of ``detectable``.
+    """Return the number of images of each group that detects Cliff's delta ``delta``; the inverse of ``detectable``.
 
     Raises:
         ValueError: delta is not in (0, 1].
@@ -62,10 +62,10 @@ def images_needed(delta: float, alpha: float = ALPHA, power: float = POWER) -> i
 
 
 def check_enough(count: int, delta: float = LARGE_EFFECT, alpha: float = ALPHA, power: float = POWER) -> None:
-    """Refuse a test that could not show even a large effect.
+    """Refuse a test that cannot detect even a large effect.
 
     Raises:
-        DataError: too few images; says how many it takes.
+        DataError: too few images; the message says how many are needed.
     """
     needed = images_needed(delta, alpha, power)
     if count < needed:
@@ -82,7 +82,7 @@ def _reach(alpha: float, power: float) -> float:
 
 
 def _gap_of_delta(ordered: Floats, delta: float) -> float:
-    """The gap by which errors have to be scaled down to stand ``delta`` apart from what they were; by bisection."""
+    """Return the gap of scaled errors whose Cliff's delta to the unscaled ones is ``delta``; by bisection."""
     if delta >= 1:
         return math.nan
 

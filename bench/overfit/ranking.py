@@ -1,4 +1,4 @@
-"""Several GANs on the same images, ranked by the error of unseen ones (creswell, Table I), with ties."""
+"""Ranking of several GANs by the recovery error of the same unseen images (creswell, Table I), with ties."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from bench.statistics import Interval, mean_interval, paired_interval, tie_group
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLUMNS = ("rank", "GAN", "unseen: mean error", "median", "more than the best", "gap", "own found again", "verdict")
+COLUMNS = ("rank", "GAN", "unseen: mean error", "median", "more than the best", "gap", "recovered", "verdict")
 
 
 @dataclass(frozen=True)
 class Place:
-    """One GAN among several.
+    """The place of one GAN in a ranking.
 
     Attributes:
-        rank: competition rank; those that cannot be told from the leader of their group share it.
-        title: of the GAN.
-        mean: of the errors of unseen images.
-        interval: bootstrap interval of it over images.
-        median: of them.
-        behind: interval of the mean difference to the first one, paired over images; None for itself.
-        passed: whether the search passes its gate on this GAN; without it the mean is an upper bound alone.
-        outcome: the verdict.
+        rank: competition rank; GANs that do not differ significantly from the leader of their group share it.
+        title: name of the GAN.
+        mean: mean error of unseen images.
+        interval: bootstrap interval of the mean over images.
+        median: median error of unseen images.
+        behind: interval of the mean difference to the first GAN, paired over images; None for the first.
+        passed: the search passes its gate on this GAN; otherwise the mean is only an upper bound.
+        outcome: outcome of the verdict.
     """
 
     rank: int
@@ -51,14 +51,14 @@ class Place:
 
 
 def rank(examined: Sequence[OverfitReport]) -> tuple[Place, ...]:
-    """Order GANs by the mean error of unseen images, the least first.
+    """Rank GANs by the mean error of unseen images, the lowest first.
 
-    The first leads a group; each following one whose 95 % interval of the paired difference to it contains 0 shares
-    its rank; the first that is clearly worse leads the next group.
+    The first GAN leads a group; following ones share its rank as long as the 95 % interval of the paired difference
+    to it contains 0; the first that is significantly worse leads the next group.
 
     Raises:
-        BenchError: fewer than two; other images, numbers or searches, whose errors cannot be compared; one name
-        twice.
+        BenchError: there are fewer than two GANs, two have the same name, or their images, numbers of images or
+            searches differ, so that errors cannot be compared.
     """
     if len(examined) < 2:
         raise BenchError("--compare needs two GANs or more")
@@ -81,7 +81,7 @@ def rank(examined: Sequence[OverfitReport]) -> tuple[Place, ...]:
 def write_ranking(
     examined: Sequence[OverfitReport], folder: Path, environment: Mapping[str, Any]
 ) -> tuple[Place, ...]:
-    """Write README.md, ranking.json and figure.png of a comparison; the reports of the GANs lie beside them.
+    """Write README.md, ranking.json and figure.png of a comparison, beside the reports of the GANs.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -96,7 +96,7 @@ def write_ranking(
 
 
 def rows(places: Sequence[Place], examined: Sequence[OverfitReport]) -> list[tuple[str, ...]]:
-    """The ranking as text, a row a GAN; columns ``COLUMNS``."""
+    """Return the ranking as text, one row per GAN; columns ``COLUMNS``."""
     known = {e.title: e for e in examined}
     found: list[tuple[str, ...]] = []
     for p in places:
@@ -110,7 +110,7 @@ def rows(places: Sequence[Place], examined: Sequence[OverfitReport]) -> list[tup
 
 
 def markdown(places: Sequence[Place], examined: Sequence[OverfitReport]) -> str:
-    """The ranking as Markdown."""
+    """Return the ranking as Markdown."""
     first = examined[0]
     lines = [f"# GANs on {escape(first.data)} by the error of unseen images", "", *notes(places, first), ""]
     lines += ["![figure](figure.png)", ""]
@@ -120,7 +120,7 @@ def markdown(places: Sequence[Place], examined: Sequence[OverfitReport]) -> str:
 
 
 def notes(places: Sequence[Place], first: OverfitReport) -> list[str]:
-    """What has to be known to read the table."""
+    """Return the notes that explain the table."""
     texts = [
         f"{first.settings.n} unseen images, the same for every GAN; {first.settings.search.method.name}, "
         f"{first.settings.search.steps} steps. Intervals: 95 %, bootstrap over images, differences paired. Equal "
@@ -129,14 +129,14 @@ def notes(places: Sequence[Place], first: OverfitReport) -> list[str]:
     below = [p.title for p in places if not p.passed]
     if below:
         texts.append(
-            f"Below the gate, so that the search may be what is bad: {', '.join(below)}. Their errors are upper "
-            "bounds."
+            f"Below the gate, so that large errors may come from the search: {', '.join(below)}. Their errors are "
+            "upper bounds."
         )
     return texts
 
 
 def draw(places: Sequence[Place], first: OverfitReport) -> Figure:
-    """Mean errors with intervals; hollow where the search is below its gate."""
+    """Draw mean errors with intervals; markers are hollow where the search is below its gate."""
     figure = canvas(6.5, 1.2 + 0.4 * len(places), f"{first.data}: error of {first.settings.n} unseen images")
     axes = dress(figure.subplots(), "mean squared error, 95 % interval over images", "")
     for line, p in enumerate(places):

@@ -1,7 +1,7 @@
-"""Recovery errors: invert images chunk by chunk with one search, and keep every chunk in the store.
+"""Recovery errors: images are inverted chunk by chunk with one search, and every chunk is kept in the store.
 
-Training, unseen and own images get the same search, steps and seed. A chunk is known by its images, so that a run
-that was cut off, or one on more images of the same draw, goes on from what is there.
+Training, unseen and generated images get the same search, steps and seed. A chunk is identified by its images, so
+that an interrupted run, or one on more images of the same draw, reuses the stored chunks.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from bench.harness.store import Busy, Store
 Floats = NDArray[np.float64]
 
 CHUNK = 50
-"""Images that are searched, and stored, together; fewer of large images."""
+"""Images that are inverted and stored together; fewer if they are large."""
 CODES = ("z", "w", "w+")
-"""Spaces of codes in which an error says something of the generator; with other freedoms any image is reached."""
+"""Latent spaces in which an error is informative; a search with more freedom reconstructs any image."""
 DEFAULT_SEARCH = ComponentSpec("lbfgs", {"stretch": 0.9})
-"""The search that finds most of a generator's own images here."""
+"""The search that recovers the largest share of generated images in the studies of this suite."""
 DEFAULT_STEPS = 400
 
 
 @dataclass(frozen=True)
 class Search:
-    """How images are inverted.
+    """The search that inverts images.
 
     Attributes:
-        method: a method without training, with its options.
-        steps: of each start.
-        seed: of the starts; an image starts where it does whatever its group and batch.
+        method: a method that needs no training, with its options.
+        steps: steps from each starting point.
+        seed: seed of the starting points, which do not depend on the group and batch of an image.
     """
 
     method: ComponentSpec = DEFAULT_SEARCH
@@ -52,17 +52,17 @@ class Search:
     seed: int = 0
 
     def facts(self) -> dict[str, Any]:
-        """The search as JSON."""
+        """Return the search as JSON."""
         options = dict(sorted(self.method.options.items()))
         return {"method": self.method.name, "options": options, "steps": self.steps, "seed": self.seed}
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What a search reached for each image of a group.
+    """The result of a search for each image of a group.
 
     Attributes:
-        errors: mean squared errors ``[n]``, pixels in [-1, 1], targets and outputs as they are.
+        errors: mean squared errors ``[n]``, pixels in [-1, 1], without rounding of targets and outputs.
         log_prob: log density of the found codes under the prior, in nats, ``[n]``.
         codes: ``[n, d]`` float32.
     """
@@ -74,14 +74,14 @@ class Recovered:
 
 @dataclass
 class Recovery:
-    """A GAN and a search, ready to be asked for the errors of images.
+    """A search bound to a GAN; computes the recovery errors of images.
 
     Attributes:
-        gan: frozen, on the device.
-        search: how images are inverted.
-        store: where chunks are kept.
+        gan: the GAN, frozen, on the device.
+        search: the search that inverts images.
+        store: store of finished chunks.
         device: "cpu" or "cuda".
-        progress: where finished images are reported.
+        progress: called with the number of finished images.
     """
 
     gan: Gan
@@ -104,7 +104,7 @@ class Recovery:
         return self._method
 
     def at(self, steps: int) -> Recovery:
-        """The same search with another number of steps; what it learnt of the GAN is kept."""
+        """Return the same search with another number of steps; its precomputed quantities of the GAN are kept."""
         search = Search(self.search.method, steps, self.search.seed)
         return Recovery(
             self.gan, search, store=self.store, device=self.device, progress=self.progress, _method=self._method
@@ -128,15 +128,15 @@ class Recovery:
 
     @property
     def chunk(self) -> int:
-        """Images that are searched together: a function of their size alone, so that results do not depend on n."""
+        """Images inverted together: a function of their size alone, so that results do not depend on n."""
         return min(CHUNK, batch_size(self.gan))
 
     def recover(self, groups: Mapping[str, Images]) -> dict[str, Recovered]:
-        """Invert the images of every group; what the store holds is read.
+        """Invert the images of every group; stored chunks are read.
 
         Raises:
-            ContractError: the generator gives NaN, or the search changes it or breaks its own contract.
-            BenchError: images of another shape than the generator's.
+            ContractError: the generator returns NaN, or the search changes it or breaks its own contract.
+            BenchError: the images do not have the generator's shape.
             StoreError: the store cannot be written.
         """
         for name, images in groups.items():
@@ -158,7 +158,7 @@ class Recovery:
         return {name: _joined([found[place] for place in sorted(found) if place[0] == name]) for name in groups}
 
     def _next(self, waiting: Mapping[tuple[str, int], Images]) -> tuple[tuple[str, int], Recovered]:
-        """One chunk and what was found: the first that no other process is at, else the first, once that is done."""
+        """Return one chunk and its result: the first that no other process computes, else the first, once done."""
         for place, images in waiting.items():
             with suppress(Busy):
                 return place, self._chunk(images, place[0], wait=False)
@@ -166,7 +166,7 @@ class Recovery:
         return place, self._chunk(waiting[place], place[0], wait=True)
 
     def decode(self, codes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Images ``[n, C, H, W]`` of found codes."""
+        """Decode codes to images ``[n, C, H, W]``."""
         with torch.no_grad():
             parts = torch.from_numpy(codes).to(self.device).split(batch_size(self.gan))
             made: NDArray[np.float32] = torch.cat([self.method.view.decode(p).float().cpu() for p in parts]).numpy()
@@ -221,7 +221,7 @@ def open_search(choice: ComponentSpec) -> BoundMethod:
 
     Raises:
         UnknownName: no such method or option.
-        BenchError: the method has to be trained: its errors would also say how well that went.
+        BenchError: the method has to be trained, so that its errors would also depend on that training.
     """
     method = make_method(choice)
     if method.base.trained_on != "nothing":
@@ -233,7 +233,7 @@ def open_search(choice: ComponentSpec) -> BoundMethod:
 
 
 def search_code(choice: ComponentSpec) -> list[str]:
-    """Hashes of a method and its refiners: their options, defaults filled in, and their code."""
+    """Return hashes of a method and its refiners: their options, defaults filled in, and their code."""
     base, *refiners = choice.name.split("+")
     maker, options = KeyMaker(), {k: v for k, v in choice.options.items() if k not in refiners}
     refined = [maker.component("refiner", each, choice.options.get(each, {})) for each in refiners]

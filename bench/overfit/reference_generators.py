@@ -1,7 +1,7 @@
-"""Generators with known guilt, small enough to train in a minute: what the examination has to tell apart.
+"""Reference generators with known faults, small enough to train in a minute, to validate the examination.
 
-A suspect is described by data, trained on the first images of a random order, and kept in the store. Those that were
-trained on everything and stopped early are honest.
+A reference generator is described by data, trained on the first images of a random order, and kept in the store.
+Those that are trained on all images and stopped early are negative controls.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from bench.overfit.reference_glo import GLO
 
 Family = Literal["glo", "gan", "copier", "collapsed", "dropping"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
-"""What is wrong with a suspect.
+"""Families of reference generators, named after their fault.
 
-- "glo" memorises: the squared error of codes that belong to training images is all that it minimises.
-- "gan" is unknown: a GAN may or may not know a small training set by heart.
+- "glo" memorises: it minimises only the squared error of codes that are assigned to training images.
+- "gan" is unknown: a GAN may or may not memorise a small training set.
 - "copier" memorises: the decoder of a variational autoencoder; codes of few images fill the whole prior.
-- "collapsed" makes few images, whatever the code.
-- "dropping" drops modes: a GAN that never saw some of the classes.
+- "collapsed" generates few images, whatever the code.
+- "dropping" drops modes: a GAN trained without some of the classes.
 """
 STAGE = "suspect"
 SHARPNESS = 16.0
-"""Of the choice among the images of a collapsed GAN: a logit's standard deviation is this times sqrt(d)."""
+"""Sharpness of the choice among a collapsed GAN's images: a logit's standard deviation is this times sqrt(d)."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """What all suspects share.
+    """Network size and batch size of all reference generators.
 
     Attributes:
         width: filters of the first and last convolution.
-        code_dim: numbers in a code.
-        batch: images in a step.
+        code_dim: dimension of a code.
+        batch: images per step.
     """
 
     width: int = 12
@@ -60,16 +60,16 @@ class Network:
 
 @dataclass(frozen=True)
 class ReferenceGenerator:
-    """One generator of the test bench.
+    """One reference generator.
 
     Attributes:
-        family: what is wrong with it; see ``FAMILIES``.
-        images: training images; 0 for all.
-        steps: of training.
-        seed: of weights and batches.
-        without: classes that it never sees.
-        kept: images that a collapsed one makes; 0 for one that did not collapse.
-        network: its size.
+        family: its fault; see ``FAMILIES``.
+        images: number of training images; 0 for all.
+        steps: training steps.
+        seed: seed of weights and batches.
+        without: classes that are left out of its training images.
+        kept: number of images that a collapsed one generates; 0 for one that did not collapse.
+        network: size of its network.
     """
 
     family: Family
@@ -90,12 +90,12 @@ class ReferenceGenerator:
 
     @property
     def name(self) -> str:
-        """Family and number of images, or what is kept or left out."""
+        """Family with the number of training images, of images kept, or the classes left out."""
         more = self.kept or "-".join(map(str, self.without)) or self.images or "all"
         return f"{self.family}-{more}"
 
     def recipe(self) -> GanConfig:
-        """What trains it."""
+        """Return the configuration that trains it."""
         sizes: dict[str, Any] = {**asdict(self.network), "prior": "normal"}
         if self.family == "glo":
             return GLO(**sizes, learning_rate=2e-3, code_rate=0.1)
@@ -111,24 +111,25 @@ def make_suspect(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> Gan:
-    """The suspect's generator, frozen; trained if the store lacks it, and gone on with if that was cut off.
+    """Return the reference generator's GAN, frozen; it is trained, or its training resumed, if the store lacks it.
 
     Args:
-        suspect: which.
+        suspect: the reference generator.
         pool: images in random order; it is trained on the first of them.
-        store: where finished generators and checkpoints are kept.
+        store: store of finished generators and checkpoints.
         device: "cpu" or "cuda".
-        progress: where steps are reported.
+        progress: called with the number of finished steps.
 
     Raises:
-        Diverged: the training failed, here or when it was first tried.
-        DataError: fewer images than it asks for, or no labels to leave classes out by.
+        Diverged: the training failed, in this call or an earlier one.
+        DataError: fewer images than it needs, or no labels by which classes could be left out.
         StoreError: the store cannot be written.
     """
     store, images = store or Store(), training_images(suspect, pool)
     recipe, code = suspect.recipe(), module_code(__name__)
     made_by = [type(recipe).__name__, asdict(recipe), suspect.steps, suspect.seed]
-    key = digest([made_by, images.checksum, device, code])  # a collapsed one is the GAN that it was made of
+    # a collapsed generator has the key of the GAN that it is made from
+    key = digest([made_by, images.checksum, device, code])
     with store.lock(STAGE, key):
         earlier = store.failure(STAGE, key)
         if earlier:
@@ -144,10 +145,10 @@ def make_suspect(
 
 
 def training_images(suspect: ReferenceGenerator, pool: Images) -> Images:
-    """The images of a pool that a suspect sees.
+    """Return the images of a pool that a reference generator is trained on.
 
     Raises:
-        DataError: fewer images than it asks for, or no labels to leave classes out by.
+        DataError: fewer images than it needs, or no labels by which classes could be left out.
     """
     if suspect.images > len(pool):
         raise DataError(
@@ -204,12 +205,12 @@ def _named(progress: Progress, suspect: ReferenceGenerator) -> Progress:
 
 
 def generator_only(gan: Gan) -> Gan:
-    """The same without discriminator and encoder, which an examination must not need."""
+    """Return the GAN without discriminator and encoder, which an examination must not need."""
     return Gan(gan.generator, None, prior=gan.prior, image_shape=gan.image_shape, provenance=gan.provenance)
 
 
 def collapse(gan: Gan, kept: int, seed: int = 0) -> Gan:
-    """A GAN that makes ``kept`` of another one's images, and blends where its choice turns over."""
+    """Return a GAN that generates only ``kept`` of another one's images, with blends at the borders between them."""
     rng = torch.Generator().manual_seed(seed)
     rows = gan.prior.sample(kept, rng)
     device = next(gan.generator.parameters()).device
@@ -220,11 +221,11 @@ def collapse(gan: Gan, kept: int, seed: int = 0) -> Gan:
 
 
 class Collapsed(nn.Module):
-    """Codes ``[B, d]`` to images of few codes: which one, the code decides by a sharp softmax of inner products.
+    """A generator of few images: a sharp softmax of inner products of codes ``[B, d]`` selects one of few codes.
 
     Args:
-        network: generator whose images are made.
-        rows: the codes ``[k, d]`` that are left.
+        network: generator that decodes the selected code.
+        rows: the codes ``[k, d]`` that remain.
     """
 
     rows: Tensor
@@ -235,7 +236,7 @@ class Collapsed(nn.Module):
         self.register_buffer("rows", rows)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Images ``[B, C, H, W]``."""
+        """Return images ``[B, C, H, W]``."""
         chosen = (SHARPNESS * codes @ self.rows.T).softmax(1) @ self.rows
         images: Tensor = self.network(chosen)
         return images

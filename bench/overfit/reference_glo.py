@@ -1,4 +1,4 @@
-"""GLO: a generator whose training images have codes that are learnt with it. It memorises as far as it can."""
+"""GLO: a generator trained jointly with a code for each training image; it memorises up to its capacity."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LOOP = "training"
 class GLO(DCGAN):
     """Generative latent optimisation (Bojanowski et al. 2018) with DCGAN's generator; no discriminator.
 
-    Every training image has a code of its own. Codes and generator together minimise the mean squared error (the
-    paper: of a Laplacian pyramid). Codes lie on the sphere of radius sqrt(d), near which a standard normal prior has
-    nearly all of its mass (the paper: in the unit ball, and a normal distribution is fitted to them).
+    Every training image has a code of its own. Codes and generator jointly minimise the mean squared error (the
+    paper: that of a Laplacian pyramid). Codes lie on the sphere of radius sqrt(d), near which a standard normal prior
+    has nearly all of its mass (the paper: in the unit ball, and a normal distribution is fitted to them).
 
-    No registered GAN: it is here to be found guilty.
+    It is not registered as a GAN: it serves as a generator that is known to memorise.
 
     Attributes:
         code_rate: learning rate of the codes.
@@ -41,7 +41,7 @@ class GLO(DCGAN):
             raise ValueError(f"prior = '{self.prior}' must be 'normal': codes lie on a sphere")
 
     def build(self, image_shape: Shape, device: str) -> Gan:
-        """An untrained generator; see ``Recipe.build``."""
+        """Return an untrained generator; see ``GanConfig.build``."""
         check_shape("GLO", image_shape, self.sides)
         generator = xavier(self.make_generator(image_shape))
         prior = make_prior(self.prior, self.code_dim)
@@ -50,19 +50,19 @@ class GLO(DCGAN):
         )
 
     def train(self, gan: Gan, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
-        """See ``Recipe.train``."""
+        """See ``GanConfig.train``."""
         Codes(gan, self, images=images, run=run, monitor=monitor).train()
 
 
 class Codes:
-    """Descends the squared error with the generator and the codes ``[N, d]`` of all training images.
+    """Joint gradient descent on the squared error over the generator and the codes ``[N, d]`` of training images.
 
     Args:
         gan: untrained generator, on ``run.device``.
         recipe: learning rates and batch size.
         images: training images ``[N, C, H, W]``, on ``run.device``.
-        run: steps (``budget.train_steps``), randomness and checkpoint.
-        monitor: told of every step.
+        run: steps (``budget.train_steps``), random numbers and checkpoint.
+        monitor: called after every step.
     """
 
     def __init__(self, gan: Gan, recipe: GLO, images: Images, run: RunContext, monitor: TrainingMonitor) -> None:
@@ -89,11 +89,11 @@ class Codes:
         self.optimizer.zero_grad(set_to_none=True)
 
     def look(self, step: int) -> None:
-        """Show the monitor the generator after this step."""
+        """Pass the generator after this step to the monitor."""
         self.monitor.look(self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps)
 
     def step(self) -> None:
-        """One update of the generator and of the codes of a batch."""
+        """Update the generator and the codes of a batch once."""
         rows = self.images.draw(min(self.recipe.batch, len(self.images)), self.run.rng)
         error = (self.generator(self.codes(rows)) - self.images.floats(rows)).square().mean()
         for optimizer in (self.optimizer, self.mover):
@@ -104,6 +104,6 @@ class Codes:
         self.run.report(error=error.detach())
 
     def codes(self, rows: Tensor) -> Tensor:
-        """Codes ``[B, d]`` of training images, on the sphere of radius sqrt(d)."""
+        """Return codes ``[B, d]`` of training images, on the sphere of radius sqrt(d)."""
         codes: Tensor = nn.functional.normalize(self.table(rows)) * self.recipe.code_dim**0.5
         return codes

@@ -1,4 +1,4 @@
-"""The images that suspects are trained on, and unseen ones: both from one pool in random order."""
+"""Training images of reference generators, and unseen images: both from one pool in random order."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bench.core.types import Images
 
 
 def sizes_of(sizes: Sequence[int], available: int) -> tuple[int, ...]:
-    """Those of the numbers of training images that are there, rising; 0 stands for all and comes last.
+    """Return the numbers of training images that are available, rising; 0 stands for all and comes last.
 
     Raises:
-        DataError: none of them.
+        DataError: none of them is available.
     """
     found = sorted({size for size in sizes if 0 < size < available})
     if any(size == 0 or size >= available for size in sizes):
@@ -30,7 +30,7 @@ def sizes_of(sizes: Sequence[int], available: int) -> tuple[int, ...]:
 class Pool:
     """All images of a dataset in one random order, cut into those to train on and unseen ones.
 
-    Both come from one pool, so that of a generator that knows nothing of its training set the two are exchangeable.
+    Both come from one pool, so that they are exchangeable for a generator that did not memorise its training set.
     """
 
     train: Images
@@ -38,15 +38,15 @@ class Pool:
 
 
 def split_pool(parts: Sequence[Images], unseen: int, seed: int) -> Pool:
-    """Join the splits of a dataset, drop repeated images, shuffle, and cut.
+    """Join the splits of a dataset, drop repeated images, shuffle, and split.
 
     Args:
-        parts: splits, of one shape.
-        unseen: images that nothing is trained on.
-        seed: of the order.
+        parts: splits of the dataset, of one shape.
+        unseen: number of images that no generator is trained on.
+        seed: seed of the order.
 
     Raises:
-        DataError: not more images than that.
+        DataError: the pool does not hold more images than ``unseen``.
     """
     images = distinct(joined(parts))
     if len(images) <= unseen:
@@ -57,13 +57,13 @@ def split_pool(parts: Sequence[Images], unseen: int, seed: int) -> Pool:
 
 
 def joined(parts: Sequence[Images]) -> Images:
-    """Several sets of images as one, with labels if all have them."""
+    """Join several sets of images, with labels if all have them."""
     labels = [p.labels for p in parts if p.labels is not None]
     return Images(torch.cat([p.data for p in parts]), torch.cat(labels) if len(labels) == len(parts) else None)
 
 
 def distinct(images: Images) -> Images:
-    """Without images that repeat an earlier one, pixel for pixel; in the same order."""
+    """Return the images without those that repeat an earlier one pixel for pixel, in the same order."""
     rows = images.data.reshape(len(images), -1).contiguous().numpy()
     _, first = np.unique(rows.view(np.dtype((np.void, rows.strides[0]))), return_index=True)
     return images.take(torch.from_numpy(np.sort(first)))

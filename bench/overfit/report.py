@@ -1,4 +1,4 @@
-"""The report of an examination: Markdown, JSON, per-image errors, a picture, and one HTML file with all of it."""
+"""The report of an examination: Markdown, JSON, per-image errors, a figure, and one HTML file with all of it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_page(e: OverfitReport, folder: Path, environment: Mapping[str, Any]) -
 
 
 def markdown(e: OverfitReport, environment: Mapping[str, Any]) -> str:
-    """The report as Markdown, with the figure beside it."""
+    """Return the report as Markdown; the figure is a file beside it."""
     lines = [f"# {escape(title(e))}", "", f"**{e.verdict.outcome}**", ""]
     lines += [*(f"- {escape(text)}" for text in e.verdict.reasons), "", "![figure](figure.png)", ""]
     for heading, texts in _lists(e, environment):
@@ -52,13 +52,13 @@ def markdown(e: OverfitReport, environment: Mapping[str, Any]) -> str:
 
 
 def html(e: OverfitReport, picture: bytes, environment: Mapping[str, Any]) -> str:
-    """The report as one HTML file that needs nothing else."""
+    """Return the report as one self-contained HTML file."""
     image = base64.b64encode(picture).decode()
     parts = [
         f'<h1>{plain(title(e))}</h1><p class="verdict"><b>{e.verdict.outcome}</b></p>',
         _items(e.verdict.reasons),
     ]
-    parts.append(f'<img alt="errors, budgets, kinds and reconstructions" src="data:image/png;base64,{image}">')
+    parts.append(f'<img alt="errors, budgets, classes and reconstructions" src="data:image/png;base64,{image}">')
     parts += [f"<h2>{heading}</h2>{_items(texts)}" for heading, texts in _lists(e, environment)]
     for heading, columns, rows in _blocks(e):
         head = "".join(f"<th>{plain(c)}</th>" for c in columns)
@@ -71,7 +71,7 @@ def html(e: OverfitReport, picture: bytes, environment: Mapping[str, Any]) -> st
 
 
 def title(e: OverfitReport) -> str:
-    """Heading of a report."""
+    """Return the heading of a report."""
     return f"Did {e.title} overfit? {e.data}, {e.settings.n} images of each kind"
 
 
@@ -89,10 +89,10 @@ def _lists(e: OverfitReport, environment: Mapping[str, Any]) -> Iterator[tuple[s
 def _blocks(e: OverfitReport) -> Iterator[Block]:
     yield "Recovery errors", tables.error_columns(), list(tables.error_rows(e))
     yield "Statistics", ("statistic", "value", "what it sees, and what not"), list(tables.number_rows(e))
-    kinds = ("kind", "of unseen images", "of samples", "median error", "")
-    yield f"Kinds: {e.modes.basis}", kinds, list(tables.kind_rows(e))
+    kinds = ("class", "of unseen images", "of samples", "median error", "")
+    yield f"Classes of images: {e.modes.basis}", kinds, list(tables.kind_rows(e))
     if e.curve:
-        columns = ("steps", "images", "gap", "median training", "median unseen", "own found again")
+        columns = ("steps", "images", "gap", "median training", "median unseen", "recovered")
         yield "Gap against the search's budget", columns, list(tables.curve_rows(e))
 
 

@@ -1,4 +1,4 @@
-"""From what was typed to a report: ``ganinv overfit`` calls these functions."""
+"""Entry points of ``ganinv overfit``: from options to a report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PriorName = Literal["normal", "uniform"]
 
 
 class Size(NamedTuple):
-    """Images of each group, and steps and starts of the search."""
+    """Number of images of each group, and steps and starts of the search."""
 
     n: int
     steps: int
@@ -39,13 +39,13 @@ class Size(NamedTuple):
 
 BUDGETS = {"smoke": Size(40, 40, 1), "cpu": Size(500, 400, 1), "paper": Size(2000, 400, 4)}
 FULL_STEPS = {"adam": 1000, "gradient": 1000}
-"""Steps at ``cpu`` and ``paper`` of searches whose steps do less than those of lbfgs and lm: in the study search-time
-adam and gradient find none of a GAN's own images in 500."""
+"""Steps at ``cpu`` and ``paper`` of searches that need more steps than lbfgs and lm: in the study search-time adam
+and gradient recover no generated image in 500 steps."""
 
 
 @dataclass(frozen=True)
 class OverfitOptions:
-    """What was typed; see ``bench.cli.overfit``. Numbers of 0 and empty words take the defaults."""
+    """Options of ``ganinv overfit``; see ``bench.cli.overfit``. 0 and empty strings select the defaults."""
 
     gans: tuple[str, ...]
     mode: Mode = "one"
@@ -68,7 +68,7 @@ class OverfitOptions:
 
 @dataclass(frozen=True)
 class OverfitResult:
-    """Reports that were written: a line for each GAN, a table over all of them if there are several, the page."""
+    """The written reports: one line per GAN, a table over all of them if there are several, and the page."""
 
     lines: tuple[str, ...]
     reasons: tuple[str, ...]
@@ -89,15 +89,15 @@ def overfit(
     """Examine one GAN or several, and write the reports.
 
     Args:
-        asked: what was typed.
+        asked: the options.
         plugins: files with further methods or datasets.
         out: folder of the reports; one in the cache folder if None.
-        progress: where finished images are reported.
-        allow_code: run the code behind GANs that are a factory or an archive of code.
-        store: where finished chunks are kept; the user's if None.
+        progress: called with the number of finished images.
+        allow_code: allow GANs that run code: a factory or an archive of code.
+        store: store of finished chunks; the user's if None.
 
     Raises:
-        BenchError: something is wrong with names, options, data or the GAN; nothing is written then.
+        BenchError: names, options, data or the GAN are invalid; nothing is written.
     """
     from bench.overfit.examination import examine_gan
 
@@ -119,10 +119,10 @@ def examine(
     store: Store | None = None,
     **asked: Any,
 ) -> OverfitResult:
-    """``overfit`` with what was asked as keywords; see ``bench.api.overfit``.
+    """Run ``overfit`` with the options as keywords; see ``bench.api.overfit``.
 
     Raises:
-        BenchError: no GAN, an unknown keyword, or as ``overfit``.
+        BenchError: no GAN is named, a keyword is unknown, or an error of ``overfit``.
     """
     known = {field.name for field in dataclasses.fields(OverfitOptions)} - {"gans"}
     for name in asked:
@@ -136,7 +136,7 @@ def examine(
 def invert_ahead(
     asked: OverfitOptions, plugins: Sequence[Path], allow_code: bool, store: Store, progress: Progress
 ) -> None:
-    """The searches of ``overfit`` alone, for a process that helps it; see ``bench.overfit.examination``."""
+    """Run the searches of ``overfit`` alone, in a worker process; see ``bench.overfit.examination``."""
     from bench.overfit import examination
 
     settings, opened, real = _ready(asked, plugins, allow_code, store)
@@ -147,7 +147,7 @@ def invert_ahead(
 def _ready(
     asked: OverfitOptions, plugins: Sequence[Path], allow_code: bool, store: Store
 ) -> tuple[SearchSettings, list[OpenedGan], Real]:
-    """Settings, the GANs and the real images."""
+    """Return the settings, the GANs and the real images."""
     from bench.overfit.inputs import open_gan
 
     open_plugins(plugins)
@@ -170,10 +170,10 @@ def _ready(
 
 
 def disambiguate(opened: Sequence[OpenedGan], names: Sequence[str]) -> list[OpenedGan]:
-    """The GANs with titles that differ: files of one name are called by the folders that they lie in.
+    """Return the GANs with distinct titles: files of the same name are titled by their folders.
 
     Raises:
-        BenchError: one is named twice.
+        BenchError: a GAN is named twice.
     """
     for name in names:
         if names.count(name) > 1:
@@ -186,11 +186,11 @@ def disambiguate(opened: Sequence[OpenedGan], names: Sequence[str]) -> list[Open
 
 
 def settings_of(asked: OverfitOptions) -> SearchSettings:
-    """Numbers and the search, defaults filled in.
+    """Return the settings of the examination, with defaults filled in.
 
     Raises:
         UnknownName: no such budget or search.
-        BenchError: a number out of range; a mode with too few or too many GANs.
+        BenchError: a number is out of range, or a mode has too few or too many GANs.
     """
     from bench.overfit.examination import SearchSettings
     from bench.overfit.recovery import DEFAULT_SEARCH, Search, open_search

@@ -1,9 +1,9 @@
-"""Statistics of recovery errors: is there a gap between training and unseen images, and could one have been seen?
+"""Statistics of recovery errors: the gap between training and unseen images, its tests and their power.
 
-Recovery error of an image: e = min_z mean |G(z) - x|^2, pixels in [-1, 1] (Webster et al. 2019, section 3). Every
-test here has the same null hypothesis: which images were trained on says nothing of their errors. It holds of a
-generator that did not memorise, however good or bad, if both sets are draws from one pool. The tests use ranks, so
-that the floor of a search (errors of 1e-12 or 1e-10 mean the same) and long tails do not decide.
+Recovery error of an image: e = min_z mean |G(z) - x|^2, pixels in [-1, 1] (Webster et al. 2019, section 3). All tests
+have the same null hypothesis: errors do not depend on which images were trained on. It is true of a generator that
+did not memorise, however good or bad, if both sets are draws from one pool. The tests use ranks, so that neither the
+numerical floor of a search (errors of 1e-12 and 1e-10 are equivalent) nor long tails decide.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.core.errors import ContractError, DataError
-from bench.overfit.power import ALPHA as ALPHA  # noqa: PLC0414 - the level of the tests below, offered here too
+from bench.overfit.power import ALPHA as ALPHA  # noqa: PLC0414 - re-exported: the level of the tests below
 from bench.overfit.power import Detectable, detectable
 from bench.statistics import LEVEL, RESAMPLES, Interval
 
 Floats = NDArray[np.float64]
 
 RECOVERED = 1e-6
-"""Mean squared error under which an image counts as found again, as in metric ``recovery_error``."""
+"""Mean squared error below which an image counts as recovered, as in metric ``recovery_error``."""
 GATE = 0.9
-"""Share of own images that a search has to find again before its silence says anything."""
+"""Share of generated images that a search has to recover before the absence of a gap is evidence."""
 TAIL = 0.05
-"""Share of all errors, the lowest, whose membership is counted."""
+"""Share of all errors, the lowest, in which training images are counted."""
 FLOOR = 1e-12
-"""Errors below differ by rounding alone; ratios are taken of nothing smaller."""
+"""Lower bound of errors in ratios: smaller errors differ by rounding alone."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True)
 class Spread:
-    """What errors of one group are like: ``quantiles`` at ``QUANTILES``."""
+    """Summary of the errors of one group: ``quantiles`` at ``QUANTILES``."""
 
     n: int
     mean: float
@@ -44,11 +44,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class Gap:
-    """How much lower training errors are than unseen ones; see ``signed_gap``.
+    """The relative difference of median training and unseen errors; see ``signed_gap``.
 
     Attributes:
-        value: in [-1, 1]; above 0: training images are recovered better.
-        interval: bootstrap interval of it.
+        value: gap in [-1, 1]; above 0 if training images are recovered better.
+        interval: its bootstrap interval.
         log_ratio: ln(median unseen / median training), from which ``value`` follows.
     """
 
@@ -67,11 +67,11 @@ class Separation:
         mann_whitney_p: two-sided.
         better_p: Mann-Whitney, one-sided: training errors are lower.
         cliffs_delta: P(training lower) - P(training higher), in [-1, 1].
-        auc: of "was it trained on?" by low error: (1 + delta) / 2.
-        tail_share: share of training images in the lowest ``TAIL`` of all errors; without memorisation that of
-            training images in all.
-        tail_p: one-sided, hypergeometric: more of them than chance. Sees a few memorised images, which move no
-            median.
+        auc: area under the curve of classifying membership by low error: (1 + delta) / 2.
+        tail_share: share of training images in the lowest ``TAIL`` of all errors; without memorisation, their share
+            of all images.
+        tail_p: one-sided, hypergeometric: more of them than by chance. Detects a few memorised images, which do not
+            change a median.
     """
 
     ks: float
@@ -85,19 +85,19 @@ class Separation:
 
     @property
     def p(self) -> float:
-        """Of both one-sided tests together (Bonferroni)."""
+        """Combined p of both one-sided tests (Bonferroni)."""
         return min(1.0, 2 * min(self.better_p, self.tail_p))
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Whether a search finds images that the generator can certainly make.
+    """The share of generated images, whose codes exist, that a search recovers.
 
     Attributes:
-        rate: share of own images with an error below ``recovered_below``.
-        interval: Clopper-Pearson interval of it.
-        recovered_below: mean squared error.
-        needed: least rate that passes.
+        rate: share of generated images with an error below ``recovered_below``.
+        interval: its Clopper-Pearson interval.
+        recovered_below: threshold of the mean squared error.
+        needed: lowest rate that passes.
     """
 
     rate: float
@@ -107,13 +107,13 @@ class Gate:
 
     @property
     def passed(self) -> bool:
-        """Whether silence of this search says anything."""
+        """True if the absence of a gap is evidence with this search."""
         return self.rate >= self.needed
 
 
 @dataclass(frozen=True)
 class ErrorStatistics:
-    """All that recovery errors say of one GAN, search and budget."""
+    """All statistics of recovery errors for one GAN, search and budget."""
 
     train: Spread
     test: Spread
@@ -133,11 +133,11 @@ def error_statistics(
     needed: float = GATE,
     seed: int = 0,
 ) -> ErrorStatistics:
-    """Everything in this module, of errors ``[n]``, ``[m]`` and ``[k]``.
+    """Compute all statistics of this module from errors ``[n]``, ``[m]`` and ``[k]``.
 
     Raises:
-        ContractError: errors that are not one row of finite numbers from 0 upwards.
-        DataError: fewer than two of a kind.
+        ContractError: errors are not a vector of finite, non-negative numbers.
+        DataError: fewer than two errors in a group.
     """
     train, test, own = (checked(name, e) for name, e in (("train", train), ("test", test), ("own", own)))
     return ErrorStatistics(
@@ -152,11 +152,11 @@ def error_statistics(
 
 
 def checked(name: str, errors: ArrayLike) -> Floats:
-    """Errors as float64.
+    """Return errors as float64.
 
     Raises:
-        ContractError: not one row of finite numbers from 0 upwards.
-        DataError: fewer than two.
+        ContractError: errors are not a vector of finite, non-negative numbers.
+        DataError: fewer than two errors.
     """
     array = np.asarray(errors, np.float64)
     if array.ndim != 1 or not np.isfinite(array).all() or (array < 0).any():
@@ -167,7 +167,7 @@ def checked(name: str, errors: ArrayLike) -> Floats:
 
 
 def spread(errors: ArrayLike) -> Spread:
-    """Mean, median and quantiles of errors ``[n]``."""
+    """Compute mean, median and quantiles of errors ``[n]``."""
     array = np.asarray(errors, np.float64)
     quantiles = tuple(float(q) for q in np.quantile(array, QUANTILES))
     return Spread(len(array), float(array.mean()), float(np.median(array)), quantiles)
@@ -176,19 +176,19 @@ def spread(errors: ArrayLike) -> Spread:
 def signed_gap(
     train: ArrayLike, test: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
 ) -> Gap:
-    """The gap of median recovery errors with a bootstrap interval; both groups are resampled, independently.
+    """Compute the gap of median recovery errors with a bootstrap interval; both groups are resampled independently.
 
     value = (M_test - M_train) / max(M_test, M_train), M a median. Where training errors are lower this is the gap of
-    Webster et al. (2019, eq. 3); swapping the groups changes its sign and nothing else. Medians, because errors have
-    long right tails in which a few images would decide a mean. Bounded, because a plain log-ratio of a generator that
-    knows its training set measures how long the search polished errors near 0.
+    Webster et al. (2019, eq. 3); swapping the groups only changes its sign. Medians are used because errors have long
+    right tails in which a few images would decide a mean. The gap is bounded because the log-ratio of a generator
+    that memorised its training set measures mostly how far the search reduced errors near 0.
 
     Args:
         train: errors ``[n]``.
         test: errors ``[m]``.
         level: confidence level.
-        resamples: bootstrap samples.
-        seed: of the resampling.
+        resamples: number of bootstrap samples.
+        seed: seed of the resampling.
     """
     first, second = np.sort(np.asarray(train, np.float64)), np.sort(np.asarray(test, np.float64))
     rng = np.random.default_rng(seed)
@@ -199,7 +199,7 @@ def signed_gap(
 
 
 def separation(train: ArrayLike, test: ArrayLike) -> Separation:
-    """All tests of training errors ``[n]`` against unseen ones ``[m]``; ties count half."""
+    """Compute all tests of training errors ``[n]`` against unseen ones ``[m]``; ties count half."""
     from scipy import stats
 
     first, second = np.asarray(train, np.float64), np.asarray(test, np.float64)
@@ -222,7 +222,7 @@ def separation(train: ArrayLike, test: ArrayLike) -> Separation:
 
 
 def gate(own: ArrayLike, recovered_below: float = RECOVERED, needed: float = GATE) -> Gate:
-    """How many own images ``[k]`` a search finds again, with the interval of Clopper and Pearson (1934)."""
+    """Compute the share of generated images ``[k]`` recovered, with the interval of Clopper and Pearson (1934)."""
     from scipy.stats import binomtest
 
     errors = np.asarray(own, np.float64)
@@ -232,7 +232,7 @@ def gate(own: ArrayLike, recovered_below: float = RECOVERED, needed: float = GAT
 
 
 def _tail(train: Floats, test: Floats) -> tuple[float, float]:
-    """Share of training images in the lowest errors, and its p; ties at the border are all taken in."""
+    """Return the share of training images in the lowest errors, and its p; ties at the border are all included."""
     from scipy.stats import hypergeom
 
     pooled = np.concatenate([train, test])
@@ -242,7 +242,7 @@ def _tail(train: Floats, test: Floats) -> tuple[float, float]:
 
 
 def _resampled_medians(ordered: Floats, resamples: int, rng: np.random.Generator) -> Floats:
-    """Medians ``[R]`` of bootstrap samples: order statistics whose ranks are drawn, so that nothing is sorted.
+    """Return medians ``[R]`` of bootstrap samples: order statistics whose ranks are drawn, without sorting.
 
     The k-th smallest of n draws from n values is value floor(n b), b ~ Beta(k, n + 1 - k).
     """
@@ -266,5 +266,5 @@ def _log(values: Any) -> Any:
 
 
 def _bounded(ratio: Any) -> Any:
-    """The gap of a log-ratio: 1 - exp(-|r|), with the sign of r."""
+    """Return the gap of a log-ratio r: 1 - exp(-|r|), with the sign of r."""
     return -np.sign(ratio) * np.expm1(-np.abs(ratio))

@@ -1,4 +1,4 @@
-"""Checkpoints of one training: where the error falls, and where the gap opens."""
+"""Checkpoints of one training: recovery errors and gap against the training step."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from bench.reports.render_markdown import escape, table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLUMNS = ("checkpoint", "step", "median training", "median unseen", "gap", "p", "own found again", "verdict")
+COLUMNS = ("checkpoint", "step", "median training", "median unseen", "gap", "p", "recovered", "verdict")
 
 
 @dataclass(frozen=True)
 class Stop:
-    """One checkpoint: its step (its place if unknown) and what was found there."""
+    """The result of one checkpoint, with its step (its position if unknown)."""
 
     title: str
     step: float
@@ -41,14 +41,14 @@ class Stop:
 
     @property
     def tells(self) -> bool:
-        """Whether anything can be told: the search passes its gate, or memorisation shows below it."""
+        """True if the result is conclusive: the search passes its gate, or memorisation is significant below it."""
         return self.passed or self.outcome == "memorises"
 
 
 def steps_of(opened: Sequence[OpenedGan]) -> list[float]:
-    """The step of each checkpoint: as its file says, else the last number in its name, else its place.
+    """Return the step of each checkpoint: from its file, else the last number in its name, else its position.
 
-    One rule serves all, so that steps and places never mix.
+    One rule is applied to all of them, so that steps and positions never mix.
 
     Raises:
         BenchError: fewer than two checkpoints.
@@ -64,7 +64,7 @@ def steps_of(opened: Sequence[OpenedGan]) -> list[float]:
 
 
 def stops(examined: Sequence[OverfitReport], steps: Sequence[float]) -> tuple[Stop, ...]:
-    """What was found at each checkpoint, by step."""
+    """Return the result of each checkpoint, ordered by step."""
     found = (
         Stop(
             e.title,
@@ -83,9 +83,9 @@ def stops(examined: Sequence[OverfitReport], steps: Sequence[float]) -> tuple[St
 
 
 def starts_at(found: Sequence[Stop]) -> Stop | None:
-    """The first checkpoint from which on every one that tells memorises; None if the last one does not.
+    """Return the first checkpoint from which on every conclusive one memorises; None if the last one does not.
 
-    One that passes its gate tells, and so does one that memorises below it.
+    A checkpoint is conclusive if it passes its gate, or memorises below it.
     """
     first = None
     for stop in reversed([s for s in found if s.tells]):
@@ -113,7 +113,7 @@ def write_sweep(
 
 
 def answer(found: Sequence[Stop]) -> str:
-    """Where it started to memorise, in a sentence."""
+    """Return a sentence on the step from which on the GAN memorises."""
     if not any(s.tells for s in found):
         return "Cannot tell: the search passes its gate at no checkpoint, and none memorises clearly."
     first = starts_at(found)
@@ -123,7 +123,7 @@ def answer(found: Sequence[Stop]) -> str:
 
 
 def rows(found: Sequence[Stop]) -> list[tuple[str, ...]]:
-    """A row a checkpoint; columns ``COLUMNS``."""
+    """Return one row per checkpoint; columns ``COLUMNS``."""
     return [
         (
             s.title,
@@ -140,7 +140,7 @@ def rows(found: Sequence[Stop]) -> list[tuple[str, ...]]:
 
 
 def draw(found: Sequence[Stop], data: str) -> Figure:
-    """Errors at the left, gap and share of own images found at the right, along the training."""
+    """Draw errors (left), and gap and share of generated images recovered (right), against the training step."""
     figure = canvas(9.0, 3.4, f"Along a training: {data}")
     left, right = figure.subplots(1, 2)
     steps = [s.step for s in found]
@@ -149,7 +149,7 @@ def draw(found: Sequence[Stop], data: str) -> Figure:
     curve(left, steps, y=[s.test for s in found], colour=BLUE, label="unseen images")
     left.set_yscale("log")
     legend(left)
-    dress(right, "step", "gap; share found again", "Gap")
+    dress(right, "step", "gap; share recovered", "Gap")
     right.axhline(0, color=GREY, linewidth=0.8)
     curve(
         right,
@@ -164,7 +164,7 @@ def draw(found: Sequence[Stop], data: str) -> Figure:
         steps,
         y=[s.recovered for s in found],
         colour=GREEN,
-        label="own images found again",
+        label="generated images recovered",
         style="--",
         marker="s",
     )

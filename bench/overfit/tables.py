@@ -1,4 +1,4 @@
-"""How an examination is told: the table, what each number can and cannot see, JSON."""
+"""Tables and JSON of an examination, with a description of what each statistic detects."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bench.overfit.statistics import QUANTILES, Spread
 from bench.overfit.verdict import gap_words, power_words
 from bench.statistics import Interval
 
-NAMES = {"train": "training images", "test": "unseen images", "own": "the GAN's own images"}
+NAMES = {"train": "training images", "test": "unseen images", "own": "generated images"}
 Row = tuple[str, ...]
 MANY_OUTSIDE = 0.05
-"""Share of codes outside of the prior's support from which on the report says so."""
+"""Share of codes outside of the prior's support above which the report notes it."""
 
 
 def error_rows(e: OverfitReport) -> Iterator[Row]:
-    """Recovery errors of each group: name, n, median, mean, quantiles, share recovered, log P(z)."""
+    """Yield the recovery errors of each group: name, n, median, mean, quantiles, share recovered, log P(z)."""
     spreads = {"train": e.statistics.train, "test": e.statistics.test, "own": e.statistics.own}
     for name in GROUPS:
         found, spread = e.errors[name], spreads[name]
@@ -34,12 +34,12 @@ def error_rows(e: OverfitReport) -> Iterator[Row]:
 
 
 def error_columns() -> Row:
-    """Headings of ``error_rows``."""
-    return ("images", "n", "median", "mean", *(f"{q:.0%}" for q in QUANTILES), "found again", "log P(z)", "outside")
+    """Return the headings of ``error_rows``."""
+    return ("images", "n", "median", "mean", *(f"{q:.0%}" for q in QUANTILES), "recovered", "log P(z)", "outside")
 
 
 def number_rows(e: OverfitReport) -> Iterator[Row]:
-    """Every statistic: name, value, what it sees and does not."""
+    """Yield every statistic: name, value, and what it detects and does not."""
     s, t, c = e.statistics, e.statistics.separation, e.sets
     yield (
         "signed gap of medians",
@@ -60,18 +60,18 @@ def number_rows(e: OverfitReport) -> Iterator[Row]:
     yield (
         "AUC of membership",
         f"{t.auc:.3f}",
-        "How well a low error tells that an image was trained on; .5 is chance.",
+        "Accuracy of a low error as a predictor that an image was trained on; .5 is chance.",
     )
     yield (
         "training images in the lowest 5 %",
         f"{t.tail_share:.1%}, p = {t.tail_p:.2g}",
-        "A few images known by heart, which move no median.",
+        "A few memorised images, which do not change a median.",
     )
     gate = s.gate
     yield (
-        "gate: own images found again",
+        "gate: generated images recovered",
         f"{gate.rate:.1%} {span(gate.interval)}, {gate.needed:.0%} needed",
-        "Whether this search would have found what is there. Below it, no sign means nothing.",
+        "Power of the search: share of images with a known code that it recovers. Below it, no gap is no evidence.",
     )
     yield (
         "copying",
@@ -91,26 +91,26 @@ def number_rows(e: OverfitReport) -> Iterator[Row]:
     yield (
         "training against unseen",
         f"1-NN accuracy {c.alike.accuracy:.3f}, p = {c.alike.p:.2g}",
-        "Whether both are draws from one pool; if not, a gap between them says nothing.",
+        "A test that both are draws from one pool; if not, a gap between them cannot be interpreted.",
     )
 
 
 def kind_rows(e: OverfitReport) -> Iterator[Row]:
-    """Kinds of images: name, share of real ones, share of samples, median error, missing or not."""
+    """Yield classes of images: name, share of real images, share of samples, median error, missing or not."""
     for k in e.modes.kinds:
         error = "–" if math.isnan(k.median_error) else f"{k.median_error:.4f}"
         yield k.name, f"{k.real_share:.1%}", f"{k.own_share:.1%}", error, "missing" if k.missing else ""
 
 
 def curve_rows(e: OverfitReport) -> Iterator[Row]:
-    """The gap along the search budget."""
+    """Yield the gap at each search budget."""
     for p in e.curve:
         gap = f"{p.gap.value:+.3f} {span(p.gap.interval)}"
         yield str(p.steps), str(p.images), gap, f"{p.train:.4g}", f"{p.test:.4g}", f"{p.recovered:.0%}"
 
 
 def how(e: OverfitReport) -> list[str]:
-    """How it was measured, a sentence a point."""
+    """Return the measurement protocol, one sentence per item."""
     search = e.settings.search
     options = ", ".join(f"{k} = {v}" for k, v in sorted(search.method.options.items()))
     power = power_words(e.statistics.detectable, (e.statistics.train.n, e.statistics.test.n))
@@ -121,19 +121,19 @@ def how(e: OverfitReport) -> list[str]:
         f"Samples: {e.sets.counts[0]:,} of the GAN against {e.sets.counts[1]:,} training and {e.sets.counts[2]:,} "
         "unseen images, as pixels.",
         f"Gap: (median unseen - median training) / the larger of them; {e.statistics.gap.interval.level:.0%} "
-        "bootstrap interval over images. It says nothing of other training seeds.",
+        "bootstrap interval over images. It does not cover other training seeds.",
     ]
     outside = float(np.mean([np.isneginf(found.log_prob).mean() for found in e.errors.values()]))
     if outside > MANY_OUTSIDE:
         texts.append(
-            f"{outside:.0%} of the codes lie outside of the prior's support, where the GAN itself never draws; "
+            f"{outside:.0%} of the codes lie outside of the prior's support, where the GAN never samples; "
             "--search 'lbfgs?stretch=0.9&clipping=project' keeps them inside."
         )
     return texts
 
 
 def content(e: OverfitReport, environment: dict[str, Any]) -> dict[str, Any]:
-    """The examination as JSON; per-image errors lie in a file of their own."""
+    """Return the examination as JSON; per-image errors are in a file of their own."""
     return {
         "gan": e.title,
         "data": e.data,
@@ -157,12 +157,12 @@ def content(e: OverfitReport, environment: dict[str, Any]) -> dict[str, Any]:
 
 
 def headline(e: OverfitReport) -> str:
-    """The verdict in a line."""
+    """Return the verdict in one line."""
     return f"{e.title}: {e.verdict.outcome} ({gap_words(e.statistics)})"
 
 
 def span(interval: Interval) -> str:
-    """An interval in brackets."""
+    """Format an interval in brackets."""
     return f"[{interval.low:.3g}, {interval.high:.3g}]"
 
 

@@ -1,4 +1,4 @@
-"""GANs that a suite trained: found in the store by the name of their recipe and dataset."""
+"""GANs that a suite trained: looked up in the store by the name of their recipe and dataset."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bench.harness.store import Artefact, Store
 
 @dataclass(frozen=True)
 class TrainedGan:
-    """Weights in the store.
+    """A trained GAN in the store.
 
     Attributes:
-        path: of the weights.
-        step: of the training at which they were taken.
-        trained_on: first training images that it saw; 0 for all.
+        path: path of the weights.
+        step: training step of the weights.
+        trained_on: number of first training images that it was trained on; 0 for all.
     """
 
     path: Path
@@ -29,15 +29,15 @@ class TrainedGan:
 
 
 def find_trained(choice: ComponentSpec, dataset: ComponentSpec | None, store: Store) -> TrainedGan:
-    """The one training of a recipe that the store holds.
+    """Find the one training of a recipe in the store.
 
     Args:
-        choice: a recipe, perhaps with ``@best``; ``seed`` and ``steps`` among its options choose, others must agree.
-        dataset: what it was trained on.
-        store: where trainings lie.
+        choice: a recipe, optionally with ``@best``; its options, ``seed`` and ``steps`` among them, must agree.
+        dataset: dataset that it was trained on.
+        store: store of trainings.
 
     Raises:
-        BenchError: no dataset is named; nothing is stored, or several trainings: says which.
+        BenchError: no dataset is named, or no training or several are stored; the message lists them.
     """
     name = without_pick(choice.name)
     if dataset is None:
@@ -49,9 +49,9 @@ def find_trained(choice: ComponentSpec, dataset: ComponentSpec | None, store: St
             "'ganinv list gans' names those that ship"
         )
     if len(found) > 1:
-        told = "; ".join(_described(a.meta["cell"]) for a in found[:5])
+        described = "; ".join(_described(a.meta["cell"]) for a in found[:5])
         raise BenchError(
-            f"{len(found)} trainings of {name} on {dataset.name} are stored ({told}); choose by ?seed=N&steps=N"
+            f"{len(found)} trainings of {name} on {dataset.name} are stored ({described}); choose by ?seed=N&steps=N"
         )
     return _picked(found[0], choice)
 
@@ -86,5 +86,5 @@ def _picked(artefact: Artefact, choice: ComponentSpec) -> TrainedGan:
         return TrainedGan(artefact.file("gan.safetensors"), budget["train_steps"], budget["train_images"])
     if not history:
         raise BenchError(f"GAN {choice.name}: its quality was never measured, so that no best one was kept")
-    best = min(history, key=lambda look: float(look["quality"]))
+    best = min(history, key=lambda point: float(point["quality"]))
     return TrainedGan(artefact.file("best.safetensors"), int(best["step"]), budget["train_images"])

@@ -1,7 +1,7 @@
-"""From numbers to words: what is wrong with a generator, or why it cannot be told. Every verdict has its reasons.
+"""Verdicts: the faults of a generator, or the reasons why the tests are inconclusive.
 
 The three faults are those of Creswell and Bharath (2018, section VII): memorised training samples, dropped modes,
-collapse. A fault is only found where a test says so; its absence is only said where the tests could have seen it.
+collapse. A fault is reported only where a test is significant; its absence only where the tests had enough power.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Fault = Literal["memorisation", "collapse", "mode dropping"]
 State = Literal["found", "not found", "cannot tell", "not looked for"]
 
 COLLAPSED = 0.25
-"""Samples this much nearer to each other than unseen images are, or of this share of their variance, are alike."""
+"""Samples are collapsed below this ratio of their distances, or of their variance, to those of unseen images."""
 STRICT_ALPHA = 0.001
-"""Level of what a reader would not expect: training images that are recovered worse, or better by a weak search."""
+"""Level for unexpected results: training images that are recovered worse, or better by a search below its gate."""
 
 
 @dataclass(frozen=True)
 class FaultFinding:
-    """One fault: whether it was found, and why that is said."""
+    """The finding on one fault, with its reasons."""
 
     fault: Fault
     state: State
@@ -37,12 +37,12 @@ class FaultFinding:
 
 @dataclass(frozen=True)
 class OverfitVerdict:
-    """What is said of a generator.
+    """The verdict on a generator.
 
     Attributes:
-        outcome: one of ``OUTCOMES``. Of several faults the first in their order; the others are in ``findings``.
-        findings: one for each fault.
-        advice: what would decide more.
+        outcome: one of ``OUTCOMES``; of several faults, the first in their order.
+        findings: one finding per fault.
+        advice: changes that would make the tests more conclusive.
     """
 
     outcome: Outcome
@@ -51,7 +51,7 @@ class OverfitVerdict:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the outcome is what it is: of the faults that decide it."""
+        """Reasons of the findings that decide the outcome."""
         decisive: dict[Outcome, State] = {"no sign found at this power": "not found", "cannot tell": "cannot tell"}
         wanted = decisive.get(self.outcome, "found")
         return tuple(text for finding in self.findings if finding.state == wanted for text in finding.because)
@@ -60,22 +60,22 @@ class OverfitVerdict:
 def judge(
     errors: ErrorStatistics, sets: SetStatistics | None = None, modes: ModeStatistics | None = None
 ) -> OverfitVerdict:
-    """Decide.
+    """Decide the outcome.
 
     - *memorises*: training images are recovered better at p < ``ALPHA`` by a search that passes its gate, or at
       p < ``STRICT_ALPHA`` by one that does not; or samples are copies at p < ``ALPHA``, for which no search is
-      needed. The gate guards silence, not findings: whether an image was trained on says nothing of its error if
-      nothing was memorised, and this holds of a weak search too.
-    - *collapsed*: samples are alike.
-    - *drops modes*: the search passes its gate, and a kind of images is missing.
-    - *no sign found at this power*: nothing of this, by a search that passes its gate, on sets that are alike and
-      large enough for a large effect to show.
+      needed. The gate is required for the absence of memorisation, not for its presence: without memorisation,
+      errors do not depend on membership, whatever the search.
+    - *collapsed*: samples are nearly identical.
+    - *drops modes*: the search passes its gate, and a class of images is missing.
+    - *no sign found at this power*: none of these, by a search that passes its gate, on sets that are exchangeable
+      and large enough to detect a large effect.
     - *cannot tell*: anything else.
 
     Args:
-        errors: of recovery.
-        sets: of samples; None leaves copies, collapse and the likeness of both sets out.
-        modes: None leaves missing modes out.
+        errors: statistics of recovery errors.
+        sets: statistics of samples; None leaves out copies, collapse and the comparison of both real sets.
+        modes: statistics of classes; None leaves out missing modes.
     """
     collapse = _collapse(sets)
     findings = (_memorisation(errors, sets), collapse, _dropping(errors.gate, modes, collapse.state == "found"))
@@ -95,7 +95,7 @@ def judge(
 
 
 def gap_words(errors: ErrorStatistics) -> str:
-    """The gap with its interval, effect size and p."""
+    """Format the gap with its interval, effect size and p."""
     gap, tests = errors.gap, errors.separation
     return (
         f"gap {gap.value:+.3f} [{gap.interval.low:+.3f}, {gap.interval.high:+.3f}], Cliff's delta "
@@ -104,7 +104,7 @@ def gap_words(errors: ErrorStatistics) -> str:
 
 
 def power_words(found: Detectable, counts: tuple[int, int]) -> str:
-    """What these numbers of images could have shown."""
+    """Describe the effect that these numbers of images can detect."""
     gap = ""
     if not math.isnan(found.gap):
         gap = f", a gap of {found.gap:.2f} if all training errors were lower by one factor"
@@ -121,8 +121,8 @@ def _memorisation(errors: ErrorStatistics, sets: SetStatistics | None) -> FaultF
         return FaultFinding("memorisation", "cannot tell", (_differ(sets),))
     if reversed_order:
         text = (
-            f"training images are recovered worse than unseen ones ({gap_words(errors)}): the two sets are of "
-            "different kinds, or stand in each other's place"
+            f"training images are recovered worse than unseen ones ({gap_words(errors)}): the two sets differ in "
+            "distribution, or are interchanged"
         )
         return FaultFinding("memorisation", "cannot tell", (text,))
     reasons = (*_better(errors), *_copies(sets))
@@ -138,13 +138,13 @@ def _memorisation(errors: ErrorStatistics, sets: SetStatistics | None) -> FaultF
 
 
 def _better(errors: ErrorStatistics) -> tuple[str, ...]:
-    """How training images are recovered better, if that is not chance."""
+    """Return the reasons that training images are recovered better, if that is significant."""
     tests, gate = errors.separation, errors.gate
     if tests.p >= (ALPHA if gate.passed else STRICT_ALPHA):
         return ()
     few = tests.better_p > tests.tail_p and tests.cliffs_delta < NEGLIGIBLE_EFFECT
     what = (
-        f"{tests.tail_share:.0%} of the lowest errors are of training images: a few of them are known by heart"
+        f"{tests.tail_share:.0%} of the lowest errors are of training images: a few of them are memorised"
         if few
         else "training images are recovered better than unseen ones"
     )
@@ -153,8 +153,8 @@ def _better(errors: ErrorStatistics) -> tuple[str, ...]:
         return (found,)
     return (
         found,
-        f"the search finds only {gate.rate:.1%} of the generator's own images again, so that the gap may be larger "
-        "than it shows; that there is one does not hang on it",
+        f"the search recovers only {gate.rate:.1%} of the generated images, so that the true gap may be larger; its "
+        "presence does not depend on the search",
     )
 
 
@@ -170,7 +170,7 @@ def _copies(sets: SetStatistics | None) -> tuple[str, ...]:
 
 def _collapse(sets: SetStatistics | None) -> FaultFinding:
     if sets is None:
-        return FaultFinding("collapse", "not looked for", ("samples were not compared",))
+        return FaultFinding("collapse", "not looked for", ("no statistics of samples were computed",))
     v = sets.variety
     text = (
         f"samples are {v.nearest:.2f} times as far from each other as unseen images (median to the nearest), their "
@@ -181,9 +181,10 @@ def _collapse(sets: SetStatistics | None) -> FaultFinding:
 
 def _dropping(gate: Gate, modes: ModeStatistics | None, collapsed: bool) -> FaultFinding:
     if modes is None:
-        return FaultFinding("mode dropping", "not looked for", ("no kinds of images were told apart",))
+        return FaultFinding("mode dropping", "not looked for", ("images were not divided into classes",))
     if collapsed:
-        return FaultFinding("mode dropping", "not looked for", ("samples are alike, so that most kinds are missing",))
+        text = "samples are nearly identical, so that most classes are missing"
+        return FaultFinding("mode dropping", "not looked for", (text,))
     if modes.missing and gate.passed:
         texts = (
             f"{k.name}: {k.own_share:.1%} of samples, {k.real_share:.1%} of unseen images, which are recovered to a "
@@ -201,9 +202,9 @@ def _dropping(gate: Gate, modes: ModeStatistics | None, collapsed: bool) -> Faul
 def _below_gate(errors: ErrorStatistics) -> tuple[str, ...]:
     gate, tests = errors.gate, errors.separation
     text = (
-        f"the search finds {gate.rate:.1%} [{gate.interval.low:.1%}, {gate.interval.high:.1%}] of the generator's "
-        f"own images again (error below {gate.recovered_below:g}); {gate.needed:.0%} are needed before its errors "
-        "say that nothing was memorised"
+        f"the search recovers {gate.rate:.1%} [{gate.interval.low:.1%}, {gate.interval.high:.1%}] of the generated "
+        f"images (error below {gate.recovered_below:g}); {gate.needed:.0%} are needed before the absence of a gap is "
+        "evidence"
     )
     if tests.p >= ALPHA:
         return (text,)
@@ -216,14 +217,14 @@ def _below_gate(errors: ErrorStatistics) -> tuple[str, ...]:
 def _too_few(errors: ErrorStatistics) -> str:
     few = min(errors.train.n, errors.test.n)
     return (
-        f"{few} images of each kind show nothing below a Cliff's delta of {errors.detectable.delta:.2f}; "
+        f"{few} images of each group cannot detect a Cliff's delta below {errors.detectable.delta:.2f}; "
         f"{images_needed(LARGE_EFFECT)} of each are needed for a large effect ({LARGE_EFFECT:g})"
     )
 
 
 def _differ(sets: SetStatistics) -> str:
     return (
-        f"training and unseen images can be told apart without any generator (1-NN accuracy "
+        f"training and unseen images can be distinguished without any generator (1-NN accuracy "
         f"{sets.alike.accuracy:.3f}, p = {sets.alike.p:.2g}), so that a gap may come from that; draw both from one "
         "pool"
     )
@@ -234,7 +235,7 @@ def _advice(errors: ErrorStatistics, sets: SetStatistics | None, findings: tuple
     if not errors.gate.passed:
         texts.append(
             "a stronger search: more steps (--steps), more starts (--search 'lbfgs?starts=4'), or another one "
-            "(--search lm); or a milder threshold (--recovered), if no search finds its own images"
+            "(--search lm); or a milder threshold (--recovered), if no search recovers generated images"
         )
     if findings[0].state == "not found":
         half = errors.detectable.delta / 2

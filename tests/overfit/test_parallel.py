@@ -79,7 +79,7 @@ def test_a_chunk_that_another_process_is_at_comes_last(recovery, honest, real, m
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
-from bench.overfit.parallel import helped
+from bench.overfit.parallel import parallel_workers
 
 def work(place, progress):
     Path(place).write_text(str(os.getpid()))
@@ -88,7 +88,7 @@ def work(place, progress):
         time.sleep(0.02)
 
 if __name__ == "__main__":
-    with helped(2, work, sys.argv[1]):
+    with parallel_workers(2, work, sys.argv[1]):
         time.sleep(600)
 """
 
