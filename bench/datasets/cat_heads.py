@@ -21,17 +21,17 @@ EXPECTED = "'9 x1 y1 ... x9 y9' (left eye, right eye, mouth, three points of the
 class CatHeads(ManualImages):
     """CAT: heads of about 10,000 cats, cut out by nine landmarks; 128 x 128.
 
-    The papers do not say how heads are cut out, so the rule is this suite's own; see ``HeadSquare``. 1,000 images of
-    a seeded shuffle are held out for testing (DFI, section 4.8, names the number), ``val`` is carved from the others.
-    The original archives have a photograph without landmarks, ``CAT_00/00000003_015.jpg`` (its file is offered
-    on the homepage; ``00000003_019.jpg.cat``, which has no photograph, is ignored).
+    The papers do not state how heads are cropped; the rule is this suite's own, see ``HeadSquare``. 1,000 images of a
+    seeded shuffle are held out for testing (the number of DFI, section 4.8); ``val`` is taken from the others. The
+    original archives hold one photograph without landmarks, ``CAT_00/00000003_015.jpg`` (its landmarks are on the
+    homepage), and one file of landmarks without a photograph, ``00000003_019.jpg.cat``, which is ignored.
 
     Attributes:
-        side: heads are resized bilinearly to 64 or 128 pixels, small ones enlarged.
-        margin: what is added on each side of the landmarks, as a fraction of their longer extent.
-        test_images: how many images are held out. A reduced copy of the dataset needs a smaller number.
-        on_bad: what to do with a photograph that is damaged, or has no landmarks that can be used: "fail", or
-            "skip" it with a warning, which leaves its split one image short.
+        side: 64 or 128 pixels, to which heads are resized bilinearly; small ones are enlarged.
+        margin: margin on each side of the landmarks, as a fraction of their longer extent.
+        test_images: number of images that are held out. A reduced copy of the dataset needs a smaller number.
+        on_bad: treatment of a photograph that is damaged or has no usable landmarks: "fail", or "skip" it with a
+            warning, which leaves its split one image short.
 
     Example:
         >>> from pathlib import Path
@@ -61,7 +61,7 @@ class CatHeads(ManualImages):
             raise ValueError(f"test_images = {self.test_images}: expected 1 or more")
 
     def list_inputs(self) -> list[str]:
-        """All photographs and all files of landmarks."""
+        """Return all photographs and all files of landmarks."""
         return [
             f"{folder}{name}"
             for folder in self.needed
@@ -69,20 +69,20 @@ class CatHeads(ManualImages):
         ]
 
     def decoder(self) -> Decoder:
-        """Colour, the square around the head."""
+        """Return a decoder to RGB of the square around the head."""
         return Decoder(self.side, self.side, 3, HeadSquare(self.margin))
 
     def layout(self) -> Layout:
-        """Splits by seeded shuffle.
+        """Return splits by a seeded shuffle.
 
         Raises:
-            DataError: too few images.
+            DataError: there are too few images.
         """
         names = [name for name in self.list_inputs() if not name.endswith(".cat")]
         return Layout(hold_out(names, self.test_images, self.who), found={"images": len(names)})
 
     def skips_bad(self) -> bool:
-        """As the option ``on_bad`` says."""
+        """Return True if the option ``on_bad`` is "skip"."""
         return self.on_bad == "skip"
 
 
@@ -91,17 +91,17 @@ class HeadSquare:
     """The square around a cat's head.
 
     It is centred on the bounding box of the nine landmarks; its side is the longer extent of that box times
-    1 + 2 ``margin``, rounded, but no more than the shorter side of the photograph. Where it would reach over an edge
-    it is shifted inwards. Heads are not rotated.
+    1 + 2 ``margin``, rounded, but no more than the shorter side of the photograph. A square that would
+    cross an edge is shifted inwards. Heads are not rotated.
 
     Attributes:
-        margin: what is added on each side, as a fraction of the longer extent.
+        margin: margin on each side, as a fraction of the longer extent.
     """
 
     margin: float
 
     def __call__(self, path: Path, width: int, height: int) -> Box:
-        """The box. Raises ValueError without landmarks that can be used."""
+        """Return the box. Raises ValueError without usable landmarks."""
         points = read_landmarks(path.with_name(f"{path.name}.cat"))
         xs, ys = [x for x, _ in points], [y for _, y in points]
         if max(xs) < 0 or max(ys) < 0 or min(xs) >= width or min(ys) >= height:
@@ -115,10 +115,10 @@ class HeadSquare:
 
 
 def read_landmarks(path: Path) -> list[tuple[int, int]]:
-    """The nine points ``(x, y)`` of one file, in pixels.
+    """Read the nine points ``(x, y)`` of one file, in pixels.
 
     Raises:
-        ValueError: no such file, or another content; says what is expected.
+        ValueError: the file is missing or has another content; the message states the expected one.
     """
     try:
         count, *numbers = [int(word) for word in path.read_text(encoding="ascii").split()]
@@ -132,5 +132,5 @@ def read_landmarks(path: Path) -> list[tuple[int, int]]:
 
 
 def _start(low: int, high: int, side: int, limit: int) -> int:
-    """Where a stretch of ``side`` pixels around the middle of ``low`` and ``high`` starts, within ``limit``."""
+    """Return the start of ``side`` pixels around the middle of ``low`` and ``high``, within ``limit``."""
     return min(max(0, (low + high - side) // 2), limit - side)

@@ -1,4 +1,4 @@
-"""What the command line asks about datasets: which there are, open one, fetch one. Nothing here loads torch."""
+"""Catalogue of the datasets: list, open and fetch them, without loading torch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bench.core.types import ComponentSpec, DatasetSource
 
 @dataclass(frozen=True)
 class DatasetStatus:
-    """One line of the catalogue.
+    """State of one dataset in the catalogue.
 
     Attributes:
-        name: what a suite file writes; ``folder:PATH`` for a dataset that needs an argument.
-        available: whether the data are here.
-        place: where they lie, or the reason why they are not here.
+        name: name in a suite file; ``folder:PATH`` for a dataset that needs an argument.
+        available: True if the data are on this machine.
+        place: location of the data, or the reason why they are missing.
         summary: first line of the class's docstring.
     """
 
@@ -31,7 +31,7 @@ class DatasetStatus:
 
 
 def catalogue() -> list[DatasetStatus]:
-    """The state of every registered dataset, by name; a plug-in that cannot be imported is listed with its error."""
+    """Return the state of every registered dataset, by name; the place of a plug-in that fails is its error."""
     return [_status(entry) for entry in entries("dataset").values()]
 
 
@@ -41,12 +41,12 @@ def open_dataset(name: str, options: Mapping[str, Any] | None = None, where: str
     Args:
         name: registered name, or ``name:argument``.
         options: as a suite file states them.
-        where: the file they stand in, named in errors.
+        where: file that states them, named in errors.
 
     Raises:
-        UnknownName: no such dataset or option.
-        BenchError: an option of a wrong type or value.
-        ContractError: the registered class is no ``DatasetSource``.
+        UnknownName: there is no such dataset or option.
+        BenchError: an option has a wrong type or value.
+        ContractError: the registered class is not a ``DatasetSource``.
     """
     source = create("dataset", name, options, where)
     if not isinstance(source, DatasetSource):
@@ -57,11 +57,11 @@ def open_dataset(name: str, options: Mapping[str, Any] | None = None, where: str
 
 
 def open_here(choice: ComponentSpec, where: str = "") -> DatasetSource:
-    """Build the source of a dataset whose data are here.
+    """Build the source of a dataset whose data are on this machine.
 
     Raises:
-        UnknownName: no such dataset or option.
-        DataError: the data are not here; says how to get them.
+        UnknownName: there is no such dataset or option.
+        DataError: the data are missing; the message states how to get them.
     """
     source = open_dataset(choice.name, choice.options, where)
     here, place = source.availability()
@@ -71,11 +71,11 @@ def open_here(choice: ComponentSpec, where: str = "") -> DatasetSource:
 
 
 def get(name: str) -> str:
-    """Fetch a dataset if it is not here; return its place.
+    """Fetch a dataset unless it is on this machine; return its location.
 
     Raises:
-        UnknownName: no such dataset.
-        DataError: it cannot be fetched; says what to do by hand.
+        UnknownName: there is no such dataset.
+        DataError: the dataset cannot be fetched; the message states what to do by hand.
     """
     return open_dataset(name).get()
 

@@ -1,4 +1,4 @@
-"""CelebA, aligned faces with 40 attributes, cropped and split as each of the papers does it."""
+"""CelebA, aligned faces with 40 attributes, cropped and split as in each of the papers."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ ICGAN_ATTRIBUTES = (
 
 
 class Protocol(NamedTuple):
-    """What a paper does with CelebA.
+    """Crop, splits and attributes that a paper uses.
 
     Attributes:
         box: left, top, right, bottom in the aligned image; None for all of it.
-        sides: sides in pixels that it may be resized to, the default first; 0 leaves the aligned image as it is.
+        sides: possible sides in pixels after resizing, the default first; 0 leaves the aligned image as it is.
         test_from: "official": the first images of the official test split. "first", "last": of all images.
-        test_images: how many.
-        attributes: which attributes; none named means all 40.
+        test_images: number of test images.
+        attributes: names of the attributes; empty for all 40.
     """
 
     box: Box | None
@@ -66,26 +66,26 @@ PROTOCOLS = {
 @dataset("celeba")
 @dataclass
 class CelebA(ManualImages):
-    """CelebA: 202,599 aligned photographs of faces with 40 attributes, cropped and split as a paper does it.
+    """CelebA: 202,599 aligned photographs of faces with 40 attributes, cropped and split as in a paper.
 
-    The order of every split is the order of the file names. The attributes are all 40 in the order of their list,
-    but for the protocol that names 18.
+    Every split is in the order of the file names. The attributes are all 40 in the order of their list, except for
+    the protocol with 18.
 
     Attributes:
         crop: the protocol.
             "dfi": rows 50-177, columns 25-152, resized to 64 or left at 128 (DFI, section 4, and its code). Official
-            splits; of the test split the first 10,000 images.
+            splits; the first 10,000 images of the test split.
             "icgan": the square of 138 pixels at x = 30, y = 40, resized to 64; the last 19,961 images are the test
-            split, ``val`` is carved from the others; 18 attributes (IcGAN, section 5, and its code).
-            "creswell": resized to 64; the first 1,000 images are the test split, ``val`` is carved from the others
-            (Creswell and Bharath, section VI). The paper names no crop: this is the central square of 178 pixels
-            (rows 20-197), the largest, which keeps the proportions of the face.
+            split, ``val`` is taken from the others; 18 attributes (IcGAN, section 5, and its code).
+            "creswell": resized to 64; the first 1,000 images are the test split, ``val`` is taken from the others
+            (Creswell and Bharath, section VI). The paper states no crop: this is the largest central square (178
+            pixels, rows 20-197), which keeps the proportions of the face.
             "full": the aligned image of 178 x 218, for studies that shift the window of "dfi"; splits of "dfi". The
             cache of the complete set takes 22 GB, mostly for training images: ``train_images`` limits them.
-        side: 64 or 128; 0 is the default of the crop.
+        side: 64 or 128 pixels; 0 is the default of the crop.
         test_images: size of the test split; 0 is the number of the protocol. A reduced copy of the dataset needs
             a smaller number.
-        train_images: use only the first so many images for training; 0 uses all.
+        train_images: number of training images, the first ones; 0 uses all.
 
     Example:
         >>> from bench.datasets.catalogue import open_dataset
@@ -121,24 +121,24 @@ class CelebA(ManualImages):
         return PROTOCOLS[self.crop]
 
     def rules(self) -> dict[str, Any]:
-        """The options, and what the protocol says."""
+        """Return the options and the protocol."""
         return super().rules() | {"protocol": self.protocol}
 
     def list_inputs(self) -> list[str]:
-        """All images and both lists."""
+        """Return all images and both lists."""
         return [ATTRIBUTE_LIST, PARTITION, *(f"{IMAGES}/{name}" for name in self._images())]
 
     def decoder(self) -> Decoder:
-        """Colour, cut out of aligned images."""
+        """Return a decoder to RGB of the crop of aligned images."""
         side = self.side or self.protocol.sides[0]
         window = Fixed(WIDTH, HEIGHT, self.protocol.box, "aligned images have")
         return Decoder(side or WIDTH, side or HEIGHT, 3, window)
 
     def layout(self) -> Layout:
-        """Splits and attributes; both lists must name exactly the images that are there.
+        """Return splits and attributes; both lists must name exactly the images in the folder.
 
         Raises:
-            DataError: they do not, a list is malformed, or there are too few images.
+            DataError: a list names other images or is malformed, or there are too few images.
         """
         images = self._images()
         attributes = read_attributes(self.root / ATTRIBUTE_LIST)

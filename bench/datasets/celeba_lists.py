@@ -1,4 +1,4 @@
-"""The two lists that come with CelebA: attributes and official splits, read strictly."""
+"""Strict readers of the two lists of CelebA: attributes and official splits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AttributeList:
     Attributes:
         rows: file name -> row of ``values``.
         values: bool ``[N, 40]``.
-        names: names of the 40 columns, as the file has them.
+        names: names of the 40 columns, in the order of the file.
     """
 
     rows: Mapping[str, int]
@@ -33,7 +33,7 @@ class AttributeList:
     names: tuple[str, ...]
 
     def columns(self, names: tuple[str, ...]) -> NDArray[np.bool_]:
-        """The named columns, ``[N, len(names)]``.
+        """Return the named columns, ``[N, len(names)]``.
 
         Raises:
             DataError: the file has no such column.
@@ -45,10 +45,10 @@ class AttributeList:
 
 
 def read_attributes(path: Path) -> AttributeList:
-    """Read ``list_attr_celeba.txt``: a count, 40 names, then one line ``file -1 1 ...`` an image.
+    """Read ``list_attr_celeba.txt``: a count, 40 names, then one line ``file -1 1 ...`` per image.
 
     Raises:
-        DataError: a line that breaks this form, an image listed twice, or another number of lines than the count.
+        DataError: a line has another form, an image is listed twice, or the number of lines is not the count.
     """
     import numpy as np
 
@@ -81,7 +81,7 @@ def read_partition(path: Path) -> dict[str, str]:
     """Read ``list_eval_partition.txt``: file name -> "train", "val" or "test".
 
     Raises:
-        DataError: a line that is not ``file 0|1|2``, or an image listed twice.
+        DataError: a line is not ``file 0|1|2``, or an image is listed twice.
     """
     splits: dict[str, str] = {}
     for number, words in _lines(path):

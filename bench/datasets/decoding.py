@@ -1,4 +1,4 @@
-"""From image files to one memory-mapped array a split: decoded in threads, a chunk at a time, never all in memory."""
+"""Decoding of image files to one memory-mapped array per split, in threads and chunk by chunk."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels, right and bottom not included."""
 
 Window = Callable[[Path, int, int], Box]
-"""Which box of an image is used, given its file, width and height; ValueError if the image does not fit."""
+"""Function from an image's file, width and height to the box that is used; ValueError for an unsuitable image."""
 
 
 @dataclass(frozen=True)
 class CentreSquare:
-    """The largest central square."""
+    """Window of the largest central square."""
 
     def __call__(self, path: Path, width: int, height: int) -> Box:
-        """Box of the square; an odd margin is one pixel wider on the right and at the bottom."""
+        """Return the box; an odd margin is one pixel wider on the right and at the bottom."""
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
         return left, top, left + side, top + side
@@ -39,13 +39,13 @@ class CentreSquare:
 
 @dataclass(frozen=True)
 class Fixed:
-    """The same box of every image, for images that all have one size.
+    """Window of one fixed box, for images that all have the same size.
 
     Attributes:
         width: width that every image must have, in pixels.
         height: height that every image must have.
         box: the box; None for the whole image.
-        demand: who demands that size, as an error says it.
+        demand: requirement of that size, as worded in errors.
     """
 
     width: int
@@ -54,7 +54,7 @@ class Fixed:
     demand: str = "the original files have"
 
     def __call__(self, path: Path, width: int, height: int) -> Box:
-        """The box. Raises ValueError for an image of another size."""
+        """Return the box. Raises ValueError for an image of another size."""
         if (width, height) != (self.width, self.height):
             raise ValueError(f"{width} x {height} pixels, but {self.demand} {self.width} x {self.height}")
         return self.box or (0, 0, width, height)
@@ -62,15 +62,15 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Decoder:
-    """Turns image files into pixels ``[channels, height, width]``.
+    """Decoder of image files to pixels ``[channels, height, width]``.
 
-    A part of the image is cut out, and resized bilinearly (antialiased) unless it has the wanted size already.
+    The window of the image is cropped, and resized bilinearly (antialiased) unless it has the size of the result.
 
     Attributes:
         width: width of the result in pixels.
         height: height of the result.
         channels: 1 for grey (ITU-R 601 luma), 3 for RGB.
-        window: which box of an image is used. Its ``repr`` states the rule in full: caches are told apart by it.
+        window: box of an image that is used. Its ``repr`` states the whole rule and is part of the key of caches.
     """
 
     width: int
@@ -84,10 +84,10 @@ class Decoder:
         return self.channels, self.height, self.width
 
     def decode(self, path: Path) -> bytes:
-        """Pixels of one file in C order, uint8. Orientation tags are obeyed, transparency is dropped.
+        """Return the pixels of one file in C order, uint8. Orientation tags are applied, transparency is dropped.
 
         Raises:
-            Exception: of whatever kind, if the file is damaged; ValueError if it is whole but does not fit.
+            Exception: any error of Pillow, if the file is damaged; ValueError if it is intact but unsuitable.
         """
         import numpy as np
         from PIL import Image, ImageOps
@@ -100,7 +100,7 @@ class Decoder:
         if not (0 <= left < right <= image.width and 0 <= top < bottom <= image.height):
             raise ValueError(f"the box {box} lies outside of the {image.width} x {image.height} pixels")
         if box != (0, 0, *image.size):
-            # Two steps: resize(box=...) would let the filter reach pixels outside of the box.
+            # Cropped first, because the filter of resize(box=...) uses pixels outside of the box.
             image = image.crop(box)
         if image.size != (self.width, self.height):
             image = image.resize((self.width, self.height), Image.Resampling.BILINEAR)
@@ -108,7 +108,7 @@ class Decoder:
         return pixels.transpose(2, 0, 1).tobytes()
 
     def attempt(self, path: Path) -> bytes | str:
-        """The pixels of one file, or the reason why there are none."""
+        """Return the pixels of one file, or the reason why it cannot be decoded."""
         try:
             return self.decode(path)
         except Exception as error:  # Pillow's readers raise errors of every kind on damaged files
@@ -121,10 +121,10 @@ def write_pixels(
     """Decode files into one ``.npy`` file ``[N, channels, height, width]`` of uint8.
 
     Args:
-        target: the file to write.
-        decoder: turns a file into pixels.
-        paths: image files in their order.
-        refuse: called with the index of a file that cannot be used and the reason; may raise to end it all.
+        target: file that is written.
+        decoder: decoder of one file.
+        paths: image files in order.
+        refuse: called with the index of an unusable file and the reason; may raise to stop.
 
     Returns:
         Indices of the files that were written, ascending.
@@ -146,14 +146,14 @@ def write_pixels(
 
 
 def make_once(target: Path, fill: Callable[[Path], None]) -> None:
-    """Create a folder that is whole or absent, also when several processes want it at once.
+    """Create a folder that is complete or absent, also if several processes create it at the same time.
 
     Args:
-        target: the folder; left alone if it exists.
-        fill: writes the content into the temporary folder that it is given, which then gets the final name.
+        target: the folder; an existing one is left unchanged.
+        fill: function that writes the content into the temporary folder passed to it, which is then renamed.
 
     Raises:
-        StoreError: the place cannot be written, or the disk is full.
+        StoreError: the folder cannot be written, or the disk is full.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +173,7 @@ def make_once(target: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _decoded(decoder: Decoder, paths: Sequence[Path]) -> Iterator[bytes | str]:
-    # Chunk by chunk: ``map`` over everything would hold all results that the writer has not yet taken.
+    # Chunk by chunk: ``map`` over all paths would hold all results that are not written yet.
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         for start in range(0, len(paths), CHUNK):
             yield from pool.map(decoder.attempt, paths[start : start + CHUNK])
@@ -182,5 +182,5 @@ def _decoded(decoder: Decoder, paths: Sequence[Path]) -> Iterator[bytes | str]:
 def _write_header(handle: IO[bytes], count: int, shape: Iterable[int]) -> None:
     from numpy.lib import format as npy
 
-    # numpy pads the header so that its first axis may grow in place, which is how the final count gets in.
+    # numpy pads the header so that its first axis can grow in place, which makes room for the final count.
     npy.write_array_header_1_0(handle, {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)})

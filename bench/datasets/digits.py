@@ -1,4 +1,4 @@
-"""The handwritten digits inside scikit-learn: always at hand, for trials and tests."""
+"""The handwritten digits of scikit-learn: available without a download, for trials and tests."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ LEVELS = 16
 TEST_COUNT = 360
 TINT_SEED = 1
 DARKEST = 0.25
-"""Smallest share of a channel that a tint leaves."""
+"""Smallest factor of a channel in a tint."""
 
 
 @dataset("digits")
 @dataclass
 class Digits(GuardedSource):
-    """Scikit-learn's 1,797 handwritten digits, 8 x 8, enlarged to 28 x 28; embedded, nothing to fetch.
+    """Scikit-learn's 1,797 handwritten digits, 8 x 8, enlarged to 28 x 28; part of scikit-learn, no download.
 
-    A seeded shuffle gives 360 test images; of the other 1,437, 143 are ``val``. Grey levels 0..16 are spread over
-    0..255, then enlarged bilinearly (half-pixel centres).
+    A seeded shuffle gives 360 test images; of the other 1,437, 143 are ``val``. Grey levels 0..16 are scaled to
+    0..255; then pictures are enlarged bilinearly (half-pixel centres).
 
     Attributes:
-        side: of the pictures, in pixels.
-        channels: 1 is grey; with 3 each picture has a tint of its own, drawn from a fixed seed.
+        side: side of the pictures in pixels.
+        channels: 1 for grey; 3 gives each picture a tint of its own, drawn from a fixed seed.
 
     Example:
         >>> from bench.datasets.catalogue import open_dataset
@@ -55,23 +55,23 @@ class Digits(GuardedSource):
             raise ValueError(f"side = {self.side} should be {SIDES[0]} to {SIDES[1]} pixels")
 
     def identity(self) -> str:
-        """Hash of scikit-learn's file, the size, the split and, in colour, the tints."""
+        """Return a hash of scikit-learn's file, the size, the split and, in colour, the tints."""
         tints = [TINT_SEED, DARKEST] if self.channels == 3 else []
         return f"digits-{digest([sha256(_file()), self.side, SPLIT_SEED, TEST_COUNT, *tints])}"
 
     def availability(self) -> tuple[bool, str]:
-        """True where scikit-learn is installed."""
+        """Return True if scikit-learn is installed, with the location of its file."""
         try:
             return True, str(_file())
         except DataError as error:
             return False, str(error)
 
     def get(self) -> str:
-        """The file inside scikit-learn."""
+        """Return the location of scikit-learn's file."""
         return str(_file())
 
     def read(self) -> Dataset:
-        """Images ``[N, channels, side, side]`` uint8 and their digits."""
+        """Read images ``[N, channels, side, side]`` uint8 and their digits."""
         from sklearn.datasets import load_digits
 
         _file()
@@ -86,7 +86,7 @@ class Digits(GuardedSource):
 
 
 def enlarge(images: NDArray[Any], side: int = SIDE) -> NDArray[np.uint8]:
-    """Turn levels 0..16 ``[N, 8, 8]`` into uint8 pictures ``[N, 1, side, side]``."""
+    """Convert levels 0..16 ``[N, 8, 8]`` to uint8 pictures ``[N, 1, side, side]``."""
     import numpy as np
     from PIL import Image
 

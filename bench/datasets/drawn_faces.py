@@ -1,4 +1,4 @@
-"""Cartoon faces whose attributes are known because they were drawn from them: nothing to fetch."""
+"""Cartoon faces drawn from known attributes; no download."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ SIDES = (64, 128)
 SPLITS = ("train", "val", "test")
 """Splits in the order of their streams of random numbers."""
 CHUNK = 256
-"""Faces that are drawn before they are written."""
+"""Faces that are drawn at a time before they are written."""
 
 
 @dataset("drawn-faces")
 @dataclass
 class DrawnFaces(GuardedSource):
-    """Cartoon faces with 15 known attributes, drawn from a seed; nothing to fetch. A stand-in, not CelebA.
+    """Cartoon faces with 15 known attributes, drawn from a seed, no download; a stand-in for CelebA.
 
-    Attributes bear the names that they have in CelebA and depend on each other much as they do there (see
-    ``faces.people.CHAIN``), but these are drawings: numbers measured on them say nothing about photographs. Pose,
-    light, background, build, hair, clothes and colours vary freely beside them. Pictures of 64 pixels are the 2 x 2
-    means of those of 128. The first images of a larger set are those of a smaller one. Drawn once into a cache.
+    Attributes have their names and roughly their dependences of CelebA (see ``faces.people.CHAIN``), but the pictures
+    are drawings: results on them do not apply to photographs. Pose, light, background, build, hair, clothes and
+    colours vary independently. Pictures of 64 pixels are the 2 x 2 means of those of 128. A larger set begins with
+    the images of a smaller one. The pictures are drawn once, into a cache.
 
     Attributes:
-        side: of the pictures, 64 or 128 pixels.
+        side: side of the pictures, 64 or 128 pixels.
         train: number of training images.
-        val: number of validation images, drawn apart from the others, as are those of ``test``.
+        val: number of validation images; each split is drawn independently.
         test: number of test images.
-        seed: of all draws; each split has its own stream.
+        seed: seed of all draws; each split has its own stream.
 
     Example:
         >>> from bench.datasets.catalogue import open_dataset
@@ -67,15 +67,15 @@ class DrawnFaces(GuardedSource):
             raise ValueError(f"seed = {self.seed}: expected 0 to {2**32 - 1}")
 
     def identity(self) -> str:
-        """Hash of the options and of the code that draws."""
+        """Return a hash of the options and of the drawing code."""
         return f"drawn-faces-{digest([asdict(self), CodeReader().module(__name__).fingerprint])}"
 
     def availability(self) -> tuple[bool, str]:
-        """Always True."""
+        """Return True: the pictures are drawn when needed."""
         return True, "drawn when needed"
 
     def get(self) -> str:
-        """Draw the pictures, if that has not been done; return their folder.
+        """Draw the pictures unless the cache holds them; return their folder.
 
         Raises:
             StoreError: the cache cannot be written.
@@ -83,10 +83,10 @@ class DrawnFaces(GuardedSource):
         return str(self.cache())
 
     def read(self) -> Dataset:
-        """Images ``[N, 3, side, side]``, memory-mapped from the cache, which is drawn if need be.
+        """Read images ``[N, 3, side, side]``, memory-mapped from the cache, which is created if necessary.
 
         Raises:
-            DataError: a damaged cache.
+            DataError: the cache is damaged.
             StoreError: the cache cannot be written.
         """
         cache = self.cache()
@@ -94,10 +94,10 @@ class DrawnFaces(GuardedSource):
         return Dataset("drawn-faces", train, val, test=test)
 
     def cache(self) -> Path:
-        """The folder of drawn pictures, made if need be; without torch.
+        """Return the folder of drawn pictures, created if necessary; without torch.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the folder cannot be written.
         """
         cache = data_folder() / "drawn-faces" / self.identity()
         make_once(cache, self._fill)
@@ -114,7 +114,7 @@ class DrawnFaces(GuardedSource):
         from bench.datasets.faces.people import COLUMNS, gather
 
         count = getattr(self, split)
-        # RandomState's streams are frozen; row i belongs to face i, however many follow.
+        # RandomState's streams are frozen; row i belongs to face i, for any number of faces.
         stream = np.random.RandomState([self.seed, SPLITS.index(split)])
         people = gather(stream.random_sample((count, COLUMNS)))
         np.save(cache / f"{split}-attributes.npy", people.attributes)
@@ -138,7 +138,7 @@ def _map(path: Path) -> NDArray[Any]:
     import numpy as np
 
     try:
-        # Copy-on-write: torch wants writable memory, and nothing that is written reaches the file.
+        # Copy-on-write: torch requires writable memory; writes do not reach the file.
         array: NDArray[Any] = np.load(path, mmap_mode="c")
     except (OSError, ValueError, EOFError) as error:
         raise _damaged(path.parent, str(error)) from error

@@ -1,4 +1,4 @@
-"""Fashion-MNIST, from the suite's data folder, the Debian package, or the publisher."""
+"""Fashion-MNIST, from the suite's data folder, the Debian package, or its publisher."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FashionMnist(PinnedSource):
         ((1, 1, 28, 28), 'Ankle boot')
     """
 
-    # Of the decompressed files: Debian compresses the publisher's content anew, so the .gz files differ.
+    # Sums of the decompressed files: Debian compresses the content again, so its .gz files differ.
     md5: ClassVar[Mapping[str, str]] = {
         "train-images-idx3-ubyte.gz": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
         "train-labels-idx1-ubyte.gz": "9018921c3c673c538a1fc5bad174d6f9",
@@ -50,11 +50,11 @@ class FashionMnist(PinnedSource):
     )  # fmt: skip
 
     def folders(self) -> tuple[Path, ...]:
-        """The suite's data folder, then the folder of the Debian package."""
+        """Return the suite's data folder, then the folder of the Debian package."""
         return self.home(), DEBIAN_FOLDER
 
     def download(self, folder: Path) -> None:
-        """Fetch with torchvision, else unpack the Debian package (no root needed) beside the data."""
+        """Fetch with torchvision, or else from the Debian package, which is unpacked without root rights."""
         reasons = []
         for fetch in (_from_torchvision, _from_debian):
             try:
@@ -67,7 +67,7 @@ class FashionMnist(PinnedSource):
         """Parse images ``[N, 1, 28, 28]`` and labels of one split.
 
         Raises:
-            DataError: a damaged file, or labels that do not match the images.
+            DataError: a file is damaged, or labels and images differ in number.
         """
         prefix = "train" if split == "train" else "t10k"
         images = read_idx(folder / f"{prefix}-images-idx3-ubyte.gz", 3)

@@ -1,4 +1,4 @@
-"""FFHQ: Flickr portraits, the official thumbnails."""
+"""FFHQ: portraits from Flickr, as official thumbnails."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FIRST_TEST = 60_000
 class Ffhq(ManualImages):
     """FFHQ: 70,000 portraits from Flickr, aligned; the official thumbnails of 128 x 128.
 
-    Images numbered 0 to 59,999 are for training, ``val`` is carved from them; those from 60,000 are the test split
-    (the official division into training and validation, Karras et al., 2019). The order is that of the numbers,
-    whether the files lie in one folder or, as in the official download, in folders of a thousand.
+    Images 0 to 59,999 are for training, and ``val`` is taken from them; those from 60,000 are the test split (the
+    official division into training and validation, Karras et al., 2019). Images are ordered by number, whether the
+    files are in one folder or, as in the official download, in folders of a thousand.
 
     Attributes:
-        side: 128 as is, or resized bilinearly to 64 pixels.
+        side: 128 pixels as published, or 64, resized bilinearly.
 
     Example:
         >>> from bench.datasets.catalogue import open_dataset
@@ -45,23 +45,23 @@ class Ffhq(ManualImages):
     complete: ClassVar[Mapping[str, int]] = {"images": 70_000}
 
     def rules(self) -> dict[str, Any]:
-        """The options, and where the test split starts."""
+        """Return the options and the first number of the test split."""
         return super().rules() | {"first_test": FIRST_TEST}
 
     def list_inputs(self) -> list[str]:
-        """All thumbnails."""
+        """Return all thumbnails."""
         names = list_files(self.root / IMAGES, f"{self.who}: {IMAGES}", {".png"})
         return [f"{IMAGES}/{name}" for name in names]
 
     def decoder(self) -> Decoder:
-        """Colour, the whole image."""
+        """Return a decoder to RGB of the whole image."""
         return Decoder(self.side, self.side, 3, Fixed(ORIGINAL_SIDE, ORIGINAL_SIDE, demand="thumbnails have"))
 
     def layout(self) -> Layout:
-        """Splits by number.
+        """Return splits by number.
 
         Raises:
-            DataError: a name that is no number, a number twice, or too few images on either side of 60,000.
+            DataError: a name is not a number, a number occurs twice, or one side of 60,000 has too few images.
         """
         numbered: dict[int, str] = {}
         for name in self.list_inputs():

@@ -1,4 +1,4 @@
-"""Any folder of images as a dataset: decoded once, then memory-mapped."""
+"""Datasets from any folder of images, decoded once and then memory-mapped."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from bench.datasets.layouts import Layout, list_files
 class Folder(ImageFiles):
     """Any folder of images (folder:PATH), decoded once into a memory-mapped cache.
 
-    See ``folder_layout.lay_out`` for splits and classes, ``decoding.Decoder`` for pixels.
+    Splits and classes are described in ``folder_layout.lay_out``, pixels in ``decoding.Decoder``.
 
     Attributes:
-        path: the folder; sub-folders are searched.
+        path: the folder, with its sub-folders.
         size: side of the square images, in pixels.
-        crop: "centre": central square, resized to ``size``. "none": pixels as they are; every file must be
-            ``size`` x ``size``.
-        channels: 1 or 3.
-        on_bad: what to do with a file that is damaged or does not fit: "fail", or "skip" it with a warning.
+        crop: "centre": central square, resized to ``size``. "none": unchanged pixels; every file must be ``size`` x
+            ``size``.
+        channels: 1 for grey, 3 for RGB.
+        on_bad: treatment of a damaged or unsuitable file: "fail", or "skip" it with a warning.
 
     Example:
         >>> from pathlib import Path
@@ -64,7 +64,7 @@ class Folder(ImageFiles):
         return f"folder:{self.root.name}"
 
     def availability(self) -> tuple[bool, str]:
-        """Whether the folder is there and holds an image."""
+        """Return True and the folder if it holds an image, else False and the reason."""
         try:
             self.list_inputs()
         except DataError as error:
@@ -72,33 +72,33 @@ class Folder(ImageFiles):
         return True, str(self.root)
 
     def get(self) -> str:
-        """The folder itself.
+        """Return the folder itself.
 
         Raises:
-            DataError: it is not there, or holds no image.
+            DataError: the folder does not exist, or holds no image.
         """
         self.list_inputs()
         return str(self.root)
 
     def list_inputs(self) -> list[str]:
-        """All image files."""
+        """Return all image files."""
         return list_files(self.root, self.who)
 
     def layout(self) -> Layout:
-        """See ``folder_layout.lay_out``."""
+        """Return splits and classes; see ``folder_layout.lay_out``."""
         return lay_out(self.root, self.list_inputs())
 
     def decoder(self) -> Decoder:
-        """Square images, from the centre or as they are."""
+        """Return a decoder of square images, central squares or whole ones."""
         whole = Fixed(self.size, self.size, demand="crop = 'none' demands")
         return Decoder(self.size, self.size, self.channels, CentreSquare() if self.crop == "centre" else whole)
 
     def rules(self) -> dict[str, Any]:
-        """All options but the place, so that a folder may be moved."""
+        """Return all options except the path, so that the folder can be moved."""
         rules = super().rules() | {"test_limit": TEST_LIMIT}
         del rules["path"]
         return rules
 
     def skips_bad(self) -> bool:
-        """As the option ``on_bad`` says."""
+        """Return True if the option ``on_bad`` is "skip"."""
         return self.on_bad == "skip"

@@ -1,4 +1,4 @@
-"""Which images of any folder belong to which split and class, told from the names of its sub-folders."""
+"""Splits and classes of any folder of images, from the names of its sub-folders."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ TEST_LIMIT = 10_000
 def lay_out(root: Path, names: Sequence[str]) -> Layout:
     """Assign images to splits and classes.
 
-    Sub-folders ``train`` and ``test`` are the splits when both exist, and ``val`` too if it is there; otherwise
-    ``val`` is carved from ``train``. Without them a seeded shuffle gives a tenth to ``test`` (at most 10,000), a
-    tenth of the rest to ``val`` (at most 5,000), and the others to ``train``. Every split is in a seeded random
-    order, so that its first images are a fair sample. The next folder level is the class, if every image lies in one.
+    Sub-folders ``train`` and ``test`` are the splits if both exist, as is ``val``; if there is no ``val``, it is
+    taken from ``train``. Without these folders a seeded shuffle assigns a tenth to ``test`` (at most 10,000), a tenth
+    of the rest to ``val`` (at most 5,000), and the others to ``train``. Every split is in a seeded random order, so
+    that its first images are a fair sample. The next level of folders is the class, if every image is in one.
 
     Raises:
-        DataError: images outside of the split folders, or too few for three splits.
+        DataError: an image is outside of the split folders, or there are too few for three splits.
     """
     by_folder = (root / "train").is_dir() and (root / "test").is_dir()
     splits = _by_folder(root, names) if by_folder else _by_shuffle(names)

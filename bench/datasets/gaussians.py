@@ -1,4 +1,4 @@
-"""Eight Gaussians on a circle: the 2-D toy of the papers on inference in GANs (dfi, section 4.1)."""
+"""Eight Gaussians on a circle: the 2-D toy dataset of papers on inference in GANs (dfi, section 4.1)."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ TEST_POINTS_PER_MODE = 1_000
 @dataset("gaussians8")
 @dataclass
 class Gaussians8(GuardedSource):
-    """Eight 2-D Gaussians on a circle of radius 2, two of them rare; drawn from a seed, nothing to fetch.
+    """Eight 2-D Gaussians on a circle of radius 2, two of them rare; drawn from a seed, no download.
 
     Mode k lies at angle 22.5 + 45 k degrees with standard deviation 0.1 along both axes. The two modes in quadrant II
     (k = 2 at 112.5 and k = 3 at 157.5 degrees) have weight 0.05 each in ``train`` and ``val``; the other six share
-    the rest equally, 0.15 each. ``test`` holds 1,000 points of every mode, in turns. Labels are the modes.
+    the rest equally, 0.15 each. ``test`` holds 1,000 points of every mode, alternating. Labels are the modes.
 
     Attributes:
-        seed: of all draws; each split has its own stream, so ``test`` does not depend on ``train``.
-        train: number of training points; ``val`` holds a tenth as many, drawn beside them (at least 1).
+        seed: seed of all draws; each split has its own stream, so ``test`` does not depend on ``train``.
+        train: number of training points; ``val`` has a tenth as many (at least 1), drawn independently.
 
     Example:
         >>> from bench.datasets.catalogue import open_dataset
@@ -53,20 +53,20 @@ class Gaussians8(GuardedSource):
             raise ValueError(f"seed = {self.seed} and train = {self.train}: expected seed >= 0 and train >= 1")
 
     def identity(self) -> str:
-        """Hash of the seed, the count and the geometry."""
+        """Return a hash of the seed, the count and the geometry."""
         facts = [MODES, RADIUS, SIGMA, FIRST_ANGLE, RARE_MODES, RARE_WEIGHT, TEST_POINTS_PER_MODE]
         return f"gaussians8-{digest([self.seed, self.train, facts])}"
 
     def availability(self) -> tuple[bool, str]:
-        """Always True."""
+        """Return True: the points are drawn when needed."""
         return True, "drawn when needed"
 
     def get(self) -> str:
-        """Nothing to fetch."""
+        """Return a note that there is nothing to fetch."""
         return "drawn when needed"
 
     def read(self) -> Dataset:
-        """Points ``[N, 2, 1, 1]`` float32 and their modes."""
+        """Draw points ``[N, 2, 1, 1]`` float32 and their modes."""
         import numpy as np
 
         balanced = np.arange(MODES * TEST_POINTS_PER_MODE) % MODES
@@ -83,7 +83,7 @@ class Gaussians8(GuardedSource):
 
 
 def centres() -> NDArray[np.float64]:
-    """Centres of the modes ``[8, 2]``."""
+    """Return the centres of the modes, ``[8, 2]``."""
     import numpy as np
 
     angles = np.deg2rad(FIRST_ANGLE + 360 / MODES * np.arange(MODES))
@@ -91,7 +91,7 @@ def centres() -> NDArray[np.float64]:
 
 
 def weights() -> NDArray[np.float64]:
-    """Probabilities of the modes ``[8]`` in ``train`` and ``val``."""
+    """Return the probabilities of the modes, ``[8]``, in ``train`` and ``val``."""
     import numpy as np
 
     share = np.full(MODES, (1 - RARE_WEIGHT * len(RARE_MODES)) / (MODES - len(RARE_MODES)))

@@ -1,4 +1,4 @@
-"""Keeps the test split away from training: while the guard is up, no dataset of this process can be loaded."""
+"""Guard of the test split: while it is active, no dataset of this process can be loaded."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 from bench.core.errors import ContractError
 
-# A plain list and not a context variable: threads that a method starts inside ``fit`` must meet the guard too.
+# A plain list, not a context variable, so that the guard applies to threads that a method starts in ``fit``.
 _reasons: list[str] = []
 
 
 @contextmanager
 def forbid_test_split(reason: str) -> Iterator[None]:
-    """Make every ``load`` of a dataset raise for as long as the block runs; blocks may be nested.
+    """Make every ``load`` of a dataset raise while the block runs; blocks may be nested.
 
     Args:
-        reason: who is being watched, as the error names it ("method 'dfi'").
+        reason: guarded component, as named in the error ("method 'dfi'").
     """
     _reasons.append(reason)
     try:
@@ -26,7 +26,7 @@ def forbid_test_split(reason: str) -> Iterator[None]:
 
 
 def refuse_test_split(dataset: str) -> None:
-    """Raise if the guard is up; called by every source before it reads.
+    """Raise if the guard is active; called by every source before it reads.
 
     Raises:
         ContractError: a dataset is loaded inside ``forbid_test_split``.

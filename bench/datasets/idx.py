@@ -22,10 +22,10 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
     Args:
         path: the file.
-        dimensions: how many axes it must have: 3 for images ``[N, H, W]``, 1 for labels ``[N]``.
+        dimensions: required number of axes: 3 for images ``[N, H, W]``, 1 for labels ``[N]``.
 
     Raises:
-        DataError: a damaged stream, a wrong magic number, or more or fewer bytes than the header says.
+        DataError: the stream is damaged, the magic number is wrong, or the header states another number of bytes.
     """
     with opened(path) as handle:
         return parse_idx(handle.read(), dimensions, str(path))

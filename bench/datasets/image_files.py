@@ -1,4 +1,4 @@
-"""What every dataset of image files shares: decoded once into a memory-mapped cache, known by its files' stamps."""
+"""Base of datasets of image files, decoded once into a memory-mapped cache whose key holds the files' stamps."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ NAMED_AT_MOST = 5
 
 @dataclass
 class ImageFiles(GuardedSource):
-    """Base of a dataset of image files: say which files there are, how they are laid out, and how one is decoded.
+    """Base of a dataset of image files; subclasses define the files, their layout, and the decoder of one file.
 
-    Nothing but ``read`` loads torch.
+    Only ``read`` loads torch.
     """
 
     @property
@@ -43,28 +43,28 @@ class ImageFiles(GuardedSource):
         """The folder that holds the files.
 
         Raises:
-            DataError: the data are not here.
+            DataError: the data are missing.
         """
 
     @abstractmethod
     def list_inputs(self) -> Sequence[str]:
-        """Names of all files that determine the content, relative to ``root``, in an order that is always the same.
+        """Return the names of all files that determine the content, relative to ``root``, in a fixed order.
 
         Raises:
-            DataError: the data are not here.
+            DataError: the data are missing.
         """
 
     @abstractmethod
     def layout(self) -> Layout:
-        """Splits, classes and attributes; may read lists of the dataset, but opens no image.
+        """Return splits, classes and attributes; may read lists of the dataset, but opens no image.
 
         Raises:
-            DataError: files that contradict each other, or too few.
+            DataError: files contradict each other, or there are too few.
         """
 
     @abstractmethod
     def decoder(self) -> Decoder:
-        """What turns one file into pixels."""
+        """Return the decoder of one file."""
 
     @property
     def title(self) -> str:
@@ -73,19 +73,19 @@ class ImageFiles(GuardedSource):
 
     @property
     def who(self) -> str:
-        """The dataset, as errors name it."""
+        """Name and folder of the dataset, as errors state them."""
         return f"{self.registered_name} {self.root}"
 
     def rules(self) -> dict[str, Any]:
-        """What else determines the content, JSON-able: all options, unless a subclass knows better."""
+        """Return everything else that determines the content, JSON-able: all options by default."""
         return {option.name: getattr(self, option.name) for option in dataclasses.fields(self)}
 
     def skips_bad(self) -> bool:
-        """Whether a file that cannot be used is left out with a warning; otherwise it is an error."""
+        """Return True if an unusable file is skipped with a warning; otherwise it is an error."""
         return False
 
     def identity(self) -> str:
-        """Hash of names, sizes and times of the files, the rules, the code that reads them, and the library."""
+        """Return a hash of the files' names, sizes and times, the rules, the reading code, and Pillow's version."""
         from PIL import __version__ as pillow
 
         root = str(self.root)
@@ -95,10 +95,10 @@ class ImageFiles(GuardedSource):
         return f"{self.registered_name}-{digest([files, rules])}"
 
     def read(self) -> Dataset:
-        """Images ``[N, C, H, W]``, memory-mapped from the cache, which is made if need be.
+        """Read images ``[N, C, H, W]``, memory-mapped from the cache, which is created if necessary.
 
         Raises:
-            DataError: too few images, one that cannot be used, or a damaged cache.
+            DataError: there are too few images, one is unusable, or the cache is damaged.
             StoreError: the cache cannot be written.
         """
         cache = self.cache()
@@ -109,11 +109,11 @@ class ImageFiles(GuardedSource):
         return Dataset(self.title, train, val, tuple(facts["classes"]), test=test)
 
     def remarks(self, facts: Mapping[str, Any], cache: Path) -> list[str]:
-        """What a user should know about the content of a cache, as warnings; ``facts`` as ``_fill`` writes them."""
+        """Return warnings about the content of a cache; ``facts`` is the file that ``_fill`` writes."""
         return [_summary(facts["skipped"], cache)] if facts["skipped"] else []
 
     def cache(self) -> Path:
-        """The folder of decoded images, made if need be; without torch. Raises what ``read`` raises."""
+        """Return the folder of decoded images, created if necessary; without torch. Raises the errors of ``read``."""
         identity = self.identity()
         cache = data_folder() / f"{self.registered_name}-cache" / identity
         make_once(cache, partial(self._fill, identity))
@@ -180,7 +180,7 @@ def _map(path: Path) -> NDArray[Any]:
     import numpy as np
 
     try:
-        # Copy-on-write: torch wants writable memory, and nothing that is written reaches the file.
+        # Copy-on-write: torch requires writable memory; writes do not reach the file.
         array: NDArray[Any] = np.load(path, mmap_mode="c")
     except (OSError, ValueError) as error:
         raise _damaged(path.parent, error) from error

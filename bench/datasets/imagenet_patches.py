@@ -1,4 +1,4 @@
-"""Small patches of ImageNet photographs, for models that invert images tile by tile."""
+"""Small patches of ImageNet photographs, for models that invert images patch by patch."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SIDE = 32
 class ImagenetPatches(ManualImages):
     """ImageNet: one patch of 32 x 32 pixels from each of the 1,281,167 training photographs.
 
-    Patches keep the photographs' resolution, nothing is resized (InvGAN, section 4.3). The last 10,000 images of a
-    seeded shuffle are the test split, ``val`` is carved from the others. The class is the WordNet id, the folder.
+    Patches keep the photographs' resolution without resizing (InvGAN, section 4.3). The last 10,000 images of a
+    seeded shuffle are the test split; ``val`` is taken from the others. The class is the WordNet id, the folder's name.
 
     Attributes:
-        seed: chooses the places of the patches; see ``Patch``.
-        test_images: how many images are held out. A reduced copy of the dataset needs a smaller number.
-        train_images: use only the first so many images of the shuffled training split; 0 uses all.
-        on_bad: what to do with a photograph that is damaged or has a side under 32: "fail", or "skip" it with a
+        seed: seed of the patches' positions; see ``Patch``.
+        test_images: number of images that are held out. A reduced copy of the dataset needs a smaller number.
+        train_images: number of training images, the first ones of the shuffled split; 0 uses all.
+        on_bad: treatment of a photograph that is damaged or has a side under 32 pixels: "fail", or "skip" it with a
             warning, which leaves its split one image short.
 
     Example:
@@ -59,23 +59,23 @@ class ImagenetPatches(ManualImages):
 
     @property
     def home(self) -> Path:
-        """The folder ``imagenet``: the photographs are ImageNet's, only the patches are ours."""
+        """The folder ``imagenet``, which holds the photographs; patches are cut from them."""
         return data_folder() / "imagenet"
 
     def list_inputs(self) -> list[str]:
-        """All photographs."""
+        """Return all photographs."""
         names = list_files(self.root / IMAGES, f"{self.who}: {IMAGES}", {".jpeg"})
         return [f"{IMAGES}/{name}" for name in names]
 
     def decoder(self) -> Decoder:
-        """Colour, the patch as it is."""
+        """Return a decoder to RGB of the patch, without resizing."""
         return Decoder(SIDE, SIDE, 3, Patch(SIDE, self.seed))
 
     def layout(self) -> Layout:
-        """Splits by seeded shuffle, classes by folder.
+        """Return splits by a seeded shuffle, and classes by folder.
 
         Raises:
-            DataError: a photograph outside of a class folder, or too few.
+            DataError: a photograph is outside of a class folder, or there are too few.
         """
         names = self.list_inputs()
         for name in names:
@@ -87,26 +87,27 @@ class ImagenetPatches(ManualImages):
         return Layout(splits, tuple(sorted({_wnid(n) for n in names})), _wnid, found={"images": len(names)})
 
     def skips_bad(self) -> bool:
-        """As the option ``on_bad`` says."""
+        """Return True if the option ``on_bad`` is "skip"."""
         return self.on_bad == "skip"
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A square at a place that is uniform over the image and depends on the file's name and the seed alone.
+    """Window of a square at a uniform position that depends on the file's name and the seed alone.
 
-    Other files of the dataset have no influence, so adding some moves no patch. The place is drawn by SHA-256.
+    It does not depend on other files of the dataset, so that adding files moves no patch. The position is drawn with
+    SHA-256.
 
     Attributes:
         side: side in pixels.
-        seed: another seed, another place.
+        seed: seed of the position.
     """
 
     side: int
     seed: int
 
     def __call__(self, path: Path, width: int, height: int) -> Box:
-        """The box. Raises ValueError for an image that is too small."""
+        """Return the box. Raises ValueError for an image that is too small."""
         if min(width, height) < self.side:
             raise ValueError(f"{width} x {height} pixels hold no patch of {self.side} x {self.side}")
         drawn = hashlib.sha256(f"{self.seed} {path.parent.name}/{path.name}".encode()).digest()

@@ -1,4 +1,4 @@
-"""Which image files a dataset holds, and which split and class each belongs to; works on names, opens no image."""
+"""Image files of a dataset and their splits and classes, from names alone; opens no image."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Layout:
-    """How the image files of a dataset are used.
+    """Splits, classes and attributes of the image files of a dataset.
 
     Attributes:
         names: split -> file names relative to the dataset's folder, in the order of the split.
         classes: class names in the order of the labels; empty if the images have no classes.
-        class_of: class name of a file; asked only if there are classes.
+        class_of: function from a file name to its class name; called only if there are classes.
         attributes: split -> bool ``[N, A]``, rows in the order of ``names``; empty if the images have none.
         attribute_names: names of the A columns.
-        found: part of the dataset -> how many images of it are here, to be compared with the complete set.
+        found: part of the dataset -> number of images found, to be compared with the complete set.
     """
 
     names: Mapping[str, Sequence[str]]
@@ -42,15 +42,15 @@ class Layout:
 
 
 def list_files(root: Path, who: str, suffixes: AbstractSet[str] = SUFFIXES) -> list[str]:
-    """Names of the image files under ``root``, relative with ``/``, sorted; hidden files and folders are left out.
+    """Return the sorted names of image files under ``root``, relative with ``/``, without hidden files and folders.
 
     Args:
-        root: the folder; sub-folders are searched.
+        root: the folder, with its sub-folders.
         who: the dataset, as errors name it.
-        suffixes: endings of the files that are looked for, lower case, with their dot.
+        suffixes: suffixes of image files, lower case, with their dot.
 
     Raises:
-        DataError: no such folder, or no such file in it.
+        DataError: the folder does not exist, or holds no such file.
     """
     if not root.is_dir():
         raise DataError(f"{who}: no such folder")
@@ -66,25 +66,25 @@ def list_files(root: Path, who: str, suffixes: AbstractSet[str] = SUFFIXES) -> l
 
 
 def shuffle(names: Sequence[str]) -> list[str]:
-    """The names in the seeded order of all datasets."""
+    """Return the names in the seeded order that all datasets use."""
     return [names[i] for i in shuffled(len(names))]
 
 
 def carve(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Divide training images into ``train`` and ``val`` by the rule of ``source.carve_val``, order kept."""
+    """Divide training images into ``train`` and ``val`` by the rule of ``source.carve_val``, in their order."""
     order = shuffled(len(names))
     held = val_count(len(names))
     return [names[i] for i in sorted(order[held:])], [names[i] for i in sorted(order[:held])]
 
 
 def hold_out(names: Sequence[str], count: int, who: str) -> dict[str, list[str]]:
-    """Splits of a dataset that has no official ones: the last ``count`` images of a seeded shuffle are ``test``.
+    """Split a dataset without official splits: the last ``count`` images of a seeded shuffle are ``test``.
 
-    The others are ``train``, from which ``val`` is carved. Every split stays in the shuffled order, so that its
+    The others are ``train``, from which ``val`` is taken. Every split stays in the shuffled order, so that its
     first images are a fair sample.
 
     Raises:
-        DataError: too few images for ``count`` and two other splits.
+        DataError: there are too few images for ``count`` and two other splits.
     """
     demand_room(len(names), count, who)
     order = shuffle(names)
@@ -93,10 +93,10 @@ def hold_out(names: Sequence[str], count: int, who: str) -> dict[str, list[str]]
 
 
 def demand_room(found: int, count: int, who: str) -> None:
-    """Refuse to hold out ``count`` of ``found`` images when that leaves less than one for ``train`` and ``val``.
+    """Check that holding out ``count`` of ``found`` images leaves at least one each for ``train`` and ``val``.
 
     Raises:
-        DataError: it does.
+        DataError: it does not.
     """
     if found < count + 2:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Datasets that their owners hand out under terms, so that a user puts the original files into place by hand."""
+"""Datasets whose terms forbid automatic downloads: users put the original files into place themselves."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from bench.datasets.image_files import ImageFiles
 class ManualImages(ImageFiles):
     """Base of a known dataset of image files in its original layout.
 
-    A reduced copy is read like the complete set, and every ``load`` of it warns.
+    A reduced copy is read like the complete set; every ``load`` of it issues a warning.
 
     Attributes:
-        needed: files and folders (with a final ``/``) that must lie in ``root``.
-        homepage: where the owners offer the dataset.
-        archives: what to get there and how to unpack it, to be read after "get".
-        complete: part of the dataset -> how many images the complete set has.
-        tolerance: by how many images a complete copy may differ from that, where the owners give a round number.
-        inner_folders: sub-folders of ``home`` that other tools unpack into; the files may lie there too.
+        needed: files and folders (with a final ``/``) that ``root`` must contain.
+        homepage: address at which the owners offer the dataset.
+        archives: files to get there and how to unpack them, worded to follow "get".
+        complete: part of the dataset -> number of images in the complete set.
+        tolerance: largest difference in images of a complete copy, where the owners state a round number.
+        inner_folders: sub-folders of ``home`` into which other tools unpack; the files may be there as well.
     """
 
     needed: ClassVar[tuple[str, ...]]
@@ -36,21 +36,21 @@ class ManualImages(ImageFiles):
 
     @property
     def home(self) -> Path:
-        """The folder to put the files into."""
+        """The folder for the files."""
         return data_folder() / self.registered_name
 
     @property
     def root(self) -> Path:
-        """The first place that has all files and folders.
+        """The first folder that contains everything needed.
 
         Raises:
-            DataError: there is none; says what is missing, where to get it and where to put it.
+            DataError: there is none; the message states what is missing, where to get it and where to put it.
         """
         places = [self.home, *(self.home / inner for inner in self.inner_folders)]
         for place in places:
             if not _missing(place, self.needed):
                 return place
-        # Of several places, the one that lacks least is where the user put the files.
+        # Of several folders, the one that lacks least is probably the one that the user filled.
         nearest = min(places, key=lambda place: len(_missing(place, self.needed)))
         elsewhere = "".join(f" (nor in {place})" for place in places if place != nearest)
         raise DataError(
@@ -59,22 +59,22 @@ class ManualImages(ImageFiles):
         )
 
     def availability(self) -> tuple[bool, str]:
-        """Whether all files and folders are there; the images are not counted here."""
+        """Return True and the folder if everything needed is there (images are not counted), else False and why."""
         try:
             return True, str(self.root)
         except DataError as error:
             return False, str(error)
 
     def get(self) -> str:
-        """The place of the files.
+        """Return the folder of the files.
 
         Raises:
-            DataError: they are not there; says what to do by hand.
+            DataError: the files are missing; the message states what to do by hand.
         """
         return str(self.root)
 
     def remarks(self, facts: Mapping[str, Any], cache: Path) -> list[str]:
-        """Skipped files, and how the number of images differs from the complete set."""
+        """Return warnings about skipped files and about a number of images other than that of the complete set."""
         found = facts["found"]
         differing = [
             f"{found.get(part, 0):,} {part} where the complete set has {number:,}"

@@ -1,4 +1,4 @@
-"""Omniglot: handwritten characters of 50 alphabets, tested on alphabets that were not trained on."""
+"""Omniglot: handwritten characters of 50 alphabets, with other alphabets for testing than for training."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ORIGINAL_SIDE = 105
 class Omniglot(ManualImages):
     """Omniglot: 32,460 handwritten characters of 50 alphabets, one channel; 30 alphabets train, 20 test.
 
-    The 19,280 images of the background set are for training, ``val`` is carved from them; the 13,180 of the
+    The 19,280 images of the background set are for training, ``val`` is taken from them; the 13,180 of the
     evaluation set are the test split (Lake et al., 2015; Creswell and Bharath, section V-A). Both are in a seeded
     random order, so that their first images are a fair sample of alphabets. The class is ``alphabet/character``;
-    no class has images in both. Polarity as in the files: ink is black (0), paper is white (255).
+    no class has images in both. As in the files, ink is black (0) and paper white (255).
 
     Attributes:
-        side: the drawings of 105 x 105 are resized bilinearly to 64 (the paper's size) or 32 pixels.
+        side: 64 (the paper's size) or 32 pixels, to which the drawings of 105 x 105 are resized bilinearly.
 
     Example:
         >>> from bench.datasets.catalogue import open_dataset
@@ -45,18 +45,18 @@ class Omniglot(ManualImages):
     complete: ClassVar[Mapping[str, int]] = {TRAIN: 19_280, TEST: 13_180}
 
     def list_inputs(self) -> list[str]:
-        """All drawings of both sets."""
+        """Return all drawings of both sets."""
         return [*self._drawings(TRAIN), *self._drawings(TEST)]
 
     def decoder(self) -> Decoder:
-        """Grey, the whole drawing."""
+        """Return a decoder to grey of the whole drawing."""
         return Decoder(self.side, self.side, 1, Fixed(ORIGINAL_SIDE, ORIGINAL_SIDE, demand="drawings have"))
 
     def layout(self) -> Layout:
-        """Splits by set, classes by alphabet and character, those of the background set first.
+        """Return splits by set, and classes by alphabet and character, those of the background set first.
 
         Raises:
-            DataError: a file outside of ``set/alphabet/character/``, or too few images.
+            DataError: a file is outside of ``set/alphabet/character/``, or there are too few images.
         """
         parts = {part: self._drawings(part) for part in (TRAIN, TEST)}
         if len(parts[TRAIN]) < 2:

@@ -1,4 +1,4 @@
-"""Datasets whose files are known to the byte: found in a folder, compared with their MD5s, or fetched."""
+"""Datasets of fixed files, which are found in a folder or fetched, and compared with their MD5s."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.datasets.source import SPLIT_SEED, VAL_LIMIT, GuardedSource, Split, t
 
 
 class PinnedSource(GuardedSource):
-    """Base of a dataset that consists of known files.
+    """Base of a dataset that consists of fixed files.
 
     Attributes:
         md5: file name inside the folder -> MD5 of its content; of the decompressed content for ``.gz`` files, which
@@ -35,10 +35,10 @@ class PinnedSource(GuardedSource):
 
     @abstractmethod
     def download(self, folder: Path) -> None:
-        """Put the files into ``folder``, which exists.
+        """Download the files into ``folder``, which exists.
 
         Raises:
-            RuntimeError, OSError: they cannot be had.
+            RuntimeError, OSError: the download fails.
         """
 
     @abstractmethod
@@ -46,27 +46,27 @@ class PinnedSource(GuardedSource):
         """Read one official split from checked files."""
 
     def home(self) -> Path:
-        """The folder that ``get`` fills."""
+        """Return the folder that ``get`` fills."""
         return data_folder() / self.registered_name
 
     def folders(self) -> tuple[Path, ...]:
-        """Where the files are looked for, in this order."""
+        """Return the folders that are searched for the files, in order."""
         return (self.home(),)
 
     def identity(self) -> str:
-        """Hash of the files' MD5s and of the rule that carves ``val``; the files are compared with the MD5s."""
+        """Return a hash of the files' MD5s and of the rule for ``val``, after comparing the files with the MD5s."""
         self._checked()
         return f"{self.registered_name}-{digest([dict(self.md5), SPLIT_SEED, VAL_LIMIT])}"
 
     def availability(self) -> tuple[bool, str]:
-        """Whether all files are there; their content is not compared here."""
+        """Return True and the folder if all files exist (content is not compared), else False and the reason."""
         try:
             return True, str(self._place())
         except DataError as error:
             return False, str(error)
 
     def get(self) -> str:
-        """Fetch the files unless they are there; either way they are compared with their MD5s."""
+        """Fetch the files unless they exist, compare them with their MD5s, and return their folder."""
         if not self.availability()[0]:
             try:
                 self.home().mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ class PinnedSource(GuardedSource):
         return str(self._checked())
 
     def read(self) -> Dataset:
-        """Check the files, then read both official splits and carve ``val`` from the training images."""
+        """Check the files, then read both official splits and take ``val`` from the training images."""
         folder = self._checked()
         train, test = self.read_split(folder, "train"), self.read_split(folder, "test")
         return to_dataset(self.registered_name, self.classes, train, test)
@@ -111,15 +111,15 @@ class PinnedSource(GuardedSource):
 
 
 def missing_files(folder: Path, md5: Mapping[str, str]) -> list[str]:
-    """The names that are no files in ``folder``."""
+    """Return the names that are not files in ``folder``."""
     return [name for name in md5 if not (folder / name).is_file()]
 
 
 def check_files(folder: Path, md5: Mapping[str, str]) -> None:
-    """Compare files with their MD5s; a file that has not changed is read once a process.
+    """Compare files with their MD5s; an unchanged file is read once per process.
 
     Raises:
-        DataError: names the first damaged file and both sums.
+        DataError: a file is damaged; the message names the first one and both sums.
     """
     for name, expected in md5.items():
         path = folder / name
@@ -134,7 +134,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading, decompressed if its name ends in ``.gz``.
 
     Raises:
-        DataError: it cannot be read, or the compressed stream is truncated or damaged; names the file.
+        DataError: the file cannot be read, or its compressed stream is truncated or damaged.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as handle:
@@ -144,7 +144,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def one_line(error: Exception) -> str:
-    """The text of an error without line breaks."""
+    """Return the text of an error without line breaks."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

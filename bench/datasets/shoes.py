@@ -17,10 +17,10 @@ IMAGES = "ut-zap50k-images-square"
 
 @dataclass(frozen=True)
 class Square:
-    """The whole image, which must be square."""
+    """Window of the whole image, which must be square."""
 
     def __call__(self, path: Path, width: int, height: int) -> Box:
-        """The box. Raises ValueError for an image that is not square."""
+        """Return the box. Raises ValueError for an image that is not square."""
         if width != height:
             raise ValueError(f"{width} x {height} pixels, but the images of {IMAGES} are square")
         return 0, 0, width, height
@@ -31,13 +31,13 @@ class Square:
 class Shoes(ManualImages):
     """UT Zappos50K: 50,025 photographs of shoes on white, square; four categories.
 
-    1,000 images of a seeded shuffle are held out for testing (Creswell and Bharath, section V-B), ``val`` is carved
+    1,000 images of a seeded shuffle are held out for testing (Creswell and Bharath, section V-B); ``val`` is taken
     from the others. Nearly all originals have 136 x 136 pixels; every square size is accepted. The class is the
     category, the first level of folders.
 
     Attributes:
-        side: images are resized bilinearly to 64 or 128 pixels.
-        test_images: how many images are held out. A reduced copy of the dataset needs a smaller number.
+        side: 64 or 128 pixels, to which images are resized bilinearly.
+        test_images: number of images that are held out. A reduced copy of the dataset needs a smaller number.
 
     Example:
         >>> from bench.datasets.catalogue import open_dataset
@@ -60,19 +60,19 @@ class Shoes(ManualImages):
             raise ValueError(f"test_images = {self.test_images}: expected 1 or more")
 
     def list_inputs(self) -> list[str]:
-        """All photographs."""
+        """Return all photographs."""
         names = list_files(self.root / IMAGES, f"{self.who}: {IMAGES}", {".jpg"})
         return [f"{IMAGES}/{name}" for name in names]
 
     def decoder(self) -> Decoder:
-        """Colour, the whole image."""
+        """Return a decoder to RGB of the whole image."""
         return Decoder(self.side, self.side, 3, Square())
 
     def layout(self) -> Layout:
-        """Splits by seeded shuffle, classes by category.
+        """Return splits by a seeded shuffle, and classes by category.
 
         Raises:
-            DataError: too few images.
+            DataError: there are too few images.
         """
         names = self.list_inputs()
         splits = hold_out(names, self.test_images, self.who)

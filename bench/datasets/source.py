@@ -1,4 +1,4 @@
-"""What every dataset source shares: the guarded ``load`` and the rule that carves ``val`` from ``train``."""
+"""Base of all dataset sources, with a guarded ``load``, and the rule that takes ``val`` from ``train``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Split(NamedTuple):
 
 
 class GuardedSource(DatasetSource):
-    """Base of every dataset source, third-party ones included: implement ``read``, and ``load`` is guarded."""
+    """Base of every dataset source, third-party ones included; subclasses implement ``read``, ``load`` is guarded."""
 
     registered_name: ClassVar[str] = ""
 
@@ -36,28 +36,28 @@ class GuardedSource(DatasetSource):
         """Read the data.
 
         Raises:
-            ContractError: called while ``forbid_test_split`` is active.
-            DataError: missing or damaged files.
+            ContractError: ``forbid_test_split`` is active.
+            DataError: files are missing or damaged.
         """
         refuse_test_split(self.registered_name or type(self).__name__)
         return self.read()
 
     @abstractmethod
     def read(self) -> Dataset:
-        """Read the data without asking the guard; only ``load`` calls it.
+        """Read the data without checking the guard; called by ``load`` alone.
 
         Raises:
-            DataError: missing or damaged files.
+            DataError: files are missing or damaged.
         """
 
 
 def val_count(count: int) -> int:
-    """How many of ``count`` training images become ``val``: a tenth, at least 1, at most 5,000."""
+    """Return the number of ``count`` training images that become ``val``: a tenth, at least 1, at most 5,000."""
     return max(1, min(VAL_LIMIT, count // 10))
 
 
 def shuffled(count: int, seed: int = SPLIT_SEED) -> NDArray[np.int64]:
-    """A permutation of ``range(count)`` that is the same for every numpy version."""
+    """Return a permutation of ``range(count)`` that is the same for every numpy version."""
     import numpy as np
 
     # RandomState's streams are frozen; those of default_rng may change between numpy releases.
@@ -66,7 +66,7 @@ def shuffled(count: int, seed: int = SPLIT_SEED) -> NDArray[np.int64]:
 
 
 def carve_val(train: Split, seed: int = SPLIT_SEED) -> tuple[Split, Split]:
-    """Divide training images into what stays ``train`` and what becomes ``val``, each in its original order."""
+    """Divide training images into ``train`` and ``val``, each in its original order."""
     import numpy as np
 
     order = shuffled(len(train.images), seed)
@@ -75,10 +75,10 @@ def carve_val(train: Split, seed: int = SPLIT_SEED) -> tuple[Split, Split]:
 
 
 def to_images(split: Split, attribute_names: Sequence[str] = ()) -> Images:
-    """The same split as tensors, without a copy where the arrays are contiguous and writable.
+    """Return the split as tensors, without a copy of arrays that are contiguous and writable.
 
     Raises:
-        DataError: labels or attributes whose rows do not match the images, or attributes and their names.
+        DataError: labels or attributes differ in number from the images, or attributes from their names.
     """
     import numpy as np
     import torch
@@ -99,7 +99,7 @@ def to_images(split: Split, attribute_names: Sequence[str] = ()) -> Images:
 def to_dataset(
     name: str, classes: tuple[str, ...], train: Split, test: Split, attribute_names: Sequence[str] = ()
 ) -> Dataset:
-    """Build a dataset from a training and a test part; ``val`` is carved from the former."""
+    """Build a dataset from a training and a test part; ``val`` is taken from the former."""
     train, val = carve_val(train)
     made = [to_images(split, attribute_names) for split in (train, val, test)]
     return Dataset(name, made[0], made[1], classes, test=made[2])

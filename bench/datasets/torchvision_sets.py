@@ -1,4 +1,4 @@
-"""MNIST, CIFAR-10 and SVHN: torchvision downloads and reads them, after our own comparison with their MD5s."""
+"""MNIST, CIFAR-10 and SVHN, downloaded and read by torchvision, after a comparison with their MD5s."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Mnist(PinnedSource):
         'mnist'
     """
 
-    # Of the unpacked files that are read; torchvision itself checks only the compressed ones, when it downloads.
+    # Sums of the unpacked files that are read; torchvision checks only the compressed ones when it downloads.
     md5: ClassVar[Mapping[str, str]] = {
         "MNIST/raw/train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
         "MNIST/raw/train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -44,7 +44,7 @@ class Mnist(PinnedSource):
         MNIST(folder, download=True)
 
     def read_split(self, folder: Path, split: Literal["train", "test"]) -> Split:
-        """Images ``[N, 1, 28, 28]`` and labels."""
+        """Read images ``[N, 1, 28, 28]`` and labels."""
         from torchvision.datasets import MNIST
 
         found = MNIST(folder, train=split == "train")
@@ -65,7 +65,7 @@ class Cifar10(PinnedSource):
         5
     """
 
-    # The batches are pickles, which can run code: they are opened only after these sums were found equal.
+    # The batches are pickles, which can run code: they are opened only after a comparison with these sums.
     md5: ClassVar[Mapping[str, str]] = {
         "cifar-10-batches-py/data_batch_1": "c99cafc152244af753f735de768cd75f",
         "cifar-10-batches-py/data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -84,7 +84,7 @@ class Cifar10(PinnedSource):
         CIFAR10(folder, download=True)
 
     def read_split(self, folder: Path, split: Literal["train", "test"]) -> Split:
-        """Images ``[N, 3, 32, 32]`` and labels."""
+        """Read images ``[N, 3, 32, 32]`` and labels."""
         import numpy as np
         from torchvision.datasets import CIFAR10
 
@@ -120,7 +120,7 @@ class Svhn(PinnedSource):
             SVHN(folder, split, download=True)
 
     def read_split(self, folder: Path, split: Literal["train", "test"]) -> Split:
-        """Images ``[N, 3, 32, 32]`` and labels, digit 0 as label 0."""
+        """Read images ``[N, 3, 32, 32]`` and labels, digit 0 as label 0."""
         from torchvision.datasets import SVHN
 
         found = SVHN(folder, split)

@@ -1,1 +1,1 @@
-"""The drawing of cartoon faces: who is drawn (people), how they are built (anatomy), and what is painted on what."""
+"""Drawing of cartoon faces: people with their attributes, their anatomy, and the parts that are painted."""

@@ -19,7 +19,7 @@ from bench.datasets.faces.shapes import pick
 SIDE = 128
 """Pixels of the side on which everything is drawn."""
 DEPTH = 0.45
-"""How far the middle of the face lies before the axis of the head, in head units."""
+"""Distance of the middle of the face before the axis of the head, in head units."""
 
 T = TypeVar("T", "Build", Colours)
 
@@ -174,7 +174,7 @@ class CanvasView:
         self.canvas_x, self.canvas_y = canvas
 
     def paint(self, cover: Array, colour: Array | Paint) -> None:
-        """Lay a colour over what is there.
+        """Paint a colour over the pixels.
 
         Args:
             cover: how much of each pixel, ``[B, h, w]`` in [0, 1].
@@ -188,7 +188,7 @@ class CanvasView:
             area += step
 
     def shade(self, cover: Array, strength: float = 1.0) -> None:
-        """Darken skin into its shadow, as far as ``cover`` says."""
+        """Darken skin to its shadow by the share ``cover``."""
         colours = self.canvas.colours
         darker = (colours.shadow / colours.skin - 1) * strength
         for channel in range(3):
@@ -212,7 +212,7 @@ def _rows(held: T, rows: NDArray[np.int64]) -> T:
 
 
 def depth(u: float | Array, v: float | Array) -> Array:
-    """How far a point of the face lies before the axis of the head."""
+    """Return the distance of a point of the face before the axis of the head."""
     rest = np.maximum(1 - (u / 0.55) * (u / 0.55) - (v / 0.95) * (v / 0.95), 0.05)
     found: Array = np.sqrt(np.asarray(rest, np.float32))
     return DEPTH * found

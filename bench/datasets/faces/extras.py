@@ -1,4 +1,4 @@
-"""What only some wear: beard, mustache, glasses, hat."""
+"""Parts that only some people have: beard, mustache, glasses, hat."""
 
 from __future__ import annotations
 

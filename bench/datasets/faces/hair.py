@@ -1,4 +1,4 @@
-"""Hair: what hangs behind the head, what lies on it, and its shadow on the forehead."""
+"""Hair behind the head, hair on the head, and its shadow on the forehead."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.datasets.faces.shapes import circle, clip, ellipse, inside, pick, smo
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """How the hair is worn, each ``[B, 1, 1]``.
+    """Parameters of a haircut, each ``[B, 1, 1]``.
 
     Attributes:
         there: 1 for hair, 0 for a bald head.

@@ -122,7 +122,7 @@ def _scalp(canvas: Canvas) -> None:
 
 
 def light_on(view: CanvasView) -> Array:
-    """How brightly the head is lit, 0 to 1, as if it were an egg."""
+    """Return the brightness of the head, 0 to 1, lit as an egg."""
     build = view.canvas.build
     nx, ny = view.x / (build.width * 1.06), view.y / 0.70
     nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, 0))

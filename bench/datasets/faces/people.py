@@ -1,4 +1,4 @@
-"""Who is drawn: attributes by a causal chain of chances, and the free choices that no attribute decides."""
+"""People to draw: attributes from a causal chain of probabilities, and choices that no attribute determines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ATTRIBUTES = (
     "Smiling",
     "Wearing_Hat",
 )
-"""Columns of the attributes. The first 13 are those that STGAN's classifier is asked about."""
+"""Columns of the attributes. The first 13 are those of STGAN's classifier."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class People:
         return People(self.attributes[rows], self.choices[rows])
 
     def has(self, name: str) -> Array:
-        """Who has an attribute: ``[B, 1, 1]`` bool."""
+        """Return the people with an attribute as ``[B, 1, 1]`` bool."""
         return self.attributes[:, ATTRIBUTES.index(name), None, None]
 
     def between(self, choice: str, low: float | Array, high: float | Array) -> Array:
@@ -165,7 +165,7 @@ class People:
         return (low + high) * 0.5 + (high - low) * 0.5 * u * (0.35 + 0.65 * u * u)
 
     def chance(self, choice: str, share: float | Array) -> Array:
-        """Whether a choice falls below a share: ``[B, 1, 1]`` bool."""
+        """Return True where a choice is below a share: ``[B, 1, 1]`` bool."""
         return self.choices[:, CHOICES.index(choice), None, None] < share
 
 

@@ -1,4 +1,4 @@
-"""Soft shapes: signed distances to outlines, and how much of a pixel they cover.
+"""Soft shapes: signed distances to outlines, and the share of a pixel that they cover.
 
 Per pixel there is nothing but + - * /, square roots, minima, maxima and floors, which IEEE 754 rounds
 alike everywhere: the same pixels to the bit on every machine.
