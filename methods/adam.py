@@ -20,11 +20,11 @@ MEAN_DECAY, SQUARE_DECAY, EPSILON = 0.9, 0.999, 1e-8
 
 @dataclass
 class AdamSolver(LeastSquaresSolver):
-    """Adam (Kingma and Ba 2015, algorithm 1) on the mean squared error; the best code that was seen counts.
+    """Adam (Kingma and Ba 2015, algorithm 1) on the mean squared error; the code with the least error is returned.
 
     Attributes:
         learning_rate: step size of the first step.
-        decay: "cosine" lets the step size fall to zero along half a cosine; "none" keeps it.
+        decay: "cosine" lowers the step size to zero along half a cosine; "none" keeps it constant.
     """
 
     learning_rate: float = 0.1
@@ -36,7 +36,7 @@ class AdamSolver(LeastSquaresSolver):
             raise ValueError(f"learning_rate = {self.learning_rate} must be above 0")
 
     def solve(self, x: Tensor, codes: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """See ``Solver.solve``; a step costs a call and a backward pass, and the end one more call."""
+        """See ``Solver.solve``; a step costs a call and a backward pass, and the result one more call."""
         problem, support = self.problem(x), self.support()
         start = support.place(codes, x, -1).to(problem.dtype)
         descent = Descent(problem, support, start=start, tolerance=self.tolerance, run=self.run)
@@ -58,11 +58,11 @@ class AdamSolver(LeastSquaresSolver):
 
 
 class Descent:
-    """Adam for many images at once; an image that is done, or no longer finite, leaves.
+    """Adam for many images at once; an image that is done or no longer finite leaves the batch.
 
     Args:
-        problem: what is minimised.
-        support: where codes may lie.
+        problem: the least-squares problem.
+        support: support of the codes.
         start: free variables ``[B, d]``.
         tolerance: mean squared error at which an image is done.
         run: deadline and progress.
@@ -79,7 +79,7 @@ class Descent:
         self.diverged = torch.zeros_like(self.rows, dtype=torch.bool)
 
     def step(self, step: int, steps: int, learning_rate: float) -> bool:
-        """Take one step of every image that is still there; whether any is.
+        """Take one step of every remaining image; returns whether any remains.
 
         Raises:
             CellTimeout: the deadline passed.
@@ -101,7 +101,7 @@ class Descent:
         return len(self.rows) > 0
 
     def end(self) -> tuple[Tensor, Tensor]:
-        """The best free variables that were seen ``[B, d]``, the last ones among them, and their errors ``[B]``."""
+        """Return the best free variables ``[B, d]`` so far, including the last, and their errors ``[B]``."""
         if len(self.rows):
             self._keep_best(self.problem.part(self.rows).errors(self.u))
         return self.best, self.errors

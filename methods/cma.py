@@ -1,6 +1,6 @@
-"""CMA-ES over codes, then L-BFGS: for generators whose landscape is too rugged for a gradient alone.
+"""CMA-ES over codes, then L-BFGS: for generators whose error has too many local minima for gradients alone.
 
-Many images are searched at once: a distribution of codes for each, none shared.
+Many images are searched at once, each with its own distribution of codes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from methods.reconstruction import LeastSquaresProblem
 from methods.solver import LatentSearch, check_time, show_progress
 
 EIGEN_FLOOR = 1e-10
-"""Least eigenvalue of a covariance, so that its root exists in spite of rounding."""
+"""Least eigenvalue of a covariance, so that its root exists despite rounding."""
 STREAM = 7_919
-"""Sets the draws of this search apart from those of its start and of stochastic clipping, times a generation."""
+"""Offset of the seed in each generation, so that its draws differ from those of starts and stochastic clipping."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Rates:
     """Constants of CMA-ES for d numbers (Hansen 2016, table 1, with positive weights only).
 
     Attributes:
-        weights: of the better half of the population, from the best on; they sum to one.
+        weights: weights of the better half of the population, the best first; they sum to one.
         effective: variance-effective number of parents.
         sigma: learning rate of the step size's path.
-        damping: of the step size.
+        damping: damping of the step size.
         path: learning rate of the covariance's path.
-        one: of the rank-one update.
-        many: of the rank-mu update.
+        one: learning rate of the rank-one update.
+        many: learning rate of the rank-mu update.
         length: expected norm of a standard normal vector.
     """
 
@@ -52,7 +52,7 @@ class Rates:
 
     @classmethod
     def of(cls, dim: int, population: int, diagonal: bool) -> Rates:
-        """The constants; a diagonal covariance learns (d + 2) / 3 times as fast (Ros and Hansen 2008)."""
+        """Return the constants; a diagonal covariance learns (d + 2) / 3 times as fast (Ros and Hansen 2008)."""
         parents = population // 2
         raw = math.log((population + 1) / 2) - torch.arange(1, parents + 1).double().log()
         weights = raw / raw.sum()
@@ -71,12 +71,12 @@ class BatchedCMAES:
     """The distributions of a batch: mean ``[B, d]``, step size ``[B]`` and covariance ``[B, d, d]`` or ``[B, d]``.
 
     Args:
-        x: images ``[B, C, H, W]``, which the draws are keyed by.
+        x: images ``[B, C, H, W]``, on which the draws depend.
         mean: first means ``[B, d]``.
         spread: first step size.
-        population: draws a generation.
-        diagonal: whether the covariance is, which costs no eigenvalues.
-        seed: of the draws.
+        population: draws in a generation.
+        diagonal: whether the covariance is diagonal, which needs no eigenvalues.
+        seed: seed of the draws.
     """
 
     def __init__(self, x: Tensor, mean: Tensor, spread: float, population: int, diagonal: bool, seed: int) -> None:
@@ -93,7 +93,7 @@ class BatchedCMAES:
         self.generation = 0
 
     def draw(self) -> Tensor:
-        """Codes ``[B, population, d]`` of the next generation."""
+        """Draw codes ``[B, population, d]`` of the next generation."""
         count, dim = self.mean.shape
         seed = self.seed + STREAM * (self.generation + 1)
         normal = torch.special.ndtri(image_noise(self.x, seed, self.population * dim)).view(count, -1, dim)
@@ -129,7 +129,7 @@ class BatchedCMAES:
         self.spread = self.spread * torch.exp((rates.sigma / rates.damping) * (norm / rates.length - 1))
 
     def _adapt(self, chosen: Tensor, active: Tensor) -> None:
-        """The rank-one and rank-mu updates of the covariance."""
+        """Apply the rank-one and rank-mu updates of the covariance."""
         rates = self.rates
         lost = rates.one * (1 - active) * rates.path * (2 - rates.path)
         kept = 1 - rates.one - rates.many + lost
@@ -145,15 +145,15 @@ class BatchedCMAES:
 class CmaSolver(LbfgsSolver):
     """CMA-ES for the first steps, L-BFGS from the best code for the others (BasinCMA: Huh et al. 2020, section 3.2).
 
-    With ``inner`` steps a draw is ranked by its error after as many steps of Adam, as in BasinCMA; with 0 by its own.
+    A draw is ranked by its error after ``inner`` steps of Adam, as in BasinCMA; with 0 steps, by its own error.
 
     Attributes:
-        generations: at most this many, and at most half of all steps.
-        population: draws a generation; 0 for 4 + 3 ln d.
+        generations: largest number of generations; at most half of all steps.
+        population: draws in a generation; 0 for 4 + 3 ln d.
         covariance: "diagonal", or "full", whose eigenvalues are computed in each generation.
         spread: first standard deviation of the draws.
-        inner: Adam steps on each draw before it is ranked.
-        inner_rate: learning rate of these.
+        inner: Adam steps on each draw before the ranking.
+        inner_rate: learning rate of these steps.
     """
 
     generations: int = 50
@@ -180,7 +180,7 @@ class CmaSolver(LbfgsSolver):
         return super().solve(x, found, steps - generations)
 
     def _evolve(self, x: Tensor, codes: Tensor, generations: int) -> Tensor:
-        """The best codes ``[B, d]`` of all draws; an image without a finite one keeps its start."""
+        """Return the best codes ``[B, d]`` of all draws; an image without a finite draw keeps its start."""
         problem, support = self.problem(x), self.support()
         population = self.population or 4 + int(3 * math.log(codes.shape[1]))
         search = BatchedCMAES(
@@ -214,7 +214,7 @@ class CmaSolver(LbfgsSolver):
         return best.float()
 
     def _ranked(self, problem: LeastSquaresProblem, support: Support, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Draws ``[B, d]`` after the inner steps, and the errors ``[B]`` that rank them."""
+        """Return draws ``[B, d]`` after the inner steps, and their errors ``[B]`` for the ranking."""
         if not self.inner:
             return u, problem.errors(u)
         descent = Descent(problem, support, start=u, tolerance=self.tolerance, run=self.run)

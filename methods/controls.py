@@ -1,4 +1,4 @@
-"""Controls: the floor that every method must beat, and what luck alone can reach."""
+"""Controls: a random code, and the best of many random codes. Every method should have lower errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNK = 250
 @method("random_code")
 @dataclass
 class RandomCode(Inverter):
-    """A code drawn from the prior, whatever the image shows: the floor.
+    """A random code of the prior, independent of the image: a control that every method should beat.
 
     Example:
         >>> import torch
@@ -36,17 +36,17 @@ class RandomCode(Inverter):
     control: ClassVar[bool] = True
 
     def invert(self, x: Tensor) -> Tensor:
-        """Codes ``[B, d]``; an image gets the same code in every batch."""
+        """Return codes ``[B, d]``; the code of an image is the same in every batch."""
         return self.gan.prior.from_uniform(image_noise(x, self.run.seed, self.gan.code_dim))
 
 
 @method("best_of_random")
 @dataclass
 class BestOfRandom(Inverter):
-    """The nearest, in pixels, of ``count`` random codes shared by all images.
+    """The random code with the least pixel error among ``count`` that are shared by all images: a control.
 
     Attributes:
-        count: codes drawn; they are decoded once, when the first image comes.
+        count: number of codes; they are decoded once, in the first call.
 
     Example:
         >>> import torch
@@ -73,7 +73,7 @@ class BestOfRandom(Inverter):
             raise ValueError(f"count = {self.count} must be at least 1")
 
     def build(self) -> None:
-        """Forget the codes of another seed."""
+        """Discard the codes of another seed."""
         self._bank = None
 
     def invert(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A search problem in coordinates of each image's own, in which its damped Gauss-Newton matrix is the identity."""
+"""A search problem in coordinates in which the damped Gauss-Newton matrix of each image is the identity."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class Whitened(LeastSquaresProblem):
 
     @classmethod
     def around(cls, problem: LeastSquaresProblem, centre: Tensor, matrix: Tensor) -> Whitened:
-        """A problem seen from free variables ``[B, d]`` through matrices ``[B, d, d]``.
+        """Return a problem in the coordinates of matrices ``[B, d, d]`` around free variables ``[B, d]``.
 
-        An image whose matrix is not positive definite (its generator ignores its code) keeps its own coordinates.
+        An image whose matrix is not positive definite (the generator does not depend on its code) keeps its own
+        coordinates.
         """
         unit = torch.eye(centre.shape[1], dtype=centre.dtype, device=centre.device)
         factor, failed = torch.linalg.cholesky_ex(matrix)
@@ -40,7 +41,7 @@ class Whitened(LeastSquaresProblem):
         return cls(problem.gan, problem.x, *options, centre=centre, back=back)
 
     def part(self, rows: Tensor) -> Whitened:
-        """The problem of some images, by number or by mask."""
+        """Return the problem of some images, by index or by mask."""
         options = self.sphere, self.stretch, self.double, self._generator
         return Whitened(self.gan, self.x[rows], *options, centre=self.centre[rows], back=self.back[rows])
 
@@ -55,7 +56,7 @@ class Whitened(LeastSquaresProblem):
 
 @dataclass
 class WhitenedQuasiNewton(QuasiNewton):
-    """L-BFGS that begins with the damped Gauss-Newton step, if that is at most sqrt(d) long: its Hessian is 1."""
+    """L-BFGS with a unit Hessian, whose first step is the damped Gauss-Newton step if at most sqrt(d) long."""
 
     def _first_scale(self, slope: Tensor) -> Tensor:
         return torch.ones_like(slope[:, 0])

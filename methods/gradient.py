@@ -1,4 +1,4 @@
-"""Gradient inversion: search the latent space for each image, without any training."""
+"""Gradient inversion: a search of the latent space for each image, without training."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from methods.gradient_descent import descend, pixel_error
 @method("gradient")
 @dataclass
 class Gradient(Inverter):
-    """Descends from a random code with RMSprop (creswell, algorithm 1).
+    """Gradient descent from a random code with RMSprop (creswell, algorithm 1).
 
     The loss of an image is its reconstruction error minus ``beta`` times the mean log density of its coordinates.
     Under a uniform prior that term is constant, and codes are clipped to the support after each step.
 
     Attributes:
-        rec: "bce", the cross-entropy of pixels mapped to [0, 1] (the paper), or "mse" in [-1, 1] (its code).
-        beta: weight of the prior.
+        rec: "bce", the cross-entropy of pixels mapped to [0, 1] (the paper), or "mse" in [-1, 1] (the authors' code).
+        beta: weight of the prior's log density.
         learning_rate: RMSprop's step size.
-        space: codes to search: the GAN's own "z", or "w" or "w+" of a generator with styles.
+        space: space of the search: the GAN's own "z", or "w" or "w+" of a generator with styles.
 
     Example:
         >>> import torch
@@ -52,11 +52,11 @@ class Gradient(Inverter):
 
     @property
     def capacity(self) -> Capacity:
-        """The space that is searched."""
+        """Return the space of the search."""
         return self.space
 
     def build(self) -> None:
-        """Refuse cross-entropy where values are no pixels."""
+        """Refuse cross-entropy for data that are not pixels."""
         if self.rec == "bce" and self.gan.image_shape[1:] == (1, 1):
             raise NotApplicable("gradient with rec = 'bce' needs pixels in [-1, 1]; use rec = 'mse' for points")
 

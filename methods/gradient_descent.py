@@ -1,4 +1,4 @@
-"""The descent that searches share: every image's code moves down that image's own loss."""
+"""Gradient descent for searches: each image's code is moved to lower that image's own loss."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def descend(
     run: RunContext,
     project: Loss | None = None,
 ) -> Tensor:
-    """Take gradient steps on the sum of the losses; codes of different images never meet.
+    """Take gradient steps on the sum of the losses; images do not influence each other.
 
-    The sum (not the mean) and an element-wise optimizer make a batch equal to its images one at a time
-    (creswell, section II-A). An image whose code is no longer finite keeps the last that was; the run counts
-    these and warns (``ImagesDiverged``).
+    With the sum (not the mean) and an element-wise optimizer, a batch has the same result as its images one at a time
+    (creswell, section II-A). An image whose code is no longer finite keeps its last finite one; the run counts
+    such images and warns (``ImagesDiverged``).
 
     Args:
-        what: name shown with the progress.
-        codes: where to start, ``[B, d]``.
+        what: name for the progress.
+        codes: starting codes ``[B, d]``.
         loss: one loss for each code.
-        optimizer: makes an element-wise optimizer (Adam, RMSprop ...) of the list of what it moves.
-        steps: how many.
+        optimizer: creates an element-wise optimizer (Adam, RMSprop ...) of a list of tensors.
+        steps: number of steps.
         run: deadline and progress.
         project: applied to the codes after each step.
 

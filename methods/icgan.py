@@ -27,12 +27,12 @@ DEEPEST = "it is trained with discriminator_layer at its largest, so that the la
 
 @dataclass
 class ConditionalInverter(Inverter):
-    """What encoders of (z, y) share: the check of the GAN, the training loop, and conditions that mean something.
+    """Base class of encoders of (z, y): the check of the GAN, the training loop, and the snapping of conditions.
 
     Attributes:
-        snap: what becomes of the y that was inferred. "threshold" makes each attribute 0 or 1, whichever is nearer,
-            and a class the one with the largest value (icgan, section 5); "row" takes the nearest condition among
-            those of the training images; "none" leaves it as it is.
+        snap: rounding of the inferred y. "threshold" rounds each attribute to 0 or 1, and a class to the one with the
+            largest value (icgan, section 5); "row" takes the nearest condition among those of the training images;
+            "none" leaves y unchanged.
         batch: images in a step.
         learning_rate: Adam's.
         beta1: Adam's first; the second is .999.
@@ -51,7 +51,7 @@ class ConditionalInverter(Inverter):
         """Create the networks, with weights from the run's seed.
 
         Raises:
-            NotApplicable: a GAN without conditions, or images of a size that there are no encoders for.
+            NotApplicable: a GAN without conditions, or images of an unsupported size.
         """
         if not isinstance(self.gan.prior, ConditionPrior):
             raise NotApplicable("this GAN has no conditions: its codes should end in one, as cgan's do")
@@ -65,11 +65,11 @@ class ConditionalInverter(Inverter):
 
     @abstractmethod
     def make_networks(self) -> dict[str, nn.Module]:
-        """The networks that are trained, by name."""
+        """Return the networks to train, by name."""
 
     @abstractmethod
     def infer(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Noise ``[B, z]`` and condition ``[B, y]``, not snapped, of images ``[B, C, H, W]``."""
+        """Return noise ``[B, z]`` and condition ``[B, y]``, not snapped, of images ``[B, C, H, W]``."""
 
     @torch.no_grad()
     def invert(self, x: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class ConditionalInverter(Inverter):
         return torch.cat([z, self.snapped(y)], 1)
 
     def snapped(self, y: Tensor) -> Tensor:
-        """Conditions ``[B, y]`` that the generator knows how to draw; see ``snap``."""
+        """Return valid conditions ``[B, y]`` for the generator; see ``snap``."""
         if self.snap == "none":
             return y
         if self.snap == "row" or has_classes(self.prior):
@@ -88,18 +88,18 @@ class ConditionalInverter(Inverter):
 
     @property
     def noise(self) -> int:
-        """Numbers in z."""
+        """Return the number of coordinates of z."""
         return self.prior.noise.dim
 
     def made(self) -> tuple[Tensor, Tensor, Tensor]:
-        """A batch of the GAN's images, and the noise and conditions that made them."""
+        """Return a batch of the GAN's images with their noise and conditions."""
         codes = self.prior.sample(self.batch, self.run.rng)
         with torch.no_grad():
             images = self.gan.decode(codes)
         return images, *self.prior.split(codes)
 
     def learn(self, what: str, networks: list[nn.Module], loss: Callable[[], Tensor]) -> None:
-        """Minimise a loss for ``budget.fit_steps`` steps of Adam; other networks stay as they are."""
+        """Minimise a loss for ``budget.fit_steps`` steps of Adam; other networks are not changed."""
         trained = nn.ModuleList(networks).train()
         optimizer = adam(trained.parameters(), self.learning_rate, (self.beta1, 0.999))
         for _ in self.run.loop(what, self.run.budget.fit_steps, {"networks": trained, "optimizer": optimizer}):
@@ -114,18 +114,18 @@ class ConditionalInverter(Inverter):
 class IcGAN(ConditionalInverter):
     """Encoders E_z and E_y of a conditional GAN (icgan, section 4.1; Table 2).
 
-    E_z learns from generated images, whose noise is known; E_y from real ones. Optimizer and batch size are those of
-    the authors' code. Each loop takes the budget's steps; E_y and E_z have one each, "sng" has one for both.
+    E_z is trained on generated images, whose noise is known, and E_y on real ones. Optimizer and batch size are those
+    of the authors' code. E_y and E_z have a loop of the budget's steps each, "sng" has one loop for both.
 
     Attributes:
-        encoder: "ind", two networks; "sng", one with two outputs; "ind_cond", two networks, E_z seeing besides the
-            image what E_y says of it.
-        y_from: what E_y learns from, "real" images or "generated" ones; by "default" real ones, but generated ones
-            for "sng", as in the authors' code.
-        shared: convolutions that the two outputs of "sng" share: 1 in the authors' code, 4 for all.
+        encoder: "ind", two networks; "sng", one with two outputs; "ind_cond", two networks, E_z with the output
+            of E_y as a further input.
+        y_from: training images of E_y, "real" or "generated" ones; "default" means real ones, but generated ones for
+            "sng", as in the authors' code.
+        shared: number of convolutions shared by the two outputs of "sng": 1 in the authors' code, 4 for all.
         width: filters of the first convolution.
         hidden: units of E_z's hidden layer.
-        hidden_y: units of E_y's.
+        hidden_y: units of E_y's hidden layer.
 
     Example:
         >>> from methods.icgan import IcGAN
@@ -154,11 +154,11 @@ class IcGAN(ConditionalInverter):
 
     @property
     def sees_real(self) -> bool:
-        """Whether E_y learns from real images."""
+        """Return whether E_y is trained on real images."""
         return self.y_from == "real" or (self.y_from == "default" and self.encoder != "sng")
 
     def make_networks(self) -> dict[str, nn.Module]:
-        """E_z and E_y; see ``encoder``."""
+        """Return E_z and E_y; see ``encoder``."""
         shape, conditions = self.gan.image_shape, self.prior.conditions
         trunk = shared_convolutions(shape[0], self.shared, self.width) if self.encoder == "sng" else None
         joined = conditions if self.encoder == "ind_cond" else 0
@@ -175,7 +175,7 @@ class IcGAN(ConditionalInverter):
         """Minimise mean (z - E_z(G(z, y')))^2 and mean (y - E_y(x))^2 (icgan, equations 3 and 4).
 
         Raises:
-            NotApplicable: the training images lack the labels or attributes that the GAN was told.
+            NotApplicable: the training images lack the labels or attributes of the GAN's conditions.
         """
         images = data.train.to(self.run.device)
         facts = told(self.prior, images) if self.sees_real else None
@@ -192,7 +192,7 @@ class IcGAN(ConditionalInverter):
         return self.encoders["z"](x, y if self.encoder == "ind_cond" else None), y
 
     def z_loss(self) -> Tensor:
-        """Error of the noise on generated images."""
+        """Return the error of the noise on generated images."""
         x, z, _ = self.made()
         y = None
         if self.encoder == "ind_cond":
@@ -201,7 +201,7 @@ class IcGAN(ConditionalInverter):
         return mse_loss(self.encoders["z"](x, y), z)
 
     def y_loss(self, images: Images, facts: Tensor | None) -> Tensor:
-        """Error of the condition, on real images where there are facts of them."""
+        """Return the error of the condition, on real images if ``facts`` are their conditions."""
         if facts is None:
             x, _, y = self.made()
         else:
@@ -210,7 +210,7 @@ class IcGAN(ConditionalInverter):
         return mse_loss(self.encoders["y"](x), y)
 
     def joint_loss(self, images: Images, facts: Tensor | None) -> Tensor:
-        """Both errors, on one batch of generated images if E_y learns from such."""
+        """Return the sum of both errors, on one batch if E_y is trained on generated images."""
         x, z, y = self.made()
         noise = mse_loss(self.encoders["z"](x), z)
         return noise + (mse_loss(self.encoders["y"](x), y) if facts is None else self.y_loss(images, facts))
@@ -222,13 +222,13 @@ class DfiAttributes(ConditionalInverter):
     """Connection network for z and classifier for y, on a conditional GAN (recycling, appendix).
 
     The paper has a diagram only; losses are ours: mean (z - CN(D_f(G(z, y))))^2, and the cross-entropy of the
-    classifier on generated images plus that on real ones. There, these losses also train the generator; here it is
+    classifier on generated images plus that on real ones. In the paper they also train the generator; here it is
     frozen. The classifier has the architecture of icgan's E_y.
 
     Attributes:
         depth: hidden layers of the connection network.
         width: units in each of them, a multiple of 32 from 128 on.
-        filters: of the classifier's first convolution.
+        filters: filters of the classifier's first convolution.
 
     Example:
         >>> from methods.icgan import DfiAttributes
@@ -257,10 +257,10 @@ class DfiAttributes(ConditionalInverter):
             )
 
     def make_networks(self) -> dict[str, nn.Module]:
-        """The connection network and the classifier.
+        """Return the connection network and the classifier.
 
         Raises:
-            NotApplicable: the condition joins the discriminator before its last map.
+            NotApplicable: the discriminator's last map depends on the condition.
         """
         self.view = FeaturePyramid(open_network("discriminator", self.gan, self.run.device))
         try:
@@ -276,14 +276,14 @@ class DfiAttributes(ConditionalInverter):
         """Minimise the three terms together for ``budget.fit_steps`` steps.
 
         Raises:
-            NotApplicable: the training images lack the labels or attributes that the GAN was told.
+            NotApplicable: the training images lack the labels or attributes of the GAN's conditions.
         """
         images = data.train.to(self.run.device)
         facts = told(self.prior, images)
         self.learn("fitting", list(self.encoders.values()), lambda: self.loss(images, facts))
 
     def loss(self, images: Images, facts: Tensor) -> Tensor:
-        """Loss of one step, a scalar."""
+        """Return the loss of one step, a scalar."""
         x, z, y = self.made()
         rows = images.draw(self.batch, self.run.rng)
         classify = self.encoders["y"]
@@ -299,15 +299,15 @@ class DfiAttributes(ConditionalInverter):
 
 
 def has_classes(prior: ConditionPrior) -> bool:
-    """Whether every condition of the prior is a one-hot class."""
+    """Return whether every condition of the prior is a one-hot class."""
     return bool(((prior.rows == 0) | (prior.rows == 1)).all()) and bool((prior.rows.sum(1) == 1).all())
 
 
 def told(prior: ConditionPrior, images: Images) -> Tensor:
-    """Conditions ``[N, y]`` float32 of images, in the coding of a prior: one-hot labels, or attributes as 0 and 1.
+    """Return conditions ``[N, y]`` float32 of images, coded as a prior's: one-hot labels, or attributes as 0 and 1.
 
     Raises:
-        NotApplicable: the images have neither labels nor attributes that fit.
+        NotApplicable: the images have neither labels nor attributes of this coding.
     """
     count = prior.conditions
     if images.labels is not None and has_classes(prior) and int(images.labels.max()) < count:

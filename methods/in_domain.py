@@ -1,4 +1,4 @@
-"""In-domain inversion: an encoder that answers with codes of realistic images, then a search that stays with it."""
+"""In-domain inversion: an encoder trained to give realistic images, then a search regularised by the encoder."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from methods.gradient_descent import pixel_error
 
 SMALLEST_SIDE = 8
 CENTRE_CODES = 4096
-"""Codes that tell the middle of the prior."""
+"""Number of codes for the estimate of the prior's mean and scale."""
 DECAY, DECAYS = 0.8, 4
-"""The learning rate falls smoothly, by this factor in each quarter of the fit (the authors' code)."""
+"""The learning rate decays exponentially, by this factor in each quarter of the fit (the authors' code)."""
 LAYERS = {
     "vgg16": "relu4_3",
     "discriminator": "last",
@@ -40,20 +40,20 @@ LAYERS = {
 class InDomain(Inverter):
     """Encoder guided by the frozen generator and a discriminator of its own, then a regularised search (in-domain).
 
-    The encoder learns from real images: pixel error + ``feature_weight`` feature error + ``adversarial_weight``
-    softplus(-D(G(E(x)))). D tells images from reconstructions, with a gradient penalty on images. Then each code
-    moves down pixel error + ``feature_weight`` feature error + ``domain_weight`` mean (z - E(G(z)))^2, for
+    The encoder is trained on real images: pixel error + ``feature_weight`` feature error + ``adversarial_weight``
+    softplus(-D(G(E(x)))). D separates images from reconstructions, with a gradient penalty on images. Then each
+    code is optimised for pixel error + ``feature_weight`` feature error + ``domain_weight`` mean (z - E(G(z)))^2, for
     ``budget.refine_steps`` steps of Adam (100 in the authors' code; Zhu et al. 2020).
 
     Attributes:
-        space: codes of the encoder: the GAN's own "z", or "w" or "w+" (the paper's) of a generator with styles.
-        refine: whether the search follows; without it, this is the paper's encoder alone.
-        features: network of the feature error, or "none" for no such term.
+        space: space of the codes: the GAN's own "z", or "w" or "w+" (the paper's) of a generator with styles.
+        refine: whether to run the search; without it, this is the paper's encoder alone.
+        features: network of the feature error; "none" for no feature error.
         feature_layer: its layer; "" for relu4_3 of vgg16 (the authors'), layer3 of a ResNet, or the last map.
-        feature_weight: of mean squared feature errors. 5e-5 in the authors' code, for features of a VGG-16 that
-            takes pixels up to 255; those of the networks here are far smaller (ours).
-        adversarial_weight: of the adversarial term.
-        domain_weight: of the encoder's term in the search.
+        feature_weight: weight of the mean squared feature error. It is 5e-5 in the authors' code, for a VGG-16 with
+            pixels up to 255; the features of the networks here are far smaller (ours).
+        adversarial_weight: weight of the adversarial term.
+        domain_weight: weight of the encoder's term in the search.
         gamma: weight of the gradient penalty; half of it multiplies the squared norm.
         width: filters of the first block of encoder and discriminator; 64 in the authors' code, at 256 pixels.
         widest: filters of their last blocks; 1024 in the authors' code.
@@ -105,15 +105,15 @@ class InDomain(Inverter):
 
     @property
     def capacity(self) -> Capacity:
-        """The space of the codes."""
+        """Return the space of the codes."""
         return self.space
 
     def build(self) -> None:
         """Create encoder and discriminator, with weights from the run's seed.
 
         Raises:
-            NotApplicable: images under 8 pixels, or no features to compare.
-            WeightsError: weights of an ImageNet network that are missing.
+            NotApplicable: images that are not square, images under 8 pixels, or no such features.
+            WeightsError: the weights of an ImageNet network are missing.
         """
         _, height, width = self.gan.image_shape
         if height != width or height < SMALLEST_SIDE:
@@ -130,7 +130,7 @@ class InDomain(Inverter):
             network.to(self.run.device).to(memory_format=torch.channels_last)
 
     def open_layer(self) -> Layer | None:
-        """The maps that the feature error compares, or None without one."""
+        """Return the network layer of the feature error, or None without one."""
         if self.features == "none":
             return None
         backbone, name = (
@@ -139,7 +139,9 @@ class InDomain(Inverter):
         )
         check_layers(self.features, backbone, (name,))
         layer = Layer(backbone, name)
-        layer(torch.zeros(1, *self.gan.image_shape, device=self.run.device))  # an image alone may not reach it
+        layer(
+            torch.zeros(1, *self.gan.image_shape, device=self.run.device)
+        )  # raises if the layer also depends on a condition
         return layer
 
     def fit(self, data: FitData) -> None:
@@ -161,7 +163,7 @@ class InDomain(Inverter):
             self.run.report(loss=loss.detach(), critic=told.detach())
 
     def encoder_loss(self, x: Tensor, made: Tensor) -> Tensor:
-        """Loss of one step, a scalar, of images and reconstructions (Zhu et al. 2020, domain-guided encoder)."""
+        """Return the encoder's loss of one step, a scalar (Zhu et al. 2020, domain-guided encoder)."""
         loss = mse_loss(made, x) + self.feature_weight * self.feature_error(x, made).mean()
         if self.adversarial_weight:
             self.critic.requires_grad_(False)
@@ -170,7 +172,7 @@ class InDomain(Inverter):
         return loss
 
     def critic_loss(self, x: Tensor, made: Tensor) -> Tensor:
-        """Logistic loss of one step and R1, a scalar (Zhu et al. 2020, domain-guided encoder)."""
+        """Return the logistic loss of one step with R1, a scalar (Zhu et al. 2020, domain-guided encoder)."""
 
         def judge(images: Tensor, *conditions: Tensor) -> Tensor:
             logits: Tensor = self.critic(images).squeeze(1)
@@ -180,7 +182,7 @@ class InDomain(Inverter):
         return loss + ZeroCentred(self.gamma).penalty(judge, x, made)
 
     def feature_error(self, x: Tensor, made: Tensor) -> Tensor:
-        """Mean squared difference ``[B]`` of the maps of images and reconstructions."""
+        """Return the mean squared difference ``[B]`` of the maps of images and reconstructions."""
         if self.seen is None:
             return torch.zeros(len(x), device=x.device)
         with torch.no_grad():
@@ -188,7 +190,7 @@ class InDomain(Inverter):
         return pixel_error(target, self.seen(made))
 
     def search_loss(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Loss ``[B]`` of codes for images (Zhu et al. 2020, domain-regularised optimisation)."""
+        """Return the loss ``[B]`` of codes for images (Zhu et al. 2020, domain-regularised optimisation)."""
         made = self.gan.decode(codes)
         error = pixel_error(x, made) + self.feature_weight * self.feature_error(x, made)
         apart: Tensor = (codes - self.encoder(made)).square().mean(1)

@@ -1,4 +1,4 @@
-"""The encoder that came with the GAN: what VAE, ALI, ALICE and InvGAN invert by."""
+"""The encoder of a GAN that was trained with one: VAE, ALI, ALICE, InvGAN and SCGAN."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from bench.core.types import Capacity, Inverter
 @method("encoder")
 @dataclass
 class JointEncoder(Inverter):
-    """The encoder that was trained together with the generator; nothing is left to fit.
+    """The encoder that was trained together with the generator; there is no further fit.
 
     Attributes:
-        space: codes that the encoder gives: "z" (VAE, ALI, ALICE), or "w" (InvGAN).
+        space: space of the encoder's codes: "z" (VAE, ALI, ALICE, SCGAN) or "w" (InvGAN).
 
     Example:
         >>> import torch
@@ -37,14 +37,14 @@ class JointEncoder(Inverter):
 
     @property
     def capacity(self) -> Capacity:
-        """The space of the encoder's codes."""
+        """Return the space of the encoder's codes."""
         return self.space
 
     def build(self) -> None:
-        """Make sure that the GAN has an encoder, and that its codes are of this space.
+        """Check that the GAN has an encoder with codes of this space.
 
         Raises:
-            NotApplicable: there is none, or its codes are others.
+            NotApplicable: it has no encoder, or one with codes of another space.
         """
         encoder = self.gan.encoder
         if encoder is None and hasattr(self.gan.discriminator, "encode"):

@@ -1,4 +1,4 @@
-"""Where a search starts, and what becomes of a code that leaves the support of its prior."""
+"""Starting codes of a search, and the treatment of codes outside the support of their prior."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from bench.core.types import Prior
 from bench.gans.priors import image_noise
 
 Clipping = Literal["none", "project", "stochastic"]
-"""What keeps codes in a bounded support; unbounded priors are not affected.
+"""Treatment of codes outside a bounded support; unbounded priors are not affected.
 
-- "none": nothing; a code may leave the support, as an encoder's may.
-- "project": the nearest code of the support, after each step.
+- "none": a code may leave the support, as an encoder's may.
+- "project": each step ends at the nearest code of the support.
 - "stochastic": a coordinate that leaves the support is drawn anew from the prior (Lipton and Tripathi 2017).
 """
 
 NUDGE = 1e-3
-"""How far a coordinate is pushed to learn whether the support ends there."""
+"""Distance by which a coordinate is moved to test whether it is at the bound of the support."""
 
 
 @dataclass
@@ -28,9 +28,9 @@ class Support:
     """The support of a prior, for the images of one search.
 
     Attributes:
-        prior: of the codes.
+        prior: prior of the codes.
         clipping: see ``Clipping``.
-        seed: of the draws; an image draws the same in every batch.
+        seed: seed of the draws; those of an image are the same in every batch.
     """
 
     prior: Prior
@@ -38,12 +38,12 @@ class Support:
     seed: int
 
     def place(self, z: Tensor, x: Tensor, draw: int) -> Tensor:
-        """Codes ``[B, d]`` brought into the support.
+        """Return codes ``[B, d]`` inside the support.
 
         Args:
             z: codes ``[B, d]``.
-            x: the image of each, ``[B, C, H, W]``.
-            draw: number of the step; each has its own draws.
+            x: their images ``[B, C, H, W]``.
+            draw: number of the step, which determines the draws.
         """
         if self.clipping == "none":
             return z
@@ -54,9 +54,9 @@ class Support:
         return torch.where(inside == z, z, fresh)
 
     def movable(self, z: Tensor, slope: Tensor) -> Tensor | None:
-        """Coordinates ``[B, d]`` that a step against ``slope`` can move; None for all.
+        """Return a mask ``[B, d]`` of the coordinates that a step against ``slope`` can move; None for all.
 
-        Those that a bound holds are left out of the search direction (projected Newton: Bertsekas 1982).
+        The search direction excludes coordinates at a bound (projected Newton: Bertsekas 1982).
         """
         if self.clipping != "project":
             return None
@@ -65,6 +65,6 @@ class Support:
 
 
 def draw_starts(x: Tensor, prior: Prior, seed: int, starts: int) -> Tensor:
-    """Codes ``[starts, B, d]`` from the prior; the first ones are the same however many are drawn."""
+    """Draw codes ``[starts, B, d]`` of the prior; the first ones do not depend on ``starts``."""
     noise = image_noise(x, seed, prior.dim * starts)
     return torch.stack([prior.from_uniform(part) for part in noise.split(prior.dim, 1)])

@@ -1,6 +1,6 @@
 """L-BFGS on the pixel error of each image, preconditioned by the generator's mean metric.
 
-Many images are searched at once: one history and one line search for each, none shared.
+Many images are searched at once, each with its own history and line search.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from methods.reconstruction import LeastSquaresProblem
 from methods.solver import LatentRefiner, LatentSearch, LeastSquaresSolver, SearchState, check_time, show_progress
 
 ARMIJO = 1e-4
-"""Share of the decrease that the slope promises which a step has to bring (Nocedal and Wright, section 3.1)."""
+"""Least decrease of a step as a share of the slope's linear prediction (Nocedal and Wright, section 3.1)."""
 SHRINK = 0.4
 TRIALS = 12
 CURVATURE = 1e-10
-"""Least cosine between a step and its change of gradient for the pair to be remembered."""
+"""Least cosine between a step and its change of gradient for the pair to be stored."""
 
 
 @dataclass
 class LbfgsState(SearchState):
-    """Where each image of a search is, and what it remembers of its last steps.
+    """State of each image of an L-BFGS search, with the history of its last steps.
 
     Attributes:
-        scale: of the first guess of the inverse Hessian, ``[b]``.
-        steps: remembered steps ``[b, m, d]``; zero where there is none.
-        changes: the changes of gradient that they brought, ``[b, m, d]``.
-        weights: 1 / (step . change) ``[b, m]``; zero where nothing is remembered.
-        fresh: whether an image remembers nothing, ``[b]``.
+        scale: scale ``[b]`` of the initial inverse Hessian.
+        steps: stored steps ``[b, m, d]``; zero in empty places.
+        changes: changes of the gradient in these steps, ``[b, m, d]``.
+        weights: 1 / (step . change) ``[b, m]``; zero in empty places.
+        fresh: whether the history of an image is empty, ``[b]``.
     """
 
     scale: Tensor
@@ -48,16 +48,16 @@ class LbfgsState(SearchState):
 
 @dataclass
 class QuasiNewton:
-    """The search; see ``minimise``.
+    """The L-BFGS search; see ``minimise``.
 
     Attributes:
-        problem: what is minimised.
-        support: where codes may lie.
-        inverse: first guess of the inverse Hessian up to a scale, ``[d, d]``; None for the identity.
-        history: pairs that an image remembers.
+        problem: the least-squares problem.
+        support: support of the codes.
+        inverse: initial inverse Hessian up to a scale, ``[d, d]``; None for the identity.
+        history: stored pairs of an image.
         tolerance: mean squared error at which an image is done.
         run: deadline and progress.
-        diverged: images ``[B]`` of the last ``minimise`` whose start gave no finite error and gradient.
+        diverged: images ``[B]`` of the last ``minimise`` whose starts had no finite error and gradient.
     """
 
     problem: LeastSquaresProblem
@@ -69,7 +69,7 @@ class QuasiNewton:
     diverged: Tensor = field(init=False)
 
     def minimise(self, start: Tensor, steps: int) -> Tensor:
-        """Free variables ``[B, d]`` after at most ``steps`` accepted or failed line searches.
+        """Return free variables ``[B, d]`` after at most ``steps`` accepted or failed line searches.
 
         A step costs one call and one backward pass, and one more of each where the line search shortens it. An image
         is done at the tolerance, or when the line search fails along the preconditioned gradient itself.
@@ -113,18 +113,18 @@ class QuasiNewton:
         )
 
     def _first_scale(self, slope: Tensor) -> Tensor:
-        """Without a metric, the first step has length 1; with one, it is the Gauss-Newton step."""
+        """Return scales so that the first step has length 1, or with a metric is the Gauss-Newton step."""
         if self.inverse is not None:
             return torch.ones(len(slope), dtype=slope.dtype, device=slope.device)
         lengths: Tensor = slope.norm(dim=1)
         return lengths.clamp_min(1e-12).reciprocal()
 
     def _sound(self, state: LbfgsState) -> Tensor:
-        """Images whose search can go on."""
+        """Return a mask of the images whose search can continue."""
         return state.f.isfinite() & state.slope.isfinite().all(1) & (state.slope != 0).any(1)
 
     def _step(self, problem: LeastSquaresProblem, state: LbfgsState, step: int) -> LbfgsState:
-        """One line search for every image; those where it failed forget their history, then leave."""
+        """Run one line search for every image; a failed one clears the history, a second one ends the search."""
         free = self.support.movable(state.u, state.slope)
         direction = -self._product(state, state.slope, free, step)
         uphill = (direction * state.slope).sum(1) >= 0
@@ -142,7 +142,7 @@ class QuasiNewton:
         return state
 
     def _product(self, state: LbfgsState, slope: Tensor, free: Tensor | None, step: int) -> Tensor:
-        """The inverse Hessian times gradients, by the two-loop recursion (Nocedal and Wright, algorithm 7.4)."""
+        """Return the inverse Hessian times gradients, by two-loop recursion (Nocedal and Wright, algorithm 7.4)."""
         q, shares = slope if free is None else slope * free, {}
         for k in self._recent(step):
             shares[k] = state.weights[:, k] * (state.steps[:, k] * q).sum(1)
@@ -154,13 +154,13 @@ class QuasiNewton:
         return q if free is None else q * free
 
     def _recent(self, step: int) -> Iterator[int]:
-        """Places in the memory that hold something, the latest first."""
+        """Return the places of the history in use, the latest first."""
         return (k % self.history for k in range(step - 1, max(step - 1 - self.history, -1), -1))
 
     def _search(
         self, problem: LeastSquaresProblem, state: LbfgsState, direction: Tensor, step: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Backtrack until the error falls enough; gives u, f, gradient and whether each image moved."""
+        """Backtrack until the error falls enough; returns u, f, gradient and whether each image moved."""
         u, f, slope = state.u.clone(), state.f.clone(), state.slope.clone()
         moved = torch.zeros(len(u), dtype=torch.bool, device=u.device)
         length = (u.shape[1] ** 0.5 / direction.norm(dim=1).clamp_min(1e-12)).clamp_max(1.0)
@@ -181,7 +181,7 @@ class QuasiNewton:
         return u, f, slope, moved
 
     def _remember(self, state: LbfgsState, moves: Tensor, changes: Tensor, moved: Tensor, step: int) -> None:
-        """Store the pairs of positive curvature in place of the oldest, and scale the first guess by them."""
+        """Store the pairs of positive curvature in place of the oldest, and set the scale from them."""
         k, curvature = step % self.history, (moves * changes).sum(1)
         useful = moved & (curvature > CURVATURE * moves.norm(dim=1) * changes.norm(dim=1))
         state.steps[:, k], state.changes[:, k] = moves * useful[:, None], changes * useful[:, None]
@@ -192,12 +192,12 @@ class QuasiNewton:
 
 @dataclass
 class LbfgsSolver(LeastSquaresSolver):
-    """L-BFGS whose first guess of the Hessian is the damped mean metric E[J'J] of the generator.
+    """L-BFGS with the damped mean metric E[J'J] of the generator as initial Hessian.
 
     Attributes:
-        history: pairs that an image remembers.
-        probes: backward passes that estimate the metric, once for a GAN; 0 for none.
-        damping: added to the metric's diagonal, as a share of its mean eigenvalue.
+        history: stored pairs of an image.
+        probes: backward passes for the estimate of the metric, once for a GAN; 0 for no metric.
+        damping: number added to the metric's diagonal, as a share of its mean eigenvalue.
     """
 
     history: int = 100
@@ -226,7 +226,7 @@ class LbfgsSolver(LeastSquaresSolver):
         return self.finished(problem, found, codes)
 
     def inverse(self) -> Tensor | None:
-        """The inverse of the damped metric ``[d, d]`` float64, made when it is first needed; None without probes."""
+        """Return the inverse of the damped metric ``[d, d]`` float64, computed at first use; None without probes."""
         if not self.probes:
             return None
         if self._inverse is None or self._inverse[0] is not self.gan:

@@ -1,6 +1,6 @@
 """Levenberg-Marquardt on the pixel residuals of each image.
 
-Many images are searched at once: a Jacobian and a damping for each, none shared.
+Many images are searched at once, each with its own Jacobian and damping.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from methods.reconstruction import LeastSquaresProblem
 from methods.solver import LatentRefiner, LatentSearch, LeastSquaresSolver, SearchState, check_time, show_progress
 
 ACCEPTED, REJECTED = 0.2, 4.0
-"""What the damping is multiplied by after a step that lowers the error, and after one that does not."""
+"""Factors of the damping after a step that lowers the error, and after one that does not."""
 TRIALS = (ACCEPTED**2, ACCEPTED, 1.0, REJECTED)
-"""Dampings tried on one Jacobian, times the image's own; the best counts. A Jacobian costs d calls, a trial one."""
+"""Dampings tried on one Jacobian, times the image's own; the best is used. A Jacobian costs d calls, a trial one."""
 DRAWS = len(TRIALS) + 1
-"""Draws of a step that "stochastic" clipping may need: one a trial, and one where a Jacobian was used again."""
+"""Draws in a step with "stochastic" clipping: one for each trial, and one where a Jacobian is used again."""
 LEAST, MOST = 1e-8, 1e6
 STALLED = 1e-6
-"""Relative decrease of the error by one Jacobian below which a search has arrived."""
+"""Relative decrease of the error by one Jacobian below which a search has converged."""
 MEMORY = 2**26
-"""Numbers in the matrices J'J that are held at a time."""
+"""Largest number of elements of the matrices J'J in memory at a time."""
 
 
 @dataclass
 class LmState(SearchState):
-    """Where each image of a search is; ``slope`` is J'r.
+    """State of each image of a Levenberg-Marquardt search; ``slope`` is J'r.
 
     Attributes:
         square: J'J ``[b, d, d]``.
-        damping: times the mean of J'J's diagonal, added to that diagonal, ``[b]``.
+        damping: damping ``[b]``, which times the mean of J'J's diagonal is added to that diagonal.
         stale: images ``[b]`` that moved since their slope and square were computed.
-        arrived: images ``[b]`` whose error falls no further.
+        arrived: images ``[b]`` whose search has converged.
     """
 
     square: Tensor
@@ -50,11 +50,11 @@ class LmState(SearchState):
 
 @dataclass
 class LevenbergMarquardt:
-    """The search; see ``minimise``.
+    """The Levenberg-Marquardt search; see ``minimise``.
 
     Attributes:
-        problem: what is minimised.
-        support: where codes may lie.
+        problem: the least-squares problem.
+        support: support of the codes.
         damping: first damping of each image.
         tolerance: mean squared error at which an image is done.
         run: deadline and progress.
@@ -69,11 +69,11 @@ class LevenbergMarquardt:
     reuse: int = 0
 
     def minimise(self, start: Tensor, steps: int) -> Tensor:
-        """Free variables ``[B, d]`` after at most ``steps`` steps.
+        """Return free variables ``[B, d]`` after at most ``steps`` steps.
 
         One step in 1 + ``reuse`` computes Jacobians: it costs ``len(TRIALS)`` calls, and 1 + d more for an image that
         moved since its last Jacobian. The others cost a call and a backward pass each, and two calls together.
-        An image is done at the tolerance, or when it no longer gets anywhere.
+        An image is done at the tolerance, or when its error no longer falls.
 
         Raises:
             CellTimeout: the deadline passed.
@@ -84,7 +84,7 @@ class LevenbergMarquardt:
         return torch.cat([self._minimise(rows, start[rows], steps) for rows in places]) if len(start) else start
 
     def _minimise(self, rows: Tensor, start: Tensor, steps: int) -> Tensor:
-        """The images of one group, whose matrices are in memory together."""
+        """Search the images of one group, whose matrices are in memory together."""
         found, problem = start.clone(), self.problem.part(rows)
         state = self._begin(problem, start)
         errors, diverged = state.f.clone(), ~state.f.isfinite()
@@ -128,12 +128,12 @@ class LevenbergMarquardt:
         )
 
     def _going(self, state: LmState) -> Tensor:
-        """Images whose search can go on."""
+        """Return a mask of the images whose search can continue."""
         unsolved = state.f.isfinite() & (self.problem.mse(state.f) > self.tolerance)
         return unsolved & ~state.arrived & (state.damping < MOST)
 
     def _linearise(self, problem: LeastSquaresProblem, state: LmState) -> None:
-        """New Jacobians where images moved."""
+        """Compute new Jacobians of the images that moved."""
         stale = state.stale.nonzero()[:, 0]
         if len(stale):
             _, state.slope[stale], state.square[stale] = problem.part(state.rows[stale]).normal_equations(
@@ -142,7 +142,7 @@ class LevenbergMarquardt:
             state.stale[stale] = False
 
     def _step(self, problem: LeastSquaresProblem, state: LmState, step: int) -> None:
-        """Try each damping and take the best step; an image that finds none better is damped more."""
+        """Try each damping and take the best step; if none lowers the error, the damping is increased."""
         part = problem.part(state.rows)
         square, slope = self._free(state)
         best, place, damping = state.f.clone(), state.u.clone(), state.damping * TRIALS[-1] * REJECTED
@@ -157,10 +157,10 @@ class LevenbergMarquardt:
         state.u, state.f, state.damping = place, best, damping
 
     def _reuse(self, problem: LeastSquaresProblem, state: LmState, steps: int, step: int) -> None:
-        """Quasi-Newton steps whose first guess of the Hessian is J'J with the first damping; a lower error is kept.
+        """Take quasi-Newton steps with damped J'J as initial Hessian; the result is used if its error is lower.
 
-        A generator with ReLUs has kinks wherever a unit switches: a Jacobian holds close by alone, and what gradients
-        say as the search goes on mends its product for a small part of its cost.
+        A generator with ReLUs has a kink wherever a unit switches, so that a Jacobian is valid only nearby. Updates
+        from the gradients of further steps correct J'J at a small part of its cost.
         """
         part, inner = problem.part(state.rows), copy(self.run)
         inner.progress = silent
@@ -178,7 +178,7 @@ class LevenbergMarquardt:
         state.f = torch.where(better, f, state.f)
 
     def _free(self, state: LmState) -> tuple[Tensor, Tensor]:
-        """J'J and slope of the coordinates that no bound holds; the others do not move."""
+        """Return J'J and slope of the coordinates that are not at a bound; the others do not move."""
         movable = self.support.movable(state.u, state.slope)
         if movable is None:
             return state.square, state.slope
@@ -187,14 +187,14 @@ class LevenbergMarquardt:
 
 
 def _solve(square: Tensor, slope: Tensor, damping: Tensor) -> Tensor:
-    """Steps ``[b, d]`` of (J'J + damping * mean diag(J'J) * I) s = J'r; not a number where that is not definite."""
+    """Return steps ``[b, d]`` of (J'J + damping * mean diag(J'J) * I) s = J'r; NaN if it is not definite."""
     factor, failed = torch.linalg.cholesky_ex(square + torch.diag_embed(_added(square, damping)))
     step = torch.cholesky_solve(slope[:, :, None], factor).squeeze(2)
     return torch.where((failed == 0)[:, None], step, torch.nan)
 
 
 def _added(square: Tensor, damping: Tensor) -> Tensor:
-    """What dampings ``[b]`` add to the diagonals of J'J, ``[b, d]``."""
+    """Return the numbers ``[b, d]`` that dampings ``[b]`` add to the diagonals of J'J."""
     mean = square.diagonal(dim1=1, dim2=2).mean(1)
     return (damping * mean)[:, None].expand(-1, square.shape[1])
 
@@ -205,8 +205,8 @@ class LmSolver(LeastSquaresSolver):
 
     Attributes:
         damping: first damping, as a share of the mean of J'J's diagonal.
-        reuse: further steps that use each Jacobian, by quasi-Newton updates of its product J'J; 0 for the textbook's
-            search, which computes one in every step and finds less in the same time.
+        reuse: further steps with each Jacobian, by quasi-Newton updates of J'J; 0 for the textbook's search, which
+            computes a Jacobian in every step and has higher errors after the same time.
     """
 
     damping: float = 0.1
@@ -232,7 +232,7 @@ class LmSolver(LeastSquaresSolver):
 @method("lm")
 @dataclass
 class Lm(LatentSearch, LmSolver):
-    """Levenberg-Marquardt from random codes: one step in 1 + ``reuse`` is as dear as 1 + d generator calls.
+    """Levenberg-Marquardt from random codes; one step in 1 + ``reuse`` costs 1 + d generator calls or more.
 
     Example:
         >>> import torch

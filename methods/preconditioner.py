@@ -1,4 +1,4 @@
-"""The mean metric of a latent space: how far, on average, a generator's images move with each direction of codes."""
+"""The mean metric of a latent space: mean squared change of a generator's images per direction of codes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from bench.core.types import Gan
 from methods.reconstruction import LeastSquaresProblem
 
 SEED = 0
-"""Codes and signs are the same for every run, so that the metric belongs to the GAN."""
+"""Codes and signs are the same for every run, so that the metric depends on the GAN only."""
 BATCH = 128
 
 
 def mean_metric(gan: Gan, probes: int, sphere: bool = False, stretch: float = 0.0) -> Tensor:
-    """Estimate of E[J'J] over the prior, ``[d, d]`` float64 on the prior's device.
+    """Estimate E[J'J] over the prior, ``[d, d]`` float64 on the prior's device.
 
     For a random sign pattern v, J'v is one backward pass and E[(J'v)(J'v)'] = J'J (Hutchinson 1990); each probe has
-    a code and a v of its own. Costs ``probes`` generator calls.
+    its own code and v. The estimate costs ``probes`` generator calls.
 
     Args:
-        gan: whose generator is looked at.
-        probes: how many; a few times d.
+        gan: GAN of the generator.
+        probes: number of probes; a few times d.
         sphere: see ``LeastSquaresProblem``.
         stretch: see ``LeastSquaresProblem``.
     """
@@ -35,7 +35,7 @@ def mean_metric(gan: Gan, probes: int, sphere: bool = False, stretch: float = 0.
 
 
 def inverse_metric(metric: Tensor, damping: float) -> Tensor:
-    """(M + damping * mean eigenvalue * I)^-1, ``[d, d]``; the identity for a generator that ignores its codes."""
+    """(M + damping * mean eigenvalue * I)^-1, ``[d, d]``; the identity if the metric is zero."""
     unit, mean = torch.eye(len(metric), dtype=metric.dtype, device=metric.device), metric.diagonal().mean()
     if mean <= 0:
         return unit
@@ -44,7 +44,7 @@ def inverse_metric(metric: Tensor, damping: float) -> Tensor:
 
 
 def _probe(gan: Gan, count: int, rng: torch.Generator, sphere: bool, stretch: float) -> Tensor:
-    """J'v ``[n, d]`` of ``count`` codes but those where it is not a number."""
+    """Return J'v ``[n, d]`` of ``count`` codes, without those where it is not finite."""
     u = gan.prior.sample(count, rng)
     problem = LeastSquaresProblem(gan, torch.zeros(count, *gan.image_shape, device=u.device), sphere, stretch)
     with torch.enable_grad():

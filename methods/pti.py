@@ -1,4 +1,4 @@
-"""Pivotal tuning: the generator itself is changed for one image, around the code that another method found."""
+"""Pivotal tuning: the generator's weights are tuned for each image, around the code of another method."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from methods.gradient_descent import descend, pixel_error
 @refiner("pti")
 @dataclass
 class PivotalTuning(Refiner):
-    """Tunes the generator's weights for each image, around the method's code (Roich et al. 2022, section 3).
+    """Tuning of the generator's weights for each image, around the method's code (Roich et al. 2022, section 3).
 
-    Adam on the pixel error, the pivot staying where it is, for ``budget.refine_steps`` steps (350 in the paper). The
-    paper adds LPIPS, which is a metric here and so is left to the judges. Its locality term holds the tuned generator
-    to the original one at a random code some way from the pivot (section 3.3). The generator's fully connected layers
-    stay as they are. Images are not made by the GAN that is measured, but by as many as there are images: the
-    capacity class "weights" keeps them out of every ranking of codes.
+    Adam minimises the pixel error with a fixed pivot for ``budget.refine_steps`` steps (350 in the paper). The LPIPS
+    term of the paper is left out, because LPIPS is a metric here. The locality term penalises the difference between
+    tuned and original generator at a random code near the pivot (section 3.3). The generator's fully connected layers
+    are not tuned. Each image has a generator of its own: the capacity class "weights" excludes the results from
+    rankings of codes.
 
     Attributes:
-        learning_rate: Adam's; the paper's.
-        locality: weight of the locality term; the paper's.
-        radius: of the locality term: how far from the pivot, as a share of the distance to a code of the prior. The
-            paper states 30 in the w of StyleGAN.
+        learning_rate: Adam's step size; the default is the paper's.
+        locality: weight of the locality term; the default is the paper's.
+        radius: distance of the locality term's code from the pivot, as a share of that to a code of the prior.
+            It is 30 in the paper, in the w of StyleGAN.
 
     Example:
         >>> import torch
@@ -66,7 +66,7 @@ class PivotalTuning(Refiner):
 
     @torch.no_grad()
     def refine(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Codes ``[B, c + k]``: the method's, then what is added to the weights; some images at a time."""
+        """Return codes ``[B, c + k]``: the method's, then the changes of the weights; some images at a time."""
         if not isinstance(self.gan, GeneratorWeightsView):
             raise ContractError("pti needs the GAN seen through its weights (bench.gans.latent_spaces)")
         group = max(1, VALUES // self.gan.code_dim)
@@ -94,7 +94,7 @@ class PivotalTuning(Refiner):
         return torch.cat([pivots, change], 1)
 
     def _drift(self, gan: GeneratorWeightsView, x: Tensor, pivots: Tensor, change: Tensor, step: int) -> Tensor:
-        """How far tuned and original generator are apart ``[B]``, at a code that each image and step draws anew."""
+        """Return the difference ``[B]`` of tuned and original generator, at a new code for each image and step."""
         source = gan.source
         noise = image_noise(x, self.run.seed + 1 + step, source.prior.dim)
         around = pivots + self.radius * (source.prior.from_uniform(noise).to(pivots.dtype) - pivots)

@@ -1,4 +1,4 @@
-"""The least-squares problem of one batch: errors, gradients and Jacobians of its images, each call counted."""
+"""The least-squares problem of a batch: errors, gradients and Jacobians, with all generator calls counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.gans.folding import folded
 from bench.gans.latent_spaces import LatentSpaceView
 
 PIXELS = 400_000
-"""Pixels that one Jacobian pass may make, so that its memory is bounded: 510 tangents at 28 x 28."""
+"""Largest number of pixels in one Jacobian pass, which bounds its memory: 510 tangents at 28 x 28."""
 
 
 @dataclass
@@ -25,14 +25,14 @@ class LeastSquaresProblem:
     """Half the squared residuals of each image, f = 1/2 |G(z) - x|^2, as functions of free variables u ``[B, d]``.
 
     Attributes:
-        gan: makes the images; frozen.
+        gan: GAN of the images; frozen.
         x: images ``[B, C, H, W]`` in [-1, 1].
-        sphere: z = sqrt(d) u / |u|, the shell on which a normal prior lies (PULSE, section 3.2); else z = u.
-        stretch: c in [0, 1). Above 0, pixels p are compared as artanh(c p) / c, which undoes part of the
+        sphere: z = sqrt(d) u / |u|, the shell of a normal prior (PULSE, section 3.2); else z = u.
+        stretch: c in [0, 1). Above 0, pixels p are compared as artanh(c p) / c, which inverts part of the
             generator's tanh. Its slope is 1 or more, so that f is never less than that of the plain pixels.
         double: compute in float64, by a copy of the generator.
 
-    The generator is called with its batch norms folded, as ``bench.gans.folding`` says.
+    The generator's batch norms are folded; see ``bench.gans.folding``.
     """
 
     gan: Gan
@@ -50,16 +50,16 @@ class LeastSquaresProblem:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What is computed in."""
+        """Return the type of the computation."""
         return torch.float64 if self.double else torch.float32
 
     @property
     def size(self) -> int:
-        """Numbers in an image."""
+        """Return the number of values in an image."""
         return math.prod(self.gan.image_shape)
 
     def part(self, rows: Tensor) -> LeastSquaresProblem:
-        """The problem of some images, by number or by mask."""
+        """Return the problem of some images, by index or by mask."""
         return LeastSquaresProblem(
             self.gan,
             self.x[rows],
@@ -70,11 +70,11 @@ class LeastSquaresProblem:
         )
 
     def codes(self, u: Tensor) -> Tensor:
-        """Codes ``[B, d]`` of free variables."""
+        """Return codes ``[B, d]`` of free variables."""
         return u * (math.sqrt(u.shape[1]) / u.norm(dim=1, keepdim=True)) if self.sphere else u
 
     def pixels(self, u: Tensor) -> Tensor:
-        """Flattened images ``[B, P]``, stretched if asked for; counts B generator calls."""
+        """Return flattened images ``[B, P]``, stretched with ``stretch``; counts B generator calls."""
         z = self.codes(u)
         assert self._generator is not None
         count_calls(self.gan, len(z))
@@ -82,15 +82,15 @@ class LeastSquaresProblem:
 
     @torch.no_grad()
     def errors(self, u: Tensor) -> Tensor:
-        """Errors f ``[B]``; infinite where it is not a number. B generator calls."""
+        """Return errors f ``[B]``, infinite in place of NaN; B generator calls."""
         return self._halved(self.pixels(u) - self.targets)
 
     def mse(self, f: Tensor) -> Tensor:
-        """Mean squared error per pixel of f."""
+        """Return the mean squared error per pixel of f."""
         return 2 * f / self.size
 
     def gradient(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Errors f ``[B]`` and their gradients ``[B, d]``: B generator calls and as many backward passes."""
+        """Return errors f ``[B]`` and their gradients ``[B, d]``: B generator calls and as many backward passes."""
         with torch.enable_grad():
             u = u.detach().requires_grad_(True)
             residual = self.pixels(u) - self.targets
@@ -99,10 +99,10 @@ class LeastSquaresProblem:
 
     @torch.no_grad()
     def normal_equations(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Errors f ``[B]``, J'r ``[B, d]`` and J'J ``[B, d, d]``; 1 + d calls an image, a few images at a time.
+        """Return f ``[B]``, J'r ``[B, d]`` and J'J ``[B, d, d]``; 1 + d calls an image, some images at a time.
 
         Raises:
-            NotApplicable: the generator offers no forward-mode derivatives.
+            NotApplicable: the generator does not support forward-mode derivatives.
         """
         dim, limit = u.shape[1], max(16, PIXELS // self.size)
         errors, slopes, squares = [], [], []
@@ -114,24 +114,24 @@ class LeastSquaresProblem:
         return torch.cat(errors), torch.cat(slopes), torch.cat(squares)
 
     def check_forward_mode(self, u: Tensor) -> None:
-        """Try one tangent of free variables ``[B, d]``: one call an image.
+        """Compute one tangent of free variables ``[B, d]``: one call an image.
 
         Raises:
-            NotApplicable: the generator offers no forward-mode derivatives.
+            NotApplicable: the generator does not support forward-mode derivatives.
         """
         self._along(u, torch.eye(u.shape[1], dtype=u.dtype, device=u.device)[:1])
 
     def _linearised(self, u: Tensor, targets: Tensor, limit: int) -> tuple[Tensor, Tensor]:
-        """Residuals ``[b, P]`` and transposed Jacobians ``[b, d, P]``, one forward pass for each tangent."""
+        """Return residuals ``[b, P]`` and transposed Jacobians ``[b, d, P]``, one forward pass for each tangent."""
         residual, columns = self.pixels(u) - targets, []
         for directions in torch.eye(u.shape[1], dtype=u.dtype, device=u.device).split(limit):
             columns.append(self._along(u, directions))
-            # the generator saw these codes once; every tangent is a pass of its own, and the first is counted
+            # decoding was counted once; every tangent is a pass of its own, and the first is already counted
             count_calls(self.gan, len(u) * (len(directions) - 1))
         return residual, torch.cat(columns).transpose(0, 1)
 
     def _along(self, u: Tensor, directions: Tensor) -> Tensor:
-        """Derivatives ``[k, b, P]`` of all images along directions ``[k, d]``."""
+        """Return derivatives ``[k, b, P]`` of all images along directions ``[k, d]``."""
         derivative: Callable[[Tensor], Tensor] = lambda v: jvp(self.pixels, (u,), (v.expand_as(u),))[1]  # noqa: E731
         try:
             columns: Tensor = vmap(derivative)(directions)

@@ -1,4 +1,4 @@
-"""Refiners: improve the codes that another method found ("method+opt")."""
+"""Refiners: improvement of the codes of another method ("method+opt")."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from methods.gradient_descent import descend, pixel_error
 class Opt(Refiner):
     """A few Adam steps on each image's pixel error, from the method's code (dfi, section 2).
 
-    The paper leaves the solver open; ``budget.refine_steps`` steps of Adam(.01; .9, .999) here.
+    The paper does not state the solver; here it is ``budget.refine_steps`` steps of Adam(.01; .9, .999).
 
     Attributes:
         learning_rate: Adam's step size.
@@ -41,7 +41,7 @@ class Opt(Refiner):
     learning_rate: float = 0.01
 
     def refine(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Codes ``[B, d]`` after the steps."""
+        """Return codes ``[B, d]`` after the steps."""
         return descend(
             "opt",
             codes,

@@ -1,4 +1,4 @@
-"""What searches of the latent space share: options, restarts, and how images that are done leave the batch."""
+"""Base classes of searches of the latent space: options, restarts, and the state of each image."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from methods.reconstruction import LeastSquaresProblem
 
 @dataclass
 class SearchState:
-    """Where each image of a search is; the first dimension of every tensor is the image's.
+    """State of each image of a search; the first dimension of every tensor is the image's.
 
     Attributes:
-        rows: places ``[b]`` of the images in the batch.
+        rows: indices ``[b]`` of the images in the batch.
         u: free variables ``[b, d]``.
         f: errors ``[b]``.
         slope: gradients ``[b, d]``.
@@ -35,12 +35,12 @@ class SearchState:
     slope: Tensor
 
     def keep(self, mask: Tensor) -> Self:
-        """The same of some of the images."""
+        """Return the state of some of the images."""
         return type(self)(*(getattr(self, part.name)[mask] for part in fields(self)))
 
 
 class Solver(ABC):
-    """A search from given codes; a method starts it at random, a refiner where another method ended."""
+    """A search from given codes: random ones in a method, those of another method in a refiner."""
 
     gan: Gan
     run: RunContext
@@ -51,11 +51,11 @@ class Solver(ABC):
 
         Args:
             x: images ``[B, C, H, W]``.
-            codes: where to start, ``[B, d]`` float32.
-            steps: how many at most.
+            codes: starting codes ``[B, d]`` float32.
+            steps: largest number of steps.
 
         Returns:
-            The best codes that were seen ``[B, d]`` float32, all finite, and their mean squared errors ``[B]``.
+            The best codes ``[B, d]`` float32, all finite, and their mean squared errors ``[B]``.
         """
 
 
@@ -64,13 +64,13 @@ class LeastSquaresSolver(Solver):
     """Options of the searches that minimise the squared pixel error.
 
     An image whose error or gradient is not finite leaves the search with its best finite code, at worst its start,
-    and is counted as "diverged" in the progress and by the run, which warns; the others go on.
+    and is counted as "diverged" in the progress and by the run, which warns; the others continue.
 
     Attributes:
-        clipping: what keeps codes in a bounded support; see ``Clipping``.
+        clipping: treatment of codes outside a bounded support; see ``Clipping``.
         sphere: keep the codes of a normal prior at norm sqrt(d) (PULSE, section 3.2).
         stretch: compare pixels p as artanh(c p) / c with this c; 0 compares the pixels themselves.
-        precision: of the search; codes are float32 in the end.
+        precision: type of the computation; the returned codes are float32.
         tolerance: mean squared error per pixel below which an image is done.
     """
 
@@ -87,7 +87,7 @@ class LeastSquaresSolver(Solver):
             raise ValueError(f"tolerance = {self.tolerance} must be at least 0")
 
     def problem(self, x: Tensor) -> LeastSquaresProblem:
-        """The least-squares problem of some images.
+        """Return the least-squares problem of some images.
 
         Raises:
             NotApplicable: ``sphere`` without a normal prior.
@@ -99,11 +99,11 @@ class LeastSquaresSolver(Solver):
         )
 
     def support(self) -> Support:
-        """The prior's support, with this run's draws."""
+        """Return the prior's support, with this run's draws."""
         return Support(self.gan.prior, self.clipping, self.run.seed)
 
     def finished(self, problem: LeastSquaresProblem, u: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes and errors as ``solve`` returns them: in plain pixels; where these are not finite, the start's."""
+        """Return codes and errors of plain pixels for ``solve``; codes that are not finite become the start's."""
         plain = LeastSquaresProblem(self.gan, problem.x)
         codes = problem.codes(u).float()
         codes = torch.where(codes.isfinite().all(1, keepdim=True), codes, start)
@@ -112,12 +112,12 @@ class LeastSquaresSolver(Solver):
 
 @dataclass
 class LatentSearch(Solver, Inverter):
-    """A solver from random codes, without any training.
+    """A method: a solver from random codes, without training.
 
     Attributes:
-        starts: searches of each image from different random codes; the one with the least pixel error counts. An
-            image that is solved takes no further ones.
-        space: codes to search: the GAN's own "z", or "w" or "w+" of a generator with styles.
+        starts: searches of each image from different random codes; the one with the least pixel error is
+            returned. An image within the tolerance is not searched again.
+        space: space of the search: the GAN's own "z", or "w" or "w+" of a generator with styles.
     """
 
     optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")
@@ -134,7 +134,7 @@ class LatentSearch(Solver, Inverter):
 
     @property
     def capacity(self) -> Capacity:
-        """The space that is searched."""
+        """Return the space of the search."""
         return self.space
 
     @torch.no_grad()
@@ -154,7 +154,7 @@ class LatentSearch(Solver, Inverter):
 
 @dataclass
 class LatentRefiner(Solver, Refiner):
-    """A solver from the codes of another method."""
+    """A refiner: a solver from the codes of another method."""
 
     optimises: ClassVar[tuple[str, ...]] = ("mse", "psnr")
 
@@ -168,14 +168,14 @@ def check_time(what: str, step: int, steps: int, run: RunContext) -> None:
     """Stop a search at its deadline.
 
     Raises:
-        CellTimeout: it has passed.
+        CellTimeout: the deadline has passed.
     """
     if time.monotonic() > run.deadline:
         raise CellTimeout(f"{what}: out of time at step {step} of {steps} (limit {run.budget.timeout:g} s)")
 
 
 def show_progress(what: str, step: int, steps: int, run: RunContext, errors: Tensor, diverged: Tensor) -> None:
-    """Report every tenth step and the last: the mean error of the finite ones, and how many are not."""
+    """Report every tenth step and the last: the mean of finite errors, and the number of diverged images."""
     if step % 10 == 0 or step == steps:
         sound = errors[errors.isfinite()]
         mean = float(sound.mean()) if len(sound) else float("nan")
