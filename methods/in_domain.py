@@ -139,9 +139,8 @@ class InDomain(Inverter):
         )
         check_layers(self.features, backbone, (name,))
         layer = Layer(backbone, name)
-        layer(
-            torch.zeros(1, *self.gan.image_shape, device=self.run.device)
-        )  # raises if the layer also depends on a condition
+        # raises if the layer also depends on a condition
+        layer(torch.zeros(1, *self.gan.image_shape, device=self.run.device))
         return layer
 
     def fit(self, data: FitData) -> None:
