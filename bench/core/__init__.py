@@ -1,1 +1,1 @@
-"""What every room builds on: the nouns, registry, options, errors, files, places, environment, run context."""
+"""Foundations of all packages: types, registry, options, errors, files, folders, environment, run context."""

@@ -1,7 +1,7 @@
 """Options that a registered class declares, with their defaults, read from its source: nothing is imported.
 
-Keys and seeds depend on what options mean, and an option that is written out at its default means what it does when
-it is left out.
+Keys and seeds depend on the values of options; an option that is stated at its default is equal to one that is left
+out.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from bench.core.registry import find
 from bench.core.source_text import dotted_name, parse_tree, spoken
 
 NETWORK = "network"
-"""The option of a metric that ``metric@network`` states."""
+"""Option of a metric that ``metric@network`` sets."""
 
 
 class Required:
-    """The default of an option that has none."""
+    """Marker of an option without a default."""
 
 
 @dataclass(frozen=True)
 class ClassText:
-    """A class statement: its bases as written, whether ``dataclass`` decorates it, and its annotated names.
+    """A class statement: its bases as written, the presence of ``dataclass``, and its annotated names.
 
-    ``fields`` holds the name, the default as source code ("" if there is none), and whether ``__init__`` takes it.
+    ``fields`` holds the name, the default as source code ("" if there is none), and True if ``__init__`` takes it.
     """
 
     bases: tuple[str, ...]
@@ -41,14 +41,14 @@ class ClassText:
 Place = tuple[Path, str]
 """A file and the name of a class in it."""
 MADE: Mapping[str, Any] = {"dict()": {}, "list()": [], "tuple()": ()}
-"""Values of factories of defaults."""
+"""Values of default factories."""
 
 
 def declared_options(kind: str, name: str, reader: CodeReader | None = None) -> dict[str, Any]:
-    """The options of a registered class and their defaults, in the order of its fields.
+    """Return the options of a registered class and their defaults, in the order of its fields.
 
-    A default that is no literal stands as its source code: ``{"default": "make()"}``. The options of bases that are
-    not ours are not known. Empty for a plug-in that cannot be read.
+    A default that is not a literal is represented by its source code: ``{"default": "make()"}``. Options of bases
+    outside the suite are not included. The result is empty for a plug-in that cannot be read.
 
     Raises:
         UnknownName: no such name.
@@ -60,9 +60,9 @@ def declared_options(kind: str, name: str, reader: CodeReader | None = None) -> 
 
 
 def resolved_options(kind: str, name: str, options: Mapping[str, Any], reader: CodeReader | None = None) -> Any:
-    """Options as the class will have them: stated or default, the argument of ``name:argument`` included.
+    """Return the values of all options, stated or default, including the argument of ``name:argument``.
 
-    Nothing that is stated is left out, also if the class knows no such option.
+    Stated options that the class does not have are kept.
 
     Raises:
         UnknownName: no such name.
@@ -74,13 +74,13 @@ def resolved_options(kind: str, name: str, options: Mapping[str, Any], reader: C
 
 
 def stated_options(kind: str, name: str, options: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> Any:
-    """The options that differ from their defaults, the argument of ``name:argument`` included if it does.
+    """Return the options that differ from their defaults, including the argument of ``name:argument`` if it does.
 
     Args:
-        kind: of the class.
-        name: registered name, perhaps with an argument, and for a metric with a network.
+        kind: kind of the class.
+        name: registered name, optionally with an argument, and for a metric with a network.
         options: as a suite states them.
-        known: from ``declared_options``, if that was asked already.
+        known: result of ``declared_options``, if available.
 
     Raises:
         UnknownName: no such name.
@@ -100,7 +100,7 @@ def stated_options(kind: str, name: str, options: Mapping[str, Any], known: Mapp
 
 
 def differing_options(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options without those that are written out at their defaults; as they are for a name that is not registered."""
+    """Return the options that differ from their defaults; all of them for a name that is not registered."""
     if not options:
         return {}
     try:
@@ -111,7 +111,7 @@ def differing_options(kind: str, name: str, options: Mapping[str, Any]) -> dict[
 
 
 def _equal(value: Any, default: Any) -> bool:
-    """Whether a stated value is the default: 0 is 0.0 and a list is a tuple, but True is not 1."""
+    """Return True if a stated value equals the default: 0 is 0.0 and a list is a tuple, but True is not 1."""
     if isinstance(value, list | tuple) and isinstance(default, list | tuple):
         return len(value) == len(default) and all(map(_equal, value, default))
     return isinstance(value, bool) == isinstance(default, bool) and bool(value == default)
@@ -121,9 +121,9 @@ def _equal(value: Any, default: Any) -> bool:
 
 
 def _fields(reader: CodeReader, place: Place) -> dict[str, tuple[Any, bool]]:
-    """Default of each field, and whether ``__init__`` takes it, gathered as ``dataclass`` does.
+    """Return the default of each field, and True if ``__init__`` takes it, collected as in ``dataclass``.
 
-    Every base brings all of its fields, the last in the order of bases first.
+    Every base contributes all of its fields, in reverse order of resolution.
     """
     (path, name), found = place, dict[str, tuple[Any, bool]]()
     text, bases = _class(reader, path, name), _order(reader, place)[1:]
@@ -137,7 +137,7 @@ def _fields(reader: CodeReader, place: Place) -> dict[str, tuple[Any, bool]]:
 
 
 def _order(reader: CodeReader, start: Place) -> list[Place]:
-    """The class and its bases in the order in which Python looks through them (C3, as ``__mro__``)."""
+    """Return the class and its bases in Python's resolution order (C3, as ``__mro__``)."""
     bases = _bases(reader, start)
     waiting = [_order(reader, base) for base in bases] + [list(bases)]
     found = [start]
@@ -156,7 +156,7 @@ def _bases(reader: CodeReader, place: Place) -> list[Place]:
 
 
 def _place(reader: CodeReader, path: Path, name: str) -> Place | None:
-    """Where the class of a name in a file is written; None if that is not ours."""
+    """Return the place of the class that a name in a file refers to; None for a class outside the suite."""
     first, _, rest = name.partition(".")
     if not rest and _class(reader, path, name):
         return path, name
@@ -176,7 +176,7 @@ def _class(reader: CodeReader, path: Path, name: str) -> ClassText | None:
 
 
 def _value(reader: CodeReader, path: Path, default: str) -> Any:
-    """The value of a default: a literal, or the literal that a name, perhaps an imported one, stands for."""
+    """Return the value of a default: a literal, or the literal value of a name, which may be imported."""
     if default in MADE:
         return MADE[default]
     try:
@@ -195,7 +195,7 @@ def _value(reader: CodeReader, path: Path, default: str) -> Any:
 
 @cache
 def _read(path: Path, modified: int, size: int) -> tuple[dict[str, ClassText], dict[str, str]]:
-    """The classes of a file, and the source code of its constants; read once while the file stays the same."""
+    """Return the classes of a file and the source code of its constants; an unchanged file is read once."""
     body = spoken(parse_tree(path.read_bytes(), str(path)).body)
     return {node.name: _class_text(node) for node in body if isinstance(node, ast.ClassDef)}, dict(_constants(body))
 
@@ -210,7 +210,7 @@ def _class_text(node: ast.ClassDef) -> ClassText:
 
 
 def _annotated(node: ast.stmt) -> list[tuple[str, ast.expr | None]]:
-    """Name and default of a field, if the statement declares one."""
+    """Return name and default of a field, if the statement declares one."""
     if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
         return []
     written = node.annotation

@@ -1,4 +1,4 @@
-"""Facts about this machine and process that a record states, its memory, and a limit on time."""
+"""Facts about machine and process for records, memory settings, and a time limit."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LARGEST_REUSED, KEPT = 32 << 20, 1 << 30
 
 @cache
 def environment(device: str) -> dict[str, Any]:
-    """Device, versions, and the commit of the suite with whether the tree was dirty."""
+    """Return device, versions, and the commit of the suite with a flag for a dirty tree."""
     commit, dirty = _commit()
     return {
         "device": device_name(device),
@@ -50,7 +50,7 @@ def environment(device: str) -> dict[str, Any]:
 
 
 def package_version(name: str) -> str:
-    """Version of an installed package, or "absent"."""
+    """Return the version of an installed package, or "absent"."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -58,7 +58,7 @@ def package_version(name: str) -> str:
 
 
 def device_name(device: str) -> str:
-    """The processor's or accelerator's own name."""
+    """Return the name of the processor or accelerator."""
     if device == "cuda":
         import torch
 
@@ -72,10 +72,10 @@ def device_name(device: str) -> str:
 
 
 def prepare_device(device: str) -> None:
-    """Make sure that torch can compute on the device, and let this process keep the memory that it frees.
+    """Check that torch can compute on the device, and let this process keep the memory that it frees.
 
     Raises:
-        BenchError: a driver is there but torch cannot use it; nothing moves to the CPU in silence.
+        BenchError: a driver is present but torch cannot use it; there is no silent fallback to the CPU.
     """
     import torch
 
@@ -87,10 +87,10 @@ def prepare_device(device: str) -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Let the C library reuse large blocks instead of giving them back; says whether it agreed.
+    """Let the C library reuse large blocks instead of returning them to the system; return True if it does.
 
-    By default glibc maps every large tensor anew, and a step of a search over a batch then spends up to a third of
-    its time on page faults. Other C libraries are left as they are.
+    By default glibc maps new memory for every large tensor, and a search step on a batch spends up to a third of its
+    time on page faults. Other C libraries are left unchanged.
     """
     library = _glibc()
     return library is not None and all(
@@ -100,7 +100,7 @@ def keep_freed_memory() -> bool:
 
 
 def synchronise(device: str) -> None:
-    """Wait until the device has finished, so that a clock tells the truth."""
+    """Wait until the device has finished, so that measured times are correct."""
     if device == "cuda":
         import torch
 
@@ -108,7 +108,7 @@ def synchronise(device: str) -> None:
 
 
 def reset_peak_memory(device: str) -> None:
-    """Start counting peak memory anew, where the system lets us; memory kept for reuse does not count."""
+    """Reset the peak memory, where the system permits it; memory kept for reuse does not count."""
     if device == "cuda":
         import torch
 
@@ -123,7 +123,7 @@ def reset_peak_memory(device: str) -> None:
 
 
 def peak_memory(device: str) -> int:
-    """Peak bytes: allocated on the GPU, or resident in this process on a CPU."""
+    """Return the peak memory in bytes: allocated on the GPU, or resident in this process on a CPU."""
     if device == "cuda":
         import torch
 
@@ -140,12 +140,12 @@ def peak_memory(device: str) -> int:
 
 @contextmanager
 def time_limit(seconds: float, what: str) -> Iterator[None]:
-    """Raise in the block once it has taken this long, also inside code that never asks for the time.
+    """Raise an error if the block takes longer, also inside code that does not check the time.
 
-    Uses the system's alarm, so it acts in the main thread only; loops check their deadline themselves.
+    Uses the system's alarm, which works in the main thread only; loops check their deadline themselves.
 
     Raises:
-        CellTimeout: out of time.
+        CellTimeout: the limit is exceeded.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield

@@ -1,4 +1,4 @@
-"""The errors that a user may meet; each carries one clear line: what is wrong, where, what would be right."""
+"""Errors for users; the message of each is one line that states the fault, its place, and the remedy."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class WeightsError(BenchError):
 
 
 class ContractError(BenchError):
-    """A method, GAN or metric that breaks its contract (returns images, NaN, a wrong shape ...)."""
+    """A method, GAN or metric that violates its interface (returns images, NaN, a wrong shape ...)."""
 
 
 class NotApplicable(BenchError):
-    """A combination that makes no sense (no discriminator, no labels); recorded with its reason, not a fault."""
+    """A combination that is impossible (no discriminator, no labels); recorded with its reason, not as a failure."""
 
 
 class Diverged(BenchError):
@@ -47,12 +47,12 @@ class CellTimeout(BenchError):
 
 
 class ImagesDiverged(UserWarning):
-    """Images on whose way a search met values that are not finite; each keeps its last finite code.
+    """Images whose search produced values that are not finite; each keeps its last finite code.
 
     Args:
-        what: the search.
-        count: such images.
-        total: images that it was given.
+        what: name of the search.
+        count: number of such images.
+        total: number of all images of the search.
     """
 
     def __init__(self, what: str, count: int, total: int) -> None:
@@ -74,10 +74,10 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Unkn
     """Build the error for a name that is not registered.
 
     Args:
-        kind: what was looked for, as a user says it ("method").
-        name: what was typed.
-        known: every valid name.
-        where: the file or option it stands in, if any.
+        kind: kind of the name, in a user's words ("method").
+        name: the unknown name.
+        known: all valid names.
+        where: file or option that states it, if any.
     """
     place = f"{where}: " if where else ""
     return UnknownName(f"{place}unknown {kind} '{name}'{suggest(name, known)}")

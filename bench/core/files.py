@@ -1,4 +1,4 @@
-"""Files that are whole or absent: everything is written under a temporary name, flushed, and renamed."""
+"""Atomic files: everything is written under a temporary name, flushed, and renamed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from bench.core.errors import StoreError
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; rename it there if the block ends well, delete it if not.
+    """Yield a temporary path beside ``path``; rename it if the block succeeds, delete it otherwise.
 
     Raises:
-        StoreError: the folder cannot be written, or the disk is full; names the path and the reason.
+        StoreError: the folder cannot be written, or the disk is full; the message states path and reason.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:6]}.tmp")
     try:
@@ -41,25 +41,25 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def share(path: Path) -> None:
-    """Give a file the mode that new files have here; safetensors makes files that their owner alone can read."""
+    """Set the default mode of new files; safetensors creates files that only their owner can read."""
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
 
 
 def slug(text: str) -> str:
-    """A text as part of a file name: lower case, hyphens for everything but letters and digits."""
+    """Return a text as part of a file name: lower case, with hyphens for all but letters and digits."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file or none."""
+    """Write a complete file or none."""
     with writing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a whole UTF-8 file or none."""
+    """Write a complete UTF-8 file or none."""
     write_bytes(path, content.encode())
 
 
@@ -69,7 +69,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def finite(content: Any) -> Any:
-    """The same with null for numbers that are not finite, for files that other programs read as JSON."""
+    """Return the content with null for numbers that are not finite, as standard JSON requires."""
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, Mapping):
@@ -78,17 +78,17 @@ def finite(content: Any) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file (hex)."""
+    """Return the SHA-256 of a file (hex)."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Everything that a safetensors file says of itself, without its numbers or torch.
+    """Read the header of a safetensors file, without its tensors or torch.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no whole safetensors file.
+        ValueError: the file is not a complete safetensors file.
     """
     with path.open("rb") as handle:
         length = int.from_bytes(handle.read(8), "little")
@@ -97,15 +97,15 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def digest(content: Any) -> str:
-    """Key of JSON-able content: 24 hex digits of the SHA-256 of its canonical form."""
+    """Return the key of JSON-able content: 24 hex digits of the SHA-256 of its canonical form."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:24]
 
 
 def module_file(module: str) -> Path | None:
-    """The Python file of a module, installed or below the current folder; None if there is none.
+    """Return the Python file of a module, installed or below the current folder; None if there is none.
 
-    Found by path, without running anything: ``find_spec`` of a submodule would import its parents.
+    It is found by path without importing: ``find_spec`` of a submodule would import its parents.
     """
     top, *rest = module.split(".")
     spec = _spec(top)

@@ -1,8 +1,8 @@
-"""Fingerprints: a hash of the code that a file runs, its own and that of every module of ours that it imports.
+"""Fingerprints: a hash of the code of a file and of every module of the suite that it imports.
 
-What is hashed is what the code says (``bench.core.source_text``), not where it lies: moving or renaming a module,
-comments, docstrings and layout change no fingerprint. What is followed stands in ``bench.core.import_graph``. Of
-packages from elsewhere the names are kept, for their versions.
+The hash covers the content of the code (``bench.core.source_text``), not its location: moving or renaming a module,
+comments, docstrings and layout change no fingerprint. ``bench.core.import_graph`` defines which imports are followed.
+Of other packages the names are kept, for their versions.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from bench.core.registry import find
 from bench.core.source_text import SourceText, rendered
 
 CARRYING_PACKAGES = frozenset({"filelock", "matplotlib", "pandas", "platformdirs", "pyarrow", "rich", "safetensors"})
-"""Packages from elsewhere that store, lock, find or draw. All others count with their versions."""
+"""Third-party packages that store, lock, find or plot. The versions of all others are part of keys."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """What identifies code.
+    """Identity of the code of a file.
 
     Attributes:
         fingerprint: 16 hex digits.
-        packages: top-level names of the packages from elsewhere that it imports, sorted.
+        packages: sorted top-level names of the third-party packages that it imports.
     """
 
     fingerprint: str
@@ -38,10 +38,10 @@ class Code:
 
 
 class CodeReader:
-    """Reads code of one tree. Every file is looked at once: make a new reader to see later edits.
+    """Reader of the code of one tree. Every file is read once; later edits need a new reader.
 
     Args:
-        tree: where the suite's packages lie; by default those that run.
+        tree: folders of the suite's packages; by default those of the running process.
     """
 
     def __init__(self, tree: SourceTree | None = None) -> None:
@@ -51,16 +51,16 @@ class CodeReader:
         self._waiting: list[Path] = []
 
     def entry(self, kind: str, name: str) -> Code:
-        """The code of a registered class.
+        """Return the code of a registered class.
 
         Raises:
-            UnknownName: no such name.
-            ContractError: a module that it needs is not there.
+            UnknownName: there is no such name.
+            ContractError: a required module is missing.
         """
         return self.file(self.entry_file(kind, name))
 
     def entry_file(self, kind: str, name: str) -> Path:
-        """The file that defines a registered class; raises what ``entry`` raises."""
+        """Return the file that defines a registered class; raises the errors of ``entry``."""
         entry = find(kind, name)
         if entry.module.partition(".")[0] in self.graph.tree.packages:
             return self.graph.module_path(entry.module)
@@ -70,29 +70,29 @@ class CodeReader:
         return path.resolve()
 
     def module(self, name: str) -> Code:
-        """The code of a module of the suite.
+        """Return the code of a module of the suite.
 
         Raises:
-            ContractError: there is no such module, or one that it imports is not there.
+            ContractError: the module, or one that it imports, does not exist.
         """
         return self.file(self.graph.module_path(name))
 
     def file(self, path: Path) -> Code:
-        """The code of a file.
+        """Return the code of a file.
 
         Raises:
-            ContractError: a module of ours that it imports, directly or not, is not there; names both.
+            ContractError: a module of the suite that it imports, directly or not, does not exist; names both.
         """
         if path not in self._codes:
-            self._order, self._waiting = {}, []  # nothing is left of a walk that raised
+            self._order, self._waiting = {}, []  # discards the state of a traversal that raised
             self._connect(path)
         return self._codes[path]
 
     def _connect(self, path: Path) -> int:
-        """Give a file, and all that it imports, its code; rings of imports get theirs together (Tarjan 1972).
+        """Compute the code of a file and of all its imports; cycles of imports are hashed together (Tarjan 1972).
 
         Returns:
-            The lowest number of a file that waits and can be reached; one's own if it closes a ring.
+            The lowest index of a pending file that can be reached; the file's own if it closes a cycle.
         """
         low = self._order[path] = len(self._order)
         place = len(self._waiting)
@@ -108,10 +108,9 @@ class CodeReader:
         return low
 
     def _close(self, ring: Sequence[Path]) -> None:
-        """Hash files that import each other; everything else that they import has its code already.
+        """Hash files that import each other; the code of everything else that they import is known.
 
-        Within a ring, what identifies a file is refined as often as it has members, so that each comes to depend on
-        all others.
+        The identities of the files of a cycle are refined once per member, so that each depends on all others.
         """
         names = dict.fromkeys(ring, "")
         for _ in ring:
@@ -147,7 +146,7 @@ class CodeReader:
 
 @lru_cache(maxsize=4096)
 def _hashed(source: SourceText, meanings: Sequence[str], modules: Sequence[bool], around: Sequence[str]) -> str:
-    """Hash of one file; most are the same for the next reader."""
+    """Return the hash of one file; cached, because most files are unchanged for the next reader."""
     return _short([rendered(source, meanings, modules), *around])
 
 

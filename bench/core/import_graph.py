@@ -1,6 +1,6 @@
-"""Which files a file imports, directly or not: those of the suite, and beside a file of the user's its own.
+"""Graph of imports between files of the suite, and between files of a user's plug-in.
 
-Imports are found in the source, also inside functions, so that nobody has to list what a number depends on.
+Imports are found in the source, also inside functions, so that the dependences of a number need no list.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ CARRIERS: Mapping[str, str] = {
     "bench.harness.keys": "makes keys from what determines a number; no number is made from a key",
     "bench.harness.store": "keeps what was made, and gives it back as it was",
 }
-"""Modules that carry, check or show, and why each changes no number. All others are followed: a module that is
-missing here costs a computation that was not needed, and never a stale number."""
+"""Modules that do not affect numbers, with the reason. All others are followed: a module missing here causes an
+unnecessary computation, but never a stale number."""
 CARRIED = "carried"
 FORWARDED = {"bench": "bench.api"}
-"""A package that takes names from a module of its own when they are first used: what a plug-in imports."""
+"""Package, imported by plug-ins, that takes its names from a module when they are first used."""
 INSTALLED = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True)
 class SourceTree:
-    """Where the suite's own packages lie: name -> folder."""
+    """Locations of the suite's packages: name -> folder."""
 
     packages: Mapping[str, Path]
 
     @classmethod
     def installed(cls) -> SourceTree:
-        """The packages that this process runs."""
+        """Return the packages of the running process."""
         spec = find_spec("methods")
         places = list(spec.submodule_search_locations or ()) if spec else []
         methods = {"methods": Path(places[0]).resolve()} if places else {}
@@ -51,11 +51,11 @@ class SourceTree:
 
     @classmethod
     def at(cls, root: Path) -> SourceTree:
-        """The packages of a checkout."""
+        """Return the packages of a checkout."""
         return cls({name: root.resolve() / name for name in ("bench", "methods")})
 
     def module_of(self, path: Path) -> str:
-        """The dotted name of a file of the tree, "" for any other file."""
+        """Return the dotted name of a file of the tree, "" for any other file."""
         for name, folder in self.packages.items():
             if path.is_relative_to(folder):
                 parts = path.relative_to(folder).with_suffix("").parts
@@ -63,7 +63,7 @@ class SourceTree:
         return ""
 
     def stems(self, module: str, importer: Path) -> list[str]:
-        """Where a module that a file imports may lie, without a suffix; none for a package from elsewhere."""
+        """Return possible paths, without a suffix, of a module that a file imports; none for third-party packages."""
         if module.startswith("."):
             name = module.lstrip(".")
             base = importer.parents[len(module) - len(name) - 1]
@@ -77,19 +77,19 @@ class SourceTree:
 
 
 def _bases(importer: Path, top: str) -> Iterable[Path]:
-    """Folders beside a file of the user's in which its own modules lie: its folder, and that of its package."""
+    """Yield the folders of the modules of a user's file: its own folder, and that of its package."""
     base = importer.parent
     while (base / "__init__.py").is_file():
         base = base.parent
     own = importer.relative_to(base).parts[0].removesuffix(".py")
     for folder in dict.fromkeys((importer.parent, base)):
-        if folder.name not in INSTALLED or top == own:  # a package that is installed beside others is not theirs
+        if folder.name not in INSTALLED or top == own:  # other packages in the same folder are not part of it
             yield folder
 
 
 @dataclass(frozen=True)
 class ImportTarget:
-    """What an import leads to: a file, or "" with a text that says all of it; and the name that is taken."""
+    """Target of an import: a file and the imported name, or, without a file, a text that identifies it."""
 
     path: Path | None
     name: str
@@ -97,15 +97,15 @@ class ImportTarget:
 
     @property
     def is_module(self) -> bool:
-        """Whether the import binds the module itself."""
+        """True if the import binds the module itself."""
         return not self.name
 
 
 class ImportGraph:
-    """Files and what they import. Every file is looked at once: make a new graph to see later edits.
+    """Files and their imports. Every file is read once; later edits need a new graph.
 
     Args:
-        tree: where the suite's packages lie; by default those that run.
+        tree: folders of the suite's packages; by default those of the running process.
     """
 
     def __init__(self, tree: SourceTree | None = None) -> None:
@@ -119,7 +119,7 @@ class ImportGraph:
         self._passing: list[tuple[Path, Import]] = []
 
     def module_path(self, name: str) -> Path:
-        """The file of a module of the suite.
+        """Return the file of a module of the suite.
 
         Raises:
             ContractError: there is no such module.
@@ -130,7 +130,7 @@ class ImportGraph:
         return found
 
     def source(self, path: Path) -> SourceText | None:
-        """What a file says, or None if it is no Python that can be read."""
+        """Return the source of a file, or None if it is not valid Python."""
         if path not in self._sources:
             try:
                 self._sources[path] = read_source(path) if path.suffix == ".py" else None
@@ -139,10 +139,10 @@ class ImportGraph:
         return self._sources[path]
 
     def targets(self, path: Path) -> list[ImportTarget]:
-        """What the imports of a file lead to, in its order.
+        """Return the targets of the imports of a file, in order.
 
         Raises:
-            ContractError: a module of ours that it imports, or a name of one, is not there.
+            ContractError: a module of the suite that it imports, or a name of one, does not exist.
         """
         if path not in self._references:
             source = self.source(path)
@@ -150,16 +150,16 @@ class ImportGraph:
         return self._references[path]
 
     def parents(self, path: Path) -> list[Path]:
-        """Packages around a file that do more than pass names on: they run before it does."""
+        """Return the packages around a file whose ``__init__`` does more than import names, as it runs first."""
         return self._packages_at(path.parent if path.name != "__init__.py" else path.parent.parent)
 
     def next(self, path: Path) -> list[Path]:
-        """The files that a file imports, and the packages around it; raises what ``targets`` raises."""
+        """Return the files that a file imports, and the packages around it; raises the errors of ``targets``."""
         direct = [reference.path for reference in self.targets(path) if reference.path is not None]
         return list(dict.fromkeys([*direct, *self.parents(path)]))
 
     def target(self, path: Path, local: str) -> tuple[Path, str] | None:
-        """The file and name that a name imported at a file's top leads to; None if it is not imported from ours."""
+        """Return file and name of the target of an imported name; None if it is not imported from the suite."""
         source = self.source(path)
         for each, found in zip(source.imports if source else (), self.targets(path), strict=False):
             if each.local == local and found.path:
@@ -167,7 +167,7 @@ class ImportGraph:
         return None
 
     def reached(self, path: Path) -> set[Path]:
-        """A file and those of ours that it imports, directly or not: what its code is made of."""
+        """Return a file and all files of the suite that it imports, directly or not."""
         waiting, seen = [path], set[Path]()
         while waiting:
             current = waiting.pop()
@@ -177,13 +177,13 @@ class ImportGraph:
         return seen
 
     def texts(self, path: Path) -> set[str]:
-        """Every string, but for docstrings, in the files that are reached from one."""
+        """Return all strings, except docstrings, in the files that a file reaches."""
         return {text for each in self.reached(path) if (source := self.source(each)) for text in source.texts}
 
     # ---------------------------------------------------------------------------------------------- resolving
 
     def _reference(self, path: Path, each: Import) -> ImportTarget:
-        """What an import means; asked once for all files of the suite that import the same by its full name."""
+        """Return the target of an import; absolute imports are resolved once for all files of the suite."""
         if each.module.startswith(".") or not self.module_of(path):
             return self._resolve(path, each)
         if each not in self._meant:
@@ -191,7 +191,7 @@ class ImportGraph:
         return self._meant[each]
 
     def module_of(self, path: Path) -> str:
-        """The dotted name of a file of the suite, "" for any other."""
+        """Return the dotted name of a file of the suite, "" for any other."""
         if path not in self._modules:
             self._modules[path] = self.tree.module_of(path)
         return self._modules[path]
@@ -219,7 +219,7 @@ class ImportGraph:
         return self._carried(ImportTarget(found, name))
 
     def _through(self, path: Path, each: Import, package: Path, source: SourceText) -> ImportTarget:
-        """The reference of a name that a package only passes on."""
+        """Return the target of a name that a package only re-exports."""
         if each.name == "*":
             return ImportTarget(package, each.name)
         for passed in source.imports:
@@ -232,7 +232,7 @@ class ImportGraph:
         raise ContractError(_nameless(path, each))
 
     def _forwarded(self, path: Path, each: Import, home: Path) -> ImportTarget:
-        """The reference of a name that a package forwards from a module; its own functions make no number."""
+        """Return the target of a name that a package forwards from a module; its own functions affect no number."""
         source = self.source(home)
         for passed in source.imports if source else ():
             if passed.local == each.name:
@@ -269,6 +269,6 @@ class ImportGraph:
 
 
 def _nameless(path: Path, each: Import) -> str:
-    """What is said of a name that its module does not have."""
+    """Return the message about a name that its module does not have."""
     place = new_place(f"{each.module}.{each.name}")
     return f"{path}: imports {each.name} from {each.module}, which has no such name{place}"

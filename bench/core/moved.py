@@ -1,4 +1,4 @@
-"""New names of what plug-ins import: an import of an old one is answered with them."""
+"""New names of modules and classes that plug-ins import, for messages about imports of the old ones."""
 
 MOVED = {
     "bench.Pairs": "bench.EvalBatch",
@@ -35,13 +35,13 @@ MOVED = {
     "methods.search": "methods.gradient_descent",
     "methods.support": "methods.latent_bounds",
 }
-"""What plug-ins import and what has another name now: an import of the old name is answered with the new one."""
+"""Old name -> new name of modules and classes that plug-ins import; errors about the old name state the new one."""
 FACED = ("bench.core.errors", "bench.core.registry", "bench.core.types")
-"""Modules out of which ``bench`` itself offers what a plug-in needs."""
+"""Modules whose names ``bench`` exports for plug-ins."""
 
 
 def new_place(name: str) -> str:
-    """The end of a message about a module that is not there: where it lies now; empty if it never lay elsewhere."""
+    """Return the end of a message about a missing module: its new name; empty if there is none."""
     old = next((old for old in MOVED if f"{name}.".startswith(f"{old}.")), None)
     if old is None:
         return ""

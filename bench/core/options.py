@@ -1,4 +1,4 @@
-"""Builds registered dataclasses from the options of a suite file, strictly: unknown or mistyped options raise."""
+"""Strict construction of registered dataclasses from options: unknown or mistyped options raise errors."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def create(kind: str, name: str, options: Mapping[str, Any] | None = None, where
     is passed to the field of that name: ``kid:500@inception``; its argument goes to the first other field.
 
     Raises:
-        UnknownName: no such name, or no such option (with the nearest one).
-        BenchError: a value of the wrong type, or one that the class itself refuses.
+        UnknownName: there is no such name or option; the message states the nearest one.
+        BenchError: a value has the wrong type, or the class rejects it.
     """
     entry = find(kind, name, where)
     cls = load(kind, entry.name)
@@ -67,7 +67,7 @@ def build(cls: type[Any], what: str, options: Mapping[str, Any], argument: str |
 
 
 def _read(argument: str, hint: Any) -> Any:
-    """An argument as the number that its field takes; the text itself if it is none."""
+    """Return an argument as int if its field is one, else as text."""
     return int(argument) if hint is int and argument.isdecimal() else argument
 
 
@@ -76,7 +76,7 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 
 def _hint(cls: type[Any], field: dataclasses.Field[Any]) -> Any:
-    """The type of one field, resolved where the field was written; other annotations may not be importable."""
+    """Return the type of one field, resolved in its own module; other annotations may not be importable."""
     owner = next(c for c in cls.__mro__ if field.name in inspect.get_annotations(c))
     holder = types.SimpleNamespace(__annotations__={field.name: field.type})
     return typing.get_type_hints(holder, vars(sys.modules[owner.__module__]))[field.name]

@@ -1,8 +1,8 @@
-"""Records packed into a few files of one folder, and how they are read; ``bench.harness.packing`` writes them.
+"""Reader of records that ``bench.harness.packing`` packed into a few files of one folder.
 
-``packed.json`` lists what the folder holds and the SHA-256 of the other files: ``records.jsonl.gz``, a record a line;
-``per-image.parquet``, the per-image values of all records below each other; ``gallery.zip``, a PNG a record with its
-images below each other, and one for each set of targets. Every file is checked when it is first read.
+``packed.json`` lists the content of the folder and the SHA-256 of the other files: ``records.jsonl.gz``, one record
+per line; ``per-image.parquet``, the concatenated per-image values of all records; ``gallery.zip``, one PNG per record
+with its images below each other, and one for each set of targets. Every file is checked when it is first read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RECORDS = "records.jsonl.gz"
 VALUES = "per-image.parquet"
 PICTURES = "gallery.zip"
 PACKED_FILES = (RECORDS, VALUES, PICTURES, MANIFEST)
-"""A pack's files; the manifest is written last, so that it stands for the whole."""
+"""Files of a pack; the manifest is written last, so that it marks a complete pack."""
 Pixels = NDArray[np.uint8]
 
 
@@ -41,7 +41,7 @@ class Packed:
     """The packed records of one folder.
 
     Attributes:
-        folder: where they lie.
+        folder: folder of the files.
         manifest: content of ``packed.json``: ``files``, name -> SHA-256; ``tables``, the columns of per-image values
             with key -> (rows, C·H·W of an image) of the records that have these; ``galleries``, key -> the name of
             the targets' sheet and the shape ``[k, C, H, W]``.
@@ -65,7 +65,7 @@ class Packed:
             raise self._damaged(RECORDS, error) from error
 
     def values(self, key: str) -> pd.DataFrame | None:
-        """Per-image values of a record as they were stored, or None if it has none.
+        """Return the per-image values of a record as they were stored, or None if it has none.
 
         Raises:
             StoreError: the file is missing or damaged.
@@ -74,7 +74,7 @@ class Packed:
         return None if found is None else found.copy()
 
     def pictures(self, key: str) -> tuple[Pixels, Pixels] | None:
-        """Targets and outputs that are kept of a record, uint8 ``[k, C, H, W]`` each, or None if there are none.
+        """Return the stored targets and outputs of a record, uint8 ``[k, C, H, W]`` each, or None if there are none.
 
         Raises:
             StoreError: the file is missing or damaged.
@@ -137,10 +137,10 @@ class Packed:
 
 
 def open_packed(folder: Path) -> Packed | None:
-    """The pack of a folder, or None if its records are not packed. The same files are read once in a process.
+    """Return the pack of a folder, or None if its records are not packed. Unchanged files are read once per process.
 
     Raises:
-        StoreError: its manifest cannot be read, or is of another format.
+        StoreError: the manifest cannot be read, or has another format.
     """
     stamps = tuple(_stamp(folder / name) for name in PACKED_FILES)
     return None if stamps[-1] is None else _open(folder, stamps)

@@ -1,9 +1,9 @@
-"""Per-image values in less room, to the bit: errors of 8-bit pixels as the whole numbers that they come from.
+"""Lossless compression of per-image values: errors of 8-bit pixels as the integers from which they follow.
 
-The mean squared error of two images of ``n`` values is ``S / n`` squared levels with a whole ``S``, the absolute
-error ``A / n`` levels, and PSNR a function of ``S / n``. Stored are ``S``, ``A`` and the difference, in units of the
-last place, between each value and the one computed from them: 0 for almost every row. Whatever the values are, they
-come back bit for bit; where they are no errors of pixels they merely take more room.
+The mean squared error of two images of ``n`` values is ``S / n`` squared levels with an integer ``S``, the
+absolute error ``A / n`` levels, and PSNR a function of ``S / n``. Stored are ``S``, ``A`` and the difference, in
+units of the last place, between each value and the one computed from them: 0 for almost every row. All values are
+restored bit for bit; values that are not errors of pixels only need more space.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ UNIT = 2 / LEVELS
 """Width of a level in units of [-1, 1], in which ``mse`` and ``mae`` are given."""
 SQUARES, ABSOLUTES = "sum of squared levels", "sum of absolute levels"
 SUMS = {"mse": SQUARES, "psnr": SQUARES, "mae": ABSOLUTES}
-"""Column of values -> column of the sums that it follows from; ``mse`` first, whose sums ``psnr`` shares."""
+"""Column of values -> column of the sums from which it follows; ``mse`` first, whose sums ``psnr`` shares."""
 
 
 def encode(table: pd.DataFrame, pixels: int) -> pd.DataFrame:
-    """Per-image values of one record with sums and differences in place of ``mse``, ``psnr`` and ``mae``.
+    """Return per-image values of one record with sums and differences in place of ``mse``, ``psnr`` and ``mae``.
 
     Args:
-        table: a row an image.
-        pixels: values of one image, C·H·W; 0 if unknown, which leaves the table as it is.
+        table: one row per image.
+        pixels: number of values of one image, C·H·W; 0 if unknown, which leaves the table unchanged.
     """
     coded = table.copy()
     if not pixels:
@@ -46,7 +46,7 @@ def encode(table: pd.DataFrame, pixels: int) -> pd.DataFrame:
 
 
 def decode(coded: pd.DataFrame, columns: Sequence[str], pixels: int) -> pd.DataFrame:
-    """What ``encode`` was given, with its columns in their order."""
+    """Return the table that was passed to ``encode``, with its columns in their order."""
     table = coded[list(columns)].copy()
     for name in [each for each in SUMS if each in table and table[each].dtype == np.int64]:
         expected = _expected(name, coded[SUMS[name]].to_numpy(), pixels)
@@ -55,7 +55,7 @@ def decode(coded: pd.DataFrame, columns: Sequence[str], pixels: int) -> pd.DataF
 
 
 def _sums(name: str, values: Floats, pixels: int) -> Floats:
-    """The nearest whole sum of each value, -1 where there is none."""
+    """Return the nearest integer sum of each value, -1 where there is none."""
     with np.errstate(all="ignore"):
         mean = {"mse": values / UNIT**2, "mae": values / UNIT, "psnr": LEVELS**2 / 10 ** (values / 10)}[name]
         sums = np.rint(mean * pixels)
@@ -63,7 +63,7 @@ def _sums(name: str, values: Floats, pixels: int) -> Floats:
 
 
 def _expected(name: str, sums: Floats, pixels: int) -> Floats:
-    """The value that belongs to each sum, in operations that give the same bits on every machine; 0 for -1."""
+    """Return the value of each sum, by operations with the same bits on every machine; 0 for -1."""
     mean = np.maximum(sums, 0.0) / pixels
     if name == "psnr":
         zero = mean == 0
@@ -74,7 +74,7 @@ def _expected(name: str, sums: Floats, pixels: int) -> Floats:
 
 
 def _log10(x: Floats) -> Floats:
-    """Decimal logarithm of positive numbers from +, -, · and / alone, correct to a few units in the last place.
+    """Return log10 of positive numbers by +, -, · and / alone, accurate to a few units in the last place.
 
     ``numpy.log10`` may differ in its last bit from one machine to another. Formula: with x = m·2^e and
     t = (m - √½) / (m + √½), ln m = ln √½ + 2·(t + t³/3 + t⁵/5 + ...); |t| < 0.172, so that 12 terms are enough.

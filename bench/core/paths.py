@@ -1,6 +1,6 @@
-"""Places and machine facts: where data, artefacts and shipped models lie, and which device computes.
+"""Folders of data, artefacts and shipped models, and the device that computes.
 
-One environment variable, ``GANINV_HOME``, moves everything that is not in the project itself.
+The environment variable ``GANINV_HOME`` sets the folder of everything that is not part of the project itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DEVICE_VARIABLE = "GANINV_DEVICE"
 
 
 def home() -> Path:
-    """The user's cache folder of the suite (``GANINV_HOME``, else the platform's cache folder)."""
+    """Return the user's cache folder of the suite (``GANINV_HOME``, else the platform's cache folder)."""
     chosen = os.environ.get(HOME_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().resolve()
@@ -28,24 +28,24 @@ def home() -> Path:
 
 
 def data_folder() -> Path:
-    """Where datasets are looked for first and downloaded to."""
+    """Return the folder that is searched first for datasets, and to which they are downloaded."""
     return home() / "data"
 
 
 def shipped_folder() -> Path:
-    """Models that ship with the project: ``results/models`` of a checkout, ``bench/shipped`` of a wheel."""
+    """Return the folder of shipped models: ``results/models`` of a checkout, ``bench/shipped`` of a wheel."""
     installed = Path(__file__).parents[1] / "shipped"
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "results" / "models"
 
 
 def device() -> str:
-    """The device that computes: ``GANINV_DEVICE``, else ``cuda`` when an NVIDIA driver is loaded, else ``cpu``.
+    """Return the device that computes: ``GANINV_DEVICE``, else ``cuda`` if an NVIDIA driver is loaded, else ``cpu``.
 
-    Decided without importing torch, because it is part of a measurement's key. If the driver is there but
-    torch cannot use it, the first computation raises rather than move to the CPU in silence.
+    It is determined without importing torch, because it is part of a measurement's key. If a driver is loaded but
+    torch cannot use it, the first computation raises an error; there is no silent fallback to the CPU.
 
     Raises:
-        BenchError: the variable names something other than cpu or cuda.
+        BenchError: the variable is neither cpu nor cuda nor auto.
     """
     chosen = os.environ.get(DEVICE_VARIABLE, "auto")
     if chosen == "auto":
@@ -59,13 +59,13 @@ _code_allowed: ContextVar[bool] = ContextVar("code_allowed", default=False)
 
 
 def code_allowed() -> bool:
-    """Whether GANs that run code of the user may be opened."""
+    """Return True if GANs that run code of the user may be opened."""
     return _code_allowed.get()
 
 
 @contextmanager
 def allowing_code(allowed: bool = True) -> Iterator[None]:
-    """Give, or withhold, that permission for the length of a block."""
+    """Grant or withhold that permission within a block."""
     before = _code_allowed.set(allowed)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Small PNG files without loss: the smallest of a few encodings, equal bytes for equal pixels."""
+"""Small lossless PNG files: the smallest of a few encodings, with equal bytes for equal pixels."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from bench.core.files import write_bytes
 Pixels = NDArray[np.uint8]
 PALETTE = 256
 FEW_COLOURS = 1 << 15
-"""Up to so many colours a picture is a drawing, whose rows may pack better as they are than as differences."""
+"""Largest number of colours of a drawing, whose rows may compress better unfiltered than as differences."""
 
 
 def png_bytes(pixels: Pixels, dpi: float | None = None) -> bytes:
-    """A PNG of these pixels: no alpha if it is 255 everywhere, a palette if there are at most 256 colours.
+    """Return a PNG of these pixels: no alpha if it is 255 everywhere, a palette for at most 256 colours.
 
     Args:
         pixels: uint8 ``[H, W]`` (grey), ``[H, W, 3]`` or ``[H, W, 4]``.
-        dpi: pixels an inch, written into the file if given.
+        dpi: pixels per inch, written into the file if given.
     """
     density = None if dpi is None else (dpi, dpi)
     shown = pixels[..., :3] if pixels.shape[2:] == (4,) and (pixels[..., 3] == PALETTE - 1).all() else pixels
@@ -41,7 +41,7 @@ def png_bytes(pixels: Pixels, dpi: float | None = None) -> bytes:
 
 
 def smaller_png(content: bytes) -> bytes | None:
-    """The same picture in fewer bytes, or None: there are none, or the file holds more than opaque 8-bit pixels."""
+    """Return the same picture in fewer bytes, or None if there is none or the file holds more than 8-bit pixels."""
     with Image.open(io.BytesIO(content)) as picture:
         if picture.format != "PNG" or picture.mode not in {"L", "P", "RGB", "RGBA"} or set(picture.info) - {"dpi"}:
             return None
@@ -52,13 +52,13 @@ def smaller_png(content: bytes) -> bytes | None:
 
 
 def shrink_figures(folder: Path) -> tuple[int, int]:
-    """Write every PNG at or below a folder anew where that takes fewer bytes; no pixel changes.
+    """Rewrite every PNG in a folder and its sub-folders if that takes fewer bytes; no pixel changes.
 
     Returns:
-        Bytes of all of them before and after.
+        Total bytes before and after.
 
     Raises:
-        StoreError: a picture that cannot be read or written.
+        StoreError: a picture cannot be read or written.
     """
     before = after = 0
     for path in sorted(folder.rglob("*.png")):
@@ -88,9 +88,9 @@ def _with_palette(pixels: Pixels, colours: list[Any]) -> Image.Image:
 
 
 def _unfiltered(pixels: Pixels, dpi: float | None) -> bytes:
-    """A PNG of ``[H, W, 3]`` whose rows are stored as they are; Pillow always filters rows of true colour."""
+    """Return a PNG of ``[H, W, 3]`` with unfiltered rows; Pillow always filters rows of true colour."""
     height, width, _ = pixels.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # a row begins with the number of its filter: 0, none
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # a row begins with the number of its filter; 0 is none
     rows[:, 1:] = pixels.reshape(height, -1)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = [(b"IHDR", header)]

@@ -1,4 +1,4 @@
-"""Weights files: where each is looked for, and that it is the one that is meant. Never fetched; without torch."""
+"""Weights files: search folders and checksums. Files are never downloaded; torch is not needed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bench.core.paths import data_folder, shipped_folder
 
 
 def torch_hub_checkpoints() -> Path:
-    """Torch hub's folder for weights, as torch works it out from ``TORCH_HOME`` and ``XDG_CACHE_HOME``."""
+    """Return torch hub's folder for weights, determined as in torch from ``TORCH_HOME`` and ``XDG_CACHE_HOME``."""
     cache_home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     torch_home = os.environ.get("TORCH_HOME", f"{cache_home}/torch")
     return Path(torch_home).expanduser() / "hub" / "checkpoints"
 
 
 def downloaded() -> tuple[Path, ...]:
-    """Where files lie that a user downloaded: torch hub's folder, then the suite's own."""
+    """Return the folders of files that a user downloaded: torch hub's, then the suite's own."""
     return torch_hub_checkpoints(), data_folder() / "weights"
 
 
@@ -29,7 +29,7 @@ PLACES: dict[str, Callable[[], tuple[Path, ...]]] = {
     "downloaded": downloaded,
     "shipped": lambda: (shipped_folder(),),
 }
-"""Folders in which each kind of file is looked for, in this order. Rooms with files of other kinds add theirs."""
+"""Folders that are searched for each kind of file, in order. Packages with files of other kinds add theirs."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class WeightsFile:
     Attributes:
         file: its name.
         sha256: checksum of the whole file (hex).
-        where: which of ``PLACES`` are searched.
+        where: key of ``PLACES``.
         get: how to obtain it, for the error message.
     """
 
@@ -49,14 +49,14 @@ class WeightsFile:
     get: str
 
     def places(self) -> tuple[Path, ...]:
-        """Folders in the order in which they are searched."""
+        """Return the folders in the order in which they are searched."""
         return PLACES[self.where]()
 
     def find(self) -> Path:
-        """The file, its checksum verified.
+        """Return the path of the file, after verifying its checksum.
 
         Raises:
-            WeightsError: in none of the places, or not the file that is meant (truncated, altered).
+            WeightsError: the file is in none of the folders, or has another checksum (truncated, altered).
         """
         places = self.places()
         for folder in places:
@@ -77,7 +77,7 @@ class WeightsFile:
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file (hex); one that has not changed is read once a process."""
+    """Return the SHA-256 of a file (hex); an unchanged file is read once per process."""
     stat = path.stat()
     return _checksum(path, stat.st_mtime_ns, stat.st_size)
 
@@ -88,7 +88,7 @@ def _checksum(path: Path, modified: int, size: int) -> str:
 
 
 def from_url(url: str) -> str:
-    """How to obtain a file that is published at an address."""
+    """Return the instruction to obtain a file that is published at an address."""
     return f"download {url} into one of them"
 
 
@@ -98,4 +98,4 @@ VGG16 = WeightsFile(
     "downloaded",
     from_url("https://download.pytorch.org/models/vgg16-397923af.pth"),
 )
-"""VGG-16 as torchvision publishes it: the trunk of one LPIPS, and what DFI_VGG16 looks through."""
+"""VGG-16 as torchvision publishes it: the trunk of one LPIPS, and the network of DFI_VGG16."""

@@ -1,8 +1,8 @@
-"""Name -> thing, for datasets, GANs, metrics, feature networks, methods, refiners, studies and applications.
+"""Registry of datasets, GANs, metrics, feature networks, methods, refiners, studies and applications.
 
-A class becomes known by one decorator (``@method("dfi")``). Rooms are scanned by reading their source, not by
-importing it, so that listing names costs no torch; a class is imported when first used. Third-party packages add
-themselves through entry points, single files through ``add_plugin``.
+A decorator (``@method("dfi")``) registers a class. Packages are scanned by reading their source, not by importing
+them, so that listing names does not load torch; a class is imported when it is first used. Third-party packages
+register classes through entry points, single files through ``add_plugin``.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ STUDY_GROUP = "ganinv.studies"
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered name and where it came from; nothing has been imported yet.
+    """A registered name and its origin; its module is not imported yet.
 
-    ``error`` is set for a file of the suite's own that cannot be read: it is listed, and using it raises.
+    ``error`` is set for a file of the suite that cannot be read: it is listed, and its use raises an error.
     """
 
     kind: str
@@ -86,11 +86,11 @@ _plugins: dict[Path, list[Entry]] = {}
 
 
 def add_plugin(path: Path) -> list[Entry]:
-    """Make the classes of one file known for this process.
+    """Register the classes of one file for this process.
 
     Raises:
-        BenchError: no such file, one that is no Python (with the line), or one that registers nothing.
-        ContractError: a name that is taken.
+        BenchError: the file does not exist, is not valid Python (with the line), or registers nothing.
+        ContractError: a name is taken.
     """
     path = Path(path).resolve()
     if not path.is_file():
@@ -110,7 +110,7 @@ def add_plugin(path: Path) -> list[Entry]:
 
 
 def entries(kind: str) -> dict[str, Entry]:
-    """Every known name of a kind, sorted.
+    """Return all registered names of a kind, sorted.
 
     Raises:
         ContractError: two places register the same name.
@@ -127,10 +127,10 @@ def entries(kind: str) -> dict[str, Entry]:
 
 
 def find(kind: str, name: str, where: str = "") -> Entry:
-    """The entry of a name; ``name:argument`` and ``name@network`` are found by their first part.
+    """Return the entry of a name; ``name:argument`` and ``name@network`` are found by their first part.
 
     Raises:
-        UnknownName: with the nearest known name.
+        UnknownName: there is no such name; the message states the nearest one.
     """
     known = entries(kind)
     base = name.split(":", maxsplit=1)[0].split("@", maxsplit=1)[0]
@@ -143,8 +143,8 @@ def load(kind: str, name: str) -> type[Any]:
     """Import and return the class of a name.
 
     Raises:
-        UnknownName: no such name.
-        ContractError: the file cannot be imported, or defines no such class; says which error.
+        UnknownName: there is no such name.
+        ContractError: the file cannot be imported, or defines no such class; the message states the error.
     """
     entry = find(kind, name)
     if entry.error:
@@ -167,7 +167,7 @@ def load(kind: str, name: str) -> type[Any]:
 
 @cache
 def _built_in() -> tuple[Entry, ...]:
-    """The suite's own, whose sources do not change while a process runs."""
+    """Return the suite's own entries, whose sources do not change while a process runs."""
     found: list[Entry] = []
     for room in sorted(set(ROOMS.values())):
         folder = _room_folder(room)
@@ -204,10 +204,10 @@ def _room_folder(room: str) -> Path:
 
 
 def _parsed(path: Path) -> ast.Module:
-    """The syntax tree of a file.
+    """Return the syntax tree of a file.
 
     Raises:
-        BenchError: it is no Python; names the file, the line and the reason.
+        BenchError: the file is not valid Python; the message states file, line and reason.
     """
     try:
         return ast.parse(path.read_bytes(), str(path))
@@ -219,7 +219,7 @@ def _parsed(path: Path) -> ast.Module:
 
 
 def _unreadable(path: Path, module: str, room: str, error: str) -> list[Entry]:
-    """What a broken file of a room would register, by its text; if nothing, the module itself as the room's kind."""
+    """Return the entries that the text of a broken file declares; if none, one for the module itself."""
     text = path.read_bytes().decode(errors="replace")
     marks = re.findall(r"""^@(?:\w+\.)*(\w+)\(\s*["'](.+?)["']\s*\)""", text, re.MULTILINE)
     named = [(kind, name) for kind, name in marks if kind in ROOMS]
@@ -232,7 +232,7 @@ def _unreadable(path: Path, module: str, room: str, error: str) -> list[Entry]:
 
 
 def _registered(tree: ast.Module, path: Path, module: str, origin: str) -> list[Entry]:
-    """The classes of a file that bear a decorator of ours."""
+    """Return entries of the classes of a file that a decorator of this module registers."""
     found = []
     for node in tree.body:
         if not isinstance(node, ast.ClassDef):
@@ -241,7 +241,7 @@ def _registered(tree: ast.Module, path: Path, module: str, origin: str) -> list[
         for call in node.decorator_list:
             named = _decorated_name(call)
             if named:
-                found.append(Entry(*named, module, node.name, path, summary, origin))
+                found.append(Entry(*named, module=module, attribute=node.name, path=path, summary=summary, origin=origin))
     return found
 
 
@@ -255,7 +255,7 @@ def _decorated_name(call: ast.expr) -> tuple[str, str] | None:
 
 
 def _new_place(error: Exception) -> str:
-    """Where the module lies now that an import did not find under its old name; empty for any other error."""
+    """Return a note on the new name of a module or class that an import did not find; empty for other errors."""
     name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
     if part := re.match(r"cannot import name '(\w+)' from '([\w.]+)'", str(error)):  # from bench import registry
         name = f"{part[2]}.{part[1]}"

@@ -1,6 +1,6 @@
-"""The loop that every training shares: seeded, timed out, watched for NaN, and resumable bit for bit.
+"""Context of a run with the loop of every training: seeded, limited in time, checked for NaN, and resumable exactly.
 
-GAN training, method fitting and classifier training all walk ``for step in run.loop(...)``.
+GAN training, method fitting and classifier training all use ``for step in run.loop(...)``.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ class Stateful(Protocol):
     """A module, optimizer or anything else with a state that can be saved."""
 
     def state_dict(self) -> Any:
-        """Everything needed to go on."""
+        """Return everything that is needed to resume."""
 
     def load_state_dict(self, state: Any) -> Any:
-        """Go on from a state."""
+        """Resume from a state."""
 
 
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with what is being done, the step, the number of steps, and the latest figures."""
+"""Function of the name of the work, the step, the number of steps, and the latest figures."""
 
 
 def silent(what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
-    """Progress that shows nothing."""
+    """Report no progress."""
 
 
 @dataclass
 class RunContext:
-    """What one stage of one cell may use: budget, seed, device, randomness, and the loop.
+    """Context of one stage of one cell: budget, seed, device, random numbers, and the loop.
 
     Attributes:
-        budget: how many steps each kind of work may take.
+        budget: number of steps of each kind of work.
         seed: 63-bit number that identifies this stage of this cell.
         device: "cpu" or "cuda".
-        rng: the only source of randomness for draws, on ``device``; seeded from ``seed``.
-        checkpoint: file for mid-loop checkpoints, or None to keep none.
-        progress: where steps are reported.
-        steps: of all its loops together, those too that were done before it went on from a checkpoint.
-        diverged: images whose search met values that are not finite, each restart counting by itself.
+        rng: generator of all random draws, on ``device``; seeded with ``seed``.
+        checkpoint: file for checkpoints within loops, or None for no checkpoints.
+        progress: function to which steps are reported.
+        steps: number of steps of all loops, including those before a resumption.
+        diverged: number of images whose search produced values that are not finite; each restart counts.
     """
 
     budget: Budget
@@ -74,28 +74,28 @@ class RunContext:
         self.reseed()
 
     def reseed(self) -> None:
-        """Put this run's generator and torch's global one (weights, dropout) at the seed."""
+        """Reset this run's generator and torch's global one (weights, dropout) to the seed."""
         torch.manual_seed(self.seed)
         self.rng = torch.Generator(self.device).manual_seed(self.seed)
 
     def loop(
         self, what: str, steps: int, state: Mapping[str, Stateful], every: Callable[[int], None] | None = None
     ) -> Iterator[int]:
-        """Yield step numbers 0 … steps-1, going on from the checkpoint if it holds this loop.
+        """Yield step numbers 0 … steps-1, resuming from the checkpoint if it holds this loop.
 
         A stage may have several loops, one after the other. A checkpoint holds the state of the current one and the
         last state of those before it.
 
         Args:
             what: name of the work, different in each loop; shown with the progress and kept in the checkpoint.
-            steps: how many steps.
-            state: every module, optimizer or schedule whose state changes in the loop.
-            every: called after each step with its number (sample grids and the like).
+            steps: number of steps.
+            state: all modules, optimizers and schedules whose state changes in the loop.
+            every: called after each step with its number (for sample grids, for instance).
 
         Raises:
-            CellTimeout: the stage ran out of its time.
+            CellTimeout: the stage exceeded its time.
             Diverged: a figure reported with ``report`` is NaN or infinite.
-            StoreError: a checkpoint cannot be written (disk full); the one before it stays.
+            StoreError: a checkpoint cannot be written (disk full); the previous one is kept.
         """
         self.steps += steps
         start = self._resume(what, steps, state)
@@ -117,17 +117,17 @@ class RunContext:
             self._finished[what] = {"steps": steps, "state": copy.deepcopy(last)}
 
     def report(self, **figures: torch.Tensor | float) -> None:
-        """Keep the latest losses; they are read (and synchronised) only when progress is shown."""
+        """Store the latest losses; they are read (and synchronised) only when progress is shown."""
         self._pending = figures
 
     def count_diverged(self, what: str, lost: torch.Tensor) -> None:
-        """Count images ``[B]`` that are marked as diverged at the end of a search, and warn of them."""
+        """Count the images that ``lost`` ``[B]`` marks as diverged at the end of a search, and issue a warning."""
         if count := int(lost.sum()):
             self.diverged += count
             warnings.warn(ImagesDiverged(what, count, len(lost)), stacklevel=3)
 
     def finish(self) -> None:
-        """Delete the checkpoint: the result is stored."""
+        """Delete the checkpoint, after the result is stored."""
         if self.checkpoint:
             self.checkpoint.unlink(missing_ok=True)
 
@@ -149,7 +149,7 @@ class RunContext:
         }
         if self.device == "cuda":
             content["cuda"] = torch.cuda.get_rng_state()
-        buffer = io.BytesIO()  # torch reports a full disk in words of its own; writing bytes has an errno
+        buffer = io.BytesIO()  # torch reports a full disk without an errno; writing bytes has one
         torch.save(content, buffer)
         write_bytes(self.checkpoint, buffer.getvalue())
 
@@ -159,7 +159,7 @@ class RunContext:
         try:
             content = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError):
-            self.checkpoint.unlink()  # only written whole; one that cannot be read was damaged from outside
+            self.checkpoint.unlink()  # checkpoints are written atomically; an unreadable one was damaged later
             return 0
         earlier = content["finished"].get(what, {})
         if content["loop"][2] == self.seed and earlier.get("steps") == steps:

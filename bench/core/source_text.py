@@ -1,7 +1,7 @@
-"""What one Python file says, whatever it is called and however it is laid out. Nothing is run.
+"""Canonical text of a Python file, independent of its name and layout. No code is run.
 
-Comments, docstrings, layout, the order of neighbouring imports and blocks that only type checkers read are left out.
-Where names that were imported stand, ``rendered`` puts what they mean, so that the text does not depend on the names
+Comments, docstrings, layout, the order of neighbouring imports and blocks for type checkers are left out.
+``rendered`` replaces imported names by the identity of their targets, so that the text does not depend on the names
 of modules.
 """
 
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
-"""Fields of syntax trees that change no meaning: places tell loads from stores, "u" before a text says nothing."""
+"""Fields of syntax trees without meaning: contexts follow from positions, and the prefix "u" has no effect."""
 IMPORTS, NAME = "\x01", "\x02"
-"""Marks in a text; source code has no such characters outside strings, and strings are written with escapes."""
+"""Marks in a text; source code has no such characters outside strings, where they are escaped."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Import:
 
     Attributes:
         module: as written, with leading dots if it is relative.
-        name: what is taken from it; "" for ``import module``, "*" for everything.
-        local: the name that is bound here.
+        name: the imported name; "" for ``import module``, "*" for all names.
+        local: the name that is bound in the file.
     """
 
     module: str
@@ -37,20 +37,20 @@ class Import:
 
     @property
     def is_dotted(self) -> bool:
-        """Whether it is ``import a.b``, which binds ``a`` alone."""
+        """True for ``import a.b``, which binds ``a`` alone."""
         return not self.name and "." in self.module and self.local == self.module.partition(".")[0]
 
 
 @dataclass(frozen=True, eq=False)
 class SourceText:
-    """A file that was read; the same object while the file stays the same.
+    """Content of a file that was read; the same object as long as the file is unchanged.
 
     Attributes:
-        text: its code with marks for runs of imports, and for names that are imported.
-        imports: every import, wherever it stands.
-        bound: names that are bound otherwise than by imports.
-        gathers: whether it holds nothing but imports and ``__all__``.
-        texts: its strings, but for docstrings.
+        text: its code with marks for runs of imports and for imported names.
+        imports: all imports, also inside functions.
+        bound: names that are bound by anything but imports.
+        gathers: True if it holds nothing but imports and ``__all__``.
+        texts: its strings, except docstrings.
     """
 
     text: str
@@ -60,7 +60,7 @@ class SourceText:
     texts: frozenset[str]
 
     def has(self, name: str) -> bool:
-        """Whether a name may be imported from the file; "" and what Python itself adds always may."""
+        """Return True if a name can be imported from the file; "" and names that Python adds always can."""
         return (
             not name.strip("*")
             or name.startswith("__")
@@ -70,11 +70,11 @@ class SourceText:
 
 
 def read_source(path: Path) -> SourceText:
-    """Read a file; one that has not changed is read once a process.
+    """Read a file; an unchanged file is read once per process.
 
     Raises:
-        SyntaxError: it is no Python.
-        OSError: it cannot be read.
+        SyntaxError: the file is not valid Python.
+        OSError: the file cannot be read.
     """
     stat = path.stat()
     return _read(path, stat.st_mtime_ns, stat.st_size)
@@ -86,10 +86,10 @@ def _read(path: Path, modified: int, size: int) -> SourceText:
 
 
 def parse_source(content: bytes | str, place: str = "<text>") -> SourceText:
-    """Read source code.
+    """Parse source code.
 
     Raises:
-        SyntaxError: it is no Python; the message names ``place``.
+        SyntaxError: it is not valid Python; the message names ``place``.
     """
     tree = parse_tree(content, place)
     writer = _Writer()
@@ -106,15 +106,15 @@ def parse_source(content: bytes | str, place: str = "<text>") -> SourceText:
 
 
 def rendered(source: SourceText, meanings: Sequence[str], modules: Sequence[bool]) -> str:
-    """The text with the meaning of each import in its place.
+    """Return the text with each import replaced by its meaning.
 
-    A name that stands for a module is numbered by its first use, so that renaming the module changes nothing; if the
-    file binds the name to something else too, it stays as it is.
+    A name that is bound to a module is numbered by its first use, so that renaming the module changes nothing; a name
+    that the file also binds to something else is kept.
 
     Args:
         source: the file.
-        meanings: of each import: what identifies its target, and the name that is taken from it.
-        modules: for each import, whether the name that it binds is a module of which the meaning tells all.
+        meanings: of each import: the identity of its target, and the imported name.
+        modules: for each import, True if it binds a module that its meaning identifies completely.
     """
     aliases: dict[str, str] = {}
     for each, meaning, is_module in zip(source.imports, meanings, modules, strict=True):
@@ -139,7 +139,7 @@ def rendered(source: SourceText, meanings: Sequence[str], modules: Sequence[bool
 
 
 def parse_tree(content: bytes | str, place: str) -> ast.Module:
-    """The syntax tree of source code; see ``parse_source``."""
+    """Return the syntax tree of source code; see ``parse_source``."""
     try:
         return ast.parse(content, place)
     except ValueError as error:  # null bytes
@@ -147,7 +147,7 @@ def parse_tree(content: bytes | str, place: str) -> ast.Module:
 
 
 class _Writer:
-    """Writes syntax trees as text, the same for every version of Python that gives equal trees."""
+    """Writer of syntax trees as text, the same for all versions of Python with equal trees."""
 
     def __init__(self) -> None:
         self.out: list[str] = []
@@ -218,7 +218,7 @@ class _Writer:
 
 
 def spoken(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """The statements that do something: no texts, no ``pass``, and of ``if TYPE_CHECKING`` the other branch alone."""
+    """Return the effective statements: no texts, no ``pass``, and only the ``else`` of ``if TYPE_CHECKING``."""
     found: list[ast.stmt] = []
     for node in body:
         if isinstance(node, ast.If) and dotted_name(node.test).rpartition(".")[2] == "TYPE_CHECKING":
@@ -244,7 +244,7 @@ def _imports(node: ast.Import | ast.ImportFrom) -> list[Import]:
 
 
 def dotted_name(node: ast.expr) -> str:
-    """A dotted name as text; "" for any other expression, and the generic class for ``Base[T]``."""
+    """Return a dotted name as text; "" for any other expression, and the generic class for ``Base[T]``."""
     if isinstance(node, ast.Subscript):
         return dotted_name(node.value)
     if isinstance(node, ast.Attribute):

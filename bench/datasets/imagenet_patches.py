@@ -25,7 +25,7 @@ class ImagenetPatches(ManualImages):
     """ImageNet: one patch of 32 x 32 pixels from each of the 1,281,167 training photographs.
 
     Patches keep the photographs' resolution without resizing (InvGAN, section 4.3). The last 10,000 images of a
-    seeded shuffle are the test split; ``val`` is taken from the others. The class is the WordNet id, the folder's name.
+    seeded shuffle are the test split; ``val`` is taken from the others. The class is the WordNet id, the folder.
 
     Attributes:
         seed: seed of the patches' positions; see ``Patch``.

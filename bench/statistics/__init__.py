@@ -1,7 +1,7 @@
-"""Pure statistics of per-image and per-seed values: intervals, tests, effect sizes, ranks. Arrays in, numbers out.
+"""Statistics of per-image and per-seed values: intervals, tests, effect sizes, ranks; pure functions of arrays.
 
-Intervals over images say how the mean would move with other images of the same kind, for the networks at hand.
-They say nothing of other training seeds: that is what the standard deviation over seeds is for.
+Intervals over images describe how the mean varies over other images of the same kind, for the given networks. The
+variation over training seeds is described by the standard deviation over seeds.
 """
 
 from bench.statistics.comparisons import (

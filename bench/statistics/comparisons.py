@@ -1,4 +1,4 @@
-"""Two methods on the same images: paired differences, their tests, and effect sizes."""
+"""Comparisons of two methods on the same images: paired differences, tests, and effect sizes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bench.statistics.intervals import LEVEL, Floats, Interval, over_seeds
 from bench.statistics.resampling import CHUNK, RESAMPLES, SEED, mean_interval
 
 EXACT_SIGN_FLIPS = 14
-"""Up to so many differences every one of the 2^n sign patterns is counted."""
+"""Largest number n of differences for which all 2^n sign patterns are counted."""
 
 
 def differences(a: ArrayLike, b: ArrayLike) -> Floats:
-    """Seed-averaged a - b for each image, ``[N]``; NaN where either side is not finite.
+    """Return a - b for each image, averaged over seeds, ``[N]``; NaN where either side is not finite.
 
     Raises:
-        ValueError: different shapes, so that nothing is paired.
+        ValueError: the shapes differ, so that the values are not paired.
     """
     left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if left.shape != right.shape:
@@ -28,26 +28,25 @@ def differences(a: ArrayLike, b: ArrayLike) -> Floats:
 def paired_interval(
     a: ArrayLike, b: ArrayLike, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Interval | None:
-    """Percentile bootstrap interval of mean(a - b) over the same images.
+    """Return the percentile bootstrap interval of mean(a - b) over the same images.
 
     Args:
         a: ``[N]`` or ``[S, N]``.
         b: the same shape, the same images (and seeds) in the same order.
         level: confidence level.
         resamples: number of bootstrap samples.
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Returns:
-        None when it cannot be decided: fewer than two images are finite on both sides.
+        The interval, or None if fewer than two images are finite on both sides.
     """
     return mean_interval(differences(a, b), level, resamples, seed)
 
 
 def wilcoxon_p(difference: ArrayLike) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test (1945) that differences ``[N]`` are symmetric about 0.
+    """Return the two-sided p of Wilcoxon's signed-rank test (1945) that differences ``[N]`` are symmetric about 0.
 
-    Differences of 0 are dropped (Wilcoxon's own treatment). Without any other difference nothing speaks against
-    symmetry: 1.
+    Differences of 0 are dropped (Wilcoxon's own treatment). If there are no others, p is 1.
     """
     from scipy.stats import wilcoxon
 
@@ -58,10 +57,11 @@ def wilcoxon_p(difference: ArrayLike) -> float:
 
 
 def sign_flip_p(difference: ArrayLike, flips: int = 5000, seed: int = SEED) -> float:
-    """Two-sided p of the sign-flip permutation test that the mean of differences ``[N]`` is 0 (Fisher 1935).
+    """Return the two-sided p of the sign-flip test that the mean of differences ``[N]`` is 0 (Fisher 1935).
 
-    Exact for up to ``EXACT_SIGN_FLIPS`` differences, else Monte Carlo with the observed pattern counted in, so
-    that p is at least 1 / (flips + 1). With n differences p cannot be below 2 / 2^n: five images never reach .05.
+    The permutation test is exact for up to ``EXACT_SIGN_FLIPS`` differences, else Monte Carlo with the observed
+    pattern included, so that p is at least 1 / (flips + 1). With n differences p is at least 2 / 2^n: five images
+    never reach .05.
     """
     array = _finite(difference)
     array = array[array != 0]
@@ -81,9 +81,9 @@ def sign_flip_p(difference: ArrayLike, flips: int = 5000, seed: int = SEED) -> f
 
 
 def effect_size(difference: ArrayLike) -> float | None:
-    """Cohen's d_z: mean over standard deviation (``ddof=1``) of paired differences ``[N]``.
+    """Return Cohen's d_z: mean over standard deviation (``ddof=1``) of paired differences ``[N]``.
 
-    None when it cannot be decided: fewer than two finite values, or all of them equal.
+    The result is None for fewer than two finite values, or if all are equal.
     """
     array = _finite(difference)
     if array.size < 2:
@@ -93,9 +93,9 @@ def effect_size(difference: ArrayLike) -> float | None:
 
 
 def win_rate(a: ArrayLike, b: ArrayLike) -> float | None:
-    """Share of images with a above b, ties counted half (infinite values compare; NaN is left out).
+    """Return the share of images with a above b, ties counted half; infinite values are compared, NaN is left out.
 
-    None without any image.
+    The result is None if there is no image.
     """
     left, right = np.ravel(np.asarray(a, np.float64)), np.ravel(np.asarray(b, np.float64))
     known = ~(np.isnan(left) | np.isnan(right))

@@ -1,4 +1,4 @@
-"""The shape of a curve through a few points: how straight it is, and which way it bends."""
+"""Shape of a curve through a few points: linearity and convexity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.statistics.intervals import Floats
 
 
 def r_squared(x: ArrayLike, rows: ArrayLike) -> Floats:
-    """Share of the variance of rows ``[..., K]`` that a straight line in ``x`` ``[K]`` explains; NaN if constant."""
+    """Return the share of the variance of rows ``[..., K]`` explained by a line in ``x`` ``[K]``; NaN if constant."""
     across, values = np.asarray(x, np.float64), np.asarray(rows, np.float64)
     across = across - across.mean()
     values = values - values.mean(-1, keepdims=True)
@@ -20,6 +20,6 @@ def r_squared(x: ArrayLike, rows: ArrayLike) -> Floats:
 
 
 def slope_changes(x: Sequence[float], rows: ArrayLike) -> Floats:
-    """Differences between neighbouring slopes of ``rows`` ``[..., K]`` over ``x`` ``[K]``; all positive if convex."""
+    """Return differences of neighbouring slopes of ``rows`` ``[..., K]`` over ``x`` ``[K]``; positive if convex."""
     slopes = np.diff(np.asarray(rows, np.float64), axis=-1) / np.diff(np.asarray(x, np.float64))
     return np.asarray(np.diff(slopes, axis=-1), np.float64)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
+MOST_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,39 @@ class Interval:
     high: float
     level: float = LEVEL
 
+    @property
+    def half(self) -> float:
+        """Half of its width."""
+        return (self.high - self.low) / 2
+
+    @property
+    def decimals(self) -> int:
+        """Decimals that it supports: one significant digit of half its width, two if that digit is a 1; at most six.
+
+        Example:
+            >>> Interval(21.02, 21.14).decimals, Interval(20.94, 21.22).decimals, Interval(18.0, 24.0).decimals
+            (2, 2, 0)
+        """
+        if not math.isfinite(self.half) or self.half <= 0:
+            return MOST_DECIMALS
+        place = math.floor(math.log10(self.half))
+        return max(0, min(MOST_DECIMALS, -place + (self.half / 10.0**place < 1.95)))
+
+    def text(self, value: float, sign: str = "") -> str:
+        """``value`` with the digits that the interval supports; ``sign="+"`` prints the sign of positive ones too."""
+        if not self.half > 0:
+            return f"{value:{sign}.4g}"
+        if self.half < 10.0**-MOST_DECIMALS and abs(value) < 10.0**-3:
+            return f"{value:{sign}.2e}"
+        return f"{value:{sign}.{self.decimals}f}"
+
     def contains(self, value: float) -> bool:
-        """Whether ``value`` lies inside or on the border."""
+        """Return True if ``value`` lies inside or on the border."""
         return self.low <= value <= self.high
 
 
 def mean_and_sd(values: ArrayLike) -> tuple[float, float | None]:
-    """Mean and standard deviation (``ddof=1``) over seeds; the latter is None for a single value."""
+    """Return mean and standard deviation (``ddof=1``) over seeds; the latter is None for a single value."""
     array = np.asarray(values, np.float64)
     with np.errstate(invalid="ignore"):
         return float(array.mean()), float(array.std(ddof=1)) if array.size > 1 else None
@@ -41,17 +68,17 @@ def over_seeds(values: ArrayLike) -> Floats:
 
 
 def t_quantile(level: float, freedom: int) -> float:
-    """Standard errors on either side that an interval of Student's t with these degrees of freedom reaches."""
-    from scipy.special import stdtrit  # what scipy.stats.t calls, without loading every distribution
+    """Return the half-width, in standard errors, of an interval of Student's t with these degrees of freedom."""
+    from scipy.special import stdtrit  # as in scipy.stats.t, without loading every distribution
 
     return float(stdtrit(freedom, (1 + level) / 2))
 
 
 def t_interval(values: ArrayLike, level: float = LEVEL) -> Interval | None:
-    """Student's t interval of a mean over seeds, ``[S]``.
+    """Return Student's t interval of a mean over seeds, ``[S]``.
 
     Returns:
-        None when it cannot be decided: fewer than two values, or one that is not finite.
+        The interval, or None for fewer than two values, or if one is not finite.
     """
     array = np.asarray(values, np.float64)
     if array.size < 2 or not np.isfinite(array).all():
@@ -61,7 +88,7 @@ def t_interval(values: ArrayLike, level: float = LEVEL) -> Interval | None:
 
 
 def percentile_interval(replicates: ArrayLike, level: float = LEVEL) -> Interval | None:
-    """The central part of bootstrap replicates ``[R]``; None if none of them is a number."""
+    """Return the central interval of bootstrap replicates ``[R]``; None if all of them are NaN."""
     array = np.asarray(replicates, np.float64)
     array = array[~np.isnan(array)]
     if not array.size:
@@ -71,6 +98,6 @@ def percentile_interval(replicates: ArrayLike, level: float = LEVEL) -> Interval
 
 
 def percentile_intervals(replicates: Floats, level: float = LEVEL) -> list[Interval]:
-    """The interval of each column of replicates ``[R, K]``; those with none are left out."""
+    """Return the interval of each column of replicates ``[R, K]``; columns without one are left out."""
     found = (percentile_interval(column, level) for column in replicates.T)
     return [each for each in found if each is not None]

@@ -1,4 +1,4 @@
-"""Orders of methods, GANs and metrics: ranks with ties, and how far two orders agree."""
+"""Orders of methods, GANs and metrics: ranks with ties, and agreement of two orders."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from numpy.typing import ArrayLike
 from bench.statistics.intervals import Floats
 
 MOST_ORDERED = 8
-"""Items whose orders are all tried: 40,320."""
+"""Largest number of items for which all orders are tried: 40,320."""
 
 
 def competition_ranks(values: ArrayLike, *, higher_is_better: bool) -> list[int]:
-    """Ranks of values ``[K]``, 1 for the best; equal values share the lower one (1, 1, 3), NaN comes last."""
+    """Return ranks of values ``[K]``, 1 for the best; equal values share the lower rank (1, 1, 3), NaN is last."""
     oriented = np.asarray(values, np.float64) * (-1.0 if higher_is_better else 1.0)
     return [int(better) + 1 for better in np.searchsorted(np.sort(oriented), oriented, side="left")]
 
 
 def tie_groups(order: Sequence[Any], tied: Callable[[Any, Any], bool]) -> list[int]:
-    """Competition ranks of items given best first.
+    """Return competition ranks of items that are ordered from the best.
 
     The first item leads a group; every following one that is ``tied(leader, item)`` shares the leader's rank; the
-    first that is not leads the next group, at 1 + the number of items before it (1, 1, 3 ...).
+    first that is not tied leads the next group, at 1 + the number of items before it (1, 1, 3 ...).
     """
     ranks: list[int] = []
     leader = 0
@@ -37,7 +37,7 @@ def tie_groups(order: Sequence[Any], tied: Callable[[Any, Any], bool]) -> list[i
 
 
 def spearman(rows: ArrayLike, others: ArrayLike) -> Floats:
-    """Spearman's rank correlation along the last axis of two ``[..., K]`` arrays; NaN where one side is constant."""
+    """Return Spearman's rank correlation along the last axis of ``[..., K]`` arrays; NaN where one is constant."""
     from scipy.stats import rankdata
 
     x, y = (np.asarray(rankdata(np.asarray(v, np.float64), axis=-1)) for v in (rows, others))
@@ -47,11 +47,11 @@ def spearman(rows: ArrayLike, others: ArrayLike) -> Floats:
 
 
 def share_of_orders(rows: ArrayLike, others: ArrayLike) -> float | None:
-    """Exact one-sided permutation test of Spearman's correlation of two ``[K]`` arrays.
+    """Compute the exact one-sided permutation test of Spearman's correlation of two ``[K]`` arrays.
 
     Returns:
         The share of all orders of ``others`` whose correlation with ``rows`` is at least theirs; None for more than
-        eight items, or where one side is constant.
+        eight items, or if one side is constant.
     """
     x, y = np.asarray(rows, np.float64), np.asarray(others, np.float64)
     observed = float(spearman(x, y))

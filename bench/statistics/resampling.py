@@ -1,4 +1,4 @@
-"""What other images of the same kind would give: the bootstrap and the jackknife over images."""
+"""Resampling over images: the bootstrap and the jackknife."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bench.statistics.intervals import LEVEL, Floats, Interval, over_seeds, perc
 RESAMPLES = 2000
 SEED = 0
 CHUNK = 1 << 21
-"""Numbers that are held at once."""
+"""Numbers that are held in memory at once."""
 
 
 def bootstrap_means(values: ArrayLike, resamples: int = RESAMPLES, seed: int = SEED) -> Floats:
-    """Means of bootstrap samples over the last axis (Efron 1979).
+    """Return means of bootstrap samples over the last axis (Efron 1979).
 
     Args:
         values: ``[..., N]``; all leading entries are resampled together, so that differences stay paired.
             Values that are not finite are left out of every mean.
         resamples: number of bootstrap samples R.
-        seed: equal seeds give equal resamples; memory is R·N bytes, kept for the next call.
+        seed: seed of the resampling; the counts, R·N bytes, are kept for the next call.
 
     Returns:
         ``[R, ...]``.
@@ -44,9 +44,9 @@ def bootstrap_means(values: ArrayLike, resamples: int = RESAMPLES, seed: int = S
 
 @lru_cache(maxsize=2)
 def resample_counts(n: int, resamples: int, seed: int) -> NDArray[np.uint8]:
-    """How often each of n images is drawn in each resample, ``[R, n]``.
+    """Return the number of times that each of n images is drawn in each resample, ``[R, n]``.
 
-    A count is Poisson(1) for large n, so that 255 is out of reach.
+    A count is Poisson(1) for large n and never reaches 255.
     """
     rng = np.random.default_rng(seed)
     counts = np.empty((resamples, n), np.uint8)
@@ -62,16 +62,16 @@ def resample_counts(n: int, resamples: int, seed: int) -> NDArray[np.uint8]:
 def mean_interval(
     values: ArrayLike, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Interval | None:
-    """Percentile bootstrap interval of a mean over images.
+    """Return the percentile bootstrap interval of a mean over images.
 
     Args:
         values: ``[N]``, or ``[S, N]`` for S seeds: averaged over seeds image by image, then resampled over images.
         level: confidence level.
         resamples: number of bootstrap samples.
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Returns:
-        None when it cannot be decided: fewer than two finite images.
+        The interval, or None for fewer than two finite images.
     """
     averaged = over_seeds(values)
     if np.isfinite(averaged).sum() < 2:
@@ -80,16 +80,16 @@ def mean_interval(
 
 
 def partition(count: int, parts: int, seed: int) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Row numbers ``0 … count-1`` in ``parts`` random disjoint groups, whose sizes differ by one at most."""
+    """Divide row numbers ``0 … count-1`` into ``parts`` random disjoint groups whose sizes differ by at most one."""
     order = np.random.RandomState(seed).permutation(count).astype(np.int64)
     return [np.sort(order[start::parts]) for start in range(parts)]
 
 
 def jackknife_error(replicates: ArrayLike) -> Floats:
-    """Standard error from delete-a-group replicates ``[K, ...]`` (Kott 2001, "The delete-a-group jackknife").
+    """Return the standard error of replicates ``[K, ...]`` (Kott 2001, "The delete-a-group jackknife").
 
-    sqrt((K - 1) / K · Σ (θ_k - mean θ)²). Unlike the bootstrap it draws no image twice, so that a distance between
-    two sets keeps its size.
+    sqrt((K - 1) / K · Σ (θ_k - mean θ)²). Unlike the bootstrap it draws no image twice, which would bias a distance
+    between two sets.
     """
     values = np.asarray(replicates, np.float64)
     count = len(values)
@@ -98,7 +98,7 @@ def jackknife_error(replicates: ArrayLike) -> Floats:
 
 
 def jackknife_interval(estimate: float, replicates: ArrayLike, level: float = LEVEL) -> Interval:
-    """Student's t interval around an estimate on all images, from replicates ``[K]`` that lack a group each."""
+    """Return Student's t interval around an estimate on all images, from delete-a-group replicates ``[K]``."""
     values = np.asarray(replicates, np.float64)
     half = t_quantile(level, len(values) - 1) * float(jackknife_error(values))
     return Interval(estimate - half, estimate + half, level)

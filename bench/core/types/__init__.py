@@ -1,6 +1,6 @@
-"""The nouns of the suite, and nothing else: Images, Dataset, Prior, Gan, Inverter, Refiner, Metric, Cell, Record.
+"""Types of the suite: Images, Dataset, Prior, Gan, Inverter, Refiner, Metric, Cell, Record.
 
-Everyone may import this package. Its modules import each other directly, the errors, and the run context for an
+All packages may import this one. Its modules import each other directly, the errors, and the run context for an
 annotation. Torch appears in annotations only, so that suites, records and reports are read without loading it.
 """
 

@@ -33,39 +33,39 @@ class Prior(ABC):
 
     @abstractmethod
     def project(self, z: Tensor) -> Tensor:
-        """The nearest code in the support; the identity for unbounded priors."""
+        """Return the nearest code in the support; the identity for unbounded priors."""
 
     def noise_of(self, codes: Tensor) -> Tensor:
-        """Codes ``[B, dim]`` without the condition that they end in: here the codes themselves."""
+        """Return codes ``[B, dim]`` without the condition at their end: by default the codes themselves."""
         return codes
 
     def conditions_of(self, codes: Tensor) -> Tensor | None:
-        """What codes ``[B, dim]`` ask a conditional generator for, ``[B, y]``; None without conditions."""
+        """Return the conditions ``[B, y]`` in codes ``[B, dim]``; None for a GAN without conditions."""
         return None
 
     def state(self) -> dict[str, Tensor]:
-        """What the prior learnt from training images, as float32 tables; their numbers of rows may differ.
+        """Return the state learned from training images, as float32 tables with any numbers of rows.
 
-        Saved with the GAN. Empty for a prior that its options describe.
+        It is saved with the GAN, and empty for a prior that its options define.
         """
         return {}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - most priors have no state
-        """Take over a state, as saved by ``state``.
+        """Restore a state that ``state`` returned.
 
         Raises:
-            ValueError: it describes no distribution; says why.
+            ValueError: the state defines no distribution; the message states the reason.
         """
 
 
 class Gan:
-    """A trained generator with what is known of it. The only thing that turns codes into images.
+    """A trained generator with its prior, discriminator, encoder and provenance; it decodes codes to images.
 
     Args:
-        generator: module from codes ``[B, d]`` to images ``[B, C, H, W]`` in [-1, 1]. One that can also be entered
-            elsewhere has ``spaces``, the names of those codes, and ``view(gan, space) -> Gan``.
+        generator: module from codes ``[B, d]`` to images ``[B, C, H, W]`` in [-1, 1]. A generator with further latent
+            spaces has ``spaces``, their names, and ``view(gan, space) -> Gan``.
         discriminator: module with ``layers`` (names) and ``features(x, layers) -> list of maps``, or None.
-        prior: distribution that the generator was trained with.
+        prior: distribution of the codes in training.
         image_shape: channels, height, width.
         provenance: recipe and key, or file and checksum.
         encoder: module from images to codes that was trained together with the generator, or None. A discriminator
@@ -91,20 +91,20 @@ class Gan:
 
     @property
     def code_dim(self) -> int:
-        """Free numbers in a code."""
+        """Number of latent dimensions."""
         return self.prior.dim
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Images ``[B, C, H, W]`` of codes ``[B, d]``; counts ``B`` generator calls."""
+        """Return images ``[B, C, H, W]`` of codes ``[B, d]``; counts ``B`` generator calls."""
         self.calls += int(codes.shape[0])
         images: Tensor = self.generator(codes)
         return images
 
     def encode(self, x: Tensor) -> Tensor:
-        """Codes ``[B, d]`` of images ``[B, C, H, W]`` by the encoder that was trained together with the generator.
+        """Return codes ``[B, d]`` of images ``[B, C, H, W]`` by the encoder that was trained with the generator.
 
         Raises:
-            NotApplicable: there is none; the generator was trained alone.
+            NotApplicable: there is no encoder; the generator was trained alone.
         """
         from bench.core.errors import NotApplicable
 
@@ -115,12 +115,12 @@ class Gan:
         return codes
 
     def view(self, space: str) -> Gan:
-        """This GAN with another space of codes: itself for "z", else one that its generator offers ("w", "w+").
+        """Return this GAN in another latent space: itself for "z", else a space of its generator ("w", "w+").
 
-        A view has the same networks and a prior of its own. Images that it makes count as calls of both.
+        A view has the same networks and a prior of its own. Its generator calls count for both.
 
         Raises:
-            NotApplicable: the generator has no such codes; says which it has.
+            NotApplicable: the generator has no such space; the message states those that it has.
         """
         from bench.core.errors import NotApplicable
 
@@ -133,19 +133,19 @@ class Gan:
         return view
 
     def translate(self, z: Tensor) -> Tensor:
-        """Codes of this GAN's space for codes ``z`` of the prior that it was trained with: here the same codes."""
+        """Map codes ``z`` of the prior of training to this GAN's latent space: here the same codes."""
         return z
 
     def features(self, x: Tensor, layers: Sequence[str] = ("last",)) -> Tensor:
-        """Discriminator activations of images ``[B, C, H, W]``, flattened and joined to ``[B, F]``.
+        """Return discriminator activations of images ``[B, C, H, W]``, flattened and concatenated to ``[B, F]``.
 
         Args:
             x: images in [-1, 1].
             layers: names from ``discriminator.layers``; "last" is the last convolution before the logit.
 
         Raises:
-            NotApplicable: the GAN came without a discriminator.
-            UnknownName: a layer that the discriminator does not have.
+            NotApplicable: the GAN has no discriminator.
+            UnknownName: the discriminator has no such layer.
         """
         from bench.core.errors import NotApplicable, unknown
 
@@ -161,24 +161,24 @@ class Gan:
         return torch.cat([m.flatten(1) for m in maps], 1)
 
     def modules(self) -> list[nn.Module]:
-        """Generator and, where there are such, discriminator and encoder."""
+        """Return the generator and, if present, discriminator and encoder."""
         return [m for m in (self.generator, self.discriminator, self.encoder) if m is not None]
 
     def freeze(self) -> Gan:
-        """Put all networks in eval mode without gradients for their weights; returns itself."""
+        """Put all networks in eval mode without gradients for their weights; return the GAN itself."""
         for module in self.modules():
             module.eval()
             module.requires_grad_(False)
         return self
 
     def to(self, device: str) -> Gan:
-        """Move all networks; returns itself."""
+        """Move all networks to a device; return the GAN itself."""
         for module in self.modules():
             module.to(device)
         return self
 
     def checksum(self) -> str:
-        """SHA-256 over every tensor of networks and prior (hex); changes if a method touches the GAN."""
+        """Return the SHA-256 of all tensors of networks and prior (hex); it changes if a method modifies the GAN."""
         digest = hashlib.sha256()
         for state in (*(module.state_dict() for module in self.modules()), self.prior.state()):
             for name, tensor in sorted(state.items()):

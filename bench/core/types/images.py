@@ -1,4 +1,4 @@
-"""Images and datasets: what is inverted, and where it comes from."""
+"""Images, datasets and their sources."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """A set of images, held once.
+    """A set of images with their labels or attributes.
 
     Attributes:
-        data: ``[N, C, H, W]``. uint8 for pictures. float32 for what is no picture: 2-D points as ``[N, 2, 1, 1]``,
-            and images that a generator made, whose exact values matter.
+        data: ``[N, C, H, W]``. uint8 for pictures; float32 for 2-D points as ``[N, 2, 1, 1]``, and for generated
+            images, whose exact values matter.
         labels: ``[N]`` int64 class of each image, or None.
         attributes: ``[N, A]`` bool, or None; column names in ``attribute_names``.
     """
@@ -43,7 +43,7 @@ class Images:
 
     @property
     def is_picture(self) -> bool:
-        """Whether values are 8-bit pixels (False for points and for exact generator outputs)."""
+        """True if values are 8-bit pixels (False for points and for exact generator outputs)."""
         return not self.data.is_floating_point()
 
     @cached_property
@@ -60,7 +60,7 @@ class Images:
         return digest.hexdigest()
 
     def floats(self, index: slice | Tensor) -> Tensor:
-        """Return the chosen images as float32 in [-1, 1] (points and float images as they are).
+        """Return the selected images as float32 in [-1, 1] (points and float images unchanged).
 
         Args:
             index: a slice, or row numbers ``[B]``.
@@ -69,7 +69,7 @@ class Images:
         return chosen.float().div_(127.5).sub_(1.0) if self.is_picture else chosen
 
     def batches(self, size: int) -> Iterator[tuple[slice, Tensor]]:
-        """Walk through all images in order; the last batch may be smaller, none is dropped."""
+        """Yield rows and floats of all images in order; the last batch may be smaller."""
         for start in range(0, len(self), size):
             part = slice(start, min(start + size, len(self)))
             yield part, self.floats(part)
@@ -85,10 +85,10 @@ class Images:
         return torch.randint(len(self), (count,), generator=rng, device=self.data.device)
 
     def first(self, count: int) -> Images:
-        """The first ``count`` images; 0 means all.
+        """Return the first ``count`` images; 0 means all.
 
         Raises:
-            ValueError: fewer images than asked for.
+            ValueError: there are fewer images.
         """
         if count == 0 or count == len(self):
             return self
@@ -97,13 +97,13 @@ class Images:
         return self.take(slice(0, count))
 
     def take(self, index: slice | Tensor) -> Images:
-        """The chosen images with their labels and attributes."""
+        """Return the selected images with their labels and attributes."""
         labels = None if self.labels is None else self.labels[index]
         attributes = None if self.attributes is None else self.attributes[index]
         return Images(self.data[index], labels, attributes, self.attribute_names)
 
     def to(self, device: str) -> Images:
-        """The same images on another device; itself if they are there already."""
+        """Return the images on another device; itself if they are on it."""
         if self.data.device.type == device:
             return self
         labels = None if self.labels is None else self.labels.to(device)
@@ -113,7 +113,7 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class FitData:
-    """What a method may learn from: ``train``, and ``val`` for tuning. There is no test split to peek at."""
+    """Data for fitting a method: ``train``, and ``val`` for tuning, without the test split."""
 
     name: str
     train: Images
@@ -128,7 +128,7 @@ class Dataset(FitData):
     test: Images = field(kw_only=True)
 
     def without_test(self) -> FitData:
-        """The part of the dataset that training and fitting are given."""
+        """Return the part of the dataset for training and fitting."""
         return FitData(self.name, self.train, self.val, self.classes)
 
     @property
@@ -138,32 +138,32 @@ class Dataset(FitData):
 
 
 class DatasetSource(ABC):
-    """Where a dataset comes from. Subclasses are dataclasses whose fields are the options of a suite file.
+    """Source of a dataset. Subclasses are dataclasses whose fields are the options of a suite file.
 
-    Derive from ``bench.datasets.source.GuardedSource``: its ``load`` gives no test images to a method that is
-    being fitted.
+    Derive from ``bench.datasets.source.GuardedSource``, whose ``load`` raises an error while a method is fitted, so
+    that fitting cannot use test images.
     """
 
     @abstractmethod
     def identity(self) -> str:
-        """A text that changes whenever the loaded content would (checksums of the files, seed, options).
+        """Return a text that identifies the loaded content (checksums of the files, seed, options).
 
-        Cheap and without torch: it becomes part of every key.
+        It is cheap and works without torch, because it is part of every key.
 
         Raises:
-            DataError: the data are not here, or are damaged; says how to get them.
+            DataError: the data are missing or damaged; the message states how to get them.
         """
 
     @abstractmethod
     def availability(self) -> tuple[bool, str]:
-        """Whether the data are here, and the place where they lie or the reason why not."""
+        """Return True and the location of the data, or False and the reason why they are missing."""
 
     @abstractmethod
     def get(self) -> str:
-        """Fetch the data if they are not here; return the place.
+        """Fetch the data if they are missing; return their location.
 
         Raises:
-            DataError: they cannot be fetched; says what to do by hand.
+            DataError: the data cannot be fetched; the message states what to do by hand.
         """
 
     @abstractmethod
@@ -171,5 +171,5 @@ class DatasetSource(ABC):
         """Read the data.
 
         Raises:
-            DataError: missing or damaged files.
+            DataError: files are missing or damaged.
         """

@@ -1,4 +1,4 @@
-"""Methods: what learns to invert, and what refines a result."""
+"""Inversion methods, and refiners of their results."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ if TYPE_CHECKING:
     from bench.core.run_context import RunContext
 
 Capacity = Literal["z", "w", "w+", "features", "weights"]
-"""What a method may change per image."""
+"""Variables that a method may change per image."""
 
 
 class Inverter(ABC):
-    """A method: learns from training data (or not at all), then returns codes for images.
+    """An inversion method: learns from training data, or not at all, and returns codes for images.
 
     Subclasses are dataclasses; their fields are the options that a suite file may set. The harness sets ``gan``
     and ``run``, then calls ``build``, then either ``fit`` or ``load_state``, then ``invert`` for each batch.
     """
 
     trained_on: ClassVar[str] = "nothing"
-    """What ``fit`` learns from, as a table says it: "nothing", "generated codes", "train images"."""
+    """Training data of ``fit``, as shown in tables: "nothing", "generated codes", "train images"."""
     optimises: ClassVar[tuple[str, ...]] = ()
-    """Metrics that the method minimises directly; marked in its row."""
+    """Metrics that the method optimises directly; marked in its row."""
     control: ClassVar[bool] = False
-    """Whether this is a floor or ceiling rather than a contender."""
+    """True for a lower or upper bound that is not a competing method."""
 
     gan: Gan
     run: RunContext
 
     @property
     def capacity(self) -> Capacity:
-        """What the method may change per image; "z" unless a subclass says otherwise.
+        """Variables that the method may change per image; "z" by default.
 
-        A subclass writes ``capacity: ClassVar[Capacity] = "w"``, or a property that follows from an option. ``gan``
-        is the GAN seen through this space.
+        A subclass sets ``capacity: ClassVar[Capacity] = "w"``, or a property that depends on an option. ``gan`` is
+        the GAN in this latent space.
         """
         return "z"
 
@@ -48,25 +48,25 @@ class Inverter(ABC):
         """Create the method's networks as attributes, on ``self.run.device``.
 
         Raises:
-            NotApplicable: this GAN cannot be served (no discriminator, wrong size); the reason is recorded.
+            NotApplicable: the method does not support this GAN (no discriminator, wrong size); it is recorded why.
         """
 
     def fit(self, data: FitData) -> None:  # noqa: B027 - a method may need no training
-        """Learn from ``data.train``; tune on ``data.val``. Loop with ``self.run.loop`` to be resumable."""
+        """Learn from ``data.train`` and tune on ``data.val``. Loops over ``self.run.loop`` can be resumed."""
 
     @abstractmethod
     def invert(self, x: Tensor) -> Tensor:
-        """Codes ``[B, d]`` float32 of images ``[B, C, H, W]`` in [-1, 1].
+        """Return codes ``[B, d]`` float32 of images ``[B, C, H, W]`` in [-1, 1].
 
         The code of an image must not depend on the other images of the batch.
         """
 
     def networks(self) -> dict[str, nn.Module]:
-        """The modules among the attributes, by name, without the GAN's."""
+        """Return the modules among the attributes, by name, without those of the GAN."""
         return {name: value for name, value in sorted(vars(self).items()) if hasattr(value, "state_dict")}
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that ``fit`` learned, as named tensors."""
+        """Return everything that ``fit`` learned, as named tensors."""
         return {
             f"{name}.{key}": tensor
             for name, network in self.networks().items()
@@ -74,25 +74,25 @@ class Inverter(ABC):
         }
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Restore what ``state`` gave; called after ``build``."""
+        """Restore the result of ``state``; called after ``build``."""
         for name, network in self.networks().items():
             part = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
             network.load_state_dict(part)
 
     def trained_parameters(self) -> int:
-        """Numbers that ``fit`` adjusts."""
+        """Return the number of parameters that ``fit`` trains."""
         return sum(p.numel() for n in self.networks().values() for p in n.parameters() if p.requires_grad)
 
 
 class Refiner(ABC):
-    """Improves codes that any method found: the papers' "opt" suffix, written ``method+refiner`` in a suite.
+    """A refiner of the codes of any method: the papers' "opt" suffix, written ``method+refiner`` in a suite.
 
     Subclasses are dataclasses like methods; the harness sets ``gan`` and ``run``.
     """
 
     capacity: ClassVar[Capacity | None] = None
-    """What it changes per image beyond the codes that it is given; None for these codes alone. ``gan`` is the GAN
-    seen through this space, and the codes that ``refine`` returns are of it."""
+    """Variables that it changes per image besides the given codes; None for these codes alone. ``gan`` is the GAN in
+    this latent space, to which the codes that ``refine`` returns belong."""
     optimises: ClassVar[tuple[str, ...]] = ()
 
     gan: Gan
@@ -100,4 +100,4 @@ class Refiner(ABC):
 
     @abstractmethod
     def refine(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Better codes ``[B, d]`` for images ``[B, C, H, W]`` in [-1, 1], each image on its own."""
+        """Return refined codes ``[B, d]`` of images ``[B, C, H, W]`` in [-1, 1], each image independently."""

@@ -1,4 +1,4 @@
-"""Runs: budgets, choices, cells and the records that they leave."""
+"""Runs: budgets, components, cells and their records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Budget:
-    """How much work a cell may do. 0 images means all of them."""
+    """Limits of the work of a cell. 0 images means all of them."""
 
     name: str
     train_images: int
@@ -23,12 +23,12 @@ class Budget:
     timeout: float
     """Seconds that one stage of a cell may take."""
     looks: int = 0
-    """How many times the quality of a GAN is measured while it trains, at evenly spread steps."""
+    """Number of evaluation points of a GAN's quality during training, at evenly spaced steps."""
 
 
 @dataclass(frozen=True)
 class ComponentSpec:
-    """A registered name with options, as a suite file states it."""
+    """A registered name with its options, as stated in a suite file."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class ComponentSpec:
 
     @property
     def title(self) -> str:
-        """What tables print."""
+        """Name in tables."""
         return self.label or self.name
 
 
@@ -53,14 +53,14 @@ class Cell:
 
 
 SCHEMA = 1
-"""Version of what a record's fields mean. Records without a number are of version 1, which had none at first."""
+"""Version of the meaning of a record's fields. Records without a version have version 1."""
 
 
 @dataclass
 class Record:
-    """What a cell produced; one JSON file, written last, also when the cell failed.
+    """Result of a cell; one JSON file, written last, also if the cell failed.
 
-    ``metrics[track][name]`` holds the summary of each metric; per-image values lie in ``key.parquet`` beside it.
+    ``metrics[track][name]`` holds the summary of each metric; per-image values are in ``key.parquet`` beside it.
     """
 
     key: str
@@ -72,12 +72,12 @@ class Record:
     skipped: dict[str, str] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
-    """Capacity, training data, what is optimised, control or not, trained parameters, dataset checksum, seeds."""
+    """Capacity, training data, optimised metrics, control or not, trained parameters, dataset checksum, seeds."""
     cost: dict[str, float] = field(default_factory=dict)
-    """Seconds and milliseconds an image (synchronised), generator calls, peak memory in bytes."""
+    """Seconds and milliseconds per image (synchronised), generator calls, peak memory in bytes."""
     environment: dict[str, Any] = field(default_factory=dict)
     """Device, versions, commit and dirty flag."""
     schema: int = SCHEMA
-    """Version of what the fields mean."""
+    """Version of the meaning of the fields."""
     folder: Path | None = None
-    """Where the record was read from; not stored."""
+    """Folder from which the record was read; not stored."""
