@@ -1,1 +1,1 @@
-"""What inversion is for: a file an application; each draws a picture and, where there is a number, a table."""
+"""Applications of inversion, one per file; each draws a figure and, where a measure exists, a table."""

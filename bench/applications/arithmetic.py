@@ -1,4 +1,4 @@
-"""Adding the vector of an attribute to codes (dfi, equation 9 and Fig. 16; recycling, section 4)."""
+"""Attribute arithmetic: the vector of an attribute is added to codes (dfi, eq. 9, Fig. 16; recycling, section 4)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Vector:
 
     Attributes:
         name: the attribute, or several joined by " + ".
-        change: ``[1, d]``, what is added to a code.
-        strata: in words, the groups whose differences were averaged.
+        change: vector ``[1, d]`` that is added to a code.
+        strata: the groups whose differences were averaged, in words.
     """
 
     name: str
@@ -38,17 +38,17 @@ class Vector:
 @application("arithmetic")
 @dataclass
 class Arithmetic(Application):
-    """Add an attribute's vector: the mean code of images that have it, less that of images that have it not.
+    """Add an attribute's vector: the mean code of images with the attribute minus that of images without it.
 
-    The difference is taken apart for images with and without a further attribute, and averaged (dfi, equation 9:
-    glasses of men and of women); a half that has too few images is left out, and that is said. Means are of training
-    images, by the method's codes. Classes of a dataset with labels serve as attributes.
+    The difference is computed separately for images with and without a further attribute, and averaged (dfi, equation
+    9: glasses of men and of women); a half with too few images is left out, and the report notes it. Means are over
+    the method's codes of training images. Classes of a dataset with labels serve as attributes.
 
     Attributes:
-        attributes: whose vectors are added, each by itself and, unless they are classes, all together.
+        attributes: attributes whose vectors are added, each by itself and, unless they are classes, all together.
         strata: the further attribute; "none" for a plain difference of means.
-        per_mean: images of a mean.
-        strength: what vectors are multiplied by.
+        per_mean: number of images of each mean.
+        strength: factor of the vectors.
     """
 
     example: ClassVar[str] = "--attributes Bag,Pullover --gan fashion-mnist/dcgan"
@@ -96,10 +96,10 @@ class Arithmetic(Application):
         )
 
     def vectors(self, subject: InversionSession) -> list[Vector]:
-        """One for each attribute, and their sum if there are several.
+        """Return one vector for each attribute, and their sum if there are several.
 
         Raises:
-            UnknownName: an attribute that the dataset lacks.
+            UnknownName: the dataset lacks an attribute.
             DataError: too few images for the means.
         """
         import torch
@@ -113,18 +113,18 @@ class Arithmetic(Application):
             split = facts[:, column_of(self.strata, names, "--strata", subject.data.name)]
             halves = {f"with {self.strata}": split, f"without {self.strata}": ~split}
         found = [self.vector(subject, name, facts[:, column], halves) for name, column in columns.items()]
-        if len(found) > 1 and subject.data.train.attributes is not None:  # an image has one class alone
+        if len(found) > 1 and subject.data.train.attributes is not None:  # an image has only one class
             found.append(Vector(" + ".join(self.attributes), torch.stack([v.change for v in found]).sum(0), ""))
         return found
 
     def vector(self, subject: InversionSession, name: str, has: Tensor, halves: dict[str, Tensor]) -> Vector:
-        """The direction of one attribute.
+        """Return the vector of one attribute.
 
         Args:
-            subject: inverts the images of the means.
+            subject: the session that inverts the images of the means.
             name: the attribute.
-            has: which training images have it, ``[N]``.
-            halves: which images each half of the strata holds.
+            has: bool ``[N]``, True for training images with the attribute.
+            halves: name of each half of the strata -> bool ``[N]``, True for its images.
         """
         import torch
 
@@ -147,15 +147,15 @@ class Arithmetic(Application):
 
     @staticmethod
     def mean_code(subject: InversionSession, rows: Tensor) -> Tensor:
-        """Mean code ``[1, d]`` of training images."""
+        """Return the mean code ``[1, d]`` of training images."""
         images = subject.data.train.floats(rows.to(subject.data.train.data.device)).to(subject.bench.device)
         return subject.invert(images, "invert images of the means").mean(0, keepdim=True)
 
     def lacking(self, subject: InversionSession) -> tuple[Tensor, str]:
-        """Which of the images have none of the attributes, where that is known, and what they are in words.
+        """Return the images without any of the attributes, where attributes are known, and a description of them.
 
         Raises:
-            DataError: each has one of them.
+            DataError: every image has one of them.
         """
         import torch
 
@@ -175,12 +175,12 @@ class Arithmetic(Application):
 def flips(
     scorer: AttributeScorer, attributes: Sequence[str], plain: Tensor, edited: dict[str, Tensor]
 ) -> pd.DataFrame:
-    """How many edited images show the attribute, by a classifier; a row a vector.
+    """Return the share of edited images with the attribute according to a classifier; one row per vector.
 
     Args:
         scorer: the classifier.
-        attributes: those that are added.
-        plain: reconstructions, before the edit.
+        attributes: the attributes that are added.
+        plain: reconstructions before the edit.
         edited: name of the vector, attributes joined by " + " -> edited images.
     """
     import pandas as pd
@@ -199,19 +199,20 @@ def flips(
 
 
 def how_judged(scorer: AttributeScorer | None) -> tuple[str, ...]:
-    """What the columns of a table of attributes mean, or why there is none."""
+    """Return an explanation of the columns of a table of attributes, or the reason that there is none."""
     from bench.applications.measures import NO_JUDGE
 
     if scorer is None:
         return (NO_JUDGE,)
     return (
-        f"Seen: by {scorer.name}. seen before: share of the reconstructions. flipped: share that shows the attribute "
-        "among those that did not. others kept: share of the other attributes that the classifier sees as before.",
+        f"Attributes are predicted by {scorer.name}. seen before: share of the reconstructions with the attribute. "
+        "flipped: share of the others that have it after the edit. others kept: share of the other attributes whose "
+        "prediction does not change.",
     )
 
 
 def _difference(halves: dict[str, Tensor]) -> str:
-    """What was averaged, in words."""
+    """Describe the averaged differences in words."""
     within = [f"images {half}" if half != "all" else "all images" for half in halves]
     averaged = ", averaged" if len(within) > 1 else ""
     return f"mean code with it less mean code without it, among {' and among '.join(within)}{averaged}"

@@ -1,4 +1,4 @@
-"""What an application is: options in a dataclass, images that it changes by their codes, what it draws. No torch."""
+"""The interface of an application: options in a dataclass, and a result of images and tables. No torch."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageRow:
-    """A row of the picture.
+    """A row of images in the figure.
 
     Attributes:
-        name: what stands at its left.
+        name: label at the left of the row.
         images: ``[k, C, H, W]`` uint8.
-        captions: one above each image, or none.
+        captions: one caption above each image, or none.
     """
 
     name: str
@@ -35,14 +35,14 @@ class ImageRow:
 
 @dataclass(frozen=True)
 class ApplicationResult:
-    """What an application made.
+    """The result of an application.
 
     Attributes:
-        title: of picture and report.
-        strips: the picture, row by row.
-        measured: how it was made and measured, a sentence or two a point.
+        title: title of figure and report.
+        strips: rows of the figure.
+        measured: description of the measurement, a sentence or two per item.
         tables: title -> rows; may be empty.
-        protocol: what else has to be equal for two tables to be comparable, JSON-able.
+        protocol: further facts that have to be equal for two tables to be comparable; can be written as JSON.
     """
 
     title: str
@@ -57,24 +57,24 @@ class Application(Experiment):
 
     registry_kind = "application"
     example: ClassVar[str] = "--gan fashion-mnist/dcgan --method dfi+opt"
-    """What may follow the command's name, as its help shows it."""
+    """Arguments that may follow the command's name, as its help shows them."""
 
     fewest: ClassVar[int] = 1
-    """Images that it needs at least."""
+    """Smallest number of images that it needs."""
     tiled: ClassVar[bool] = True
-    """Whether images larger than the GAN's will do, cut into tiles."""
+    """True if it accepts images larger than the GAN's, which are divided into tiles."""
 
     @abstractmethod
     def run(self, subject: InversionSession) -> ApplicationResult:
-        """Change the images, measure, and say what is drawn; writes nothing.
+        """Change the images, measure them, and return images and tables; nothing is written.
 
         Raises:
-            NotApplicable: this GAN or method cannot serve it; says why.
-            DataError: the images lack what it needs.
+            NotApplicable: this GAN or method does not support it; the message gives the reason.
+            DataError: the images lack required data.
         """
 
     def check(self, images: int, tiles: int) -> None:
-        """Refuse too few images, and tiles where they make no sense.
+        """Refuse too few images, and tiles where the application does not support them.
 
         Raises:
             DataError: fewer images than ``fewest``.

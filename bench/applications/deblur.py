@@ -1,4 +1,4 @@
-"""Sharpening by a step in code space away from what is blurred (invgan, section 4.3, Fig. 4)."""
+"""Deblurring by extrapolation of codes, away from that of a more blurred image (invgan, section 4.3, Fig. 4)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DRAWN = 8
 class Deblur(Application):
     """Extrapolate from the code of a blurred image through that of a soft one: c_low + s (c_low - c_blurred).
 
-    The soft image is made from a sharp one, by shrinking it and scaling it up again bicubically, so that the result
-    can be compared with the original.
+    The soft image is computed from a sharp one by bicubic downsampling and upsampling, so that the result can be
+    compared with the original.
 
     Attributes:
-        factor: how many times smaller the low resolution is; a divisor of the images' sides.
-        sigma: of the Gaussian blur, in pixels.
-        strengths: s, how far to extrapolate.
+        factor: factor of downsampling; a divisor of the images' sides.
+        sigma: standard deviation of the Gaussian blur, in pixels.
+        strengths: factors s of the extrapolation.
     """
 
     factor: int = 2
@@ -69,10 +69,10 @@ class Deblur(Application):
 
 
 def soften(x: Tensor, factor: int) -> Tensor:
-    """Images at a lower resolution, scaled up to their old size.
+    """Downsample images and scale them up to their original size.
 
     Raises:
-        DataError: the sides are no multiples of ``factor``.
+        DataError: the sides are not multiples of ``factor``.
     """
     from torch.nn.functional import avg_pool2d, interpolate
 
@@ -85,10 +85,10 @@ def soften(x: Tensor, factor: int) -> Tensor:
 
 
 def blur(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur, cut off at three sigma, with mirrored borders.
+    """Blur images with a Gaussian that is truncated at three sigma, with mirrored borders.
 
     Raises:
-        DataError: the images are smaller than the blur.
+        DataError: the images are smaller than the kernel.
     """
     from torchvision.transforms.functional import gaussian_blur
 

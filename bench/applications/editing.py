@@ -1,4 +1,4 @@
-"""Changing the condition of a conditional GAN's code and keeping the noise (icgan, sections 4 and 5.3)."""
+"""Editing with a conditional GAN: the condition of a code changes, its noise stays (icgan, sections 4 and 5.3)."""
 
 from __future__ import annotations
 
@@ -24,13 +24,12 @@ PAIRS_DRAWN = 4
 @application("edit")
 @dataclass
 class Edit(Application):
-    """Invert an image to noise z and condition y, change y, and draw it again (icgan, Fig. 5).
+    """Invert an image to noise z and condition y, change y, and decode it (icgan, Fig. 5).
 
-    Of attributes, each that is named is turned to its opposite, by itself. Of classes, each that is named is put in
-    the place of the image's own.
+    Each named attribute is inverted by itself. Each named class replaces the class of the image.
 
     Attributes:
-        attributes: attributes or classes, all if none is named.
+        attributes: attributes or classes; all if none is named.
     """
 
     example: ClassVar[str] = (
@@ -73,7 +72,7 @@ class Edit(Application):
 @application("swap")
 @dataclass
 class Swap(Application):
-    """Give each image of a pair the condition of the other, and keep its noise (icgan, Fig. 6b)."""
+    """Exchange the conditions of the two images of a pair, and keep their noise (icgan, Fig. 6b)."""
 
     example: ClassVar[str] = "--gan 'cgan?condition=attributes' --dataset drawn-faces --method icgan"
 
@@ -99,9 +98,9 @@ class Swap(Application):
             tuple(strip(n, each[:drawn], captions if n == "image" else ()) for n, each in shown.items()),
             measured=(
                 f"{len(x) // 2} pairs of images; z as inferred, y of the other image of the pair.",
-                "as donor: share of the facts in which the two conditions differ that the classifier sees as the "
-                "donor has them; kept: share of those in which they agree that it sees as in the reconstruction. "
-                f"Seen by {scorer.name}."
+                "as donor: share of the attributes in which the two conditions differ that are predicted as the "
+                "donor's; kept: share of those in which they agree that are predicted as in the reconstruction. "
+                f"Attributes are predicted by {scorer.name}."
                 if scorer
                 else NO_JUDGE,
             ),
@@ -114,13 +113,13 @@ class Swap(Application):
 
 @dataclass(frozen=True)
 class Conditions:
-    """What codes ask a conditional generator for.
+    """Noise and conditions of the codes of a conditional generator.
 
     Attributes:
         z: noise ``[B, z]``.
         y: conditions ``[B, K]``.
-        names: of the K columns.
-        classes: whether y is one class, not attributes.
+        names: names of the K columns.
+        classes: True if y is a one-hot class, False if it holds attributes.
     """
 
     z: Tensor
@@ -130,10 +129,10 @@ class Conditions:
 
     @classmethod
     def of(cls, subject: InversionSession, codes: Tensor) -> Conditions:
-        """Split codes.
+        """Split codes into noise and conditions.
 
         Raises:
-            NotApplicable: the GAN has no conditions, or they are not the dataset's facts.
+            NotApplicable: the GAN has no conditions, or they are not the dataset's attributes or classes.
         """
         from bench.applications.measures import facts_of
 
@@ -154,7 +153,7 @@ class Conditions:
         return cls(z, y, names, classes)
 
     def changed(self, column: int) -> Tensor:
-        """Conditions ``[B, K]`` with one attribute turned over, or with one class."""
+        """Return conditions ``[B, K]`` with one attribute inverted, or with another class."""
         import torch
 
         if self.classes:
@@ -164,7 +163,7 @@ class Conditions:
         return y
 
     def code(self, y: Tensor) -> Tensor:
-        """Codes ``[B, z + K]`` of the same noise and other conditions."""
+        """Return codes ``[B, z + K]`` of the same noise and other conditions."""
         import torch
 
         return torch.cat([self.z, y], 1)
@@ -173,13 +172,13 @@ class Conditions:
 def followed(
     scorer: AttributeScorer, plain: Tensor, edited: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
 ) -> pd.DataFrame:
-    """How many edited images show what was asked for, a row an edit.
+    """Return the share of edited images with the requested attribute, one row per edit.
 
     Args:
         scorer: the classifier.
         plain: reconstructions ``[B, C, H, W]``.
         edited: attribute -> edited images.
-        wanted: attribute -> whether it was asked for, ``[B]``.
+        wanted: attribute -> bool ``[B]``, True where it was requested.
     """
     import pandas as pd
 
@@ -197,10 +196,10 @@ def followed(
 def swaps(
     scorer: AttributeScorer, conditions: Conditions, donors: Tensor, plain: Tensor, swapped: Tensor
 ) -> pd.DataFrame:
-    """Whether images take over the facts of the donor, before and after the swap.
+    """Measure the agreement of images with the attributes of the donor, before and after the swap.
 
     Raises:
-        NotApplicable: the classifier tells other facts than the conditions.
+        NotApplicable: the classifier predicts other attributes than the conditions.
     """
     import pandas as pd
 
@@ -220,21 +219,21 @@ def swaps(
 
 
 def how_followed(scorer: AttributeScorer | None) -> tuple[str, ...]:
-    """What the columns of an edit's table mean, or why there is none."""
+    """Return an explanation of the columns of an edit's table, or the reason that there is none."""
     from bench.applications.measures import NO_JUDGE
 
     if scorer is None:
         return (NO_JUDGE,)
     return (
-        f"Seen: by {scorer.name}. so before: share of the reconstructions that show what is asked for already. "
-        "flipped: share of the others that show it after the edit. others kept: share of the other attributes that "
-        "the classifier sees as before.",
+        f"Attributes are predicted by {scorer.name}. so before: share of the reconstructions that have the requested "
+        "attribute already. flipped: share of the others that have it after the edit. others kept: share of the "
+        "other attributes whose prediction does not change.",
     )
 
 
-def _columns(judged: Sequence[str], named: Sequence[str]) -> list[tuple[int, int]]:
-    """Places of the names that both lists have: in the first, and in the second."""
-    shared = [(judged.index(name), named.index(name)) for name in named if name in judged]
+def _columns(predicted: Sequence[str], named: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the positions of the names that both lists share: in the first, and in the second."""
+    shared = [(predicted.index(name), named.index(name)) for name in named if name in predicted]
     if not shared:
         raise NotApplicable("the classifier tells none of the GAN's conditions")
     return shared

@@ -1,4 +1,4 @@
-"""The picture of an application: rows of images with their names at the left and captions above."""
+"""The figure of an application: rows of images with labels at the left and captions above."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 CELL = 0.9
-"""Inches of an image's width."""
+"""Width of an image in inches."""
 GAP = 0.04
-"""Share of an image's width between two."""
+"""Distance of two images as a share of an image's width."""
 LETTER, CAPTION, HEADING, MARGIN = 0.068, 0.17, 0.16, 0.1
-"""Inches: of a letter of a name, of a line of captions, of a line of the title, and around all."""
+"""Sizes in inches: width of a letter of a label, height of a line of captions and of the title, and outer margin."""
 NARROWEST = 4.0
 TEXT: dict[str, Any] = {"fontsize": 7.5, "color": INK}
 
 
 def pixels(x: Tensor) -> Pixels:
-    """Images in [-1, 1] as uint8 arrays, as they would be saved."""
+    """Return images in [-1, 1] as uint8 arrays, as they are saved to files."""
     from bench.metrics.base import to_u8
 
     levels: Pixels = to_u8(x).cpu().numpy()
@@ -37,14 +37,14 @@ def pixels(x: Tensor) -> Pixels:
 
 
 def strip(name: str, x: Tensor, captions: Sequence[str] = ()) -> ImageRow:
-    """A row of images in [-1, 1]."""
+    """Return a row of images in [-1, 1]."""
     return ImageRow(name, pixels(x), tuple(captions))
 
 
 def draw(title: str, strips: Sequence[ImageRow]) -> Figure:
-    """A figure of all rows; shorter rows leave their last places empty.
+    """Draw a figure of all rows; the last places of shorter rows stay empty.
 
-    Each row is one picture, at a place that is computed: laying out an axes for every image takes seconds.
+    Each row is drawn as one image at a computed position: a layout with axes for every image takes seconds.
     """
     from matplotlib.figure import Figure
 
@@ -77,7 +77,7 @@ def draw(title: str, strips: Sequence[ImageRow]) -> Figure:
 
 
 def side_by_side(images: Pixels, gap: int) -> Pixels:
-    """One RGB picture ``[H, W, 3]`` of images ``[k, C, H, W]``, grey or colour, with white between them."""
+    """Return one RGB image ``[H, W, 3]`` of images ``[k, C, H, W]``, grey or colour, separated by white."""
     count, channels, height, width = images.shape
     row = np.full((height, count * (width + gap) - gap, 3), 255, np.uint8)
     for number, image in enumerate(images):

@@ -1,4 +1,4 @@
-"""Frames between frames, from the codes of their neighbours (invgan, section 4.3, "Temporal interpolation")."""
+"""Temporal interpolation: frames decoded from the codes of neighbouring frames (invgan, section 4.3)."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from bench.applications.subject import InversionSession
 
 DRAWN = 2
-"""Clips in the picture."""
+"""Number of clips in the figure."""
 LONGEST = 1_000
-"""Frames of a clip, which is held in memory."""
+"""Largest number of frames of a clip, which is held in memory."""
 
 
 @application("frames")
 @dataclass
 class Frames(Application):
-    """Leave out frames of a clip and draw them from codes of the others, averaged under a Gaussian window.
+    """Leave out frames of a clip and decode them from codes of the others, averaged under a Gaussian window.
 
     Attributes:
         motion: "frames": the images are the frames of one clip, in the order of their names. "shift" and "turn": each
-            image gives a clip, by moving it or turning it. "auto": frames if they come from a folder, else shift.
-        every: of so many frames, one is kept and the others are drawn.
-        sigma: of the window, in frames.
-        length: frames in a clip that is made from an image.
-        reach: how far the clip moves in all: a share of the image's side, or of a right angle.
+            image is shifted or rotated to form a clip. "auto": frames for images of a folder, otherwise shift.
+        every: one of so many frames is kept, the others are decoded.
+        sigma: standard deviation of the window, in frames.
+        length: number of frames of a clip that is made from an image.
+        reach: total movement of such a clip, as a share of the image's side or of a right angle.
     """
 
     motion: Literal["auto", "frames", "shift", "turn"] = "auto"
@@ -91,13 +91,13 @@ class Frames(Application):
         )
 
     def kind(self, subject: InversionSession) -> str:
-        """The motion, "auto" resolved."""
+        """Return the motion, with "auto" resolved."""
         if self.motion != "auto":
             return self.motion
         return "frames" if subject.from_folder else "shift"
 
     def clips(self, subject: InversionSession) -> Tensor:
-        """Clips ``[K, F, C, H, W]`` that begin and end with a frame that is kept.
+        """Return clips ``[K, F, C, H, W]`` whose first and last frames are kept ones.
 
         Raises:
             DataError: too few frames.
@@ -112,7 +112,7 @@ class Frames(Application):
     def strips(
         self, clips: Tensor, kept: Tensor, made: dict[str, Tensor], missing: NDArray[np.int64]
     ) -> list[ImageRow]:
-        """For the first clips: its frames, and how each way draws them."""
+        """Return rows of the first clips: their frames, and the frames of each interpolation."""
         from bench.applications.figure import strip
 
         captions = [f"{t}{' (out)' if t in missing else ''}" for t in range(clips.shape[1])]
@@ -127,7 +127,7 @@ class Frames(Application):
 
 
 def gaussian_weights(times: NDArray[np.int64], kept: NDArray[np.int64], sigma: float) -> NDArray[np.float64]:
-    """Weights ``[M, K]`` of kept frames for each of ``times``; a row sums to 1."""
+    """Return weights ``[M, K]`` of kept frames for each of ``times``; a row sums to 1."""
     import numpy as np
 
     apart = (times[:, None] - kept[None]).astype(np.float64) / sigma
@@ -137,7 +137,7 @@ def gaussian_weights(times: NDArray[np.int64], kept: NDArray[np.int64], sigma: f
 
 
 def linear_weights(times: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Weights ``[M, K]`` of linear interpolation between evenly spaced kept frames."""
+    """Return weights ``[M, K]`` of linear interpolation between evenly spaced kept frames."""
     import numpy as np
 
     apart = np.abs(times[:, None] - kept[None]) / float(kept[1] - kept[0])
@@ -145,13 +145,13 @@ def linear_weights(times: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray
 
 
 def move(x: Tensor, kind: str, length: int, reach: float) -> Tensor:
-    """Clips ``[N, length, C, H, W]`` of images that are shifted to the right, or turned, about their own place.
+    """Return clips ``[N, length, C, H, W]`` of images that are shifted to the right or rotated, centred on the image.
 
     Args:
         x: images ``[N, C, H, W]``.
         kind: "shift" or "turn".
-        length: frames.
-        reach: from the first frame to the last, a share of the width or of a right angle.
+        length: number of frames.
+        reach: movement from the first frame to the last, as a share of the width or of a right angle.
     """
     import numpy as np
     import torch
@@ -169,7 +169,7 @@ def move(x: Tensor, kind: str, length: int, reach: float) -> Tensor:
 
 
 def _weighted(weights: NDArray[np.float64], kept: Tensor) -> Tensor:
-    """Sums ``[N, M, ...]`` of ``kept`` ``[N, K, ...]`` under weights ``[M, K]``."""
+    """Return sums ``[N, M, ...]`` of ``kept`` ``[N, K, ...]`` with weights ``[M, K]``."""
     import torch
 
     return torch.einsum("mk,nk...->nm...", torch.from_numpy(weights).to(kept), kept)

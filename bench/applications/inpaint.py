@@ -1,4 +1,4 @@
-"""Filling in what a mask hides, from the pixels that it does not (invgan, section 4.2)."""
+"""Inpainting: hidden pixels are filled in from the visible ones (invgan, section 4.2)."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ DRAWN = 8
 @application("inpaint")
 @dataclass
 class Inpaint(Application):
-    """Fill in hidden pixels: a zeroed square, or what a mask covers.
+    """Fill in hidden pixels: a square, or the black pixels of a mask.
 
-    A method that searches compares visible pixels alone. An encoder is given the image with its hidden pixels filled
-    by one value, as in the paper.
+    A search compares visible pixels alone. An encoder is applied to the image with its hidden pixels filled by one
+    value, as in the paper.
 
     Attributes:
         square: side of the hidden square in pixels; 0 for half of the image's shorter side.
-        place: the square's: "centre", or at "random", the same for all images.
-        mask: an image of the size of the images whose black pixels hide and whose white pixels show; in place of
-            the square.
-        fill: value of hidden pixels, from -1 (black) to 1 (white), as encoders see them; 0 in the paper.
+        place: position of the square: "centre", or "random", the same for all images.
+        mask: an image file of the size of the images, in place of the square; its black pixels are hidden, its white
+            pixels are visible.
+        fill: value of hidden pixels in the input of encoders, from -1 (black) to 1 (white); 0 in the paper.
     """
 
     square: int = 0
@@ -84,10 +84,10 @@ class Inpaint(Application):
         )
 
     def visible(self, subject: InversionSession) -> Tensor:
-        """Which pixels are visible, bool ``[1, H, W]``.
+        """Return the mask of visible pixels, bool ``[1, H, W]``.
 
         Raises:
-            DataError: a mask of another size, or a square that leaves nothing visible.
+            DataError: the mask has another size, or the square leaves no pixel visible.
         """
         import torch
 
@@ -110,7 +110,7 @@ class Inpaint(Application):
 
     @staticmethod
     def table(x: Tensor, visible: Tensor, filled: dict[str, Tensor]) -> pd.DataFrame:
-        """A row a way to fill."""
+        """Return the table, one row per way to fill."""
         import pandas as pd
 
         from bench.applications.measures import error_where, mean_psnr
@@ -128,6 +128,6 @@ class Inpaint(Application):
 
 
 def _visible_mean(x: Tensor, visible: Tensor) -> Tensor:
-    """Mean of each channel over an image's visible pixels, ``[B, C, 1, 1]``."""
+    """Return the mean of each channel over an image's visible pixels, ``[B, C, 1, 1]``."""
     shown = visible.to(x.dtype)
     return (x * shown).sum((2, 3), keepdim=True) / shown.sum()

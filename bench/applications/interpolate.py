@@ -1,4 +1,4 @@
-"""Walking from the code of one image to that of another (dfi, Fig. 15; icgan, Fig. 6a)."""
+"""Interpolation between the codes of two images (dfi, Fig. 15; icgan, Fig. 6a)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from bench.applications.subject import InversionSession
 
 DRAWN = 6
-"""Pairs in the picture."""
+"""Number of pairs in the figure."""
 
 
 @application("interpolate")
 @dataclass
 class Interpolate(Application):
-    """Walk in a straight line from the code of each image to that of the next.
+    """Interpolate linearly from the code of each image to that of the next.
 
-    Images are taken in pairs. Of a conditional GAN's code both parts move, z and y.
+    Images are taken in pairs. Both parts of a conditional GAN's code, z and y, are interpolated.
 
     Attributes:
-        alphas: shares of the second image's code, from 0 to 1.
+        alphas: weights of the second image's code, from 0 to 1.
     """
 
     fewest: ClassVar[int] = 2
@@ -82,7 +82,7 @@ def _line(first: Tensor, between: Sequence[Tensor], second: Tensor, row: int) ->
 
 
 def _paths(walks: dict[str, list[Tensor]], distance: Distance | None) -> pd.DataFrame:
-    """A row a kind of walk: lengths of its path, mean over pairs."""
+    """Return one row per interpolation: lengths of its path, mean over pairs."""
     import pandas as pd
     import torch
 

@@ -1,4 +1,4 @@
-"""A GAN of whose images only some pixels are seen: any search that compares images then compares these alone."""
+"""A GAN with a pixel mask: any search that compares images then compares visible pixels alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bench.gans.latent_spaces import LatentSpaceView
 
 
 class MaskedGan(LatentSpaceView):
-    """A GAN behind a mask. Codes, prior, discriminator and encoder are the source's.
+    """A GAN whose images are masked. Codes, prior, discriminator and encoder are those of the source.
 
-    A method that is bound to it and is given images with the same pixels hidden counts no hidden pixel in its loss:
-    there the two agree, whatever the code.
+    If a method is bound to it and inverts images with the same mask, hidden pixels do not contribute to its loss:
+    they are equal in both images, whatever the code.
 
     Args:
-        source: the GAN, in whatever space its codes are.
-        visible: bool ``[1, H, W]`` or ``[C, H, W]``.
+        source: the GAN, with codes in any space.
+        visible: mask of visible pixels, bool ``[1, H, W]`` or ``[C, H, W]``.
         fill: value in [-1, 1] of hidden pixels.
     """
 
@@ -26,22 +26,22 @@ class MaskedGan(LatentSpaceView):
         self.visible, self.fill = visible, fill
 
     def view(self, space: str) -> Gan:
-        """See ``Gan.view``; the same mask lies over it."""
+        """See ``Gan.view``; the view has the same mask."""
         return MaskedGan(self.source.view(space), self.visible, self.fill)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """See ``Gan.decode``; the calls count for every GAN that this one is a view of."""
+        """See ``Gan.decode``; calls are counted by every GAN that this one is a view of."""
         if isinstance(self.source, LatentSpaceView):
             self.source.source.calls += len(codes)
         return super().decode(codes)
 
     def translate(self, z: Tensor) -> Tensor:
-        """The source's codes."""
+        """Return the codes of the source."""
         return self.source.translate(z)
 
 
 class MaskedGenerator(nn.Module):
-    """A generator whose hidden pixels have one value; see ``MaskedGan``."""
+    """A generator whose hidden pixels have a constant value; see ``MaskedGan``."""
 
     visible: Tensor
 
@@ -53,10 +53,10 @@ class MaskedGenerator(nn.Module):
         self.training = generator.training
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Images ``[B, C, H, W]``."""
+        """Return images ``[B, C, H, W]``."""
         return hide(self.generator(codes), self.visible, self.fill)
 
 
 def hide(images: Tensor, visible: Tensor, fill: float) -> Tensor:
-    """Images ``[B, C, H, W]`` whose pixels that are not ``visible`` (bool, broadcast) have one value."""
+    """Return images ``[B, C, H, W]`` with the value ``fill`` in pixels that are not ``visible`` (bool, broadcast)."""
     return torch.where(visible, images, fill)

@@ -1,4 +1,4 @@
-"""Numbers that applications share: PSNR of parts of images, steps across seams, LPIPS, and what a classifier sees."""
+"""Measures of applications: PSNR of parts of images, steps across seams, LPIPS, and predictions of classifiers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from bench.metrics.weights import LPIPS_HEADS, weights_available
 
 
 def mean_psnr(target: Tensor, output: Tensor) -> float:
-    """Mean PSNR in dB over images ``[B, C, H, W]`` in [-1, 1], rounded to 256 levels; identical pairs are left out.
+    """Return the mean PSNR in dB over images ``[B, C, H, W]`` in [-1, 1], rounded to 256 levels.
 
-    Infinite if all pairs are identical.
+    Identical pairs are left out; the result is infinite if all pairs are identical.
     """
     values = psnr(to_u8(target), to_u8(output))
     finite = values[values.isfinite()]
@@ -30,25 +30,25 @@ def mean_psnr(target: Tensor, output: Tensor) -> float:
 
 
 def mean_ssim(target: Tensor, output: Tensor) -> float:
-    """Mean SSIM over images; NaN where they are smaller than its window."""
+    """Return the mean SSIM over images; NaN if they are smaller than its window."""
     if min(target.shape[2:]) < WINDOW:
         return float("nan")
     return float(ssim(to_u8(target), to_u8(output)).mean())
 
 
 def error_where(target: Tensor, output: Tensor, where: Tensor) -> float:
-    """Mean squared error in units of [-1, 1] over the pixels ``where`` (bool ``[1, H, W]``) of all images."""
+    """Return the mean squared error in units of [-1, 1] over pixels ``where`` (bool ``[1, H, W]``) of all images."""
     difference = (target - output.clamp(-1.0, 1.0)).square().double()
     return float(difference[where.expand_as(difference)].mean())
 
 
 def apart(first: Tensor, second: Tensor) -> Tensor:
-    """Root mean squared difference of each pair ``[B]``, in units of [-1, 1]."""
+    """Return the root mean squared difference of each pair ``[B]``, in units of [-1, 1]."""
     return (first - second).square().flatten(1).mean(1).sqrt()
 
 
 def steps_across(images: Tensor, places: Sequence[int], axis: int) -> float:
-    """Mean absolute difference between the pixels on both sides of seams, in units of [-1, 1]; NaN without seams.
+    """Return the mean absolute difference of pixels across seams, in units of [-1, 1]; NaN without seams.
 
     Args:
         images: ``[B, C, H, W]``.
@@ -62,17 +62,17 @@ def steps_across(images: Tensor, places: Sequence[int], axis: int) -> float:
     return float(steps.index_select(axis, chosen).mean())
 
 
-NO_JUDGE = "No table: the dataset has no classifier of its own that looks at such images (--network NAME)."
+NO_JUDGE = "No table: the dataset has no classifier of its own for such images (--network NAME)."
 
 
 @dataclass
 class AttributeScorer:
-    """A classifier that says which attributes, or which class, it sees.
+    """A classifier of attributes, or of classes.
 
     Attributes:
         name: registered name of the network.
-        network: loaded.
-        names: what it tells apart, attributes or classes.
+        network: the loaded network.
+        names: attributes or classes that it predicts.
     """
 
     name: str
@@ -80,10 +80,10 @@ class AttributeScorer:
     names: tuple[str, ...]
 
     def column(self, name: str) -> int:
-        """Number of an attribute or class.
+        """Return the number of an attribute or class.
 
         Raises:
-            NotApplicable: the classifier does not tell it.
+            NotApplicable: the classifier does not predict it.
         """
         if name not in self.names:
             raise NotApplicable(f"{self.name} does not tell '{name}'; it tells {', '.join(self.names)}")
@@ -91,7 +91,7 @@ class AttributeScorer:
 
     @torch.no_grad()
     def sees(self, x: Tensor) -> Tensor:
-        """Which of ``names`` it sees in images ``[B, C, H, W]`` in [-1, 1]: ``[B, K]`` bool, on the CPU."""
+        """Predict ``names`` for images ``[B, C, H, W]`` in [-1, 1]: ``[B, K]`` bool, on the CPU."""
         logits = self.network.embed(to_u8(x)).logits
         assert logits is not None, self.name
         if self.network.attributes:
@@ -102,21 +102,21 @@ class AttributeScorer:
 def flipped(
     scorer: AttributeScorer, before: Tensor, edited: Tensor, wanted: Mapping[str, Tensor]
 ) -> tuple[float, float, float]:
-    """What an edit did, by a classifier.
+    """Measure the effect of an edit with a classifier.
 
     Args:
         scorer: the classifier.
-        before: what it sees in the reconstructions, ``[B, K]`` bool.
+        before: its predictions for the reconstructions, ``[B, K]`` bool.
         edited: images ``[B, C, H, W]`` after the edit.
-        wanted: attribute or class -> whether it was asked for, ``[B]``.
+        wanted: attribute or class -> bool ``[B]``, True where it was requested.
 
     Returns:
-        Shares of images: of the reconstructions, those that show all that was asked for already; of the others, those
-        that do after the edit (NaN if there are none). Share of the scorer's other attributes that it sees as before
-        (NaN for classes, of which an image has one).
+        Three shares: of reconstructions that have all requested attributes before the edit; of the other ones that
+        have them after it (NaN if there are none); and of the scorer's other attributes whose prediction does not
+        change (NaN for classes, of which an image has one).
 
     Raises:
-        NotApplicable: the classifier does not tell one of them.
+        NotApplicable: the classifier does not predict one of them.
     """
     columns = [scorer.column(name) for name in wanted]
     target = torch.stack([each.cpu() for each in wanted.values()], 1)
@@ -126,16 +126,16 @@ def flipped(
     kept = before[:, others].eq(after[:, others]).double()
     return (
         float(already.double().mean()),
-        float(done[~already].double().mean()),  # NaN of none
+        float(done[~already].double().mean()),  # NaN if there are none
         float(kept.mean()) if scorer.network.attributes else float("nan"),
     )
 
 
 def own_network(subject: InversionSession, shape: Shape, wanted: str) -> str:
-    """The network that a user names, or else the dataset's own if it can look at such images; "" for none.
+    """Return the named network, or else the dataset's own if it accepts such images; "" for none.
 
     Raises:
-        BenchError: the network that was named is not known, has no weights here, or cannot look at the images.
+        BenchError: the named network is unknown, has no weights on this machine, or does not accept the images.
     """
     dataset = subject.cell.dataset.name
     if not subject.request.network:
@@ -153,10 +153,10 @@ def own_network(subject: InversionSession, shape: Shape, wanted: str) -> str:
 
 
 def open_judge(subject: InversionSession) -> AttributeScorer | None:
-    """The classifier of the dataset's attributes or classes, or the one that was named; None if there is none.
+    """Return the named classifier, or that of the dataset's attributes or classes; None if there is none.
 
     Raises:
-        NotApplicable: the network that was named tells something else.
+        NotApplicable: the named network does not predict attributes or classes.
     """
     name = own_network(subject, subject.images.shape, "fid")
     if not name:
@@ -172,11 +172,11 @@ def open_judge(subject: InversionSession) -> AttributeScorer | None:
 
 
 class Distance:
-    """LPIPS through one network.
+    """LPIPS with the features of one network.
 
     Args:
         name: registered name of the network.
-        device: where it computes.
+        device: device of the network.
     """
 
     def __init__(self, name: str, device: str) -> None:
@@ -187,16 +187,16 @@ class Distance:
 
     @torch.no_grad()
     def between(self, first: Tensor, second: Tensor) -> Tensor:
-        """LPIPS ``[B]`` between images in [-1, 1], on the CPU."""
+        """Return LPIPS ``[B]`` between images in [-1, 1], on the CPU."""
         maps = [self.network.embed(to_u8(x)).maps for x in (first, second)]
         return lpips(maps[0], maps[1], self.heads).double().cpu()
 
 
 def open_distance(subject: InversionSession) -> Distance | None:
-    """LPIPS through the network that was named, or the dataset's own; None if there is none.
+    """Return LPIPS with the named network, or the dataset's own; None if there is none.
 
     Raises:
-        NotApplicable: the network gives no maps.
+        NotApplicable: the network returns no feature maps.
     """
     name = own_network(subject, subject.images.shape, "lpips")
     if not name:
@@ -207,10 +207,10 @@ def open_distance(subject: InversionSession) -> Distance | None:
 
 
 def facts_of(images: Images, classes: tuple[str, ...]) -> tuple[tuple[str, ...], Tensor]:
-    """What is known of each image: names, and bool ``[N, K]``; attributes if there are any, else one-hot classes.
+    """Return names and values bool ``[N, K]`` of the attributes of images, or of one-hot classes without attributes.
 
     Raises:
-        NotApplicable: neither attributes nor labels.
+        NotApplicable: the images have neither attributes nor labels.
     """
     if images.attributes is not None:
         return images.attribute_names, images.attributes.cpu()
@@ -222,10 +222,10 @@ def facts_of(images: Images, classes: tuple[str, ...]) -> tuple[tuple[str, ...],
 
 
 def column_of(name: str, names: Sequence[str], option: str, dataset: str) -> int:
-    """Number of an attribute or class.
+    """Return the number of an attribute or class.
 
     Raises:
-        UnknownName: the dataset lacks it; suggests the nearest.
+        UnknownName: the dataset lacks it; the message suggests the nearest name.
     """
     if name not in names:
         raise unknown("attribute or class", name, names, f"{option}, dataset {dataset}")

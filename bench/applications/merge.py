@@ -1,4 +1,4 @@
-"""Two images placed together, made one by inversion (invgan, section 4.2, "Merging")."""
+"""Merging: inversion of an image that is composed of two (invgan, section 4.2, "Merging")."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ DRAWN = 8
 @application("merge")
 @dataclass
 class Merge(Application):
-    """Invert an image that is put together of two: part of each image beside part of the next.
+    """Invert an image that is composed of two: part of each image beside part of the next.
 
     Attributes:
         seam: "vertical", left parts beside right ones, or "horizontal", upper parts above lower ones.
-        share: of the first image, above 0 and below 1.
+        share: share of the first image, above 0 and below 1.
     """
 
     fewest: ClassVar[int] = 2
@@ -64,7 +64,7 @@ class Merge(Application):
 
 
 def put_together(first: Tensor, second: Tensor, place: int, axis: int) -> Tensor:
-    """Images with the first ``place`` rows (axis 2) or columns (axis 3) of ``first`` and the others of ``second``."""
+    """Compose the first ``place`` rows (axis 2) or columns (axis 3) of ``first`` with the others of ``second``."""
     import torch
 
     side = first.shape[axis]
@@ -72,7 +72,7 @@ def put_together(first: Tensor, second: Tensor, place: int, axis: int) -> Tensor
 
 
 def seam_table(images: dict[str, Tensor], target: Tensor, place: int, axis: int) -> pd.DataFrame:
-    """Steps at the seam and elsewhere, a row a kind of image; PSNR of what differs from the target."""
+    """Return the steps at the seam and elsewhere, one row per set of images, and PSNR to the target."""
     import pandas as pd
 
     from bench.applications.measures import mean_psnr, steps_across

@@ -1,4 +1,4 @@
-"""Style mixing: some layers take their style from one image, the others from another (invgan, Fig. 2)."""
+"""Style mixing: some layers have the style of one image, the others that of another (invgan, Fig. 2)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from bench.core.types import Gan
 
 DRAWN = 4
-"""Pairs in the picture."""
+"""Number of pairs in the figure."""
 
 
 @application("mix")
 @dataclass
 class Mix(Application):
-    """Give the first layers of the generator the style of one image, and the others that of another.
+    """Decode with the style of one image in the first layers of the generator, and that of another in the others.
 
-    Images are taken in pairs. Needs a generator with a style for each layer: stylegan, invgan-stylegan.
+    Images are taken in pairs. It needs a generator with a style for each layer: stylegan, invgan-stylegan.
 
     Attributes:
-        first: numbers of layers, counted from the coarsest, that take the second image's style; every number if none
-            is named.
+        first: numbers of layers, counted from the coarsest, with the second image's style; every number if none is
+            named.
     """
 
     example: ClassVar[str] = "--gan invgan-stylegan --dataset drawn-faces --method 'encoder?space=w'"
@@ -76,10 +76,11 @@ class Mix(Application):
 
 
 def styles_of(subject: InversionSession, x: Tensor) -> Tensor:
-    """Styles ``[B, L, d]`` of images, one a layer, whatever space the method's codes are of.
+    """Return styles ``[B, L, d]`` of images, one per layer, for codes in any latent space.
 
     Raises:
-        NotApplicable: the generator has no style for each layer, or draws tiles; the method changes more than codes.
+        NotApplicable: the generator has no style for each layer, or generates tiles, or the method changes more than
+            codes.
     """
     from bench.gans.tiled import TiledGan
 
@@ -98,7 +99,7 @@ def styles_of(subject: InversionSession, x: Tensor) -> Tensor:
 
 
 def mix_styles(one: Tensor, two: Tensor, count: int) -> Tensor:
-    """Styles ``[B, L, d]``, those of the first ``count`` layers of ``two``, the others of ``one``."""
+    """Return styles ``[B, L, d]``: the first ``count`` layers of ``two``, the others of ``one``."""
     import torch
 
     return torch.cat([two[:, :count], one[:, count:]], 1)
@@ -120,7 +121,7 @@ def _stacked(images: Sequence[Tensor]) -> Tensor:
 
 
 def _distances(counts: Sequence[int], mixed: Sequence[Tensor], ends: Sequence[Tensor]) -> pd.DataFrame:
-    """A row a number of layers: how far its images are from both ends."""
+    """Return one row per number of layers: distances of its images from both ends."""
     import pandas as pd
 
     from bench.applications.measures import apart

@@ -1,4 +1,4 @@
-"""Images and masks of the user: read from files, brought to a size, and refused in one clear line."""
+"""Images and masks of the user: read from files, resized, and refused with an error of one line."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from bench.datasets.decoding import CentreSquare, Decoder
 from bench.datasets.layouts import list_files
 
 THRESHOLD = 127
-"""Brightest level of a mask's hidden pixels: those that are nearer to black than to white."""
+"""Highest level of a mask's hidden pixels, which are nearer to black than to white."""
 
 
 def read_folder(folder: Path, shape: Shape, count: int = 0, most: int = 0) -> tuple[Images, list[str]]:
-    """The first images of a folder, by name: central squares, scaled to a size.
+    """Read the first images of a folder, in the order of their names, as central squares scaled to a size.
 
     Args:
-        folder: is searched with its sub-folders.
-        shape: channels, height and width that they are brought to.
-        count: how many; 0 for ``most`` of them, or all if there are fewer.
-        most: 0 for all.
+        folder: the folder; its sub-folders are included.
+        shape: channels, height and width of the returned images.
+        count: number of images; 0 for ``most`` of them, or all if there are fewer.
+        most: largest number of images if ``count`` is 0; 0 for all.
 
     Returns:
         The images, and the names of their files.
 
     Raises:
-        DataError: no such folder, an image that cannot be read, or fewer than ``count``.
+        DataError: no such folder, an image cannot be read, or there are fewer than ``count``.
     """
     who = f"--images {folder}"
     names = list_files(folder, who)
     if count > len(names):
-        raise DataError(f"{who}: {len(names)} images, {count} were asked for")
+        raise DataError(f"{who}: {len(names)} images, {count} were requested")
     channels, height, width = shape
     if channels not in {1, 3}:
         raise DataError(f"{who}: pictures have 1 or 3 channels, the GAN's images have {channels}")
@@ -46,10 +46,10 @@ def read_folder(folder: Path, shape: Shape, count: int = 0, most: int = 0) -> tu
 
 
 def read_mask(path: Path, shape: Shape) -> Tensor:
-    """Which pixels are visible, bool ``[1, H, W]``: the light ones of an image; dark ones are hidden.
+    """Read the mask of visible pixels, bool ``[1, H, W]``: light pixels of the file are visible, dark ones hidden.
 
     Raises:
-        DataError: no such file, one that is no image, one of another size, or one that hides all or nothing.
+        DataError: no such file, no image, an image of another size, or one that hides all pixels or none.
     """
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""From an application's name to its folder: runs it, then writes picture.png, README.md, application.json, tables."""
+"""Running an application by name, and writing picture.png, README.md, application.json and tables to its folder."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def run_application(
     out: Path | None = None,
     allow_code: bool = False,
 ) -> tuple[ApplicationResult, Path]:
-    """Run an application and write what it made; the command line calls this.
+    """Run an application and write its result; the command line calls this function.
 
     Args:
         name: a registered application.
         request: GAN, method, images.
-        options: of the application.
+        options: options of the application.
         plugins: files with further methods, GANs, datasets or applications.
         out: folder; one in the user's cache folder if None.
-        allow_code: run the code behind GANs that are a factory or an archive of code.
+        allow_code: allow GANs that run code: a factory or an archive of code.
 
     Returns:
-        What was made, and the folder.
+        The result, and the folder.
 
     Raises:
-        BenchError: something is wrong with names, options, data or weights, or does not apply; nothing is written.
+        BenchError: names, options, data or weights are invalid, or not applicable; nothing is written.
         StoreError: the folder cannot be written.
     """
     open_plugins(plugins)
@@ -65,7 +65,7 @@ def run_application(
 def report(
     name: str, application: Application, subject: InversionSession, result: ApplicationResult
 ) -> ExperimentReport:
-    """What is written of an application; ``name`` is that which was typed."""
+    """Return the report of an application; ``name`` is the registered name as typed."""
     from bench.applications.figure import draw
 
     gan, method = subject.cell.gan, subject.cell.method
@@ -83,7 +83,7 @@ def report(
 
 
 def conditions(application: Application, subject: InversionSession, result: ApplicationResult) -> dict[str, Any]:
-    """Everything that the numbers depend on, JSON-able."""
+    """Return all facts that the numbers depend on; they can be written as JSON."""
     from bench.harness.keys import cell_facts
 
     return {
@@ -107,12 +107,12 @@ def conditions(application: Application, subject: InversionSession, result: Appl
 
 
 def _or_null(value: Any) -> Any:
-    """A value for JSON; what is no number is null."""
+    """Return a value for JSON; NaN and infinity are null."""
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def markdown(result: ApplicationResult, where: str, source: str, facts: Mapping[str, Any]) -> str:
-    """The report as people read it."""
+    """Return the report as Markdown."""
     lines = [f"# {escape(f'{result.title}: {where}')}", "", f"Images: {escape(source)}; seed {facts['seed']}.", ""]
     lines += ["![picture](picture.png)", ""]
     for title, rows in result.tables.items():

@@ -1,4 +1,4 @@
-"""From what a user types to one cell of the harness: dataset, GAN, method, seed and budget."""
+"""The request of a user, and the cell of the harness that it names: dataset, GAN, method, seed and budget."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from bench.harness.suite import open_suite, parse_choice
 from bench.harness.suite_parser import checked
 
 STEPS = {"train_steps": 2_000, "fit_steps": 300, "search_steps": 100, "refine_steps": 50}
-"""Work that is done unless more or less is asked for, or a suite says how much."""
+"""Default numbers of steps, without a suite and ``--steps``."""
 TIMEOUT = 24 * 3600.0
 
 
 @dataclass(frozen=True)
 class ApplicationRequest:
-    """What an application is run on, whatever its options.
+    """The GAN, method and images that an application is run on.
 
     Attributes:
-        gan: a GAN's name with options, as in ``ganinv run --gan``; "" takes that of the suite.
-        method: inverts images; perhaps with refiners and options.
-        dataset: what the GAN was, and the method is, trained on; "" asks the GAN's file, or the suite.
-        images: the images that are changed: a folder, or another dataset, whose test images they are; "" for the
-            test images of ``dataset``.
-        side: images of a folder are scaled to this many pixels a side; 0 for the GAN's own size.
-        count: how many images; 0 for 32, or all if there are fewer.
-        network: classifier or LPIPS network; "" takes that of the dataset, if there is one.
-        suite: a suite whose trained GANs and fitted methods are used; "" for none.
-        budget: of the suite; its default if "".
-        steps: in place of ``STEPS`` or of the suite's, by the names that they have there.
-        seed: of everything that is drawn.
+        gan: name of the GAN with options, as in ``ganinv run --gan``; "" for that of the suite.
+        method: name of the inversion method, optionally with refiners and options.
+        dataset: training data of the GAN and the method; "" for that named by the GAN's file, or the suite.
+        images: the images that are changed: a folder, or another dataset, of which the test images are used; "" for
+            the test images of ``dataset``.
+        side: side in pixels to which images of a folder are scaled; 0 for the GAN's size.
+        count: number of images; 0 for 32, or all if there are fewer.
+        network: classifier or LPIPS network; "" for that of the dataset, if there is one.
+        suite: suite whose trained GANs and fitted methods are used; "" for none.
+        budget: budget of the suite; "" for its default.
+        steps: numbers of steps by name, in place of ``STEPS`` or those of the suite.
+        seed: seed of all random numbers.
         device: "cpu" or "cuda".
-        progress: where steps are reported.
+        progress: called with the number of finished steps.
     """
 
     gan: str = ""
@@ -68,10 +68,10 @@ class ApplicationRequest:
                 raise BenchError(f"--{name.replace('_', '-')} {number}: expected 0 or more")
 
     def cell(self) -> Cell:
-        """The cell whose GAN and method are used.
+        """Return the cell whose GAN and method are used.
 
         Raises:
-            BenchError: names that are not known, or that leave a choice open; says what to add.
+            BenchError: names are unknown or ambiguous; the message says what to add.
         """
         return self._suite_cell() if self.suite else self._own_cell()
 
@@ -104,17 +104,17 @@ class ApplicationRequest:
     def _only_one(self, what: str, found: Sequence[ComponentSpec]) -> None:
         titles = list(dict.fromkeys(choice.title for choice in found))
         if not titles:
-            asked = ", ".join(t for t in (self.dataset, self.gan, self.method) if t)
-            raise BenchError(f"--suite {self.suite}: no cell with {asked} at this budget")
+            names = ", ".join(t for t in (self.dataset, self.gan, self.method) if t)
+            raise BenchError(f"--suite {self.suite}: no cell with {names} at this budget")
         if len(titles) > 1:
             raise BenchError(f"--suite {self.suite} has several {what}s: add --{what}, one of {', '.join(titles)}")
 
 
 def dataset_of(gan: ComponentSpec) -> str:
-    """What a GAN that is a file of this suite was trained on, as its header says; "" if it does not.
+    """Return the dataset in the header of a GAN's file; "" if the GAN is no file of this suite or names none.
 
     Raises:
-        WeightsError: no such file, or no safetensors file.
+        WeightsError: no such file, or it is not a safetensors file.
     """
     path = gan_file(gan.name)
     if path is None or runs_code(gan.name):

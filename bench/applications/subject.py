@@ -1,4 +1,4 @@
-"""The images that an application changes, with the GAN and the fitted method that turn them into codes and back."""
+"""The images that an application changes, with the GAN and the fitted method that invert and decode them."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from bench.harness.suite import parse_choice
 from bench.harness.train_stage import train
 
 USUAL = 32
-"""Images unless told otherwise."""
+"""Default number of images."""
 
 
 @dataclass
 class InversionSession:
-    """Images ``[N, C, H, W]`` and what inverts them. Images larger than the GAN's are inverted tile by tile.
+    """Images ``[N, C, H, W]`` with a GAN and a method; images larger than the GAN's are inverted tile by tile.
 
     Attributes:
-        request: what was asked for.
+        request: the request of the user.
         bench: store and device.
         cell: dataset, GAN, method, seed and budget.
-        keys: of the cell.
-        data: what the GAN and the method were trained on.
-        gan: the generator, frozen.
-        method: fitted.
-        images: those that are changed.
-        source: where they come from, in words.
-        tiling: the grid of tiles, 1 x 1 if they have the GAN's size.
+        keys: store keys of the cell.
+        data: training data of the GAN and the method.
+        gan: the GAN, frozen.
+        method: the fitted method.
+        images: the images that are changed.
+        source: their origin in words.
+        tiling: the grid of tiles; 1 x 1 for images of the GAN's size.
     """
 
     request: ApplicationRequest
@@ -65,7 +65,7 @@ class InversionSession:
 
     @property
     def from_folder(self) -> bool:
-        """Whether the images are files of the user, in the order of their names."""
+        """True if the images are files of the user, in the order of their names."""
         return bool(self.request.images) and Path(self.request.images).expanduser().is_dir()
 
     @property
@@ -74,17 +74,18 @@ class InversionSession:
         return self.method.view
 
     def invert(self, x: Tensor, what: str = "invert images") -> Tensor:
-        """Codes ``[B, T·d]`` of images ``[B, C, H, W]``, those of their tiles one after the other."""
+        """Return codes ``[B, T·d]`` of images ``[B, C, H, W]``, the codes of their T tiles concatenated."""
         return self._codes(self.tiling.cut(x), what).view(len(x), -1)
 
     def invert_visible(self, x: Tensor, visible: Tensor, fill: float) -> Tensor:
-        """Codes ``[B, T·d]`` of images of which some pixels are hidden.
+        """Return codes ``[B, T·d]`` of images with hidden pixels.
 
-        A search does not see hidden pixels, see ``MaskedGan``; an encoder sees them filled (invgan, section 4.2).
+        A search ignores hidden pixels, see ``MaskedGan``; an encoder is applied to the filled image (invgan, section
+        4.2).
 
         Args:
-            x: images ``[B, C, H, W]``, their hidden pixels filled.
-            visible: bool ``[1, H, W]``.
+            x: images ``[B, C, H, W]`` with hidden pixels filled.
+            visible: mask of visible pixels, bool ``[1, H, W]``.
             fill: value of hidden pixels.
         """
         tiles = self.tiling.cut(x).unflatten(0, (len(x), self.tiling.count))
@@ -100,7 +101,7 @@ class InversionSession:
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """Images ``[B, C, H, W]`` of codes ``[B, T·d]``."""
+        """Decode codes ``[B, T·d]`` to images ``[B, C, H, W]``."""
         tiles = codes.reshape(len(codes) * self.tiling.count, -1)
         parts = [self.view.decode(part).float() for part in tiles.split(batch_size(self.gan))]
         return self.tiling.join(torch.cat(parts))
@@ -124,15 +125,14 @@ def open_subject(
     """Train or read the GAN, fit or restore the method, and read the images.
 
     Args:
-        request: what was asked for.
-        check: of the application, see ``Application.check``: refuses a number of images or of tiles before the method
-            is fitted.
-        store: where GANs and methods are kept; the user's if None.
+        request: the request of the user.
+        check: ``Application.check``, which refuses a number of images or of tiles before the method is fitted.
+        store: store of GANs and methods; the user's if None.
 
     Raises:
-        NotApplicable: the method cannot serve this GAN, or the application the images.
-        DataError: data that are not here, images of the wrong size, or too few.
-        BenchError: names and options that are wrong.
+        NotApplicable: the method does not support this GAN, or the application does not support the images.
+        DataError: data are missing, images have the wrong size, or there are too few.
+        BenchError: names or options are invalid.
     """
     bench = HarnessContext(store or Store(), request.device, request.progress)
     cell = request.cell()

@@ -1,4 +1,4 @@
-"""Images larger than the GAN's, inverted and drawn tile by tile (invgan, section 4.3, Fig. 3)."""
+"""Tiled inversion of images larger than the GAN's (invgan, section 4.3, Fig. 3)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ DRAWN = 4
 @application("tile")
 @dataclass
 class Tile(Application):
-    """Invert a large image patch by patch, without overlap, decode, and put the patches together again.
+    """Invert a large image patch by patch, without overlap, decode the codes, and reassemble the patches.
 
-    Images come from a folder (with a side), or from another dataset. Those that have the GAN's own size are laid side
-    by side first.
+    Images come from a folder (with a side), or from another dataset. Images of the GAN's size are first arranged side
+    by side.
 
     Attributes:
-        mosaic: images of the GAN's own size that are laid side by side, in each direction.
+        mosaic: number of images of the GAN's size that are arranged side by side, in each direction.
     """
 
     example: ClassVar[str] = "--images my_photos --side 112 --gan fashion-mnist/dcgan"
@@ -69,7 +69,7 @@ class Tile(Application):
         )
 
     def laid_out(self, subject: InversionSession) -> tuple[InversionSession, Tensor]:
-        """The images in groups, side by side, with the tiling that parts them again.
+        """Arrange the images side by side in groups; return the session with the matching tiling, and the images.
 
         Raises:
             DataError: too few images for one group.
@@ -85,7 +85,7 @@ class Tile(Application):
 
     @staticmethod
     def table(subject: InversionSession, images: dict[str, Tensor]) -> pd.DataFrame:
-        """PSNR and SSIM against the image, and steps across borders, a row a way to draw it."""
+        """Return PSNR and SSIM to the image, and steps across borders, one row per reconstruction."""
         import pandas as pd
 
         from bench.applications.measures import mean_psnr, mean_ssim, steps_across

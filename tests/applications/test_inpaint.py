@@ -145,5 +145,5 @@ def test_images_of_a_folder_are_scaled_squares_in_the_order_of_names(tmp_path):
     (tmp_path / "c.png").write_text("no picture")
     with pytest.raises(DataError, match=r"cannot use 'c\.png'"):
         read_folder(tmp_path, SHAPE)
-    with pytest.raises(DataError, match="3 images, 9 were asked for"):
+    with pytest.raises(DataError, match="3 images, 9 were requested"):
         read_folder(tmp_path, SHAPE, 9)

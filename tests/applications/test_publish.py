@@ -194,7 +194,7 @@ def test_help_leaves_torch_alone_and_tells_of_every_option():
     )
     assert done.returncode == 0, done.stderr
     assert "--sigma" in done.stdout
-    assert "Of the window" in done.stdout
+    assert "Standard deviation of the" in done.stdout
     for step, number in DEFAULT_STEPS.items():
         assert re.search(rf"--{step.replace('_', '-')} .*; {number}\.", done.stdout), step
 
