@@ -39,19 +39,19 @@ class Build:
     """Pose, light and proportions, each ``[B, 1, 1]``. Lengths are in head units: the head is about 1.24 high.
 
     Attributes:
-        sin: of the yaw; positive looks to the right of the picture.
-        cos: of the yaw.
-        pitch: how far features in front slide down.
+        sin: sine of the yaw; a positive one turns the head to the right of the picture.
+        cos: cosine of the yaw.
+        pitch: downward shift of features in front.
         light: direction towards the light (right, down, out of the picture), of length 1.
         width: half of the head's width at the ears.
         top: height of the skull over the origin.
         bottom: depth of the chin under the origin.
         square: 0 for an oval jaw, 1 for a square one.
-        taper: how much narrower the jaw is than the temples.
+        taper: difference in width between temples and jaw.
         jowl: sagging of the lower cheeks.
-        eye_x: of the eyes from the middle.
-        eye_y: of the eyes.
-        mouth_y: of the mouth.
+        eye_x: distance of the eyes from the middle.
+        eye_y: height of the eyes.
+        mouth_y: height of the mouth.
         neck: half of the neck's width.
     """
 
@@ -113,12 +113,12 @@ class Canvas:
 
     @contextmanager
     def window(self, u: float | Array, v: float | Array, half_x: float, half_y: float) -> Iterator[CanvasView]:
-        """A small part of each picture around a point of the face, wherever pose has moved it.
+        """Yield a view of a small part of each picture around a point of the face, moved by the pose.
 
         Args:
             u: the point, as in ``CanvasView.place``.
             v: the point.
-            half_x: half of the width that has to be in it, in units of the face.
+            half_x: half of the width that the view must contain, in units of the face.
             half_y: half of the height.
         """
         build = self.build
@@ -137,7 +137,7 @@ class Canvas:
         windows[chosen] = view.area
 
     def only(self, who: NDArray[np.bool_], part: Callable[[Canvas], None]) -> None:
-        """Paint a part of the drawing on some people alone, ``who`` ``[B, 1, 1]``; the others cost nothing."""
+        """Paint a part of the drawing on the people ``who`` ``[B, 1, 1]`` alone; the others are not computed."""
         rows = np.flatnonzero(who)
         if len(rows) == len(self.people):
             part(self)

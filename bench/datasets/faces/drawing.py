@@ -1,4 +1,4 @@
-"""The whole picture: every part in its order, from the background to the hat."""
+"""Drawing of whole pictures: all parts in order, from the background to the hat."""
 
 from __future__ import annotations
 

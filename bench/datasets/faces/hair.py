@@ -83,7 +83,7 @@ def hair_distance(view: CanvasView, cut: Cut) -> Array:
 
 
 def back_hair(canvas: Canvas) -> None:
-    """Hair behind the neck, and the bun of some."""
+    """Paint the hair behind the neck, and for some people a bun."""
     cut, people = cut_of(canvas.people), canvas.people
     pinned = people.chance("bun", 0.22) & ~people.has("Male") & ~people.has("Wearing_Hat")
     canvas.only(pinned & ~cut.long & cut.there, _bun)
@@ -91,7 +91,7 @@ def back_hair(canvas: Canvas) -> None:
 
 
 def front_hair(canvas: Canvas) -> None:
-    """The hair on the head, its fringe and its locks, with the shadow that they throw on the skin."""
+    """Paint the hair on the head, its fringe and its locks, and their shadow on the skin."""
     cut = cut_of(canvas.people)
     canvas.only(cut.there, _crown)
     canvas.only(cut.long & cut.there, _locks)

@@ -1,7 +1,7 @@
 """Soft shapes: signed distances to outlines, and the share of a pixel that they cover.
 
-Per pixel there is nothing but + - * /, square roots, minima, maxima and floors, which IEEE 754 rounds
-alike everywhere: the same pixels to the bit on every machine.
+Pixels are computed by + - * /, square roots, minima, maxima and floors alone, whose rounding IEEE 754 defines:
+the pixels are equal to the bit on every machine.
 """
 
 from __future__ import annotations
