@@ -48,6 +48,7 @@ class ListedKind(StrEnum):
     studies = "studies"
     applications = "applications"
     suites = "suites"
+    papers = "papers"
 
 
 class Format(StrEnum):
@@ -66,13 +67,16 @@ def list_(
 ) -> None:
     """List what is registered.
 
-    Example:  ganinv list methods
+    Examples:  ganinv list methods    |    ganinv list papers
     """
     from bench.harness.experiment import open_plugins
     from bench.harness.inspect import listing
 
     open_plugins(plugin or [])
     for each in [kind] if kind else list(ListedKind):
+        if each is ListedKind.papers:
+            papers()
+            continue
         console.table(each.value, ("name", "what it is", "from"), listing(each.value))
         console.note("")
 
@@ -132,7 +136,7 @@ def run(
         )
     folder = out or reports_folder(outcome.suite, outcome.cells[0].budget.name)
     for table in publish(outcome.suite, outcome.records, folder):
-        console.out.print(table)
+        console.show(table)
     console.note(f"\nReports and figures: {folder}")
     if outcome.failed:
         console.note("Failed cells are kept with their reason; --retry-failed runs them again.")
@@ -204,7 +208,7 @@ def compare(
 
     _, found, _ = stored(suite, budget, folder=records, plugins=plugin or [], gans=gan or [])
     for each in comparisons(found, method_a, method_b):
-        console.out.print(comparison_terminal(each))
+        console.show(comparison_terminal(each))
 
 
 @app.command()

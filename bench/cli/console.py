@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from bench.cli import tables
 from bench.core.types import Cell, Record
 from bench.harness.runner import Planned, RunCallbacks
 
@@ -52,6 +53,20 @@ def warning_line(message: Warning | str, *rest: Any, **more: Any) -> None:
     err.print(f"[yellow]warning:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
 
 
+def paragraphs(lines: Sequence[tuple[str, str]]) -> None:
+    """Pairs of a word and a text: the texts are folded beside the words on a terminal, a line each elsewhere."""
+    if not out.is_terminal:
+        for word, text in lines:
+            note(f"{word}\t{text}" if word else f"\t{text}")
+        return
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, min_width=4)
+    grid.add_column(overflow="fold")
+    for word, text in lines:
+        grid.add_row(escape(word), escape(text))
+    out.print(grid)
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Turn Ctrl-C into a clear last line and exit code 130."""
@@ -63,14 +78,19 @@ def interruptible() -> Iterator[None]:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A plain table; title, columns and cells are shown as they are, without markup."""
+    """Print a plain table; title, columns and cells are shown as they are, without markup."""
     look: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False}
     grid = Table(title=escape(title) or None, padding=(0, 2, 0, 0), **look)
     for column in columns:
         grid.add_column(escape(column), overflow="fold")
     for row in rows:
         grid.add_row(*(escape(cell) for cell in row))
-    out.print(grid)
+    show(grid)
+
+
+def show(grid: Table) -> None:
+    """Print a table, fitted to the terminal; see ``bench.cli.tables``."""
+    tables.show(grid, out)
 
 
 def cell_title(cell: Cell) -> str:

@@ -69,6 +69,7 @@ def reproduce(
 
 
 def claims(
+    claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="One claim, with its tests: C51.")] = None,
     records: Annotated[
         list[Path] | None,
         typer.Option(
@@ -81,19 +82,32 @@ def claims(
         Path | None, typer.Option(help="A Markdown file that goes into the page of --out, before the claims.")
     ] = None,
 ) -> None:
-    """Show the verdict on every claim of every paper, from what is stored; runs no model.
+    """Show what each paper claims and whether it holds in what is stored; of one claim, the tests. Runs no model.
 
-    Examples:  ganinv claims    |    ganinv claims --records results --out results/papers/README.md
+    Examples:  ganinv claims --records results    |    ganinv claims C51 --records results
+    |    ganinv claims --records results --out results/papers/README.md
     """
     from bench.papers.claims.claim_status import all_rulings, write_rulings
-    from bench.papers.listing import counts_line, ruling_rows
+    from bench.papers.listing import claim_lines, counts_line, evidence_tables, one_claim
 
     if discussion and not out:
         raise BenchError("--discussion is for the page of --out: give both")
+    if claim and out:
+        raise BenchError("--out writes the page of all claims: leave the claim out")
     found = all_rulings(records or [], paper)
-    for name, rulings in found.items():
-        console.table(name, ("claim", "pub", "measured", "on", "because"), ruling_rows(rulings))
+    if claim:
+        result = one_claim(found, claim)
+        console.paragraphs(claim_lines(result))
+        for title, header, rows in evidence_tables(result):
+            console.note("")
+            console.table(title, header, rows)
+        return
+    for name, results in found.items():
+        console.note(name)
+        for each in results:
+            console.paragraphs(claim_lines(each))
         console.note("")
     console.note(counts_line(found))
+    console.note("The tests behind a claim: ganinv claims C51, with the same --records.")
     if out:
         console.note(f"wrote {write_rulings(found, out, discussion)}")

@@ -44,7 +44,7 @@ def study(
             allow_code=allow_code,
         )
     for table in terminal(result):
-        console.out.print(table)
+        console.show(table)
     console.note(f"\nTable, figure and verdicts: {folder}")
     console.note(f"Next: {result.advice}")
 

@@ -241,7 +241,9 @@ def _registered(tree: ast.Module, path: Path, module: str, origin: str) -> list[
         for call in node.decorator_list:
             named = _decorated_name(call)
             if named:
-                found.append(Entry(*named, module=module, attribute=node.name, path=path, summary=summary, origin=origin))
+                found.append(
+                    Entry(*named, module=module, attribute=node.name, path=path, summary=summary, origin=origin)
+                )
     return found
 
 

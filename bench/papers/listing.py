@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, unknown
 from bench.papers.claims.aggregate import ClaimResult, ClaimSource, counted, rule
 from bench.papers.claims.claim_status import advice
 from bench.papers.claims.render import PUBLISHED
@@ -13,7 +13,8 @@ from bench.papers.render import HEADER, part_rows, scale
 from bench.papers.reproduce import Reproduction, budget_of, why_not_runnable
 from bench.papers.spec import Paper, Table, open_paper, open_tables, paper_names
 from bench.papers.suites import answered_by
-from bench.reports.formatting import ABSENT
+from bench.reports.formatting import ABSENT, shown_metric
+from bench.reports.verdicts import shown_outcome
 
 Rows = list[tuple[str, ...]]
 
@@ -72,7 +73,7 @@ def beside_tables(paper: Paper, made: Reproduction) -> Iterator[tuple[str, Seque
     if printed is None or not made.groups:
         return
     for part in compare_tables(paper.claims, printed, made.groups, bool(made.dataset)):
-        measured = f"{part.quantity} on {part.measured_on}" if part.quantity else "not measured"
+        measured = f"{shown_metric(part.quantity)} on {part.measured_on}" if part.quantity else "not measured"
         rho = "" if part.rho is None else f", rank correlation {part.rho:.2f}"
         yield (
             f"{made.table.title}, {part.metric}, {part.printed_on}; {measured}{rho}. {worth}",
@@ -89,10 +90,58 @@ def claims_rows(paper: Paper, made: Reproduction) -> Rows:
     return ruling_rows([r for r in rulings if made.table.name in r.claim.records])
 
 
+def claim_lines(result: ClaimResult) -> list[tuple[str, str]]:
+    """What a claim states and where, and under it the verdict: two lines, each a word and a text."""
+    found = result.verdict
+    where = f"on {result.setting}" if result.setting else ""
+    printed = PRINTED.get(found.published, "")
+    count = sum(e.outcome == found.outcome for e in found.evidence)
+    tests = f"{count} of {len(found.evidence)} tests" if len(found.evidence) > 1 else "one test"
+    because = found.reason if found.outcome == "not measured" else tests
+    parts = (shown_outcome(found.outcome), because, where, printed)
+    return [
+        (result.claim.id, f"{result.claim.text} ({result.paper}, {result.claim.source})"),
+        ("", "; ".join(filter(None, parts))),
+    ]
+
+
+PRINTED: Mapping[bool | None, str] = {
+    True: "the paper's own numbers agree",
+    False: "the paper's own numbers do not agree",
+}
+
+
+def one_claim(found: Mapping[str, Sequence[ClaimResult]], name: str) -> ClaimResult:
+    """The result of one claim.
+
+    Raises:
+        UnknownName: no paper has this claim.
+    """
+    every = {result.claim.id: result for results in found.values() for result in results}
+    if name not in every:
+        raise unknown("claim", name, every)
+    return every[name]
+
+
+def evidence_tables(result: ClaimResult) -> Iterator[tuple[str, Sequence[str], Rows]]:
+    """Title, header and rows of the tests of a claim, and of the other settings in which it was tried."""
+    tests: Rows = [(e.question, shown_outcome(e.outcome), e.detail, e.stand_in) for e in result.verdict.evidence]
+    yield "Tests", ("test", "outcome", "found", "stand-in"), tests
+    if result.others:
+        others: Rows = [(t.setting, shown_outcome(t.verdict.outcome), t.verdict.reason) for t in result.others]
+        yield "Other settings", ("on", "outcome", "because"), others
+
+
 def ruling_rows(rulings: Sequence[ClaimResult]) -> Rows:
     """A row a claim."""
     return [
-        (r.claim.id, PUBLISHED[r.verdict.published], r.verdict.outcome, r.setting or ABSENT, r.verdict.reason)
+        (
+            r.claim.id,
+            PUBLISHED[r.verdict.published],
+            shown_outcome(r.verdict.outcome),
+            r.setting or ABSENT,
+            r.verdict.reason,
+        )
         for r in rulings
     ]
 
@@ -100,7 +149,7 @@ def ruling_rows(rulings: Sequence[ClaimResult]) -> Rows:
 def counts_line(found: Mapping[str, Sequence[ClaimResult]]) -> str:
     """How many claims have each outcome."""
     every = [ruling for rulings in found.values() for ruling in rulings]
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in counted(every).items())
+    counts = ", ".join(f"{count} {shown_outcome(outcome)}" for outcome, count in counted(every).items())
     return f"{len(every)} claims: {counts}."
 
 

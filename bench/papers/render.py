@@ -9,9 +9,10 @@ from bench.papers.claims.aggregate import ClaimResult, ClaimSource, counted, rul
 from bench.papers.claims.render import PUBLISHED
 from bench.papers.claims.spec import Claims
 from bench.papers.compare_tables import Part, PrintedAndMeasured, compare_tables
-from bench.reports.formatting import ABSENT
+from bench.reports.formatting import ABSENT, shown_metric
 from bench.reports.groups import ResultGroup
 from bench.reports.render_markdown import escape, table
+from bench.reports.verdicts import shown_outcome
 
 HEADER = ["dataset", "backbone", "method", "published", "measured", "difference", "rank", "same rank?"]
 CLAIMS = ["id", "claim", "the paper's numbers", "measured", "decided on", "because"]
@@ -88,7 +89,7 @@ def _heading(part: Part) -> str:
     if not part.quantity:
         return "Not measured."
     rho = "" if part.rho is None else f" Spearman's correlation of the two orders: {part.rho:.2f}."
-    return f"Measured: {escape(part.quantity)} on {escape(part.measured_on)}.{rho}"
+    return f"Measured: {escape(shown_metric(part.quantity))} on {escape(part.measured_on)}.{rho}"
 
 
 def part_rows(part: Part) -> Iterator[list[str]]:
@@ -155,7 +156,7 @@ def _rows(rulings: Sequence[ClaimResult]) -> Iterator[list[str]]:
     for r in rulings:
         claim = r.claim
         about = [claim.id, f"{claim.text} ({claim.source})", PUBLISHED[r.verdict.published]]
-        yield [*about, r.verdict.outcome, r.setting or ABSENT, r.verdict.reason]
+        yield [*about, shown_outcome(r.verdict.outcome), r.setting or ABSENT, r.verdict.reason]
 
 
 def evidence_lines(rulings: Sequence[ClaimResult]) -> Iterator[str]:
@@ -163,10 +164,10 @@ def evidence_lines(rulings: Sequence[ClaimResult]) -> Iterator[str]:
     for r in rulings:
         tests = r.verdict.evidence
         yield from (f"<details><summary>{r.claim.id}: {len(tests)} tests, {1 + len(r.others)} settings</summary>", "")
-        rows = [[escape(e.question), e.outcome, escape(e.detail), escape(e.stand_in)] for e in tests]
+        rows = [[escape(e.question), shown_outcome(e.outcome), escape(e.detail), escape(e.stand_in)] for e in tests]
         yield from table(["test", "outcome", "found", "stand-in"], rows)
         if r.others:
-            more = [[escape(t.setting), t.verdict.outcome, escape(t.verdict.reason)] for t in r.others]
+            more = [[escape(t.setting), shown_outcome(t.verdict.outcome), escape(t.verdict.reason)] for t in r.others]
             yield from ("", *table(["also on", "outcome", "because"], more))
         yield from ("", "</details>", "")
 
@@ -181,7 +182,7 @@ def claims_page(papers: Mapping[str, Sequence[ClaimResult]], discussion: str = "
     every = [ruling for rulings in papers.values() for ruling in rulings]
     rows = [[name, *(str(n) for n in counted(rulings).values())] for name, rulings in papers.items()]
     rows.append(["**all**", *(f"**{n}**" for n in counted(every).values())])
-    lines = ["# Claims of the papers", "", *table(["paper", *counted(every)], rows), "", RULE, ""]
+    lines = ["# Claims of the papers", "", *table(["paper", *map(shown_outcome, counted(every))], rows), "", RULE, ""]
     lines += [discussion.strip(), ""] if discussion.strip() else []
     for name, rulings in papers.items():
         lines += [f"## {name}", "", *rulings_table(rulings), *evidence_lines(rulings)]
@@ -191,7 +192,7 @@ def claims_page(papers: Mapping[str, Sequence[ClaimResult]], discussion: str = "
 RULE = (
     "A test is decided by its 95 % interval: bootstrap over the same images (values averaged over seeds) for metrics "
     "that have a value an image, Student's t over seeds for the others. It holds or fails where the interval lies on "
-    "one side, and cannot be told where it crosses. A claim holds when all of its tests do, and fails when one does. "
+    "one side, and is inconclusive where it crosses. A claim holds when all of its tests do and fails when one does. "
     "The setting nearest to the paper decides; others are folded beneath. *The paper's numbers*: whether the printed "
     "values agree with the claim."
 )

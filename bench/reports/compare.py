@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from bench import statistics
 from bench.core.errors import BenchError
 from bench.core.types import Record, Track
-from bench.reports.formatting import ABSENT
+from bench.reports.formatting import ABSENT, shown_metric
 from bench.reports.groups import TRACKS, MethodResults, ResultGroup, groups, only_group
 from bench.reports.paired import Difference, difference
+from bench.reports.verdicts import span
 from bench.statistics import LEVEL, RESAMPLES, Interval
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class MetricComparison:
 
     @property
     def verdict(self) -> str:
-        """What the interval decides: "a better", "b better" or "cannot tell"."""
-        return {1: "a better", -1: "b better"}.get(self.gap.sign or 0, "cannot tell")
+        """What the interval decides: "a better", "b better" or "inconclusive"."""
+        return {1: "a better", -1: "b better"}.get(self.gap.sign or 0, "inconclusive")
 
 
 @dataclass(frozen=True)
@@ -164,13 +165,19 @@ def _rows(comparison: MethodComparison) -> Iterator[list[str]]:
     for m in comparison.metrics:
         interval = m.gap.interval
         yield [
-            m.metric if m.track == "test" else f"{m.track}/{m.metric}",
-            ABSENT if m.gap.mean is None else f"{m.gap.mean:+.3g}",
-            ABSENT if interval is None else f"[{interval.low:+.3g}, {interval.high:+.3g}]",
+            shown_metric(m.metric) if m.track == "test" else f"{m.track}/{shown_metric(m.metric)}",
+            *_advantage(m.gap.mean, interval),
             ABSENT if m.p is None else f"{m.p:.2g}",
             ABSENT if m.wins is None else f"{m.wins:.0%}",
             m.verdict if m.gap.basis != "seeds" else f"{m.verdict} (over seeds)",
         ]
+
+
+def _advantage(mean: float | None, interval: Interval | None) -> tuple[str, str]:
+    """The mean advantage and its interval, with the digits that the interval supports."""
+    if mean is None or interval is None:
+        return ABSENT if mean is None else f"{mean:+.3g}", ABSENT
+    return interval.text(mean, "+"), span(interval, "+")
 
 
 def _legend(comparison: MethodComparison) -> Iterator[str]:

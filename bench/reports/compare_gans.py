@@ -11,6 +11,7 @@ from bench import statistics
 from bench.core.errors import UnknownName
 from bench.core.files import digest
 from bench.reports.estimates import answers
+from bench.reports.formatting import shown_metric
 from bench.reports.groups import ResultGroup, title_of
 from bench.reports.published import MetricMapping, PrintedNumber, PrintedTable, plain
 from bench.statistics import competition_ranks
@@ -186,8 +187,8 @@ def _reasons(
         facts = ", ".join([f"{budget['train_steps']:,} training steps", f"{budget['fit_steps']:,} fit steps", *same])
         yield f"budget {budget['name']}, not the paper's: {facts}"
     if metric not in role.same_as:
-        what = "looks through another network than" if "@" in metric else "is not"
-        yield f"{metric} {what} the paper's {role.name}"
+        what = "is computed with another network than" if "@" in metric else "is not"
+        yield f"{shown_metric(metric)} {what} the paper's {role.name}"
     count = max(
         int(r.metrics["test"][metric].get("n", 0))
         for g in family

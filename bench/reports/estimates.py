@@ -11,6 +11,7 @@ import numpy as np
 from bench import statistics
 from bench.core.errors import BenchError
 from bench.core.types import Record
+from bench.reports.formatting import shown_metric
 from bench.reports.groups import MethodResults, ResultGroup
 from bench.reports.published import MetricMapping
 from bench.statistics import Floats, Interval
@@ -41,6 +42,11 @@ class Quantity:
 
     name: str
     up: bool
+
+    @property
+    def shown(self) -> str:
+        """Its name in tables and questions; see ``shown_metric``."""
+        return shown_metric(self.name)
 
     @property
     def orient(self) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.files import write_bytes
 from bench.core.png import smaller_png
-from bench.reports.formatting import column_title
+from bench.reports.formatting import column_title, shown_metric
 from bench.reports.gallery import Pixels, gallery
 from bench.reports.groups import MethodResults, ResultGroup, per_image
 from bench.reports.leaderboard import Leaderboard, Row
@@ -83,7 +83,7 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
     quality, cost = f"test/{board.rank_by}", "cost/invert_ms_per_image"
     rows = [r for r in board.rows if {quality, cost} <= set(r.values) and np.isfinite(r.values[quality].mean)]
     if not rows:
-        raise NotApplicable(f"{board.title}: no method has both {board.rank_by} and a time")
+        raise NotApplicable(f"{board.title}: no method has both {shown_metric(board.rank_by)} and a time")
     figure, axes = _canvas()
     points = [_point(axes, row, quality, cost) for row in rows]
     axes.set_xscale("log")
@@ -113,7 +113,7 @@ def _captions(runs: MethodResults, metric: str, count: int) -> list[str]:
 
 def _metric_note(shown: Sequence[MethodResults], metric: str) -> str:
     kept = any(per_image(r, "test", metric) is not None for runs in shown for r in runs.by_seed.values())
-    return f" · {metric} under each image" if kept else ""
+    return f" · {shown_metric(metric)} under each image" if kept else ""
 
 
 def _grid(rows: int, columns: int) -> tuple[Figure, Any]:

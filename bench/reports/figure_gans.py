@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bench.core.errors import NotApplicable
 from bench.reports.compare_gans import Family, Ordering, Standing
 from bench.reports.figure import INK, save_figure
+from bench.reports.formatting import shown_metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +109,7 @@ def _panel(axes: Axes, ordering: Ordering) -> None:
         axes.invert_xaxis()
         axes.invert_yaxis()
     rho = "" if ordering.rho is None else f": rho {ordering.rho:.2f}, {len(ordering.both)} GANs"
-    axes.set_title(fill(f"{ordering.metric}{rho}", TITLE_CHARACTERS), fontsize=8.5, color=INK)
+    axes.set_title(fill(f"{shown_metric(ordering.metric)}{rho}", TITLE_CHARACTERS), fontsize=8.5, color=INK)
     axes.set_xlabel(f"published, {ordering.table.title}", fontsize=8, color=INK)
     axes.set_ylabel(f"measured, {ordering.method}", fontsize=8, color=INK)
     axes.grid(True, color="#ececec", linewidth=0.6)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.reports.context import Context
@@ -12,10 +13,12 @@ from bench.statistics import LEVEL, RESAMPLES
 
 HEADINGS: dict[Heading, str] = {
     "test": "Test images",
-    "own": "Own images (made by the GAN, true code known)",
+    "own": "Generated images (made by the GAN, true code known)",
     "cost": "Cost",
 }
 OPTIMISED, BEYOND = "†", "‡"
+LPIPS_NETWORKS, FID_NETWORK = ("alex", "vgg"), "inception"
+"""Networks with which LPIPS and FID were published."""
 ABSENT = "–"
 
 
@@ -28,12 +31,37 @@ def number(value: float, decimals: int) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def decimals_for(value: Value, decimals: int) -> int:
+    """Decimals of a value: those that its interval over images supports, or ``decimals`` where it has none."""
+    if value.interval is None or not value.interval.half > 0:
+        return decimals
+    return min(value.interval.decimals, decimals + 2)
+
+
 def spread(value: Value, decimals: int) -> str:
-    """What follows a mean: `` ± sd [low, high]``, each part only if there is one."""
-    text = "" if value.sd is None else f" ± {number(value.sd, decimals)}"
-    if value.interval is not None:
-        text += f" [{number(value.interval.low, decimals)}, {number(value.interval.high, decimals)}]"
-    return text
+    """What follows a mean: `` ± half, sd 0.11``: half of its interval, and the deviation over seeds, where known."""
+    places = decimals_for(value, decimals)
+    text = "" if value.interval is None else f" ± {number(value.interval.half, places)}"
+    return text if value.sd is None else f"{text}, sd {number(value.sd, places)}"
+
+
+def shown_metric(name: str) -> str:
+    """Name under which a table shows a metric.
+
+    LPIPS is AlexNet or VGG with its learned weights, FID is Inception. The same formula through another network is
+    another metric, and tables call it so.
+
+    Example:
+        >>> shown_metric("lpips@vgg"), shown_metric("lpips@fashion-mnist-cnn"), shown_metric("fid@trained:celeba")
+        ('lpips@vgg', 'perceptual@fashion-mnist-cnn', 'fd@trained:celeba')
+    """
+    name, at, network = name.partition("@")
+    track, slash, base = name.rpartition("/")
+    if base == "lpips" and at and network not in LPIPS_NETWORKS:
+        base = "perceptual"
+    if at and network != FID_NETWORK:
+        base = re.sub(r"(^|_)fid$", r"\1fd", base)
+    return track + slash + base + at + network
 
 
 def column_title(column: Column) -> str:
@@ -41,8 +69,8 @@ def column_title(column: Column) -> str:
     if column.heading == "cost":
         return COSTS[column.name]
     if column.higher_is_better is None:
-        return column.name
-    return f"{column.name} {'↑' if column.higher_is_better else '↓'}"
+        return shown_metric(column.name)
+    return f"{shown_metric(column.name)} {'↑' if column.higher_is_better else '↓'}"
 
 
 def method_name(row: Row) -> str:
@@ -50,9 +78,15 @@ def method_name(row: Row) -> str:
     return row.method + (BEYOND if row.beyond else "")
 
 
-def free_numbers(row: Row) -> str:
-    """How many numbers a method may choose for each image; absent for records that do not say."""
+def latent_dimensions(row: Row) -> str:
+    """Dimensions of the latent code that a method may choose for each image; absent for records without them."""
     return ABSENT if row.free_numbers is None else number(row.free_numbers, 0)
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """The training seeds of a table; a table of one says so."""
+    shown = ", ".join(map(str, seeds))
+    return f"seeds {shown}" if len(seeds) != 1 else f"one training seed ({shown})"
 
 
 def settings(values: Mapping[str, Any], prefix: str = "") -> str:
@@ -67,7 +101,7 @@ def context_lines(context: Context) -> Iterator[tuple[str, str]]:
     yield "GAN", _named(context.gan, context.gan_options)
     budget = {k: v for k, v in context.budget.items() if k != "name"}
     yield "Budget", f"{context.budget['name']}: {settings(budget)}"
-    yield "Seeds", ", ".join(map(str, context.seeds))
+    yield "Training", seeds_in_words(context.seeds)
     yield "Images", ", ".join(f"{count} {track}" for track, count in context.images.items()) or "none measured"
     yield (
         "Commit",
@@ -83,15 +117,17 @@ def legend(board: Leaderboard) -> Iterator[str]:
     values = [v for row in board.rows for key, v in row.values.items() if not key.startswith("cost/")]
     seeds = len(board.context.seeds)
     text = "Mean over seeds"
-    if any(v.sd is not None for v in values):
-        text += f" ± standard deviation over {seeds} seeds"
     if any(v.interval is not None for v in values):
-        text += f" [{LEVEL:.0%} bootstrap interval over images, {RESAMPLES} resamples, seeds averaged]"
-    yield text + "." + (" One seed: no standard deviation." if seeds == 1 else "")
+        text += f" ± half of its {LEVEL:.0%} bootstrap interval over images ({RESAMPLES} resamples, seeds averaged)"
+    if any(v.sd is not None for v in values):
+        text += f"; sd: standard deviation over {seeds} seeds"
+    yield text + "."
+    if seeds == 1:
+        yield "One training seed: a second training of the same methods may order them differently."
     if any(v.interval is not None for v in values):
         yield "Intervals and ties are about other images for these trained networks, not about other training seeds."
     yield (
-        f"Rank by {board.rank_by} within a capacity class (what a method may change per image, in how many numbers); "
+        f"Rank by {shown_metric(board.rank_by)} within a capacity class (what a method may change for each image); "
         "methods whose paired difference to the leader of their rank has an interval containing 0 share that rank. "
         "Bold: best of its class, or tied with the best. Controls are not ranked."
     )

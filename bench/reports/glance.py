@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from bench.reports.formatting import ABSENT, OPTIMISED, column_title, method_name, number
+from bench.reports.formatting import (
+    ABSENT,
+    OPTIMISED,
+    column_title,
+    decimals_for,
+    method_name,
+    number,
+    seeds_in_words,
+)
 from bench.reports.leaderboard import Column, Leaderboard, Row
 from bench.reports.terminal import TerminalBoard, TerminalColumn, TerminalRow
 
@@ -22,7 +30,7 @@ def glance(board: Leaderboard, metrics: int = 3) -> TerminalBoard:
     columns = [*board.under("test")[:metrics], *(c for c in board.under("cost") if c.name == "invert_ms_per_image")]
     gaps = f" · {len(board.remarks)} gaps, listed in the report" if board.remarks else ""
     checksum = board.context.dataset_checksum[:8]
-    caption = f"{board.context.device} · data {checksum} · seeds {', '.join(map(str, board.context.seeds))}{gaps}"
+    caption = f"{board.context.device} · data {checksum} · {seeds_in_words(board.context.seeds)}{gaps}"
     several = len({row.capacity for row in board.rows}) > 1
     about = [TerminalColumn("rank", right=True), TerminalColumn("method", whole=True)]
     about += [TerminalColumn("capacity")] if several else []
@@ -57,7 +65,8 @@ def _cell(row: Row, column: Column, board: Leaderboard) -> str:
     value = row.values.get(column.key)
     if value is None:
         return ABSENT
-    text = number(value.mean, column.decimals) + (OPTIMISED if value.optimised else "")
-    if column.key == f"test/{board.rank_by}" and value.sd is not None:
-        text += f"±{number(value.sd, column.decimals)}"
+    places = decimals_for(value, column.decimals)
+    text = number(value.mean, places) + (OPTIMISED if value.optimised else "")
+    if column.key == f"test/{board.rank_by}" and value.interval is not None:
+        text += f"±{number(value.interval.half, places)}"
     return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.reports.compare_gans import Family, Ordering, Standing
-from bench.reports.formatting import ABSENT, number
+from bench.reports.formatting import ABSENT, number, shown_metric
 from bench.reports.leaderboard import decimals_of
 from bench.reports.render_markdown import escape, table
 
@@ -66,7 +66,7 @@ def values_table(family: Family) -> list[str]:
 
 
 def _heading(ordering: Ordering) -> str:
-    return f"{escape(ordering.metric)} {'↑' if ordering.higher_is_better else '↓'}"
+    return f"{escape(shown_metric(ordering.metric))} {'↑' if ordering.higher_is_better else '↓'}"
 
 
 def _values(ordering: Ordering, standing: Standing) -> Iterator[str]:

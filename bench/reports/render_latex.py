@@ -10,10 +10,12 @@ from bench.reports.formatting import (
     OPTIMISED,
     column_title,
     context_lines,
-    free_numbers,
+    decimals_for,
+    latent_dimensions,
     legend,
     method_name,
     number,
+    spread,
 )
 from bench.reports.leaderboard import Column, Heading, Leaderboard, Row
 
@@ -60,7 +62,7 @@ def _board(board: Leaderboard) -> Iterator[str]:
 def _table(board: Leaderboard, heading: Heading, caption: str) -> Iterator[str]:
     columns = board.under(heading)
     full = heading == "test"
-    about = ["rank", "method", "capacity", "free numbers", "trained on"] if full else ["method"]
+    about = ["rank", "method", "capacity", "latent dimensions", "trained on"] if full else ["method"]
     yield r"\begin{table}"
     yield r"\centering"
     yield rf"\caption{{{escape(caption)}}}"
@@ -90,20 +92,16 @@ def _about(row: Row, full: bool) -> list[str]:
     rank = escape(ABSENT) if row.rank is None else str(row.rank)
     if not full:
         return [escape(method_name(row))]
-    return [rank, *map(escape, (method_name(row), row.capacity, free_numbers(row), row.trained_on))]
+    return [rank, *map(escape, (method_name(row), row.capacity, latent_dimensions(row), row.trained_on))]
 
 
 def _cell(row: Row, column: Column) -> str:
     value = row.values.get(column.key)
     if value is None:
         return escape(ABSENT)
-    mean = escape(number(value.mean, column.decimals))
+    mean = escape(number(value.mean, decimals_for(value, column.decimals)))
     text = rf"\textbf{{{mean}}}" if value.best else mean
     if value.optimised:
         text += escape(OPTIMISED)
-    if value.sd is not None:
-        text += rf" {{\scriptsize $\pm$ {escape(number(value.sd, column.decimals))}}}"
-    if value.interval is not None:
-        low, high = (escape(number(v, column.decimals)) for v in (value.interval.low, value.interval.high))
-        text += rf" {{\scriptsize [{low}, {high}]}}"
-    return text
+    more = escape(spread(value, column.decimals))
+    return text + (rf" {{\scriptsize{more}}}" if more else "")

@@ -10,10 +10,12 @@ from bench.reports.formatting import (
     OPTIMISED,
     column_title,
     context_lines,
-    free_numbers,
+    decimals_for,
+    latent_dimensions,
     legend,
     method_name,
     number,
+    seeds_in_words,
     settings,
     spread,
 )
@@ -64,7 +66,7 @@ def _summary(board: Leaderboard) -> Iterator[str]:
     context = board.context
     columns = [*board.under("test"), *(c for c in board.under("cost") if c.name == "invert_ms_per_image")]
     yield f"{escape(board.title)}. {escape(context.dataset)}, {escape(context.gan)}, budget {context.budget['name']},"
-    yield f"{context.images.get('test', 0):,} test images, mean over seeds {', '.join(map(str, context.seeds))}."
+    yield f"{context.images.get('test', 0):,} test images, {seeds_in_words(context.seeds)}."
     yield ""
     about = 3 if len({row.capacity for row in board.rows}) > 1 else 2
     header = [*["rank", "method", "capacity"][:about], *(escape(column_title(c)) for c in columns)]
@@ -116,7 +118,7 @@ def _board(board: Leaderboard) -> Iterator[str]:
 
 
 def _block(board: Leaderboard, columns: Sequence[Column], full: bool) -> list[str]:
-    about = ["rank", "method", "capacity", "free numbers", "trained on"] if full else ["method"]
+    about = ["rank", "method", "capacity", "latent dimensions", "trained on"] if full else ["method"]
     lines, controls = [], False
     for row in board.rows:
         if row.control and not controls:
@@ -132,14 +134,14 @@ def _about(row: Row, full: bool, board: Leaderboard) -> list[str]:
     if len(row.seeds) < len(board.context.seeds):
         method += f" ({len(row.seeds)} of {len(board.context.seeds)} seeds)"
     rank = ABSENT if row.rank is None else str(row.rank)
-    return [rank, method, row.capacity, free_numbers(row), escape(row.trained_on)] if full else [method]
+    return [rank, method, row.capacity, latent_dimensions(row), escape(row.trained_on)] if full else [method]
 
 
 def _cell(row: Row, column: Column, brief: bool = False) -> str:
     value = row.values.get(column.key)
     if value is None:
         return ABSENT
-    mean = number(value.mean, column.decimals)
+    mean = number(value.mean, decimals_for(value, column.decimals))
     mark = OPTIMISED if value.optimised else ""
     return (f"**{mean}**" if value.best else mean) + mark + ("" if brief else spread(value, column.decimals))
 

@@ -19,6 +19,11 @@ ORDER: tuple[Outcome, ...] = ("fails", "not measured", "cannot tell", "holds")
 """A claim takes the first of these that one of its tests has."""
 
 
+def shown_outcome(outcome: str) -> str:
+    """Word under which pages and tables show an outcome; stored results keep ``cannot tell``."""
+    return "inconclusive" if outcome == "cannot tell" else outcome
+
+
 @dataclass(frozen=True)
 class Statement:
     """Something that a paper states; ``source`` is the paper's section, table or figure."""
@@ -106,5 +111,13 @@ def within(interval: Interval | None, tolerance: float) -> Outcome:
 
 
 def span(interval: Interval | None, sign: str = "") -> str:
-    """``[low, high]`` with four digits, or that there is none; ``sign="+"`` prints the sign of positive ends too."""
-    return "(no interval)" if interval is None else f"[{interval.low:{sign}.4g}, {interval.high:{sign}.4g}]"
+    """``[low, high]`` with the digits that it supports, or that there is none; see ``Interval.text`` for ``sign``."""
+    if interval is None:
+        return "(no interval)"
+    return f"[{interval.text(interval.low, sign)}, {interval.text(interval.high, sign)}]"
+
+
+def with_span(value: float, interval: Interval | None, sign: str = "") -> str:
+    """``value [low, high]`` with the digits that the interval supports; four significant ones without one."""
+    text = f"{value:{sign}.4g}" if interval is None else interval.text(value, sign)
+    return f"{text} {span(interval, sign)}"

@@ -43,7 +43,7 @@ def test_a_plugin_that_is_no_source_is_refused(plugin):
         "from dataclasses import dataclass\nfrom bench.core.registry import dataset\n\n"
         '@dataset("mine")\n@dataclass\nclass Mine:\n    """Mine."""\n'
     )
-    with pytest.raises(ContractError, match=r"Mine must subclass bench\.datasets\.source\.Source"):
+    with pytest.raises(ContractError, match=r"Mine must subclass bench\.datasets\.source\.GuardedSource"):
         open_dataset("mine")
 
 

@@ -212,7 +212,7 @@ def test_wrong_conditions_never_equal_the_right_ones(digits, faces, condition):
     images = digits if condition == "labels" else faces
     trainer = trainer_of(dataclasses.replace(RECIPE, condition=condition, batch=500), images)
     trainer.recipe.train(
-        trainer.gan, images, RunContext(dataclasses.replace(BUDGET, train_steps=0), 0), trainer.watch
+        trainer.gan, images, RunContext(dataclasses.replace(BUDGET, train_steps=0), 0), trainer.monitor
     )
     state = trainer.run.rng.get_state()
     real = trainer.draw_real()

@@ -172,9 +172,9 @@ def test_every_stage_moves_its_own_networks_and_nothing_else(images, monkeypatch
         return {n for n in now if any(not torch.equal(a, b) for a, b in zip(now[n], then[n], strict=True))}
 
     def watched(name, original):
-        def call(*arguments):
+        def call(*arguments, **named):
             then = values(before["gan"])
-            original(*arguments)
+            original(*arguments, **named)
             seen[name] = moved(values(before["gan"]), then)
 
         return call

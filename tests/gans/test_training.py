@@ -94,7 +94,7 @@ def test_the_average_is_the_exponential_moving_average_of_the_generator(images):
     run.reseed()
     gan = recipe.build(images.shape, "cpu")
     trainer, history = Trainer(gan, recipe, images, run), []
-    trainer.watch.look = lambda *_: history.append(gan.generator[0].weight.detach().clone())
+    trainer.monitor.look = lambda *_, **__: history.append(gan.generator[0].weight.detach().clone())
     trainer.train()
     expected = history[0]
     for weight in history[1:]:

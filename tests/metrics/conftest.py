@@ -117,12 +117,12 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.core.types import Embedding, FeatureNetwork
+from bench.core.types import Embedding, FeatureExtractor
 from bench.metrics.attributes import FACIAL
 from bench.core.registry import features
 
 
-class Reader(FeatureNetwork):
+class Reader(FeatureExtractor):
     loads = 0
 
     def protocol(self):

@@ -65,14 +65,14 @@ def test_set_metric_is_judged_over_seeds(pair):
     assert [s.mean for s in fid.by_seed] == [1.0, 2.0]
     assert fid.gap.basis == "seeds"
     assert fid.p is None
-    assert fid.verdict == "cannot tell"
+    assert fid.verdict == "inconclusive"
 
 
-def test_one_seed_of_a_set_metric_cannot_tell(make):
+def test_one_seed_of_a_set_metric_is_inconclusive(make):
     records = [make("a", sets={"fid@x": 1.0}), make("b", sets={"fid@x": 50.0})]
     fid = metric(compare(records, "a", "b"), "fid@x")
     assert fid.gap.interval is None
-    assert fid.verdict == "cannot tell"
+    assert fid.verdict == "inconclusive"
 
 
 def test_each_seed_has_its_interval(pair):
@@ -140,10 +140,11 @@ def test_several_tables_are_compared_one_by_one(pair, make):
 def test_the_table_carries_the_verdict(pair):
     comparison = compare(pair, "a", "b")
     rows = {line.split()[0]: line for line in shown(comparison).splitlines() if line.strip()}
-    assert f" {metric(comparison, 'psnr').gap.mean:+.3g} " in rows["psnr"]
+    gap = metric(comparison, "psnr").gap
+    assert f" {gap.interval.text(gap.mean, '+')} " in rows["psnr"]
     assert "a better" in rows["psnr"]
     assert "b better" in rows["mse"]
-    assert "cannot tell (over seeds)" in rows["fid@x"]
+    assert "inconclusive (over seeds)" in rows["fd@x"]
 
 
 def test_the_terminal_cuts_nothing_at_80_characters(make):

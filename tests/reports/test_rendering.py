@@ -66,7 +66,8 @@ def test_dirty_trees_and_lone_seeds_are_said(make):
     made = make("a", images={"psnr": np.ones(5)}, environment={"dirty": True})
     text = render(leaderboards([made], "psnr", "q"), "md")
     assert "uncommitted changes" in text
-    assert "One seed: no standard deviation" in text
+    assert "One training seed: a second training" in text
+    assert "- **Training:** one training seed (0)" in text
 
 
 def test_csv_reads_back_to_full_precision(boards):
@@ -168,7 +169,7 @@ def test_the_table_fits_a_narrow_terminal_without_folding_numbers(make):
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(draw(glance(leaderboards(records, "psnr", "q")[0])))
     text = console.export_text()
-    assert all(words in text for words in ("20.00±0.00", "0.5000", "0.3000"))
+    assert all(words in text for words in ("20.00±0.03", "0.50", "0.30"))
     assert "…" not in text
     assert all(line.rstrip()[-1] in "┓┃┩│┘" for line in text.splitlines()[1:-2])
 

@@ -27,9 +27,9 @@ def test_thresholds_are_decided_by_the_whole_interval():
     assert between(None, 0, 1) == "cannot tell"
 
 
-def test_intervals_are_printed_with_four_digits():
-    assert span(Interval(-1.23456, 0.5)) == "[-1.235, 0.5]"
-    assert span(Interval(-1.23456, 0.5), "+") == "[-1.235, +0.5]"
+def test_intervals_are_printed_with_the_digits_that_they_support():
+    assert span(Interval(-1.23456, 0.5)) == "[-1.2, 0.5]"
+    assert span(Interval(-1.23456, 0.5), "+") == "[-1.2, +0.5]"
     assert span(None) == "(no interval)"
 
 

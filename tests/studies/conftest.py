@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.datasets.source import Source, Split, to_dataset
+from bench.datasets.source import GuardedSource, Split, to_dataset
 from bench.core.registry import dataset
 
 
 @dataset("boxes")
 @dataclass
-class Boxes(Source):
+class Boxes(GuardedSource):
     """Bars and boxes on black, 28 x 28."""
 
     test: int = 120

@@ -168,8 +168,8 @@ def test_classes_are_ranked_by_their_share_not_by_bare_logits(own_home, rng, mon
     found = []
     for shift in (0.0, 5.0):
         shifted = logits + shift * torch.from_numpy(rng.normal(size=(3, 40, 1)))
-        monkeypatch.setattr(reconstruction_sets, "draw_again", lambda bench, cell, images, what: images)
-        monkeypatch.setattr(reconstruction_sets, "logits_of", lambda *asked, told=shifted: told)
+        monkeypatch.setattr(reconstruction_sets, "draw_again", lambda bench, cell, images, *_, **__: images)
+        monkeypatch.setattr(reconstruction_sets, "logits_of", lambda *_, told=shifted, **__: told)
         result = TrainOnReconstructions().run(StudyRequest(ComponentSpec("digits", {"side": 64}), images=40))
         found.append(result.tables["Mean average precision"]["map"].to_numpy())
     assert found[0] == pytest.approx(found[1])

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from bench.papers.claims.comparison import PublishedComparison, published_table
 from bench.papers.claims.evaluate import evaluate_claims
 from bench.papers.claims.spec import Claims
-from bench.reports.formatting import ABSENT
+from bench.reports.formatting import ABSENT, shown_metric
 from bench.reports.groups import ResultGroup
 from bench.reports.render_markdown import escape, table
-from bench.reports.verdicts import Verdict
+from bench.reports.verdicts import Verdict, shown_outcome
 
 PUBLISHED = {True: "holds", False: "fails", None: ABSENT}
 
 RULE = (
     "A test holds or fails when the 95 % interval of the paired difference excludes 0: bootstrap over images (values "
-    "averaged over seeds) for per-image metrics, Student's t over seeds for set metrics. Otherwise it cannot be "
-    "told. A claim holds when all of its tests do and fails when one of them does. *pub*: what the paper's own "
-    "numbers say."
+    "averaged over seeds) for per-image metrics, Student's t over seeds for set metrics. Otherwise it is "
+    "inconclusive. A claim holds when all of its tests do and fails when one of them does. *pub*: whether the numbers "
+    "that the paper prints agree."
 )
 
 
@@ -49,14 +49,16 @@ def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
             escape(v.claim.source),
             escape(v.claim.text),
             PUBLISHED[v.published],
-            f"**{v.outcome}**",
+            f"**{shown_outcome(v.outcome)}**",
             escape(v.reason),
         ]
         for v in verdicts
     ]
     lines = [RULE, "", *table(["id", "source", "claim", "pub", "measured", "because"], rows), ""]
     for v in verdicts:
-        evidence = [[escape(e.question), e.outcome, escape(e.detail), escape(e.stand_in)] for e in v.evidence]
+        evidence = [
+            [escape(e.question), shown_outcome(e.outcome), escape(e.detail), escape(e.stand_in)] for e in v.evidence
+        ]
         lines += [f"<details><summary>{v.claim.id}: {len(evidence)} tests</summary>", ""]
         lines += [*table(["test", "outcome", "advantage", "stand-in"], evidence), "", "</details>", ""]
     return lines
@@ -79,4 +81,13 @@ def _line(row: PublishedComparison) -> list[str]:
     difference = "order only" if row.difference is None else f"{row.difference:+.4g}"
     ranks = [ABSENT if rank is None else str(rank) for rank in (row.published_rank, row.measured_rank)]
     gap = ABSENT if row.measured is None else difference
-    return [p.table, escape(p.method), escape(row.metric), f"{p.value:g}", measured, gap, *ranks, escape(row.remark)]
+    return [
+        p.table,
+        escape(p.method),
+        escape(shown_metric(row.metric)),
+        f"{p.value:g}",
+        measured,
+        gap,
+        *ranks,
+        escape(row.remark),
+    ]

@@ -158,7 +158,7 @@ def test_ratios_of_one_metric_and_of_two(scope):
     assert outcomes(both, op="ratio", metric="psnr", of="a", to="b", at_least=1.9) == ["holds"]
     assert outcomes(both, op="ratio", metric="fid", of="a", to="b", at_least=3.5) == ["fails"]
     (asked,) = answers(both, op="ratio", metric="fid", of="a", to="b", at_least=3.5)
-    assert asked.question == "fid@x: a / b ≥ 3.5"
+    assert asked.question == "fd@x: a / b ≥ 3.5"
 
 
 def test_metrics_of_sets_of_different_sizes_are_not_set_against_each_other(make):

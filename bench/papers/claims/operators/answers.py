@@ -11,7 +11,7 @@ from bench.core.errors import BenchError
 from bench.papers.claims.scope import ClaimScope
 from bench.papers.claims.subjects import ClaimSubject
 from bench.reports.estimates import Estimate, Quantity, estimate
-from bench.reports.verdicts import Evidence, Outcome, at_least, span
+from bench.reports.verdicts import Evidence, Outcome, at_least, span, with_span
 from bench.statistics import Floats
 
 Asked = Sequence[tuple[ClaimSubject, Quantity]]
@@ -70,7 +70,7 @@ def in_words(what: str, found: Estimate, sign: str = "") -> str:
         return f"{value}, no interval{f': {found.why}' if found.why else ''}"
     if found.basis == "count":
         return f"{value}, counted"
-    return f"{value} {span(found.interval, sign)} over {found.basis}"
+    return f"{what}{with_span(found.value, found.interval, sign)} over {found.basis}"
 
 
 def picked(oriented: Floats, by: str) -> Floats:

@@ -78,7 +78,7 @@ class BoundTest(ClaimTest):
                 return
         pairs = list(zip(first, first, strict=True) if len(self.metrics) == 1 else _alike(first, second))
         if not pairs:
-            names = ", ".join(quantity.name for quantity in (*first, *second))
+            names = ", ".join(quantity.shown for quantity in (*first, *second))
             reason = f"no two of {names} look through the same network"
             yield unmeasured(" and ".join(self.metrics), reason, remark)
         for (above, below), of, to in itertools.product(pairs, self.of, self.to):
@@ -107,7 +107,7 @@ class BoundTest(ClaimTest):
         return f"{name}: {of} {sign} {below} {' and '.join(limits)}"
 
     def _compare(self, scope: ClaimScope, of: Side, to: Side, remark: str) -> Evidence:
-        question = self._question(of[1].name, of[0], to[0], to[1].name)
+        question = self._question(of[1].shown, of[0], to[0], to[1].shown)
         if uneven := _uneven(scope, of, to):
             return unmeasured(question, uneven, remark)
         with np.errstate(divide="ignore", invalid="ignore"):

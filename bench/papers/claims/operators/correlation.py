@@ -74,5 +74,5 @@ class CorrelationTest(ClaimTest):
         def rho(values: Floats) -> Floats:
             return rank_correlation(values * signs)
 
-        question = self._question(first.name, second.name)
+        question = self._question(first.shown, second.shown)
         return alike(question, estimated(scope, asked, rho), self.at_least, remarks)

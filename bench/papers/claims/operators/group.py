@@ -64,7 +64,7 @@ class GroupTest(MetricTest):
             return self._gap(quantity.orient * values)
 
         asked = [(subject, quantity) for subject in self.subjects]
-        yield positive(scope, self.question(quantity.name), asked=asked, statistic=gap, remark=remark)
+        yield positive(scope, self.question(quantity.shown), asked=asked, statistic=gap, remark=remark)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
         """Whether the picked printed number is better than the other."""

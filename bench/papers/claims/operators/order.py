@@ -48,7 +48,7 @@ class OrderTest(MetricTest):
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
         """One answer a pair."""
         for better, worse in itertools.product(self.better, self.worse):
-            question = f"{quantity.name}: {better} beats {worse}"
+            question = f"{quantity.shown}: {better} beats {worse}"
             yield positive(
                 scope,
                 question,

@@ -57,9 +57,9 @@ class SameOrderTest(MetricTest):
         """One answer a pair of datasets."""
         sets = list(dict.fromkeys(title_of(group.dataset) for group in scope.groups))
         if len(sets) < 2:
-            yield unmeasured(self.question(quantity.name), f"one dataset alone: {', '.join(sets)}", remark)
+            yield unmeasured(self.question(quantity.shown), f"one dataset alone: {', '.join(sets)}", remark)
         for one, other in itertools.combinations(sets, 2):
-            alone = f"{quantity.name}: {one} and {other} order {len(self.who)} alike, Spearman ≥ {self.at_least}"
+            alone = f"{quantity.shown}: {one} and {other} order {len(self.who)} alike, Spearman ≥ {self.at_least}"
             yield alike(alone, self._rho(scope, quantity, (one, other)), self.at_least, remark)
 
     def _rho(self, scope: ClaimScope, quantity: Quantity, sets: tuple[str, str]) -> Estimate | str:

@@ -49,7 +49,7 @@ class TopTest(MetricTest):
 
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
         """One answer: how many of the others are better, and of how many it cannot be told."""
-        question, ahead, undecided = self.question(quantity.name), [], 0
+        question, ahead, undecided = self.question(quantity.shown), [], 0
         for other in self.among:
             found = estimated(scope, [(other, quantity), (self.who, quantity)], advantage(quantity))
             if isinstance(found, str):
