@@ -1,1 +1,1 @@
-"""Studies: small programs over datasets, GANs, metrics and stages that test what metrics can be trusted for."""
+"""Studies: small programs over datasets, GANs, metrics and stages that test the reliability of metrics."""

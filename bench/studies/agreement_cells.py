@@ -1,4 +1,4 @@
-"""The cells whose metrics are compared: values of every metric, a row a GAN, method and seed. No torch."""
+"""The cells whose metrics are compared: values of every metric for each GAN, method and seed. No torch."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from bench.reports.groups import ResultGroup, title_of
 from bench.statistics import Floats
 
 FEWEST_CELLS = 6
-"""Cells that a correlation needs."""
+"""Smallest number of cells of a correlation."""
 
 
 @dataclass(frozen=True)
 class MeasuredCells:
-    """Values of every metric over the cells that are done.
+    """Values of every metric over the finished cells.
 
     Attributes:
         units: GAN and method of each cell.
-        controls: whether each cell's method is a control.
-        metrics: name -> values ``[K]``, turned so that higher is better; NaN where a cell has none.
+        controls: True for each cell whose method is a control.
+        metrics: name -> values ``[K]``, oriented so that higher is better; NaN where a cell has none.
         left_out: sentences on metrics that cannot be ranked.
-        networks: feature networks that any of them looks through.
+        networks: feature networks of the metrics.
     """
 
     units: tuple[tuple[str, str], ...]
@@ -36,10 +36,10 @@ class MeasuredCells:
 
     @classmethod
     def of(cls, family: Sequence[ResultGroup], tracks: Sequence[str]) -> MeasuredCells:
-        """From records; a metric that fewer than ``FEWEST_CELLS`` have, or that never changes, is left out.
+        """Collect metrics from records; a constant one, or one of fewer than ``FEWEST_CELLS`` cells, is left out.
 
         Raises:
-            BenchError: too few cells are done.
+            BenchError: too few cells are finished.
         """
         rows = [
             (title_of(group.gan), runs.title, runs.control, record, group.higher_is_better)
@@ -73,11 +73,11 @@ class MeasuredCells:
 
     @property
     def mixed(self) -> bool:
-        """Whether there are controls among the cells, and enough others."""
+        """True if there are controls among the cells, and enough others."""
         return any(self.controls) and self.controls.count(False) >= FEWEST_CELLS
 
     def contenders(self) -> MeasuredCells:
-        """The cells without controls."""
+        """Return the cells without controls."""
         kept = [i for i, control in enumerate(self.controls) if not control]
         metrics = {name: values[kept] for name, values in self.metrics.items()}
         return MeasuredCells(tuple(self.units[i] for i in kept), (False,) * len(kept), metrics)
@@ -91,5 +91,5 @@ def _oriented(record: Record, track: str, metric: str, up: Mapping[str, bool]) -
 
 
 def family_of(metric: str) -> str:
-    """``rand_fid:500@network`` and ``own/rand_fid`` are both ``rand_fid``."""
+    """Return the family of a metric: ``rand_fid`` for ``rand_fid:500@network`` and ``own/rand_fid``."""
     return metric.removeprefix("own/").split("@", maxsplit=1)[0].split(":", maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""What the papers claim of metrics, judged on correlations and on the best two GANs of each metric."""
+"""Claims of the papers on metrics, tested on correlations and on the best two GANs of each metric."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ C34 = Statement(
     "generated pairs.",
 )
 ALIKE = 0.5
-"""Spearman's correlation from which two metrics count as ranking alike; ours."""
+"""Highest Spearman's correlation of two metrics that count as ranking differently (our choice)."""
 PERCEPTUAL: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("lpips", ("lpips",)),
     ("fid", ("fid",)),
     ("fac or label accuracy", ("fac", "label_accuracy")),
 )
-"""What the paper trusts, and the metric families that answer; the last is asked where the others are not there."""
+"""Perceptual measures of the paper, with the metric families that stand for them, in order of preference."""
 DIVERSITY = {"Inception score": "rand_is", "MS-SSIM": "rand_ms_ssim"}
 PRINTED_ON = {"Inception score": "CIFAR10", "MS-SSIM": "CelebA"}
-"""Where the paper compares each."""
+"""Dataset on which the paper compares each metric."""
 FEWEST_GANS = 4
-"""Of three GANs any two pairs share one."""
+"""Smallest number of GANs: any two pairs of three GANs share one."""
 TOP = 2
 
 
@@ -43,10 +43,10 @@ class Ranks:
 
     Attributes:
         metric: full name of the other metric; "" if there is none.
-        reason: why nothing can be said; "" if something can.
-        by_seed: for each seed the best two by PSNR and by the metric, best first.
-        gans: how many have both.
-        stand_in: in what they are not the paper's.
+        reason: reason that the comparison is impossible; "" if it is possible.
+        by_seed: for each seed, the best two by PSNR and by the metric, best first.
+        gans: number of GANs with both metrics.
+        stand_in: differences from the paper's GANs, in words.
     """
 
     metric: str
@@ -57,14 +57,14 @@ class Ranks:
 
 
 def verdicts(found: Agreement, ranks: Mapping[str, Ranks], method: str) -> tuple[Verdict, ...]:
-    """Whether PSNR and SSIM mislead, and C34."""
+    """Evaluate the statement that PSNR and SSIM mislead, and C34."""
     tests = [_alike(found, pixel, role, families) for pixel in ("psnr", "ssim") for role, families in PERCEPTUAL]
     overlaps = [_overlap(name, each, method) for name, each in ranks.items()]
     return verdict(MISLEAD, [e for part in tests for e in part]), verdict(C34, overlaps, True)
 
 
 def _alike(found: Agreement, pixel: str, role: str, families: Sequence[str]) -> list[Evidence]:
-    """One test for each metric of the first family that was measured; it holds where the two rank differently."""
+    """Return one test per metric of the first family that was measured; it holds where the two rank differently."""
     if pixel not in found.names:
         return [Evidence(f"{pixel} and {role} rank differently", "not measured", f"{pixel} was not measured")]
     for family in families:
@@ -100,19 +100,19 @@ def _overlap(name: str, ranks: Ranks, method: str) -> Evidence:
 
 
 def chance(gans: int) -> float:
-    """Probability that two random pairs out of so many share a member."""
+    """Return the probability that two random pairs out of ``gans`` share a member."""
     return 1 - math.comb(gans - TOP, TOP) / math.comb(gans, TOP)
 
 
 def top_two(family: Sequence[ResultGroup], method: str) -> dict[str, Ranks]:
-    """The best two of the paper's GANs by PSNR of a method, and by Inception score and MS-SSIM of samples."""
+    """Return the best two of the paper's GANs by PSNR of a method, and by Inception score and MS-SSIM of samples."""
     known = backbones()
     asked = [group for group in family if plain(title_of(group.gan).rpartition("/")[2]) in known]
     return {what: _ranks(asked, method, what) for what in DIVERSITY}
 
 
 def backbones() -> set[str]:
-    """The models of the paper's Table 1, spelt plainly."""
+    """Return the models of the paper's Table 1 with normalised names."""
     table = printed_paper("recycling").table("Table1")
     assert table is not None
     return {plain(row.backbone) for row in table.rows}

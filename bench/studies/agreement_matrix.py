@@ -1,4 +1,4 @@
-"""The matrix of rank correlations with its intervals, its order by clustering, and the heat map."""
+"""The matrix of rank correlations with intervals, ordered by clustering, and its heat map."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_NUMBERED = 20
-"""Metrics up to which the cells of the heat map have room for a number."""
+"""Largest number of metrics for which the cells of the heat map show numbers."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Agreement:
     """Correlations of metrics over cells, in the order of the clustering.
 
     Attributes:
-        names: of the metrics.
-        rho: ``[M, M]``, NaN where two metrics have too few cells in common.
-        low: lower ends of the intervals ``[M, M]``.
+        names: names of the metrics.
+        rho: Spearman's correlations ``[M, M]``; NaN where two metrics have too few cells in common.
+        low: lower ends of their intervals ``[M, M]``.
         high: upper ends.
         tau: Kendall's tau-b ``[M, M]``.
-        counts: cells in common ``[M, M]``.
+        counts: numbers of cells in common ``[M, M]``.
     """
 
     names: tuple[str, ...]
@@ -64,19 +64,19 @@ class Agreement:
         return cls(tuple(names[i] for i in order), *turned)
 
     def interval(self, first: str, second: str) -> tuple[float, Interval | None]:
-        """Correlation of two metrics and its interval."""
+        """Return the correlation of two metrics and its interval."""
         i, j = self.names.index(first), self.names.index(second)
         low, high = float(self.low[i, j]), float(self.high[i, j])
         return float(self.rho[i, j]), Interval(low, high) if np.isfinite(low) else None
 
     def frame(self) -> Any:
-        """The matrix, a row a metric."""
+        """Return the matrix, one row per metric."""
         import pandas as pd
 
         return pd.DataFrame(self.rho, columns=list(self.names)).assign(metric=self.names)[["metric", *self.names]]
 
     def against(self, chosen: Sequence[str], contenders: Agreement | None) -> Any:
-        """Each chosen metric against every other: Spearman with its interval, Kendall, and without controls."""
+        """Compare each chosen metric with every other: Spearman with its interval, Kendall, and without controls."""
         import pandas as pd
 
         rows = []
@@ -99,7 +99,7 @@ class Agreement:
 
 
 def clustered(rho: Floats) -> list[int]:
-    """An order of ``[M, M]`` correlations in which those that agree are neighbours; unknown ones count as 0."""
+    """Return an order of ``[M, M]`` correlations with agreeing metrics as neighbours; unknown ones count as 0."""
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
 
@@ -113,7 +113,7 @@ def clustered(rho: Floats) -> list[int]:
 
 
 def _draws(units: Sequence[tuple[str, str]], resamples: int, seed: int) -> list[Rows]:
-    """Rows of the cells in each resample of the units."""
+    """Return the rows of the cells in each resample of the units."""
     members: dict[tuple[str, str], list[int]] = {}
     for row, unit in enumerate(units):
         members.setdefault(unit, []).append(row)
@@ -123,10 +123,10 @@ def _draws(units: Sequence[tuple[str, str]], resamples: int, seed: int) -> list[
 
 
 def _standard_ranks(values: Floats, draws: Sequence[Rows]) -> dict[int, Floats]:
-    """Ranks of each metric in every resample, one resample after the other, by the metric's row.
+    """Return the ranks of each metric in every resample, by the metric's row.
 
-    Those of a resample have mean 0 and length 1, so that a sum of products is a correlation. Metrics that a cell
-    lacks are not there: which cells a pair of them has in common differs from pair to pair.
+    The ranks of a resample have mean 0 and length 1, so that a sum of products is a correlation. Metrics that a cell
+    lacks are left out: the cells in common differ from pair to pair.
     """
     from scipy.stats import rankdata
 
@@ -146,7 +146,7 @@ def _standard_ranks(values: Floats, draws: Sequence[Rows]) -> dict[int, Floats]:
 def _pair(
     first: Floats, second: Floats, draws: Sequence[Rows], replicates: Floats | None
 ) -> tuple[float, float, float, float, float]:
-    """Spearman, both ends of its interval, Kendall, and how many cells have both."""
+    """Return Spearman, both ends of its interval, Kendall, and the number of cells in common."""
     from scipy.stats import kendalltau
 
     both = np.isfinite(first) & np.isfinite(second)
@@ -162,7 +162,7 @@ def _pair(
 
 
 def draw(found: Agreement, where: str) -> Figure:
-    """Heat map; a few metrics have their value in each cell, many have it in the table alone."""
+    """Draw the heat map; its cells show values for up to ``MOST_NUMBERED`` metrics."""
     size = len(found.names)
     networks = {name.split("@")[1] for name in found.names if "@" in name}
     seen = f"\nnetwork of lpips, fid ...: {', '.join(sorted(networks))}" if networks else ""

@@ -1,4 +1,4 @@
-"""What a study is: options in a dataclass, a question that is put to it, and what it answers. No torch."""
+"""The interface of a study: options in a dataclass, a request, and a result with verdicts. No torch."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = ["Progress", "Study", "StudyRequest", "StudyResult", "silent", "words_
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """What a study is run on, whatever its options.
+    """The dataset, network and seed that a study is run with.
 
     Attributes:
-        dataset: its images; None takes the study's own default.
-        network: feature network for every metric that looks through one; "" takes those of the papers.
-        images: test images; 0 takes 10,000, or all if there are fewer.
-        seed: of every draw.
+        dataset: dataset of the images; None for the study's default.
+        network: feature network of all metrics that use one; "" for those of the papers.
+        images: number of test images; 0 for 10,000, or all if there are fewer.
+        seed: seed of all random numbers.
         device: "cpu" or "cuda".
-        progress: where steps are reported.
+        progress: called with the number of finished steps.
     """
 
     dataset: ComponentSpec | None = None
@@ -41,10 +41,10 @@ class StudyRequest:
     progress: Progress = silent
 
     def count(self, available: int, fewest: int, name: str) -> int:
-        """How many of the test images to use.
+        """Return the number of test images to use.
 
         Raises:
-            DataError: more than there are, or too few for the study; says how many there are or are needed.
+            DataError: more than there are, or too few for the study; the message gives the number.
         """
         wanted = self.images or min(MOST_IMAGES, available)
         if wanted > available:
@@ -56,25 +56,26 @@ class StudyRequest:
 
 
 MOST_IMAGES = 10_000
-"""Test images unless told otherwise, as in the papers."""
+"""Default number of test images, as in the papers."""
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study found.
+    """The result of a study.
 
     Attributes:
-        title: of the report.
-        dataset: what it was measured on, in words.
+        title: title of the report.
+        dataset: measured dataset, in words.
         network: feature networks, in words; "" if none was used.
         asked: the question, as paragraphs of Markdown.
-        measured: how it was measured, a sentence or two a point.
+        measured: description of the measurement, a sentence or two per item.
         tables: title -> rows; the first is the main one.
-        verdicts: on the claims that the study tests.
-        protocol: everything that has to be equal for two results to be comparable, JSON-able; no timings.
-        draw: makes the figure.
-        caption: what stands under it.
-        advice: what to do next.
+        verdicts: verdicts on the claims that the study tests.
+        protocol: all facts that have to be equal for two results to be comparable, without timings; can be written
+            as JSON.
+        draw: draws the figure.
+        caption: caption of the figure.
+        advice: next steps.
     """
 
     title: str
@@ -89,9 +90,9 @@ class StudyResult:
     caption: str
     advice: str = ""
     folder_name: str = field(default="")
-    """How the dataset is called in the name of a folder."""
+    """Name of the dataset in the name of a folder."""
     values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    """File name without its ending -> rows of every image, kept as Parquet beside the report."""
+    """File name without its suffix -> rows of every image, kept as Parquet beside the report."""
 
 
 class Study(Experiment):
@@ -102,16 +103,16 @@ class Study(Experiment):
 
     @abstractmethod
     def run(self, request: StudyRequest) -> StudyResult:
-        """Measure, judge, and say how the figure is drawn; writes nothing but what stages store.
+        """Measure, evaluate the claims, and return the result; nothing is written but what stages store.
 
         Raises:
-            BenchError: data, weights or options with which the question cannot be answered; says what would do.
+            BenchError: data, weights or options do not suffice; the message says what would.
         """
 
     def check_stored(self) -> None:
-        """Make sure that what the study reads beside its own dataset is there; most read nothing.
+        """Check that the files that the study reads besides its dataset exist; most studies read none.
 
         Raises:
-            BenchError: it is not; says what to run.
+            BenchError: they do not exist; the message says what to run.
         """
         return

@@ -1,4 +1,4 @@
-"""Whether an image's code depends on the images that are inverted with it (creswell, section II-A)."""
+"""Dependence of an image's code on the images that are inverted with it (creswell, section II-A)."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ C54 = Statement(
 )
 IMAGES = 48
 LEAST = 1e-9
-"""Smallest difference that the logarithmic axis shows."""
+"""Smallest difference on the logarithmic axis."""
 WHOLE, PAIRS, ALONE = "all at once", "two at a time", "one by one"
 Precision = Literal["double", "single"]
 Codes = Mapping[str, Floats]
-"""Codes ``[N, d]`` of the same images, by how they were inverted."""
+"""Codes ``[N, d]`` of the same images by way of inversion."""
 
 
 @study("batching")
 @dataclass
 class Batching(Study):
-    """Codes of images inverted all at once, two at a time and one by one, from equal starts (C54).
+    """Codes of images inverted all at once, two at a time and one by one, from equal starting points (C54).
 
-    Once with a generator that computes in double precision, which decides: there, sums in another order differ by
-    1e-16, and what is left comes from the batch, or from sums of the search's own. Once in single precision, as
-    everywhere else, to show how far rounding carries a search away.
+    The verdict is based on double precision, in which sums in another order differ by 1e-16, so that larger
+    differences come from the batch or from sums within the search. Single precision, which the suite uses otherwise,
+    is measured too and shows the effect of rounding on a search.
 
     Attributes:
-        method: that searches; options follow a "?".
-        gan: options follow a "?"; a recipe is trained, on the dataset of the study.
-        search_steps: of the method.
-        train_steps: for a GAN that is a recipe.
+        method: the inversion method, a search; options follow a "?".
+        gan: the GAN; options follow a "?"; a recipe is trained on the dataset of the study.
+        search_steps: search steps of the method.
+        train_steps: training steps of a GAN that is a recipe.
         tolerance: largest difference of a code's coordinate, as a share of the codes' standard deviation, that counts
-            as equal (ours).
+            as equal (our choice).
     """
 
     method: str = "gradient?rec=mse"
@@ -113,18 +113,18 @@ own. An optimizer may couple images all the same, and floating-point sums may di
 
 @dataclass(frozen=True)
 class BatchingResult:
-    """What was found in double precision, which decides, and in single precision."""
+    """Differences in double precision, which decides, and in single precision."""
 
     double: Codes
     single: Codes
     tolerance: float
 
     def by_precision(self) -> dict[Precision, dict[str, Floats]]:
-        """Differences ``[N]`` by precision and way; see ``apart``."""
+        """Return differences ``[N]`` by precision and way of inversion; see ``apart``."""
         return {"double": apart(self.double), "single": apart(self.single)}
 
     def frame(self) -> Any:
-        """A row a precision and way: median, largest, and the share of images within the tolerance."""
+        """Return one row per precision and way: median, largest, and the share of images within the tolerance."""
         import pandas as pd
 
         rows = [
@@ -142,7 +142,7 @@ class BatchingResult:
         return pd.DataFrame(rows)
 
     def evidence(self) -> list[Evidence]:
-        """One test a way, in double precision: equal within the tolerance for every image."""
+        """Return one test per way, in double precision: equal within the tolerance for every image."""
         single = apart(self.single)
         return [
             Evidence(
@@ -155,7 +155,7 @@ class BatchingResult:
         ]
 
     def words(self) -> tuple[str, ...]:
-        """What the numbers are."""
+        """Describe the numbers in the table."""
         return (
             "Every image starts from a code that its own pixels decide, whatever is inverted with it.",
             "A difference is the largest over a code's coordinates, divided by the standard deviation of all codes.",
@@ -165,7 +165,7 @@ class BatchingResult:
         )
 
     def draw(self, title: str) -> Figure:
-        """Differences, sorted, one curve a way; a panel each precision. Those of 0 lie on the lower edge."""
+        """Draw sorted differences, one curve per way, one panel per precision; 0 is drawn on the lower edge."""
         from bench.reports import plotting
 
         figure = plotting.canvas(7.5, 3.4, title)
@@ -183,17 +183,17 @@ class BatchingResult:
 
 
 def apart(codes: Codes) -> dict[str, Floats]:
-    """Largest difference of a coordinate from the code found alone, in units of the codes' spread, ``[N]`` a way."""
+    """Return the largest difference from the code found alone, in standard deviations of codes, ``[N]`` per way."""
     alone = codes[ALONE]
     spread = float(alone.std()) or 1.0
     return {way: np.abs(found - alone).max(1) / spread for way, found in codes.items() if way != ALONE}
 
 
 def inverted(cell: Cell, x: Tensor, request: StudyRequest) -> dict[Precision, dict[str, Floats]]:
-    """Codes of images ``[N, C, H, W]``, inverted in three ways by the cell's method, in both precisions.
+    """Invert images ``[N, C, H, W]`` in three ways by the cell's method, in both precisions; return the differences.
 
     Raises:
-        BenchError: the GAN cannot be had, or the method cannot serve it.
+        BenchError: the GAN cannot be opened, or the method does not support it.
     """
     from bench.harness.context import HarnessContext
     from bench.harness.fit_stage import fit

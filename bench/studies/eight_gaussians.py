@@ -1,4 +1,4 @@
-"""Inference on eight Gaussians, two of them rare: which modes come back, what falls between (dfi, section 4.1)."""
+"""Inversion of eight Gaussians, two of them rare: modes recovered, and points off the modes (dfi, section 4.1)."""
 
 from __future__ import annotations
 
@@ -30,27 +30,28 @@ C28 = Statement(
 )
 METHODS = ("enc_image", "enc_latent", "dfi")
 SAMPLES = 4000
-"""Generated points that tell what the GAN covers, and that the figure shows."""
+"""Number of generated points for the modes that the GAN covers, and in the figure."""
 OWN_IMAGES = 8
 
 
 @study("eight-gaussians")
 @dataclass
 class EightGaussians(Study):
-    """Modes that encoders and DFI recover of eight Gaussians, and the points that they put between them (C28).
+    """Modes that encoders and DFI recover of eight Gaussians, and the points that they place between them (C28).
 
     All methods have the same layers: those of D without its last, and a connection network of two. A mode counts as
-    recovered if at least half of its test points are drawn again within ``radius`` standard deviations of its centre,
-    a point as off the modes if it is farther than that from every centre (ours; the paper shows a figure).
+    recovered if at least ``share`` of its test points are reconstructed within ``radius`` standard deviations of its
+    centre; a point is off the modes if it is farther than that from every centre (our criteria; the paper shows a
+    figure).
 
     Attributes:
-        seeds: of GAN and methods; each is a whole repetition.
-        train_steps: of the GAN.
-        fit_steps: of each method; 50,000 in the paper.
-        width: of every hidden layer.
-        batch: points in a step.
-        radius: in standard deviations of a mode.
-        share: of a mode's points that have to come back.
+        seeds: seeds of GAN and methods; each is a whole repetition.
+        train_steps: training steps of the GAN.
+        fit_steps: training steps of each method; 50,000 in the paper.
+        width: width of every hidden layer.
+        batch: points per step.
+        radius: radius of a mode, in its standard deviations.
+        share: share of a mode's points that have to be recovered.
     """
 
     default_dataset = "gaussians8"
@@ -70,7 +71,7 @@ class EightGaussians(Study):
             raise ValueError(f"radius = {self.radius} must be above 0, share = {self.share} in (0, 1]")
 
     def run(self, request: StudyRequest) -> StudyResult:
-        """Train, fit, invert the test points, count."""
+        """Train the GAN, fit the methods, invert the test points, and count modes."""
         choice = request.dataset or ComponentSpec(self.default_dataset)
         if choice.name != self.default_dataset:
             raise DataError(f"eight-gaussians is about the dataset {self.default_dataset}, not {choice.name}")
@@ -146,7 +147,7 @@ and the connection network on the discriminator's features puts fewer points bet
 
 @dataclass(frozen=True)
 class Repetition:
-    """One seed: test points ``[N, 2]`` and their modes, what each method makes of them, samples, training points."""
+    """One seed: test points ``[N, 2]`` and their modes, each method's reconstructions, samples, training points."""
 
     seed: int
     points: Floats
@@ -159,19 +160,19 @@ class Repetition:
 
 @dataclass(frozen=True)
 class Count:
-    """What is counted of one set of points: share of each mode's points that are back, and share off all modes."""
+    """Counts of one set of points: the share of each mode's points recovered, and the share off all modes."""
 
     back: Floats
     off: float
     error: float
 
     def recovered(self, share: float) -> int:
-        """Modes of which at least this share is back."""
+        """Return the number of modes of which at least this share is recovered."""
         return int((self.back >= share).sum())
 
 
 def count_points(made: Floats, modes: NDArray[np.int64], centres: Floats, reach: float, points: Floats) -> Count:
-    """Count reconstructions ``[N, 2]`` of points of these modes; ``reach`` is a distance."""
+    """Count reconstructions ``[N, 2]`` of points of these modes within the distance ``reach``."""
     distance = np.linalg.norm(made[:, None] - centres[None], axis=2)
     own = distance[np.arange(len(made)), modes] <= reach
     back = np.array([own[modes == k].mean() if (modes == k).any() else np.nan for k in range(len(centres))])
@@ -187,7 +188,7 @@ class GaussiansResult:
     share: float
 
     def counts(self, run: Repetition) -> dict[str, Count]:
-        """Of each method."""
+        """Return the counts of each method."""
         from bench.datasets.gaussians import SIGMA, centres
 
         reach = self.radius * SIGMA
@@ -197,7 +198,7 @@ class GaussiansResult:
         }
 
     def covered(self, run: Repetition) -> int:
-        """Modes that hold at least one in a hundred of the GAN's own points."""
+        """Return the number of modes that hold at least 1 % of the GAN's generated points."""
         from bench.datasets.gaussians import SIGMA, centres
 
         distance = np.linalg.norm(run.samples[:, None] - centres()[None], axis=2)
@@ -206,7 +207,7 @@ class GaussiansResult:
         return int((held >= len(run.samples) / 100).sum())
 
     def frame(self) -> Any:
-        """A row a seed and method."""
+        """Return one row per seed and method."""
         import pandas as pd
 
         rows: list[dict[str, Any]] = []
@@ -220,7 +221,7 @@ class GaussiansResult:
         return pd.DataFrame(rows)
 
     def evidence(self) -> Iterator[Evidence]:
-        """Differences over seeds, by Student's t."""
+        """Yield the tests of differences over seeds, by Student's t."""
         counted = [self.counts(run) for run in self.runs]
         for name in ("enc_latent", "dfi"):
             gaps = [c[name].recovered(self.share) - c["enc_image"].recovered(self.share) for c in counted]
@@ -231,7 +232,7 @@ class GaussiansResult:
         )
 
     def words(self) -> tuple[str, ...]:
-        """What the numbers are."""
+        """Describe the numbers in the table."""
         covered = ", ".join(str(self.covered(run)) for run in self.runs)
         return (
             f"A mode is recovered if {self.share:.0%} of its test points come back within {self.radius:g} standard "
@@ -254,10 +255,10 @@ def _above(question: str, gaps: list[float] | list[int]) -> Evidence:
 
 
 def reconstructed(cell: Cell, request: StudyRequest) -> tuple[Floats, Gan, str]:
-    """What a cell's method makes of the test points ``[N, 2]``, the GAN, and the key of the inversion.
+    """Return a cell's reconstructions of the test points ``[N, 2]``, the GAN, and the key of the inversion.
 
     Raises:
-        BenchError: a stage failed; says why.
+        BenchError: a stage failed; the message gives the reason.
     """
     import torch
 
@@ -269,7 +270,7 @@ def reconstructed(cell: Cell, request: StudyRequest) -> tuple[Floats, Gan, str]:
 
 
 def sampled(gan: Gan, seed: int) -> Floats:
-    """Points that the GAN draws, ``[SAMPLES, 2]``."""
+    """Return points that the GAN generates, ``[SAMPLES, 2]``."""
     import torch
 
     device = next(gan.generator.parameters()).device
@@ -287,7 +288,7 @@ def _modes(labels: Any) -> NDArray[np.int64]:
 
 
 def draw(run: Repetition, found: GaussiansResult, title: str) -> Figure:
-    """The figure of the paper: training and generated points, then each method's reconstructions."""
+    """Draw the figure of the paper: training and generated points, then each method's reconstructions."""
     from bench.reports import plotting
 
     figure = plotting.canvas(11, 3.3, title)

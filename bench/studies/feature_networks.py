@@ -1,4 +1,4 @@
-"""How studies look at images: LPIPS and FID through stated networks, on pairs of originals and distorted images."""
+"""LPIPS and FID of studies with named feature networks, on pairs of originals and distorted images."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from bench.statistics import Floats, Interval, jackknife_interval, partition
 from bench.studies.base import Progress, StudyRequest
 
 Distort = Callable[[Tensor, slice], Iterator[Tensor]]
-"""From a batch of images and its rows to what is looked at: the original first, then each condition."""
+"""Function of a batch of images and its rows that yields the original, then each distorted version."""
 OF_PAPERS = {"lpips": "alex", "fid": "inception"}
 GROUPS = 20
-"""Groups of images, each left out once, from which the error of an FID is told."""
+"""Number of jackknife groups of images, each left out once, for the interval of an FID."""
 FEWEST_IMAGES = 2 * GROUPS
 
 
@@ -35,7 +35,7 @@ def open_data(choice: ComponentSpec) -> Dataset:
 
     Raises:
         UnknownName: no such dataset or option.
-        DataError: it is not here, or holds no pictures.
+        DataError: it is not on this machine, or holds no images.
     """
     data = open_here(choice, "--dataset").load()
     if not data.test.is_picture:
@@ -44,12 +44,12 @@ def open_data(choice: ComponentSpec) -> Dataset:
 
 
 def choose_networks(request: StudyRequest, roles: Sequence[str], dataset: str) -> dict[str, str]:
-    """Network of each role ("lpips", "fid"), checked before any data are read.
+    """Return the network of each role ("lpips", "fid"), checked before any data are read.
 
     Raises:
         UnknownName: no such network.
-        WeightsError: its weights are not here; names the file, and the network of the dataset's own if it has one.
-        NotApplicable: it has no maps for LPIPS.
+        WeightsError: its weights are missing; the message names the file, and the dataset's own network if any.
+        NotApplicable: it returns no feature maps for LPIPS.
     """
     chosen = {role: request.network or OF_PAPERS[role] for role in roles}
     for role, network in chosen.items():
@@ -72,16 +72,16 @@ def _own_network(dataset: str, missing: str) -> str:
 
 
 class FeatureExtractors:
-    """Feature networks under their roles; one that has both roles runs once.
+    """Feature networks by role; a network with both roles runs once.
 
     Args:
         networks: from ``choose_networks``.
-        shape: of the images that it will look at.
-        device: where it computes.
+        shape: shape of the images.
+        device: device of the networks.
 
     Raises:
-        NotApplicable: a network that cannot look at such images.
-        WeightsError: weights that are missing or altered.
+        NotApplicable: a network does not accept such images.
+        WeightsError: weights are missing or altered.
     """
 
     def __init__(self, networks: dict[str, str], shape: Shape, device: str) -> None:
@@ -100,24 +100,24 @@ class FeatureExtractors:
 
     @property
     def title(self) -> str:
-        """``lpips@alex, fid@inception``."""
+        """Names of the networks by role, such as ``lpips@alex, fid@inception``."""
         return ", ".join(f"{role}@{name}" for role, name in self.networks.items())
 
     def look(self, images: Tensor) -> dict[str, Embedding]:
-        """Embeddings of uint8 images ``[B, C, H, W]``, by network."""
+        """Return embeddings of uint8 images ``[B, C, H, W]``, by network."""
         return {name: extractor.embed(images.to(self.device)) for name, extractor in self._extractors.items()}
 
     def features(self, seen: dict[str, Embedding]) -> Tensor:
-        """Pooled features ``[B, F]`` of the network that FID looks through, on the CPU."""
+        """Return pooled features ``[B, F]`` of the network of FID, on the CPU."""
         return seen[self.networks["fid"]].features.cpu()
 
     def distance(self, first: dict[str, Embedding], second: dict[str, Embedding]) -> Tensor:
-        """LPIPS ``[B]`` between what was seen of two batches, on the CPU."""
+        """Return LPIPS ``[B]`` between the embeddings of two batches, on the CPU."""
         trunk = self.networks["lpips"]
         return lpips(first[trunk].maps, second[trunk].maps, self._heads).double().cpu()
 
     def protocol(self) -> dict[str, Any]:
-        """Each role's network with the checksum of its weights."""
+        """Return each role's network with the checksum of its weights."""
         found: dict[str, Any] = {role: self._extractors[name].protocol() for role, name in self.networks.items()}
         if "lpips" in found:
             learned = LPIPS_HEADS.get(self.networks["lpips"])
@@ -128,10 +128,10 @@ class FeatureExtractors:
 
 @dataclass(frozen=True)
 class DistortedFeatures:
-    """Originals against several distorted versions of themselves.
+    """Features and LPIPS of originals and several distorted versions of them.
 
     Attributes:
-        lpips: ``[C, N]``, a row a condition.
+        lpips: ``[C, N]``, one row per condition.
         original: features ``[N, F]``.
         distorted: features ``[N, F]`` of each condition.
     """
@@ -141,12 +141,12 @@ class DistortedFeatures:
     distorted: tuple[Tensor, ...]
 
     def distances(self, seed: int, progress: Progress) -> tuple[Floats, Floats]:
-        """FID of each condition on all images ``[C]``, and without each of ``GROUPS`` groups ``[GROUPS, C]``."""
+        """Compute FID of each condition on all images ``[C]``, and without each of the groups ``[GROUPS, C]``."""
         groups = partition(len(self.original), GROUPS, seed)
         originals = Moments.of(self.original, groups)
         all_images, without = [], []
         for number, features in enumerate(self.distorted, 1):
-            same = torch.equal(self.original, features)  # exactly 0, where arithmetic would leave 1e-13
+            same = torch.equal(self.original, features)  # exactly 0, not a rounding error of 1e-13
             all_images.append(0.0 if same else frechet_distance(self.original, features))
             without.append(np.zeros(GROUPS) if same else originals.distances(Moments.of(features, groups)))
             progress("FID", number, len(self.distorted), {})
@@ -157,14 +157,14 @@ class DistortedFeatures:
 def compare(
     extractors: FeatureExtractors, images: Tensor, distort: Distort, conditions: int, progress: Progress
 ) -> DistortedFeatures:
-    """Look at every image and at each of its distorted versions.
+    """Compute LPIPS and features of every image and of each of its distorted versions.
 
     Args:
         extractors: LPIPS and FID.
         images: ``[N, C, H, W]`` uint8, as the dataset holds them.
-        distort: makes the versions.
-        conditions: how many of them.
-        progress: told after each batch.
+        distort: yields the versions.
+        conditions: number of versions.
+        progress: called after each batch.
     """
     count = len(images)
     distances = np.zeros((conditions, count))
@@ -194,13 +194,13 @@ class Moments:
 
     @classmethod
     def of(cls, features: Tensor, groups: Sequence[np.ndarray[Any, np.dtype[np.int64]]]) -> Moments:
-        """Moments of rows ``groups`` of features ``[N, d]``."""
+        """Compute moments of rows ``groups`` of features ``[N, d]``."""
         parts = [features[torch.from_numpy(rows)].double() for rows in groups]
         counts = torch.tensor([len(part) for part in parts], dtype=torch.float64)
         return cls(counts, torch.stack([p.sum(0) for p in parts]), torch.stack([p.T @ p for p in parts]))
 
     def distances(self, other: Moments) -> Floats:
-        """Fréchet distance to ``other`` without each group in turn, ``[K]``."""
+        """Compute the Fréchet distance to ``other`` without each group in turn, ``[K]``."""
         found = []
         for (mean_1, cov_1), (mean_2, cov_2) in zip(self._without(), other._without(), strict=True):
             cross = trace_sqrt_product(cov_1, cov_2)
@@ -218,6 +218,6 @@ class Moments:
 
 
 def fid_intervals(values: Floats, without: Floats) -> list[Interval]:
-    """Jackknife intervals of several FIDs; none reaches below 0."""
+    """Return jackknife intervals of several FIDs, bounded below by 0."""
     found = [jackknife_interval(float(value), without[:, i]) for i, value in enumerate(values)]
     return [Interval(max(0.0, each.low), each.high, each.level) for each in found]

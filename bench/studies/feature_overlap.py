@@ -1,4 +1,4 @@
-"""Where a discriminator's features put real and generated images: the plane of two components (dfi, section 4.6)."""
+"""Real and generated images in the plane of two components of a discriminator's features (dfi, section 4.6)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SHIPPED = "{dataset}/lsgan"
 LARGEST_BYTES = 6 * 2**30
-"""Of both sets of features as float32; the components need a copy beside them."""
+"""Largest size of both sets of features as float32; computing the components needs a copy of them."""
 FEWEST_IMAGES = 200
 
 
@@ -25,11 +25,11 @@ class FeatureOverlap(Study):
     """Real and generated images in the plane of the first two components of D's features (C29).
 
     Attributes:
-        gan: options follow a "?"; "" takes the dataset's LSGAN that ships.
-        layers: of the discriminator; "last" is its last convolution.
-        train_steps: for a GAN that is a recipe.
-        bins: of the plane, on each axis.
-        resamples: of the images, for intervals.
+        gan: the GAN; options follow a "?"; "" for the dataset's LSGAN that ships.
+        layers: layers of the discriminator; "last" is its last convolution.
+        train_steps: training steps of a GAN that is a recipe.
+        bins: bins of the plane on each axis.
+        resamples: resamples of the images, for intervals.
     """
 
     gan: str = ""
@@ -47,7 +47,7 @@ class FeatureOverlap(Study):
             raise ValueError(f"resamples = {self.resamples}: an interval needs 100 or more")
 
     def run(self, request: StudyRequest) -> StudyResult:
-        """Take features of both sets, find the plane, judge."""
+        """Compute features of both sets, project them onto the plane, and evaluate the claim."""
         from bench.studies import feature_networks
         from bench.studies.gans import choose_gan, trained_gan
         from bench.studies.overlap_plane import Plane, draw
@@ -88,12 +88,12 @@ class FeatureOverlap(Study):
         )
 
     def _features(self, gan: Gan, data: Dataset, count: int, request: StudyRequest) -> tuple[Tensor, Tensor]:
-        """D's features ``[N, F]`` of real test images and of as many generated ones.
+        """Compute D's features ``[N, F]`` of real test images and of as many generated ones.
 
         Raises:
             NotApplicable: no discriminator.
             UnknownName: no such layer.
-            BenchError: more features than fit into memory; says how many images do.
+            BenchError: the features do not fit into memory; the message says how many images do.
         """
         import torch
 

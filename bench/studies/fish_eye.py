@@ -1,4 +1,4 @@
-"""How LPIPS and FID answer to a fish-eye lens that grows stronger (dfi, section 3.2, figures 2 and 3)."""
+"""LPIPS and FID against the strength of a fish-eye distortion (dfi, section 3.2, figures 2 and 3)."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ C23 = Statement(
     "Under a fish-eye lens LPIPS grows linearly with the coefficient, FID slowly at first and then fast.",
 )
 LINEAR = 0.95
-"""R² from which a curve counts as a straight line; ours."""
+"""Lowest R² of a curve that counts as a straight line (our choice)."""
 MILD, HARSH = 0.3, 0.5
-"""Coefficients between which the paper sees the difference; FID at the former is asked to be under half."""
+"""Coefficients that the paper compares; FID at the first has to be below half of that at the second."""
 EXAMPLES = 3
 
 
@@ -49,7 +49,7 @@ class FishEye(Study):
     """LPIPS and FID of test images against fish-eye distorted copies of themselves (C23).
 
     Attributes:
-        coefficients: of the distortion, rising; 0 is the image itself.
+        coefficients: coefficients of the distortion, rising; 0 leaves the image unchanged.
     """
 
     coefficients: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -60,7 +60,7 @@ class FishEye(Study):
             raise ValueError(f"coefficients = {list(found)}: expected 3 or more rising numbers from 0 to 1")
 
     def run(self, request: StudyRequest) -> StudyResult:
-        """Distort, look, judge."""
+        """Distort the images, compute LPIPS and FID, and evaluate the claim."""
         from bench.studies import feature_networks
 
         choice = request.dataset or ComponentSpec(self.default_dataset)
@@ -135,25 +135,25 @@ class LensCurves:
 
     @classmethod
     def of(cls, coefficients: tuple[float, ...], found: DistortedFeatures, request: StudyRequest) -> LensCurves:
-        """From what was seen of the images."""
+        """Compute the curves from features of the images."""
         replicates = bootstrap_means(found.lpips, seed=request.seed)
         fid, without = found.distances(request.seed, request.progress)
         return cls(coefficients, found.lpips.mean(1), lpips_replicates=replicates, fid=fid, fid_replicates=without)
 
     @property
     def lpips_intervals(self) -> list[Interval]:
-        """Bootstrap intervals over images."""
+        """Return bootstrap intervals over images."""
         return percentile_intervals(self.lpips_replicates)
 
     @property
     def fid_intervals(self) -> list[Interval]:
-        """Jackknife intervals."""
+        """Return jackknife intervals."""
         from bench.studies.feature_networks import fid_intervals
 
         return fid_intervals(self.fid, self.fid_replicates)
 
     def frame(self) -> Any:
-        """A row a coefficient."""
+        """Return one row per coefficient."""
         import pandas as pd
 
         lpips, fid = self.lpips_intervals, self.fid_intervals
@@ -170,7 +170,7 @@ class LensCurves:
         )
 
     def verdict(self) -> Verdict:
-        """C23: LPIPS linear, FID convex and low where the distortion is mild."""
+        """Evaluate C23: LPIPS is linear, FID is convex and low where the distortion is mild."""
         return verdict(C23, (self._linear(), self._convex(), self._low_when_mild()))
 
     def _linear(self) -> Evidence:

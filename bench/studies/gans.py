@@ -1,4 +1,4 @@
-"""GANs that studies look at: chosen by an option, trained and inverted by the stages of the harness. No torch."""
+"""GANs of studies: chosen by an option, trained and inverted by the stages of the harness. No torch."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from bench.studies.base import StudyRequest
 
 MISSING = "no GAN of {dataset} ships; name one: --option gan=dcgan, or gan=checkpoint:FILE"
-"""What ``choose_gan`` says where any GAN would do."""
+"""Message of ``choose_gan`` where any GAN is accepted."""
 
 
 def choose_gan(typed: str, shipped: str, missing: str) -> ComponentSpec:
-    """The GAN of a study's option.
+    """Return the GAN of a study's option.
 
     Args:
-        typed: what the user gave, options after a "?"; "" takes ``shipped``.
-        shipped: the dataset's GAN that this study looks at, such as ``digits/dcgan``.
-        missing: what to say where it does not ship.
+        typed: the option as typed, with options after a "?"; "" for ``shipped``.
+        shipped: the study's default GAN of the dataset, such as ``digits/dcgan``.
+        missing: error message if it does not ship.
 
     Raises:
         UnknownName: no such GAN or option.
@@ -39,12 +39,12 @@ def choose_gan(typed: str, shipped: str, missing: str) -> ComponentSpec:
 
 
 def trained_gan(dataset: ComponentSpec, gan: ComponentSpec, steps: int, request: StudyRequest) -> tuple[Gan, str]:
-    """The GAN, from its file or by the stage that trains, and the key of its training.
+    """Return the GAN, read from its file or trained by the stage of the harness, and the key of its training.
 
     Args:
-        dataset: what it is trained on.
-        gan: which.
-        steps: of a training.
+        dataset: dataset that it is trained on.
+        gan: the GAN.
+        steps: training steps.
         request: seed, device and progress.
 
     Raises:
@@ -73,7 +73,7 @@ def trained_gan(dataset: ComponentSpec, gan: ComponentSpec, steps: int, request:
 
 
 def invert_test_images(cell: Cell, request: StudyRequest) -> tuple[Gan, Tensor, Mapping[str, str]]:
-    """What a cell's method finds of the test images.
+    """Invert the test images with a cell's method.
 
     Returns:
         The GAN in the space of the codes, the codes ``[N, d]``, and the keys of the stages by name.

@@ -1,4 +1,4 @@
-"""One page over a folder of studies: what each found, drawn from their ``study.json`` alone."""
+"""An overview page of a folder of studies with their verdicts, written from their ``study.json`` alone."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ verdict is about the dataset and the feature network that stand beside it, not a
 
 
 def write_index(folder: Path) -> Path:
-    """Write ``README.md`` over the studies in the sub-folders of a folder; returns its path.
+    """Write a ``README.md`` of the studies in the sub-folders of a folder; return its path.
 
     Raises:
-        BenchError: there are none, or one cannot be read.
+        BenchError: there are no studies, or one cannot be read.
         StoreError: the page cannot be written.
     """
     page = folder / "README.md"
@@ -30,10 +30,10 @@ def write_index(folder: Path) -> Path:
 
 
 def read_studies(folder: Path) -> dict[str, dict[str, Any]]:
-    """The ``study.json`` of each sub-folder, by its name.
+    """Read the ``study.json`` of each sub-folder, by its name.
 
     Raises:
-        BenchError: no such folder, no study in it, or one that cannot be read.
+        BenchError: there is no such folder or no study in it, or one cannot be read.
     """
     paths = sorted(folder.glob("*/study.json"))
     if not paths:
@@ -49,7 +49,7 @@ def read_studies(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def index(studies: Mapping[str, Mapping[str, Any]]) -> str:
-    """The page as Markdown: verdicts by claim, then every figure."""
+    """Return the page as Markdown: verdicts by claim, then every figure."""
     rows = sorted(row for name, study in studies.items() for row in _verdict_rows(name, study))
     counts: dict[str, int] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""Does the examination find what is there, and nothing that is not? Generators with known guilt, and honest ones."""
+"""Sensitivity and false positives of the overfitting examination, on reference generators and negative controls."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from bench.studies.memorisation_values import Row
 @study("memorisation")
 @dataclass
 class Memorisation(Study):
-    """Which statistic finds generators that memorise, at how many images, and how often it accuses honest ones.
+    """Detection of memorisation by each statistic against the number of images, and false positives on controls.
 
-    Suspects are trained, searched and kept in the store: a run that is cut off goes on where it was. Options of 0, or
-    without a value, are those of the size.
+    Reference generators are trained, searched and kept in the store: an interrupted run continues. Options of 0, or
+    without a value, take the value of the size.
 
     Attributes:
         size: "smoke" takes seconds and decides nothing, "cpu" most of an hour of one core, "large" a GPU.
-        sizes: training images of the suspects; 0 stands for all.
-        steps: of training.
-        early: steps of training of the honest ones, of those that collapsed and of those that lack classes.
+        sizes: numbers of training images of the reference generators; 0 stands for all.
+        steps: training steps.
+        early: training steps of negative controls, of collapsed generators and of those that lack classes.
         search_steps: budgets of the search, rising.
-        n: images of each group that are inverted.
-        trainings: honest generators.
-        draws: of images from each honest generator.
-        unseen: images that nothing is trained on; at most a third of all.
-        without: classes that one suspect never sees.
+        n: number of images of each group that are inverted.
+        trainings: number of negative controls.
+        draws: number of draws of images from each negative control.
+        unseen: number of images that no generator is trained on; at most a third of all.
+        without: classes that are left out of the training of one reference generator.
         search: a method that needs no training; options follow a "?".
     """
 
@@ -58,13 +58,13 @@ class Memorisation(Study):
         self.plan()
 
     def plan(self) -> Plan:
-        """The plan of the size, with the options that are given."""
+        """Return the plan of the size, with the given options."""
         base = PLANS[self.size]
         given = {f.name: getattr(self, f.name, None) for f in dataclasses.fields(base)}
         return dataclasses.replace(base, **{name: value for name, value in given.items() if value})
 
     def run(self, request: StudyRequest) -> StudyResult:
-        """Train, examine, judge."""
+        """Train and examine all reference generators, and evaluate the statements."""
         from bench.core.options import create
         from bench.harness.store import Store
         from bench.harness.suite import parse_choice
@@ -115,49 +115,50 @@ class Memorisation(Study):
             },
             draw=lambda: draw(found, where),
             caption=CAPTION.format(where=where),
-            advice="What was trained and searched is stored: the same command with another n goes on from there.",
+            advice="Trained generators and searches are stored: the same command with another n reuses them.",
             folder_name=choice.name,
         )
 
 
 ASKED = """\
-A test of overfitting has to find what is there, and nothing that is not. Here the examination of `ganinv overfit`,
-and each statistic that it reports, meet generators whose guilt is known: GLO and an autoencoder's decoder, which
-learn their training images by heart if those are few; GANs on the same numbers of images, of which nobody knows it;
-a collapsed GAN, one that lacks classes, and honest ones."""
+A test of overfitting needs a high detection rate and few false positives. This study applies the examination of
+`ganinv overfit`, and each statistic that it reports, to reference generators with known faults: GLO and an
+autoencoder's decoder, which memorise their training images if those are few; a collapsed GAN; and one that lacks
+classes. GANs on the same numbers of images are added, for which it is unknown, and negative controls ("honest")."""
 
 CAPTION = (
     "Upper row: signed gap of median recovery errors with its 95 % interval, a line for each budget of the search; "
-    "hollow points: the search does not find 90 % of the generator's own images, so that its silence says nothing. "
-    "Lower row: blue cells are sizes at which a statistic finds memorisation; bars are the honest draws that it "
-    "accuses. {where}."
+    "hollow points: the search recovers less than 90 % of the generated images, so that no gap is no evidence. "
+    "Lower row: blue cells are sizes at which a statistic finds memorisation; bars are its false positives among "
+    "negative controls (honest). {where}."
 )
 
 
 def _how(plan: Plan, total: int, failed: list[Row]) -> tuple[str, ...]:
     lines = (
         f"All {total:,} images of the dataset, repeated ones left out, in one random order: the last "
-        f"{plan.unseen:,} are unseen, suspects are trained on the first of the others. Both groups are draws from "
-        "one pool, so that an honest generator cannot tell them apart.",
+        f"{plan.unseen:,} are unseen, reference generators (suspects) are trained on the first of the others. Both "
+        "groups are draws from one pool, so that they are exchangeable for a negative control.",
         f"Networks: DCGAN's of width {plan.width}, {plan.code_dim} numbers in a code, {plan.steps:,} steps of "
-        f"{plan.batch} images whatever their number, so that each of more images is seen less often: "
-        f"{_seen(plan, plan.steps, total)} times if they are all. That GLO and the copier know theirs by heart is "
-        "given for few alone.",
-        f"Honest: {plan.trainings} GANs, trained for {plan.early:,} steps on all {total - plan.unseen:,} images that "
-        f"are not unseen, each seen {_seen(plan, plan.early, total)} times. Partition, weights and batches of each "
-        f"are its own. {_draws(plan)}",
-        "Collapsed: an honest GAN whose code only chooses among 1 or 5 of its images. The one that lacks classes is "
-        "shown training images of all classes all the same, as its user would do.",
+        f"{plan.batch} images whatever their number, so that each of more images is used less often: "
+        f"{_seen(plan, plan.steps, total)} times if they are all. GLO and the copier are certain to memorise only "
+        "few images.",
+        f"Negative controls (honest): {plan.trainings} GANs, trained for {plan.early:,} steps on all "
+        f"{total - plan.unseen:,} images that are not unseen, each used {_seen(plan, plan.early, total)} times. "
+        f"Partition, weights and batches differ between them. {_draws(plan)}",
+        "Collapsed: a negative control whose code only selects one of 1 or 5 of its images. The generator that lacks "
+        "classes is examined with training images of all classes, as by its user.",
         "KS, Mann-Whitney and the rank and tail test count as having found memorisation if p < .01 and training "
         "errors are the lower ones. AUC is (1 + Cliff's delta) / 2, so that one threshold stands for both.",
-        "AuthPct, precision and recall come without a threshold. AuthPct is tested against that of unseen images, as "
-        "if a perfect GAN had made them; precision and recall against the mean and 2.33 standard deviations of the "
-        "draws of other honest GANs, which a user does not have. Both depend on the number of unseen images: where "
-        "draws hold fewer of them than the other suspects are compared with, these are not judged: '-'.",
-        "Honest ones are GANs alone, and statistics without a search but copying also move with smooth samples: what "
-        "they find in GLO and the copier of many images, where no other statistic does, need not be memorisation.",
-        "Statistics without a search see up to 2,000 samples, 4,096 training and 2,000 unseen images; of the honest "
-        "ones, as many real images as a draw holds.",
+        "AuthPct, precision and recall have no threshold of their own. AuthPct is tested against that of unseen "
+        "images, as of a perfect GAN; precision and recall against the mean and 2.33 standard deviations of the "
+        "draws of other negative controls, which a user does not have. Both depend on the number of unseen images: "
+        "where draws hold fewer of them than the other reference generators are compared with, the result is '-'.",
+        "Negative controls are GANs alone, and statistics without a search, except copying, also depend on the "
+        "smoothness of samples: their findings for GLO and the copier of many images, where no other statistic "
+        "agrees, need not be memorisation.",
+        "Statistics without a search use up to 2,000 samples, 4,096 training and 2,000 unseen images; for negative "
+        "controls, as many real images as a draw holds.",
     )
     return (*lines, *(f"Failed: {row['suspect']}: {row['failed']}." for row in failed))
 
@@ -165,19 +166,19 @@ def _how(plan: Plan, total: int, failed: list[Row]) -> tuple[str, ...]:
 def _draws(plan: Plan) -> str:
     shared = "draws of different GANs may share real images, in other roles"
     if plan.draws == 1:
-        return f"From each one draw of training, unseen and own images; {shared}."
+        return f"From each one draw of training, unseen and generated images; {shared}."
     return (
-        f"From each {plan.draws} draws of training, unseen and own images. Draws of one GAN share no real image; "
-        f"{shared}. So draws are independent as far as chance in the images goes; the training itself varies only as "
+        f"From each {plan.draws} draws of training, unseen and generated images. Draws of one GAN share no real "
+        f"image; {shared}. So draws are independent with respect to the images; the training itself varies only as "
         "often as there are GANs."
     )
 
 
 def _seen(plan: Plan, steps: int, total: int) -> str:
-    """How often each of all images that are not unseen is trained on, on average."""
+    """Return how often each training image is used on average, in words."""
     return f"{steps * plan.batch / (total - plan.unseen):,.1f}"
 
 
 def _named(row: dict[str, Any], without: tuple[int, ...], classes: tuple[str, ...]) -> Row:
-    """The row with the names of the classes that the suspect never saw."""
+    """Return the row with the names of the classes that were left out of the training."""
     return row | {"without": [classes[k] for k in without] if row["family"] == "dropping" else []}

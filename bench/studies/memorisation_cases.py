@@ -1,4 +1,4 @@
-"""The cases of the test bench: which suspects there are, and what the examination says of each."""
+"""The cases of the memorisation study: reference generators, and the results of their examination."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 
 STAGE = "memorisation"
 MOST = 4_096
-"""Real images of a kind that samples are compared with."""
+"""Largest number of training, and of unseen, images that samples are compared with."""
 Size = Literal["smoke", "cpu", "large"]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How large the test bench is.
+    """The size of the memorisation study.
 
     Attributes:
-        sizes: training images of the suspects; 0 for all.
-        steps: of training.
-        early: of training, for the honest ones.
+        sizes: numbers of training images of the reference generators; 0 for all.
+        steps: training steps.
+        early: training steps of the negative controls.
         search_steps: budgets of the search, rising; the verdict is taken at the last.
-        n: images of each group that are inverted.
-        trainings: honest generators, each with a random partition of the images of its own.
-        draws: from each honest generator, of images that no other of its draws has.
-        unseen: images that nothing is trained on.
-        width: of the networks.
-        code_dim: numbers in a code.
-        batch: images in a step of training.
+        n: number of images of each group that are inverted.
+        trainings: number of negative controls, each with a random partition of the images of its own.
+        draws: number of disjoint draws of images from each negative control.
+        unseen: number of images that no generator is trained on.
+        width: width of the networks.
+        code_dim: dimension of a code.
+        batch: images per training step.
     """
 
     sizes: tuple[int, ...]
@@ -107,14 +107,14 @@ PLANS: Mapping[Size, Plan] = {
 
 @dataclass(frozen=True)
 class Case:
-    """A suspect, and which of its images are looked at.
+    """A reference generator and the images with which it is examined.
 
     Attributes:
-        suspect: what is examined.
-        honest: whether it was stopped early, trained on everything.
+        suspect: the reference generator.
+        honest: True for a negative control, trained on all images and stopped early.
         partition: seed of the partition into training and unseen images.
-        draw: which images of it.
-        draws: how many draws its images are cut into.
+        draw: number of the draw of its images.
+        draws: number of draws that its images are divided into.
     """
 
     suspect: ReferenceGenerator
@@ -125,7 +125,7 @@ class Case:
 
 
 def list_cases(plan: Plan, sizes: Sequence[int], without: tuple[int, ...], seed: int) -> list[Case]:
-    """Every case: memorisers and GANs on each number of images, collapsed, dropping and honest ones."""
+    """Return all cases: memorisers and GANs on each number of images, collapsed, dropping and negative controls."""
     from bench.overfit.reference_generators import Network, ReferenceGenerator
 
     network = Network(plan.width, plan.code_dim, plan.batch)
@@ -144,13 +144,13 @@ def list_cases(plan: Plan, sizes: Sequence[int], without: tuple[int, ...], seed:
 
 @dataclass
 class Examiner:
-    """Goes through cases; what the store holds is not done again.
+    """Runs the examination of cases; stored ones are read.
 
     Attributes:
         data: all splits of the dataset.
-        plan: sizes.
-        method: searches codes.
-        store: where generators, recovered chunks and finished cases are kept.
+        plan: size of the study.
+        method: the search.
+        store: store of generators, inverted chunks and finished cases.
         request: device and progress.
     """
 
@@ -169,7 +169,7 @@ class Examiner:
         self._code = [*module_code(__name__), *search_code(self.method)]
 
     def pool(self, partition: int) -> Pool:
-        """The images in the order of a partition; the latest one is kept."""
+        """Return the images in the order of a partition; the latest one is cached."""
         from bench.overfit.reference_pool import split_pool
 
         if self._pool is None or self._pool[0] != partition:
@@ -178,7 +178,7 @@ class Examiner:
         return self._pool[1]
 
     def rows(self, cases: Sequence[Case]) -> Iterator[Row]:
-        """A row for each case and budget of the search; a case whose training failed gives one with the reason."""
+        """Yield a row for each case and budget of the search; a failed training yields one row with the reason."""
         spent, made = 0.0, 0
         for number, case in enumerate(cases):
             started = time.monotonic()
@@ -235,7 +235,7 @@ class Examiner:
         return SearchSettings(min(self.plan.n, len(real.train), len(real.test)), search, curve=False, seed=case.draw)
 
     def _weaker(self, gan: Gan, real: Real, settings: SearchSettings, search: Search, case: Case) -> Row:
-        """Errors of the same images by a weaker search."""
+        """Return the errors of the same images by a weaker search."""
         from bench.overfit.examination import own_samples
         from bench.overfit.recovery import Recovery
         from bench.overfit.statistics import error_statistics
@@ -251,12 +251,12 @@ class Examiner:
 
 
 def real_images(case: Case, pool: Pool, data: Dataset) -> Real:
-    """What the examination is given: training images, and unseen ones, of this draw.
+    """Return the training and unseen images of this draw, the input of the examination.
 
-    A suspect that never saw some classes is shown them all the same: its user would not know.
+    Images of classes that were left out of a generator's training are included, as its user would not leave them out.
 
     Raises:
-        DataError: too few images for so many draws.
+        DataError: too few images for the number of draws.
     """
     from bench.overfit.inputs import Real
 
@@ -283,7 +283,7 @@ def _identity(case: Case) -> Row:
 
 
 def _facts(case: Case) -> Row:
-    """What a row says of its case."""
+    """Return the facts of a case for its row."""
     suspect = case.suspect
     return {
         "suspect": f"honest-{case.partition}" if case.honest else suspect.name,

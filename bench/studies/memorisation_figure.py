@@ -1,4 +1,4 @@
-"""The figure of the test bench: gap against size, detections of every statistic, false alarms."""
+"""The figure of the memorisation study: gap against size, detections of every statistic, false positives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EMPTY = "#eeeeee"
 
 
 def draw(found: Findings, where: str) -> Figure:
-    """Upper row: signed gap by training images, a line a search budget. Lower row: what each statistic finds."""
+    """Draw the gap against training images, one line per search budget (above), and the detections (below)."""
     from matplotlib.ticker import FixedLocator
 
     lines = found.lines()
@@ -55,7 +55,7 @@ def _gaps(axes: Axes, found: Findings, family: str) -> None:
         axes.plot(places, gaps, color=colour, linewidth=1.3, label=f"{steps} steps")
         if places:
             axes.vlines(places, ends[0], ends[1], color=colour, linewidth=1.0)
-        for filled in (True, False):  # hollow: the search does not find the generator's own images
+        for filled in (True, False):  # hollow: the search is below its gate
             part = [k for k, i in enumerate(places) if rows[found.sizes[i]]["passed"] == filled]
             axes.plot(
                 [places[k] for k in part],
@@ -93,15 +93,15 @@ def _cell(axes: Axes, x: float, y: float, colour: Any) -> None:
 def _alarms(axes: Axes, found: Findings) -> None:
     draws = 0
     for y, (rule, steps) in enumerate(found.lines()):
-        accused, draws = found.false_alarms(rule, steps)
-        interval = rate_interval(accused, draws)
-        rate = accused / draws if draws else 0.0
+        positives, draws = found.false_alarms(rule, steps)
+        interval = rate_interval(positives, draws)
+        rate = positives / draws if draws else 0.0
         axes.barh(y, rate, height=0.7, color=plotting.ORANGE if rate > ALLOWED else plotting.GREEN)
         axes.hlines(y, interval.low, interval.high, color=INK, linewidth=0.8)
         axes.plot([rate], [y], "|", color=INK, markersize=5)
     axes.axvline(ALLOWED, color=INK, linestyle=":", linewidth=1.0)
     axes.set_xlim(0, 1)
-    plotting.dress(axes, f"share of {draws} draws; dotted: 5 %", "", "honest: false alarms")
+    plotting.dress(axes, f"share of {draws} draws; dotted: 5 %", "", "negative controls: false positives")
 
 
 def _shades(count: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""When each statistic counts as having found memorisation; detections by size, false alarms, verdicts. No torch."""
+"""Decision rules of each statistic for memorisation; detections by size, false positives, verdicts. No torch."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 TABLED = ("glo", "copier", "gan")
 """Families that are trained on several numbers of images."""
 ALLOWED = 0.05
-"""Share of honest generators that may be accused."""
+"""Allowed share of false positives among negative controls."""
 FEW = 256
-"""Up to so many images, a memoriser has to be found."""
+"""Number of training images up to which a memoriser has to be detected."""
 NOT_NEGLIGIBLE = 0.147
 """Cliff's delta (Romano et al. 2006)."""
 NORMAL = 2.326
-"""One-sided point of the normal distribution at ``ALPHA``."""
+"""One-sided quantile of the normal distribution at ``ALPHA``."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Rule:
     """One statistic with its threshold.
 
     Attributes:
-        name: with the threshold, as tables print it.
-        searched: whether it is of recovery errors, so that it moves with the search.
-        found: whether a row shows memorisation; ``honest`` are the rows that it may be calibrated on.
+        name: name with the threshold, as tables show it.
+        searched: True for a statistic of recovery errors, which depends on the search.
+        found: function of a row and the rows of negative controls for calibration; True for memorisation.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Rule:
 
 
 def level_of(row: Row) -> float:
-    """The level at which the verdict counts a gap: a stricter one below the gate."""
+    """Return the level at which the verdict counts a gap: a stricter one below the gate."""
     return ALPHA if row["passed"] else STRICT_ALPHA
 
 
@@ -55,7 +55,7 @@ def _lower(p: str) -> Callable[[Row, Sequence[Row]], bool]:
 
 
 def less_authentic(row: Row) -> bool:
-    """Whether samples are authentic less often than unseen images are: one-sided test of two proportions."""
+    """Test that samples are authentic less often than unseen images: one-sided test of two proportions."""
     shares = np.array([row["auth_pct"], row["auth_unseen"]]) / 100
     counts = np.array(row["auth_counts"], float)
     pooled = float((shares * counts).sum() / counts.sum())
@@ -64,7 +64,7 @@ def less_authentic(row: Row) -> bool:
 
 
 def nearer_than_chance(row: Row) -> bool:
-    """Whether 1-NN accuracy on samples and training images lies below one half: one-sided binomial test."""
+    """Test that 1-NN accuracy on samples and training images is below one half: one-sided binomial test."""
     from scipy.stats import binomtest
 
     count = row["one_nn_count"]
@@ -72,10 +72,10 @@ def nearer_than_chance(row: Row) -> bool:
 
 
 def beyond(name: str, sign: int) -> Callable[[Row, Sequence[Row]], bool]:
-    """Whether a value is farther out than those of honest generators: their mean and 2.326 standard deviations.
+    """Return a rule that compares a value with those of negative controls: their mean and 2.326 standard deviations.
 
-    Draws of the row's own generator do not count among them: they are nearly the same value. Nor do draws of another
-    number of unseen images, on which these values depend. Never, with fewer than three.
+    Draws of the row's own generator are left out, since their values are nearly the same, and so are draws of another
+    number of unseen images, on which these values depend. The rule is never met with fewer than three controls.
     """
 
     def found(row: Row, honest: Sequence[Row]) -> bool:
@@ -106,12 +106,12 @@ RULES = (
 
 @dataclass(frozen=True)
 class Findings:
-    """What each rule says of all rows.
+    """The result of each rule for all rows.
 
     Attributes:
-        rows: of the cases that were examined.
+        rows: rows of the examined cases.
         budgets: steps of the search, rising.
-        sizes: training images, rising; 0 for all, last.
+        sizes: numbers of training images, rising; 0 for all, last.
     """
 
     rows: Sequence[Row]
@@ -119,25 +119,25 @@ class Findings:
     sizes: tuple[int, ...]
 
     def at(self, steps: int, **wanted: Any) -> list[Row]:
-        """Rows at one budget of the search that have these values."""
+        """Return the rows at one budget of the search that have these values."""
         return [r for r in self.rows if r["steps"] == steps and all(r[k] == v for k, v in wanted.items())]
 
     def lines(self) -> list[tuple[Rule, int]]:
-        """Rules with each budget that they depend on; those without a search at the last."""
+        """Return rules with each budget that they depend on; those without a search with the last budget."""
         return [(rule, steps) for rule in RULES for steps in (self.budgets if rule.searched else self.budgets[-1:])]
 
     def share(self, rule: Rule, steps: int, **wanted: Any) -> float:
-        """Share of the rows with these values in which a rule finds memorisation; NaN without any."""
+        """Return the share of rows with these values in which a rule detects memorisation; NaN without any row."""
         rows, honest = self.at(steps, **wanted), self.at(steps, family="honest")
         return float(np.mean([rule.found(row, honest) for row in rows])) if rows else math.nan
 
     def false_alarms(self, rule: Rule, steps: int) -> tuple[int, int]:
-        """How many honest draws a rule accuses, and of how many."""
+        """Return the number of false positives of a rule, and the number of draws of negative controls."""
         honest = self.at(steps, family="honest")
         return sum(rule.found(row, honest) for row in honest), len(honest)
 
     def table(self) -> pd.DataFrame:
-        """A row a statistic and search: at which sizes it finds each family, and its false alarms."""
+        """Return one row per statistic and search: detected sizes of each family, and false positives."""
         import pandas as pd
 
         found = []
@@ -146,14 +146,14 @@ class Findings:
             for family in TABLED:
                 hits = [n for n in self.sizes if self.share(rule, steps, family=family, images=n) > 0.5]
                 line[family] = ", ".join(f"{n:,}" if n else "all" for n in hits) or "-"
-            accused, draws = self.false_alarms(rule, steps)
-            interval = rate_interval(accused, draws)
-            line |= {"false alarms": f"{accused} of {draws}", "rate": accused / draws if draws else math.nan}
+            positives, draws = self.false_alarms(rule, steps)
+            interval = rate_interval(positives, draws)
+            line |= {"false alarms": f"{positives} of {draws}", "rate": positives / draws if draws else math.nan}
             found.append(line | {"rate_low": interval.low, "rate_high": interval.high})
         return pd.DataFrame(found)
 
     def cases(self) -> pd.DataFrame:
-        """A row a case: what the examination says of it with the longest search."""
+        """Return one row per case: the result of the examination with the longest search."""
         import pandas as pd
 
         found = []
@@ -172,13 +172,13 @@ class Findings:
         return pd.DataFrame(found)
 
     def strengths(self) -> pd.DataFrame:
-        """A row a case and budget: what the search recovers, and the gap that it sees."""
+        """Return one row per case and budget: the share that the search recovers, and the gap."""
         import pandas as pd
 
         return pd.DataFrame([{k: row[k] for k in ("suspect", "draw", "steps", *MOVED)} for row in self.rows])
 
     def verdicts(self) -> tuple[Verdict, ...]:
-        """On what the examination has to do."""
+        """Evaluate the statements on the examination."""
         return (
             verdict(FOUND, self._memorisers()),
             verdict(SPARED, [self._spared()]),
@@ -192,12 +192,12 @@ class Findings:
 
     def _spared(self) -> Evidence:
         honest = self.at(self.budgets[-1], family="honest")
-        accused = [row for row in honest if row["outcome"] == "memorises"]
-        interval = rate_interval(len(accused), len(honest))
+        positives = [row for row in honest if row["outcome"] == "memorises"]
+        interval = rate_interval(len(positives), len(honest))
         outcome: Outcome = "fails" if interval.low > ALLOWED else "cannot tell"
-        if honest and len(honest) >= 1 / ALLOWED and len(accused) <= ALLOWED * len(honest):
+        if honest and len(honest) >= 1 / ALLOWED and len(positives) <= ALLOWED * len(honest):
             outcome = "holds"
-        detail = f"{len(accused)} of {len(honest)} draws; 95 % interval [{interval.low:.3f}, {interval.high:.3f}]"
+        detail = f"{len(positives)} of {len(honest)} draws; 95 % interval [{interval.low:.3f}, {interval.high:.3f}]"
         return Evidence(f"at most {ALLOWED:.0%} of at least {1 / ALLOWED:.0f} are called memorising", outcome, detail)
 
     def _others(self) -> list[Evidence]:
@@ -233,7 +233,7 @@ SEARCH = Statement("M4", OURS, "A stronger search finds more memorisation.")
 
 
 def rate_interval(found: int, count: int) -> Interval:
-    """Exact interval of a rate (Clopper and Pearson 1934); [0, 1] of nothing."""
+    """Return the exact interval of a rate (Clopper and Pearson 1934); [0, 1] for a count of 0."""
     from scipy.stats import binomtest
 
     if not count:

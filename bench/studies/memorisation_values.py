@@ -1,4 +1,4 @@
-"""What the test bench keeps of an examination, and the baselines of statistics that come without a threshold."""
+"""Stored values of an examination in the memorisation study, and baselines of statistics without a threshold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def error_values(found: ErrorStatistics) -> Row:
-    """What a row keeps of ``ErrorStatistics``."""
+    """Return the values of ``ErrorStatistics`` that a row stores."""
     tests, gap = found.separation, found.gap
     return {
         "gate": found.gate.rate,
@@ -32,7 +32,7 @@ def error_values(found: ErrorStatistics) -> Row:
 
 
 def set_values(found: SetStatistics) -> Row:
-    """What a row keeps of ``SetStatistics``."""
+    """Return the values of ``SetStatistics`` that a row stores."""
     return {
         "copying_share": found.copying.share,
         "copying_expected": found.copying.expected,
@@ -49,7 +49,7 @@ def set_values(found: SetStatistics) -> Row:
 
 
 def baselines(real: Real, gan: Gan, seed: int, device: str) -> Row:
-    """AuthPct of unseen images, as if a perfect GAN had made them; 1-NN accuracy of samples and training images."""
+    """Compute AuthPct of unseen images, as of a perfect GAN, and 1-NN accuracy of samples and training images."""
     from bench.metrics.base import to_u8
     from bench.overfit.distances import flat, nearest
     from bench.overfit.examination import SAMPLES, own_samples

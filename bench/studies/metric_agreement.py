@@ -1,4 +1,4 @@
-"""Do metrics rank alike? Rank correlations over the stored records of a suite (dfi 3.2, recycling 4). No torch."""
+"""Rank correlations of metrics over the stored records of a suite (dfi 3.2, recycling 4). No torch."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from bench.studies.base import Study, StudyRequest, StudyResult
 @study("metric-agreement")
 @dataclass
 class MetricAgreement(Study):
-    """Rank correlation of all metrics over the cells of a suite, and whether PSNR and SSIM mislead (C34).
+    """Rank correlation of all metrics over the cells of a suite, with a test that PSNR and SSIM mislead (C34).
 
     Attributes:
-        suite: whose records are read; name or path.
-        budget: of the suite; "" takes its default.
+        suite: suite whose records are read; name or path.
+        budget: budget of the suite; "" for its default.
         records: folder of records to read in place of the store.
-        method: whose PSNR ranks GANs for C34.
-        tracks: "test" images, "own" images of the GAN, or both.
-        resamples: of the pairs of GAN and method, for intervals.
+        method: method whose PSNR ranks GANs for C34.
+        tracks: "test" images, "own" (generated images), or both.
+        resamples: resamples of the pairs of GAN and method, for intervals.
     """
 
     suite: str = "agreement"
@@ -45,11 +45,11 @@ class MetricAgreement(Study):
             raise ValueError(f"resamples = {self.resamples}: an interval needs 100 or more")
 
     def options(self) -> dict[str, Any]:
-        """The options as JSON; which records were read, the protocol says by their keys, not by where they lie."""
+        """Return the options as JSON; the protocol identifies records by their keys, not by their folder."""
         return super().options() | {"records": "a folder" if self.records else "the store"}
 
     def check_stored(self) -> None:
-        """Make sure that the suite has records."""
+        """Check that the suite has records."""
         self._stored()
 
     def _stored(self) -> tuple[Suite, list[Record], list[Cell]]:
@@ -58,7 +58,7 @@ class MetricAgreement(Study):
         return stored(self.suite, self.budget or None, Path(self.records) if self.records else None)
 
     def run(self, request: StudyRequest) -> StudyResult:
-        """Read, correlate, judge; runs no model."""
+        """Read the records, correlate the metrics, and evaluate the claims; no model is run."""
         from bench.studies.agreement_claims import top_two, verdicts
         from bench.studies.agreement_matrix import Agreement, draw
 
@@ -111,7 +111,7 @@ generated images."""
 
 WORDS = (
     "A cell is one GAN, method and seed. Every metric is turned so that higher is better, then ranked over the cells "
-    "that have it; a correlation of 1 means the same order. Metrics of the GAN's own images begin with own/.",
+    "that have it; a correlation of 1 means the same order. Metrics of generated images begin with own/.",
     "Intervals: 95 %, bootstrap over pairs of GAN and method, whose seeds stay together. They say what other pairs "
     "like these would give; cells that share a GAN are not independent, so that they are rather too narrow.",
     "Order: average linkage on 1 - correlation, so that metrics that agree stand together.",
@@ -119,20 +119,20 @@ WORDS = (
 
 
 def cell_done(record: Record) -> bool:
-    """Whether a cell has numbers."""
+    """Return True if a cell has values."""
     return record.status == "done"
 
 
 def one_family(found: Sequence[ResultGroup], dataset: ComponentSpec | None) -> list[ResultGroup]:
-    """The groups of one dataset and budget, measured under one protocol.
+    """Return the groups of one dataset and budget, measured under one protocol.
 
     Args:
-        found: a group a dataset, GAN and budget.
-        dataset: which of the datasets, where there are several.
+        found: one group per dataset, GAN and budget.
+        dataset: the dataset, where there are several.
 
     Raises:
         UnknownName: no such dataset among the records.
-        BenchError: several datasets or budgets, or protocols that differ between GANs.
+        BenchError: there are several datasets or budgets, or protocols differ between GANs.
     """
     wanted = list(found)
     if dataset is not None:

@@ -1,4 +1,4 @@
-"""Two clouds of points in a plane: how much they overlap, which one is wider, verdict and figure."""
+"""Two point clouds in a plane: their overlap and widths, verdict and figure."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ C29 = Statement(
     "In the plane of D's first two components real and generated images overlap, the real ones wider (LSGAN).",
 )
 SHARED = 0.5
-"""Overlap from which two clouds count as overlapping; ours."""
+"""Smallest overlap of two clouds that count as overlapping (our choice)."""
 SMOOTHING = 0.5
-"""Of Scott's width, which is made for a single gaussian; a cloud of several classes has finer structure."""
+"""Factor of Scott's width, which is derived for a single Gaussian; a cloud of several classes has finer structure."""
 SHOWN = 2000
-"""Points of each kind in the figure."""
+"""Largest number of real, and of generated, points in the figure."""
 LEVELS = (0.5, 0.9)
 """Shares of a cloud inside its contours."""
 
@@ -38,7 +38,7 @@ class Plane:
     """Real and generated images in the plane, ``[N, 2]`` each.
 
     Attributes:
-        shares: of the variance of the union on each axis.
+        shares: shares of the variance of the union on each axis.
         replicates: statistic -> ``[R]`` over resampled images.
         ceiling: overlap of two random halves of the real images.
     """
@@ -52,7 +52,7 @@ class Plane:
 
     @classmethod
     def of(cls, real: Tensor, fake: Tensor, bins: int, resamples: int, request: StudyRequest) -> Plane:
-        """From features ``[N, F]`` of both kinds."""
+        """Project features ``[N, F]`` of real and generated images."""
         request.progress("components", 0, 1, {})
         left, right, shares = project(real, fake, request.seed)
         grid = Grid.around(np.concatenate([left, right]), bins)
@@ -77,18 +77,18 @@ class Plane:
 
     @cached_property
     def grid(self) -> Grid:
-        """The bins of the plane."""
+        """Return the bins of the plane."""
         return Grid.around(np.concatenate([self.real, self.fake]), self.bins)
 
     @cached_property
     def values(self) -> dict[str, float]:
-        """Every statistic on all images."""
+        """Return every statistic on all images."""
         return statistics_of(self.real, self.fake, self.grid)
 
     def interval(self, name: str) -> Interval | None:
-        """Over images, moved by the difference between the estimate and the middle of its replicates.
+        """Return the interval over images, shifted by the difference between estimate and median of replicates.
 
-        Resampling draws images twice and so lowers an overlap a little; the shift takes that out.
+        Resampling repeats images and so lowers an overlap slightly; the shift corrects for it.
         """
         middle = percentile_interval(self.replicates[name])
         if middle is None:
@@ -97,7 +97,7 @@ class Plane:
         return Interval(middle.low + shift, middle.high + shift, middle.level)
 
     def frame(self) -> Any:
-        """A row a statistic."""
+        """Return one row per statistic."""
         import pandas as pd
 
         intervals = [self.interval(name) for name in self.values]
@@ -120,7 +120,7 @@ class Plane:
         return pd.concat([rows, rest.reindex(columns=rows.columns)], ignore_index=True)
 
     def words(self) -> list[str]:
-        """How overlap, width and intervals are made."""
+        """Describe the computation of overlap, width and intervals."""
         return [
             "The plane is that of the first two principal components of both sets together, "
             f"{self.shares[0]:.1%} and {self.shares[1]:.1%} of the variance.",
@@ -135,7 +135,7 @@ class Plane:
         ]
 
     def verdict(self, gan: str) -> Verdict:
-        """C29: overlap, and the real images wider by variance and by area."""
+        """Evaluate C29: the clouds overlap, and the real images are wider by variance and by area."""
         remark = "" if "lsgan" in gan else f"{gan} stands in for an LSGAN"
         tests = [("overlap", SHARED, f"real and generated images overlap by {SHARED} or more")]
         tests += [(f"{what} ratio", 1.0, f"the {what} of real images is larger") for what in ("variance", "area")]
@@ -156,21 +156,21 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Grid:
-    """Bins over a part of the plane."""
+    """Bins over a rectangle of the plane."""
 
     x: Floats
     y: Floats
 
     @classmethod
     def around(cls, points: Floats, bins: int) -> Grid:
-        """Bins that hold every point and a margin of a tenth."""
+        """Return bins that cover all points and a margin of a tenth."""
         low, high = points.min(0), points.max(0)
         margin = 0.1 * np.maximum(high - low, 1e-9)
         edges = [np.linspace(low[i] - margin[i], high[i] + margin[i], bins + 1) for i in range(2)]
         return cls(edges[0], edges[1])
 
     def density(self, points: Floats) -> Floats:
-        """Smoothed share of the points in each bin ``[bins, bins]``, sum 1 (Scott 1992, eq. 6.42)."""
+        """Return the smoothed share of points in each bin ``[bins, bins]``, sum 1 (Scott 1992, eq. 6.42)."""
         from scipy.ndimage import gaussian_filter
 
         counts, _, _ = np.histogram2d(points[:, 0], points[:, 1], [self.x, self.y])
@@ -181,7 +181,7 @@ class Grid:
 
 
 def project(real: Tensor, fake: Tensor, seed: int) -> tuple[Any, Any, tuple[float, float]]:
-    """Coordinates ``[N, 2]`` of both sets on the first two components of their union, and the shares of variance.
+    """Project both sets ``[N, 2]`` on the first two components of their union; return also the shares of variance.
 
     The sign of a component is such that its largest loading is positive.
     """
@@ -198,12 +198,12 @@ def project(real: Tensor, fake: Tensor, seed: int) -> tuple[Any, Any, tuple[floa
 
 
 def overlap(first: Floats, second: Floats) -> float:
-    """Overlap coefficient of two densities over the same bins: 0 apart, 1 alike (Weitzman 1970)."""
+    """Return the overlap coefficient of two densities over the same bins: 0 disjoint, 1 equal (Weitzman 1970)."""
     return float(np.minimum(first, second).sum())
 
 
 def statistics_of(real: Floats, fake: Floats, grid: Grid) -> dict[str, float]:
-    """Overlap, and the ratios of total variance and of area."""
+    """Return the overlap, and the ratios of total variance and of area."""
     spreads = [np.cov(side, rowvar=False) for side in (real, fake)]
     return {
         "overlap": overlap(grid.density(real), grid.density(fake)),
@@ -213,7 +213,7 @@ def statistics_of(real: Floats, fake: Floats, grid: Grid) -> dict[str, float]:
 
 
 def draw(plane: Plane, where: str) -> Figure:
-    """The plane with both clouds, their contours and marginals."""
+    """Draw the plane with both clouds, their contours and marginals."""
     figure = plotting.canvas(6.4, 6.0, f"Features of D, first two components\n{where}")
     grid = figure.add_gridspec(2, 2, width_ratios=[4, 1], height_ratios=[1, 4])
     main = figure.add_subplot(grid[1, 0])
@@ -240,7 +240,7 @@ def draw(plane: Plane, where: str) -> Figure:
 
 
 def _contours(axes: Axes, grid: Grid, points: Floats, colour: str) -> None:
-    """Lines that hold given shares of a cloud."""
+    """Draw contours that contain given shares of a cloud."""
     density = grid.density(points)
     ranked = np.sort(density.ravel())[::-1]
     held = np.cumsum(ranked)

@@ -1,4 +1,4 @@
-"""From a study's name to its report: runs it, then writes README.md, table.csv, study.json and figure.png."""
+"""Running a study by name, and writing README.md, table.csv, study.json and figure.png to its folder."""
 
 from __future__ import annotations
 
@@ -48,25 +48,25 @@ def run_study(
     progress: Progress = silent,
     allow_code: bool = False,
 ) -> tuple[StudyResult, Path]:
-    """Run a study and write its report; the command line calls this.
+    """Run a study and write its report; the command line calls this function.
 
     Args:
         name: a registered study.
         dataset: as typed, ``celeba?crop=full``; the study's default if None.
-        network: feature network of every metric that looks through one; those of the papers if "".
-        images: test images; 10,000, or all if there are fewer, if 0.
-        seed: of every draw.
-        options: of the study, each ``key=value``.
+        network: feature network of all metrics that use one; those of the papers if "".
+        images: number of test images; 10,000, or all if there are fewer, if 0.
+        seed: seed of all random numbers.
+        options: options of the study, each ``key=value``.
         plugins: files with further studies, methods or networks.
         out: folder of the report; one in the user's cache folder if None.
-        progress: where steps are reported.
-        allow_code: run the code behind GANs that are a factory or an archive of code.
+        progress: called with the number of finished steps.
+        allow_code: allow GANs that run code: a factory or an archive of code.
 
     Returns:
-        What was found, and the folder.
+        The result, and the folder.
 
     Raises:
-        BenchError: something is wrong with names, options, data or weights; nothing is written then.
+        BenchError: names, options, data or weights are invalid; nothing is written.
         StoreError: the folder cannot be written.
     """
     open_plugins(plugins)
@@ -81,7 +81,7 @@ def run_study(
 
 
 def report(name: str, study: Study, request: StudyRequest, result: StudyResult) -> ExperimentReport:
-    """What is written of a study; ``name`` is that which was typed."""
+    """Return the report of a study; ``name`` is the registered name as typed."""
     facts = environment(request.device)
     return ExperimentReport(
         kind="study",
@@ -96,7 +96,7 @@ def report(name: str, study: Study, request: StudyRequest, result: StudyResult) 
 
 
 def markdown(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> str:
-    """The report as people read it."""
+    """Return the report as Markdown."""
     heading = f"{result.title}: {result.dataset}{f', {result.network}' if result.network else ''}"
     lines = [f"# {escape(heading)}", "", result.asked.strip(), ""]
     lines += ["![figure](figure.png)", "", result.caption]
@@ -110,7 +110,7 @@ def markdown(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> str
 
 
 def terminal(result: StudyResult) -> Iterator[Table]:
-    """The main table and the verdicts for a terminal."""
+    """Yield the main table and the verdicts for a terminal."""
     from rich.markup import escape as plain
     from rich.table import Table
 
@@ -166,7 +166,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
-    """The same table with ``x``, ``x_sd``, ``x_low`` and ``x_high`` in one column."""
+    """Return the table with ``x``, ``x_sd``, ``x_low`` and ``x_high`` joined in one column."""
     shown = rows.copy()
     for name in rows.columns:
         texts = [cell_text(value) for value in rows[name]]
@@ -183,7 +183,7 @@ def _with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _brief(rows: pd.DataFrame) -> pd.DataFrame:
-    """The columns without spreads and ends of intervals."""
+    """Return the columns without spreads and ends of intervals."""
     return rows[[c for c in rows.columns if not re.search("_(sd|low|high)$", str(c))]]
 
 

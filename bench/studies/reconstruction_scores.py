@@ -1,4 +1,4 @@
-"""Average precision of classifiers that learnt from reconstructions: tables, verdict and figure. No torch."""
+"""Average precision of classifiers trained on reconstructions: tables, verdict and figure. No torch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SETS = ("original", "tile", "full")
-"""What classifiers learn from, and are asked about."""
+"""Image sets that classifiers are trained on and tested on."""
 LOSS = 0.05
-"""Of mAP on originals, that learning from reconstructions may cost (C50)."""
+"""Loss of mAP on originals by training on reconstructions that C50 allows."""
 C50 = Statement(
     "C50",
     "invgan Table 2",
@@ -30,21 +30,21 @@ C50 = Statement(
     "trained on originals, and beats one trained on tiled reconstructions.",
 )
 DRAWS = 1_000
-"""Bootstrap samples of the test images; average precision of each is work of its own."""
+"""Number of bootstrap samples of the test images, for each of which average precision is computed."""
 CHUNK = 2**23
-"""Numbers that are held at a time."""
+"""Values held in memory at a time."""
 
 
 def average_precisions(truth: NDArray[np.bool_], scores: Floats, counts: NDArray[np.uint8]) -> Floats:
-    """Average precision of one attribute where images count several times, ``[R]``; NaN without any that has it.
+    """Compute the average precision of one attribute for weighted images, ``[R]``; NaN without positive images.
 
-    The sum of precision times the step in recall, no interpolation, equal scores taken together: scikit-learn's
-    ``average_precision_score`` with ``counts`` as weights, for all of them at once.
+    It is the sum of precision times the step in recall, without interpolation and with equal scores taken together:
+    scikit-learn's ``average_precision_score`` with ``counts`` as weights, for all weightings at once.
 
     Args:
-        truth: whether each image has the attribute ``[N]``.
-        scores: higher where that is surer ``[N]``.
-        counts: of each image ``[R, N]``.
+        truth: bool ``[N]``, True for images with the attribute.
+        scores: scores ``[N]`` of the attribute; higher is more probable.
+        counts: weights of the images ``[R, N]``.
     """
     order = np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
@@ -63,12 +63,12 @@ def average_precisions(truth: NDArray[np.bool_], scores: Floats, counts: NDArray
 
 @dataclass(frozen=True)
 class Scores:
-    """Average precision of every attribute, by what was learnt from and what is looked at.
+    """Average precision of every attribute, by training set and test set.
 
     Attributes:
-        names: of the attributes or classes, K.
-        values: ``[3, 3, K]``, first what was learnt from, then what is looked at, in the order of ``SETS``.
-        replicates: of mAP, from bootstrap samples of the test images, the same for all ``[R, 3, 3]``.
+        names: names of the K attributes or classes.
+        values: ``[3, 3, K]``: training set, test set, attribute; sets in the order of ``SETS``.
+        replicates: mAP ``[R, 3, 3]`` of bootstrap samples of the test images, the same samples for all pairs of sets.
     """
 
     names: tuple[str, ...]
@@ -77,16 +77,16 @@ class Scores:
 
     @classmethod
     def of(cls, truth: NDArray[np.bool_], logits: Floats, names: tuple[str, ...], seed: int = 0) -> Scores:
-        """From what classifiers say.
+        """Compute average precision from the logits of classifiers.
 
         Args:
             truth: ``[N, K]``; an attribute that all test images have, or none, is left out.
             logits: ``[3, 3, N, K]``.
-            names: of the K.
-            seed: of the bootstrap.
+            names: names of the K attributes or classes.
+            seed: seed of the bootstrap.
 
         Raises:
-            DataError: nothing is left.
+            DataError: no attribute is left.
         """
         kept = np.flatnonzero(truth.any(0) & ~truth.all(0))
         if not len(kept):
@@ -103,7 +103,7 @@ class Scores:
         return cls(tuple(names[k] for k in kept), values, drawn.transpose(2, 0, 1))
 
     def frame(self) -> pd.DataFrame:
-        """A row a pair of sets: mAP with its interval, its spread over attributes, and what the paper prints."""
+        """Return one row per pair of sets: mAP with interval, spread over attributes, and the published value."""
         import pandas as pd
 
         theirs, rows = printed(), []
@@ -126,14 +126,14 @@ class Scores:
         return pd.DataFrame(rows)
 
     def by_attribute(self) -> pd.DataFrame:
-        """Average precision on originals, a row an attribute, a column what was learnt from."""
+        """Return average precision on originals, one row per attribute, one column per training set."""
         import pandas as pd
 
         columns = {name: self.values[place, 0] for place, name in enumerate(SETS)}
         return pd.DataFrame({"attribute": list(self.names), **columns})
 
     def verdict(self) -> Verdict:
-        """C50, on originals: full against originals, and full against tiles."""
+        """Evaluate C50 on originals: full against originals, and full against tiles."""
         theirs = printed()
         return verdict(C50, self._evidence(), theirs_hold(theirs))
 
@@ -155,7 +155,7 @@ class Scores:
 
 
 def printed() -> dict[tuple[str, str], tuple[float, float]]:
-    """Table 2: what was learnt from and looked at -> mAP and its deviation over attributes."""
+    """Return Table 2 of the paper: training set and test set -> mAP and its deviation over attributes."""
     table = printed_paper("invgan").table("Table2")
     assert table is not None
     rows = {row.method: (row.value, row.std or np.nan) for row in table.rows}
@@ -163,13 +163,13 @@ def printed() -> dict[tuple[str, str], tuple[float, float]]:
 
 
 def theirs_hold(theirs: Mapping[tuple[str, str], tuple[float, float]]) -> bool:
-    """Whether the paper's own values agree with its claim."""
+    """Return True if the published values agree with the claim."""
     full, tile, original = (theirs[name, "original"][0] for name in ("full", "tile", "original"))
     return full >= original - LOSS and full > tile
 
 
 def draw(found: Scores, shown: Mapping[str, NDArray[Any]], where: str) -> Figure:
-    """Test images as they are and drawn again above, mAP of every pair of sets below."""
+    """Draw test images and their reconstructions (above), and mAP of every pair of sets (below)."""
     count = len(next(iter(shown.values())))
     figure = plotting.canvas(1.1 * count + 1.2, 6.4, f"Classifiers that learn from reconstructions\n{where}")
     upper, lower = plotting.halves(figure, (1.0, 1.0))

@@ -1,4 +1,4 @@
-"""Training sets that a GAN drew again, and classifiers that learn from them; the store keeps codes and logits."""
+"""Reconstructed training sets, and classifiers trained on them; the store keeps codes and logits."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ BATCH = 500
 
 
 def draw_again(bench: HarnessContext, cell: Cell, images: Images, what: str) -> Images:
-    """The images as the cell's method and GAN reconstruct them, uint8, with the labels and attributes that they had.
+    """Reconstruct images with the cell's method and GAN, uint8, with their labels and attributes.
 
-    Images larger than the GAN's are inverted and drawn tile by tile.
+    Images larger than the GAN's are reconstructed tile by tile.
 
     Raises:
-        NotApplicable: the method cannot serve the GAN.
-        DataError: sides that are no multiples of those of the GAN's images.
+        NotApplicable: the method does not support the GAN.
+        DataError: the sides are not multiples of those of the GAN's images.
     """
     keys = keys_of(cell)
     gan, _ = train(bench, cell, keys)
@@ -63,14 +63,14 @@ def draw_again(bench: HarnessContext, cell: Cell, images: Images, what: str) -> 
 def logits_of(
     bench: HarnessContext, data: FitData, tests: Mapping[str, Images], recipe: ClassifierConfig, seed: int
 ) -> Tensor:
-    """What a classifier that learnt from ``data.train`` says of each set of test images: ``[sets, N, K]``.
+    """Train a classifier on ``data.train`` and return its logits for each set of test images, ``[sets, N, K]``.
 
     Args:
         bench: store, device, progress.
-        data: what it learns from; its name is shown.
+        data: training data; its name is shown in progress messages.
         tests: sets of equal size.
-        recipe: how it learns.
-        seed: of its weights and batches.
+        recipe: configuration of its training.
+        seed: seed of its weights and batches.
     """
     sets = [data.train.checksum, *(images.checksum for images in tests.values())]
     key = digest([sets, type(recipe).__name__, dataclasses.asdict(recipe), seed, module_code(__name__), bench.device])

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 METRICS = ("psnr", "ssim", "fid", "fid_unpaired", "kid")
 SMALL, LARGE = 1_000, 10_000
 SHARE = 0.10
-"""By how much FID on 1,000 images may differ from FID on 10,000; ours."""
+"""Allowed relative difference of FID on 1,000 images from FID on 10,000 (our choice)."""
 DECIBELS = 0.3
-"""By how much PSNR may move between 100 and 10,000 images; ours."""
+"""Allowed difference of PSNR between 100 and 10,000 images (our choice)."""
 C27 = Statement("C27", "dfi §3.2", "FID of reconstructions is reliable even for few test images.")
 C36 = Statement("C36", "recycling §4", "The reconstruction error hardly changes from 100 to 10,000 test images.")
 NORMAL = 1.96
@@ -33,7 +33,7 @@ class SampleSizeCurves:
 
     Attributes:
         values: metric -> size -> one value a subset.
-        disjoint: whether the subsets of a size are.
+        disjoint: size -> True if its subsets are disjoint.
         psnr_sd: standard deviation of PSNR over images, and its bootstrap interval.
     """
 
@@ -44,7 +44,7 @@ class SampleSizeCurves:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[int, bool, dict[str, float]]], psnr: Floats, seed: int) -> SampleSizeCurves:
-        """From the values of every subset, and PSNR of every image ``[N]``, infinite for identical ones."""
+        """Collect the values of every subset, and PSNR of every image ``[N]``, infinite for identical ones."""
         found = list(rows)
         sizes = dict.fromkeys(size for size, _, _ in found)
         values = {m: {n: np.array([v[m] for size, _, v in found if size == n]) for n in sizes} for m in METRICS}
@@ -58,26 +58,26 @@ class SampleSizeCurves:
 
     @property
     def sizes(self) -> list[int]:
-        """Numbers of images, rising; the last is all of them."""
+        """Return the numbers of images, rising; the last is all of them."""
         return list(self.disjoint)
 
     def means(self, metric: str) -> Floats:
-        """Mean over the subsets of each size."""
+        """Return the mean over the subsets of each size."""
         return np.array([values.mean() for values in self.values[metric].values()])
 
     def spreads(self, metric: str) -> Floats:
-        """Standard deviation over the subsets of each size; NaN for a single one."""
+        """Return the standard deviation over the subsets of each size; NaN for a single one."""
         return np.array([v.std(ddof=1) if len(v) > 1 else np.nan for v in self.values[metric].values()])
 
     def line(self, metric: str) -> tuple[float, float]:
-        """Least squares f and a of f + a / n through the values of every subset; unpaired sides hold n / 2 each."""
+        """Fit f and a of f + a / n to the values of every subset by least squares; unpaired sides hold n / 2 each."""
         held = 2 if metric == "fid_unpaired" else 1
         x = np.concatenate([np.full(len(v), held / n) for n, v in self.values[metric].items()])
         slope, start = np.polyfit(x, np.concatenate(list(self.values[metric].values())), 1)
         return float(start), float(slope)
 
     def frame(self) -> Any:
-        """A row a size."""
+        """Return one row per size."""
         import pandas as pd
 
         columns: dict[str, Any] = {
@@ -91,7 +91,7 @@ class SampleSizeCurves:
         return pd.DataFrame(columns)
 
     def words(self, kid_subset: int) -> list[str]:
-        """How subsets, intervals and lines are made."""
+        """Describe the computation of subsets, intervals and lines."""
         (paired, a), (unpaired, b) = self.line("fid"), self.line("fid_unpaired")
         return [
             "Subsets of a size are disjoint where so many fit, else drawn at random without replacement within each; "
@@ -106,7 +106,7 @@ class SampleSizeCurves:
         ]
 
     def verdicts(self) -> tuple[Verdict, ...]:
-        """C27 and C36."""
+        """Evaluate C27 and C36."""
         return verdict(C27, [self._fid()]), verdict(C36, [self._psnr()])
 
     def _fid(self) -> Evidence:
@@ -129,7 +129,7 @@ class SampleSizeCurves:
         return Evidence(question, within(interval, SHARE), detail, _stand_in(last))
 
     def _psnr(self) -> Evidence:
-        """A subset of n of N images has PSNR within 1.96 sd √((1/n)(1 - n/N)) of all in 95 of 100 cases."""
+        """PSNR of a subset of n of N images is within 1.96 sd √((1/n)(1 - n/N)) of that of all in 95 of 100 cases."""
         last = self.sizes[-1]
         sizes = [size for size in self.sizes if size < last]
         reach = {n: NORMAL * np.sqrt((1 - n / last) / n) for n in sizes}
@@ -153,7 +153,7 @@ def _stand_in(last: int) -> str:
 
 
 def draw(found: SampleSizeCurves, where: str) -> Figure:
-    """Four panels over the number of images."""
+    """Draw four panels over the number of images."""
     figure = plotting.canvas(8.0, 5.8, f"Sample size: {where}")
     panels = figure.subplots(2, 2).ravel()
     _panel(panels[0], found, metrics=["psnr"], label="PSNR, dB (higher is better)", tolerance=DECIBELS)

@@ -1,4 +1,4 @@
-"""How PSNR, SSIM, FID and KID of reconstructions move with the number of test images (dfi 3.2, recycling 4)."""
+"""PSNR, SSIM, FID and KID of reconstructions against the number of test images (dfi 3.2, recycling 4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 OWN_IMAGES = 8
-"""The stages also invert images of the GAN itself, which this study does not look at: as few as may be."""
+"""Generated images, which the stages invert too but this study does not use: the smallest number."""
 SHIPPED = "{dataset}/dcgan"
 
 
@@ -28,18 +28,18 @@ SHIPPED = "{dataset}/dcgan"
 class SampleSize(Study):
     """PSNR, SSIM, FID and KID of reconstructions from 100 to 10,000 test images (C27, C36).
 
-    Training, fitting and inversion are the suite's own stages: what the store holds is not made again.
+    Training, fitting and inversion are stages of the suite, whose stored results are reused.
 
     Attributes:
-        sizes: numbers of images; those above the number of test images are left out, and that number joins them.
-        repeats: subsets of each size; disjoint where so many fit, else drawn at random.
-        method: inverts the test images; options follow a "?".
-        gan: options follow a "?"; "" takes the dataset's DCGAN that ships.
-        train_steps: for a GAN that is a recipe.
-        fit_steps: of the method.
-        search_steps: of a method that searches.
-        refine_steps: of a refiner.
-        kid_subset: images in each of the subsets that KID averages over, the same for every size.
+        sizes: numbers of images; those above the number of test images are left out, and that number is added.
+        repeats: number of subsets of each size; disjoint if they fit, else drawn at random.
+        method: method that inverts the test images; options follow a "?".
+        gan: the GAN; options follow a "?"; "" for the dataset's DCGAN that ships.
+        train_steps: training steps of a GAN that is a recipe.
+        fit_steps: training steps of the method.
+        search_steps: steps of a method that searches.
+        refine_steps: steps of a refiner.
+        kid_subset: images in each subset that KID averages over, the same for every size.
     """
 
     sizes: tuple[int, ...] = (100, 200, 500, 1000, 2000, 5000, 10000)
@@ -61,7 +61,7 @@ class SampleSize(Study):
             raise ValueError(f"kid_subset = {self.kid_subset}: expected 2 to {self.sizes[0]}, the smallest size")
 
     def run(self, request: StudyRequest) -> StudyResult:
-        """Invert the test images, then measure subsets of the pairs."""
+        """Invert the test images, and compute the metrics on subsets of the pairs."""
         from bench.studies import feature_networks
         from bench.studies.sample_curves import SampleSizeCurves, draw
 
@@ -101,10 +101,10 @@ class SampleSize(Study):
         )
 
     def _choices(self, dataset: ComponentSpec) -> tuple[ComponentSpec, ComponentSpec]:
-        """GAN and method.
+        """Return GAN and method.
 
         Raises:
-            BenchError: a name that does not exist, or no GAN of the dataset's ships.
+            BenchError: a name does not exist, or no GAN of the dataset ships.
         """
         from bench.harness.suite import parse_choice
         from bench.harness.suite_parser import checked
@@ -129,7 +129,7 @@ class SampleSize(Study):
     def _measured(
         self, pairs: ReconstructionFeatures, request: StudyRequest
     ) -> Iterator[tuple[int, bool, dict[str, float]]]:
-        """Size, whether the subsets are disjoint, and values of every subset."""
+        """Yield size, True if its subsets are disjoint, and values for every subset."""
         sizes = [size for size in self.sizes if size < len(pairs.psnr)] + [len(pairs.psnr)]
         if len(sizes) < 2:
             raise DataError(f"sample-size: {len(pairs.psnr)} images leave one size; give smaller sizes")
@@ -148,13 +148,13 @@ reconstructions, so that both sides hold the same images; recycling because PSNR
 
 @dataclass(frozen=True)
 class ReconstructionFeatures:
-    """Test images and their reconstructions, as the metrics see them.
+    """Per-image values and features of test images and their reconstructions.
 
     Attributes:
-        psnr: ``[N]``, infinite for identical images.
-        ssim: ``[N]``.
-        target: features ``[N, F]``.
-        output: the same of the reconstructions.
+        psnr: PSNR ``[N]``, infinite for identical images.
+        ssim: SSIM ``[N]``.
+        target: features ``[N, F]`` of the test images.
+        output: features ``[N, F]`` of the reconstructions.
     """
 
     psnr: Floats
@@ -163,7 +163,7 @@ class ReconstructionFeatures:
     output: Tensor
 
     def measure(self, rows: NDArray[np.int64], kid_subset: int) -> dict[str, float]:
-        """Every metric on some of the pairs; ``fid_unpaired`` takes the two sides from different halves of them."""
+        """Compute every metric on some pairs; the two sides of ``fid_unpaired`` are different halves of them."""
         import torch
 
         from bench.metrics.frechet import frechet_distance
@@ -183,7 +183,7 @@ class ReconstructionFeatures:
 
 
 def draw_subsets(count: int, size: int, repeats: int, seed: int) -> tuple[list[NDArray[np.int64]], bool]:
-    """Subsets of ``range(count)`` and whether they are disjoint; all of it once if ``size`` is ``count``."""
+    """Draw subsets of ``range(count)``, and return True if they are disjoint; one subset if ``size`` is ``count``."""
     rng = np.random.RandomState(seed)
     if size == count:
         return [rng.permutation(count).astype(np.int64)], True
@@ -194,10 +194,10 @@ def draw_subsets(count: int, size: int, repeats: int, seed: int) -> tuple[list[N
 
 
 def reconstructions(cell: Cell, request: StudyRequest) -> tuple[Tensor, Mapping[str, str]]:
-    """What a cell's method makes of the test images, uint8 ``[N, C, H, W]``, and the keys of its stages.
+    """Reconstruct the test images with a cell's method, uint8 ``[N, C, H, W]``; return also the keys of its stages.
 
     Raises:
-        BenchError: a stage failed; says why.
+        BenchError: a stage failed; the message gives the reason.
     """
     import torch
 
@@ -211,7 +211,7 @@ def reconstructions(cell: Cell, request: StudyRequest) -> tuple[Tensor, Mapping[
 
 
 def look(extractors: Any, targets: Tensor, outputs: Tensor, request: StudyRequest) -> ReconstructionFeatures:
-    """Per-image values and features of both sides."""
+    """Compute per-image values and features of both sides."""
     import torch
 
     from bench.metrics.evaluation import batch_size

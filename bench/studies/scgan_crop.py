@@ -1,4 +1,4 @@
-"""Whether SCGAN redraws the window that it was given as well as plain inversion does (dfi, sections 3.3 and 4.8)."""
+"""Reconstruction of the window by SCGAN compared with inversion of the window alone (dfi, sections 3.3 and 4.8)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class ScganCrop(Study):
     """LPIPS and FID of the window in SCGAN's images, against inversion of the window alone (C22).
 
     Attributes:
-        gan: options follow a "?"; scgan's, or a file of one ("checkpoint:FILE").
-        train_steps: of all stages together, for a GAN that is a recipe.
-        edges: draws of z_edge that the figure shows for an image.
-        resize: side to which windows are resized for the network (bilinear, antialiased); 0 leaves them.
+        gan: the GAN, scgan or a file of one ("checkpoint:FILE"); options follow a "?".
+        train_steps: training steps of all stages together, for a GAN that is a recipe.
+        edges: draws of z_edge for each image in the figure.
+        resize: side to which windows are resized for the network (bilinear, antialiased); 0 for no resizing.
     """
 
     default_dataset = "drawn-faces"
@@ -43,7 +43,7 @@ class ScganCrop(Study):
             raise ValueError(f"train_steps = {self.train_steps} and resize = {self.resize} must be 0 or more")
 
     def run(self, request: StudyRequest) -> StudyResult:
-        """Invert the windows of test images, draw around them, judge."""
+        """Invert the windows of test images, generate their surroundings, and evaluate the claim."""
         from bench.gans.networks import check_shape
         from bench.gans.scgan import SCGAN
         from bench.gans.scgan_networks import networks_of
@@ -97,11 +97,11 @@ class ScganCrop(Study):
         )
 
     def _choice(self) -> ComponentSpec:
-        """The GAN.
+        """Return the GAN.
 
         Raises:
             UnknownName: no such GAN or option.
-            NotApplicable: a recipe of another kind; told before it is trained.
+            NotApplicable: a recipe of another GAN; raised before training.
         """
         from bench.core.options import create
         from bench.gans.scgan import SCGAN
@@ -117,10 +117,10 @@ class ScganCrop(Study):
         return choice
 
     def _extractors(self, networks: dict[str, str], shape: Shape, device: str) -> FeatureExtractors:
-        """The networks that look at windows.
+        """Return the feature networks of windows.
 
         Raises:
-            NotApplicable: one cannot look at windows of this size; says how to enlarge them.
+            NotApplicable: a network does not accept windows of this size; the message says how to enlarge them.
         """
         from bench.studies import feature_networks
 

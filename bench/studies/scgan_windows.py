@@ -1,4 +1,4 @@
-"""The window in SCGAN's images against inversion of the window alone: numbers, verdict and figure."""
+"""The window in SCGAN's images compared with inversion of the window alone: numbers, verdict and figure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 C22 = Statement("C22", "dfi §4.8", "SCGAN redraws its window as well as plain DFI: LPIPS and FID hardly differ.")
 TOLERANCE = {"lpips": 0.005, "fid": 1.0}
-"""What "hardly" is taken for; the printed values differ by 0.0027 and 0.46 at most."""
+"""Tolerances for "hardly differ"; the printed values differ by 0.0027 and 0.46 at most."""
 BASELINE, CROP, OTHER = "y_center", "y_crop", "y_crop of another image"
 PRINTED = {BASELINE: "dfi_center", CROP: "scgan_crop"}
 MEANING = {
@@ -44,19 +44,19 @@ MEANING = {
     OTHER: "the same with the next image's code (floor)",
 }
 VARIED, DRAWS = 128, 8
-"""Images whose surroundings are drawn several times, and how often."""
+"""Number of images whose surroundings are generated several times, and number of times."""
 EXAMPLES = 4
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What was drawn of the windows of test images.
+    """Reconstructions of the windows of test images.
 
     Attributes:
         windows: name -> uint8 ``[N, C, side, side]``.
-        code_errors: name -> ``[N]``, mean |ẑ - CN(D(window))|: how far its code is from the input's.
+        code_errors: name -> ``[N]``, mean |ẑ - CN(D(window))|: the distance of its code from that of the input.
         over_edges: standard deviation over draws of z_edge, "window" and "surroundings"; pixels in [-1, 1].
-        over_images: the same over images.
+        over_images: standard deviation over images, likewise.
     """
 
     windows: Mapping[str, Tensor]
@@ -65,14 +65,14 @@ class Drawn:
     over_images: Mapping[str, float]
 
     def at(self, rows: slice) -> Iterator[Tensor]:
-        """Some rows of every kind of window."""
+        """Yield rows of every kind of window."""
         for windows in self.windows.values():
             yield windows[rows]
 
 
 @torch.no_grad()
 def reconstruct(gan: Gan, images: Images, request: StudyRequest) -> Drawn:
-    """Invert the window of every image, and draw it again alone and with surroundings of a random z_edge.
+    """Invert the window of every image, and decode it alone and with surroundings of a random z_edge.
 
     Raises:
         NotApplicable: the GAN has no window.
@@ -103,13 +103,13 @@ def reconstruct(gan: Gan, images: Images, request: StudyRequest) -> Drawn:
 
 
 def _edges(count: int, dim: int, draws: int, request: StudyRequest) -> Tensor:
-    """z_edge ``[draws, count, dim]`` from the request's seed, the same on every device."""
+    """Draw z_edge ``[draws, count, dim]`` with the request's seed, the same on every device."""
     rng = torch.Generator().manual_seed(request.seed)
     return torch.randn((draws, count, dim), generator=rng).to(request.device)
 
 
 def _spreads(gan: Gan, inferred: Tensor, request: StudyRequest) -> tuple[dict[str, float], dict[str, float]]:
-    """Standard deviations over z_edge at fixed windows, and over images at fixed draws; means over pixels."""
+    """Return standard deviations over z_edge at fixed windows, and over images at fixed draws; means over pixels."""
     generator, _ = networks_of(gan)
     edges = _edges(len(inferred), inferred.shape[1], DRAWS, request)
     made = torch.stack([_full(gan, torch.cat([inferred, edge], 1)) for edge in edges])
@@ -121,7 +121,7 @@ def _spreads(gan: Gan, inferred: Tensor, request: StudyRequest) -> tuple[dict[st
 
 
 def _full(gan: Gan, codes: Tensor) -> Tensor:
-    """y_full ``[B, C, H, W]`` of codes, whatever the GAN decodes to."""
+    """Return y_full ``[B, C, H, W]`` of codes, whatever the output of the GAN."""
     generator, _ = networks_of(gan)
     gan.calls += len(codes)
     return torch.cat([generator.full(part) for part in codes.split(batch_size(gan))])
@@ -140,23 +140,23 @@ class Crops:
 
     @classmethod
     def of(cls, found: DistortedFeatures, drawn: Drawn, networks: Mapping[str, str], request: StudyRequest) -> Crops:
-        """From what was seen of the windows."""
+        """Compute the values from features of the windows."""
         replicates = bootstrap_means(found.lpips, seed=request.seed)
         fid, without = found.distances(request.seed, request.progress)
         return cls(found.lpips.mean(1), replicates, fid=fid, fid_replicates=without, drawn=drawn, networks=networks)
 
     @property
     def lpips_intervals(self) -> list[Interval]:
-        """Bootstrap intervals over images."""
+        """Return bootstrap intervals over images."""
         return percentile_intervals(self.lpips_replicates)
 
     @property
     def fid_intervals(self) -> list[Interval]:
-        """Jackknife intervals."""
+        """Return jackknife intervals."""
         return fid_intervals(self.fid, self.fid_replicates)
 
     def frame(self) -> Any:
-        """A row a kind of window; printed values stand there where there are some."""
+        """Return one row per kind of window, with the published values where they exist."""
         import pandas as pd
 
         values = printed()
@@ -175,7 +175,7 @@ class Crops:
         return pd.DataFrame(columns)
 
     def variation(self) -> Any:
-        """How much z_edge changes in the window, and around it."""
+        """Return the variation over z_edge in the window, and around it."""
         import pandas as pd
 
         edges, images = self.drawn.over_edges, self.drawn.over_images
@@ -189,7 +189,7 @@ class Crops:
         )
 
     def words(self) -> list[str]:
-        """How it was measured."""
+        """Describe the measurement."""
         return [
             "Input window against y_center = G_center(ẑ), and against y_crop, the window in G_full(ẑ ⊕ z_edge); "
             "ẑ = CN(D_center(input window)), z_edge drawn once for each image. Windows are rounded to 8 bits.",
@@ -204,7 +204,7 @@ class Crops:
         ]
 
     def verdict(self) -> Verdict:
-        """C22: both differences within the tolerance."""
+        """Evaluate C22: both differences are within the tolerance."""
         first, second = list(MEANING).index(BASELINE), list(MEANING).index(CROP)
         gaps = {
             "lpips": (self.lpips, percentile_interval(np.diff(self.lpips_replicates[:, [first, second]])[:, 0])),
@@ -220,7 +220,7 @@ class Crops:
         return verdict(C22, evidence, _printed_agree())
 
     def _tolerance(self, metric: str, baseline: float) -> tuple[float, str]:
-        """The largest difference through this network, and why it is not the one of the paper's network."""
+        """Return the tolerance for this network, and the reason that it differs from that of the paper's network."""
         network, least = self.networks[metric], TOLERANCE[metric]
         if network == OF_PAPERS[metric]:
             return least, ""
@@ -237,7 +237,7 @@ class Crops:
 
 
 def printed() -> dict[tuple[str, str], dict[str, float]]:
-    """Values of section 4.8 by dataset and metric: kind of window -> value."""
+    """Return the values of section 4.8 by dataset and metric: kind of window -> value."""
     tables = {table.name: table for table in printed_paper("dfi").tables}
     kinds = {method: kind for kind, method in PRINTED.items()}
     found: dict[tuple[str, str], dict[str, float]] = {}
@@ -247,13 +247,13 @@ def printed() -> dict[tuple[str, str], dict[str, float]]:
 
 
 def _printed_agree() -> bool:
-    """Whether the paper's own values are within the tolerance, on each dataset."""
+    """Return True if the published values are within the tolerance on each dataset."""
     return all(abs(row[CROP] - row[BASELINE]) <= TOLERANCE[metric] for (_, metric), row in printed().items())
 
 
 @dataclass(frozen=True)
 class WindowImages:
-    """A few test images and what was drawn of them, uint8: a column a heading, each ``[k, C, H, W]``."""
+    """Test images and their reconstructions, uint8, one column ``[k, C, H, W]`` per heading."""
 
     columns: Mapping[str, np.ndarray[Any, Any]]
     window: Window
@@ -261,7 +261,7 @@ class WindowImages:
 
 @torch.no_grad()
 def pictures(gan: Gan, images: Images, edges: int, request: StudyRequest) -> WindowImages:
-    """Test image, input window, y_center, y_full of several z_edge, y_glue of the last of them."""
+    """Return test image, input window, y_center, y_full of several z_edge, and y_glue of the last of them."""
     generator, _ = networks_of(gan)
     x = images.floats(slice(0, EXAMPLES)).to(request.device)
     inferred = gan.encode(x).chunk(2, 1)[0]
@@ -276,7 +276,7 @@ def pictures(gan: Gan, images: Images, edges: int, request: StudyRequest) -> Win
 
 
 def draw(found: Crops, shown: WindowImages, where: str) -> Figure:
-    """LPIPS and FID of every kind of window above, examples below."""
+    """Draw LPIPS and FID of every kind of window (above), and examples (below)."""
     width = 1.15 * len(shown.columns)
     rows = len(next(iter(shown.columns.values())))
     figure = plotting.canvas(width, 2.4 + 1.2 * rows, f"SCGAN's window: {where}")
@@ -301,7 +301,7 @@ def draw(found: Crops, shown: WindowImages, where: str) -> Figure:
 
 
 def _frame(window: Window) -> Rectangle:
-    """The outline of the window."""
+    """Return the outline of the window."""
     from matplotlib.patches import Rectangle
 
     corner = (window.left - 0.5, window.top - 0.5)

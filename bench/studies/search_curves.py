@@ -1,4 +1,4 @@
-"""Curves of quality against time: what each method has found after so long; nothing is extrapolated."""
+"""Curves of quality against time: the best result of each method up to a time, without extrapolation."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 MARKERS = "os^vDP*X<>ph"
 QUALITY: Mapping[Track, str] = {"test": "psnr", "own": "recovered"}
-UNITS: Mapping[Track, str] = {"test": "PSNR of test images, dB", "own": "own images recovered, share"}
+UNITS: Mapping[Track, str] = {"test": "PSNR of test images, dB", "own": "generated images recovered, share"}
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One method on one kind of images; a row a point, in the order of their times.
+    """The curve of one method on test or generated images; points in the order of their times.
 
     Attributes:
         times: milliseconds an image ``[K]``, rising.
-        values: quality of each image ``[K, N]``, higher is better: that of the best point so far, by its mean.
-        between: whether there is anything between two points; if not, the earlier one stands for it.
+        values: quality of each image ``[K, N]``, higher is better, at the best point so far by its mean.
+        between: True if values between two points are interpolated; otherwise the earlier point is used.
     """
 
     times: Floats
@@ -39,7 +39,7 @@ class Curve:
 
     @classmethod
     def of(cls, times: Sequence[float], values: Sequence[Floats], between: bool = True) -> Curve:
-        """The best so far; what took longer and found less leaves it as it was."""
+        """Keep the best point so far; points that took longer and are worse do not change it."""
         order = np.argsort(times, kind="stable")
         best: list[Floats] = []
         for place in order:
@@ -48,10 +48,10 @@ class Curve:
         return cls(np.array(times, np.float64)[order], np.stack(best), between)
 
     def at(self, time: float) -> Floats | None:
-        """Quality of each image ``[N]`` after so long; None before the first point.
+        """Return the quality of each image ``[N]`` at a time; None before the first point.
 
-        Between two points linear in the logarithm of time, if there is anything between; after the last, what it
-        found.
+        Between two points it is linear in the logarithm of time, if ``between`` is set; after the last point it is
+        constant.
         """
         after = int(np.searchsorted(self.times, time, side="right"))
         if not after:
@@ -70,7 +70,7 @@ class SearchCurves:
     Attributes:
         points: of all methods.
         clock: "processor" or "wall".
-        recovered: mean squared error below which an own image counts as recovered.
+        recovered: mean squared error below which a generated image counts as recovered.
         curves: track -> method -> curve.
     """
 
@@ -81,7 +81,7 @@ class SearchCurves:
 
     @classmethod
     def of(cls, points: Sequence[SearchPoint], clock: str, recovered: float) -> SearchCurves:
-        """From measured points."""
+        """Build the curves from measured points."""
         made: dict[Track, dict[str, Curve]] = {track: {} for track in TRACKS}
         for method in dict.fromkeys(point.method for point in points):
             own = [point for point in points if point.method == method]
@@ -92,7 +92,7 @@ class SearchCurves:
         return cls(points, clock, recovered, made)
 
     def tables(self, times: Sequence[float]) -> dict[str, pd.DataFrame]:
-        """At equal time on test images and on own images, then every measured point."""
+        """Return tables at equal time on test and on generated images, then every measured point."""
         return {
             "At equal time: PSNR of test images, dB": self._at_equal_time("test", times),
             "At equal time: own images recovered, share": self._at_equal_time("own", times),
@@ -131,7 +131,7 @@ class SearchCurves:
         return pd.DataFrame(rows)
 
     def per_image(self) -> pd.DataFrame:
-        """Every image of every point with the point's cost: enough to make all tables again."""
+        """Return every image of every point with the point's cost, from which all tables can be computed."""
         import pandas as pd
 
         costs = pd.DataFrame(
@@ -145,7 +145,7 @@ class SearchCurves:
         return rows.merge(costs, on=["method", "steps", "track"])
 
     def discussion(self, times: Sequence[float]) -> str:
-        """What the curves say, as a list in Markdown: who leads at each time, and who cannot be told apart."""
+        """Return a Markdown list of the best method at each time, and of those that do not differ significantly."""
         return "\n".join(f"- {line}" for track in TRACKS for time in times for line in self._leader(track, time))
 
     def _leader(self, track: Track, time: float) -> Iterator[str]:
@@ -173,12 +173,12 @@ class SearchCurves:
 
 
 def quality(point: SearchPoint, track: Track, recovered: float) -> Floats:
-    """What counts on a kind of images ``[N]``: PSNR on test images, recovered (1) or not (0) on own ones."""
+    """Return the quality ``[N]``: PSNR of test images; 1 for recovered generated images, 0 for others."""
     return point.psnr("test") if track == "test" else (point.mse["own"] < recovered).astype(np.float64)
 
 
 def draw(found: SearchCurves, where: str, clock: str) -> Figure:
-    """PSNR of test images and recovered own images against time; every point, and the best so far as a line."""
+    """Draw PSNR of test images and the share of generated images recovered against time, and the best so far."""
     from matplotlib import colormaps
 
     figure = plotting.canvas(10.0, 4.8, f"Quality against time: {where}")

@@ -1,4 +1,4 @@
-"""One point of a quality-time curve: a method after so many steps, its errors image by image and what they cost."""
+"""One point of a quality-time curve: per-image errors and cost of a method after a number of steps."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ COSTS = ("processor_ms", "wall_ms", "calls")
 
 @dataclass(frozen=True)
 class SearchPoint:
-    """What one (method, steps) gave.
+    """The result of one method with one number of steps.
 
     Attributes:
-        method: as tables print it.
-        steps: of the search, or of the refiners.
+        method: name of the method in tables.
+        steps: steps of the search, or of the refiners.
         mse: track -> mean squared error of each image ``[N]``, unrounded pixels in [-1, 1].
-        cost: track -> processor and wall milliseconds, and generator calls, an image.
-        setup_seconds: processor seconds before the first image: what a method computes once for a GAN, and the
-            first calls of its kernels. Not part of the cost.
-        fit_seconds: wall seconds of its training; likewise not part of it.
+        cost: track -> processor and wall milliseconds, and generator calls, per image.
+        setup_seconds: processor seconds before the first image: computations that a method does once for a GAN, and
+            the first calls of its kernels. Not part of the cost.
+        fit_seconds: wall seconds of its training; not part of the cost either.
     """
 
     method: str
@@ -52,11 +52,11 @@ class SearchPoint:
     fit_seconds: float
 
     def psnr(self, track: Track) -> Floats:
-        """Peak signal-to-noise ratio ``[N]`` in dB: the peak-to-peak range is 2, so that its square is 4."""
+        """Return the peak signal-to-noise ratio ``[N]`` in dB; the peak-to-peak range is 2, its square 4."""
         return np.asarray(10 * np.log10(4 / np.maximum(self.mse[track], 1e-12)))
 
     def rows(self) -> pd.DataFrame:
-        """Its images, one a row."""
+        """Return one row per image."""
         import pandas as pd
 
         columns = ({"track": t, "image": np.arange(len(self.mse[t])), "mse": self.mse[t]} for t in TRACKS)
@@ -64,13 +64,13 @@ class SearchPoint:
 
 
 def measured(bench: HarnessContext, cell: Cell, steps: int, threads: int) -> SearchPoint:
-    """The point of a cell: from the store if it is there, else measured and stored.
+    """Return the point of a cell: read from the store, or measured and stored.
 
-    The key holds what determines codes and the number of threads; never a time.
+    The key consists of the facts that determine codes, and the number of threads, but no time.
 
     Raises:
-        NotApplicable: the method cannot serve this GAN.
-        ContractError: it returns something else than codes, or changes the GAN.
+        NotApplicable: the method does not support this GAN.
+        ContractError: the method does not return codes, or changes the GAN.
     """
     import pandas as pd
 
@@ -130,7 +130,7 @@ def _measure(bench: HarnessContext, cell: Cell, key: str, steps: int) -> SearchP
 
 
 def _warm_up(bench: HarnessContext, cell: Cell, key: str, method: BoundMethod, gan: Gan) -> float:
-    """Let a method do once what it does once for a GAN: one step on two images; processor seconds."""
+    """Run one step on two images, with all computations done once for a GAN; return processor seconds."""
     from bench.harness.context import load_data, open_run
 
     short = replace(cell.budget, search_steps=1, refine_steps=1)
@@ -144,7 +144,7 @@ def _warm_up(bench: HarnessContext, cell: Cell, key: str, method: BoundMethod, g
 
 
 def _invert(bench: HarnessContext, method: BoundMethod, gan: Gan, images: Images) -> tuple[Floats, dict[str, float]]:
-    """Errors ``[N]`` of images, and the cost of one; decoding and scoring are not part of it."""
+    """Return errors ``[N]`` of images, and the cost per image without decoding and scoring."""
     import torch
 
     from bench.core.environment import synchronise
@@ -172,7 +172,7 @@ def _invert(bench: HarnessContext, method: BoundMethod, gan: Gan, images: Images
 
 @contextmanager
 def one_count_of_threads(threads: int) -> Iterator[None]:
-    """Let torch use so many threads in the block."""
+    """Set the number of torch's threads during a block."""
     import torch
 
     before = torch.get_num_threads()

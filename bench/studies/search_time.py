@@ -1,4 +1,4 @@
-"""Quality against time of inversion methods, on test images and on images that the GAN made itself."""
+"""Quality against time of inversion methods, on test images and on generated images."""
 
 from __future__ import annotations
 
@@ -22,29 +22,30 @@ if TYPE_CHECKING:
 SHIPPED = "{dataset}/dcgan"
 FEWEST_IMAGES = 8
 MOST_IMAGES = 64
-"""Images of each kind unless told otherwise: a long search takes a second for each."""
+"""Default number of test, and of generated, images: a long search takes a second for each."""
 
 
 @study("search-time")
 @dataclass
 class SearchTime(Study):
-    """Quality against time: every method after 10, 30, 100 ... steps, on test images and on the GAN's own.
+    """Quality against time: every method after 10, 30, 100 ... steps, on test images and on generated images.
 
-    Every point (method, steps) is stored when it has been measured, so that a run that was stopped goes on. The
-    ladder of a method ends where a point took more than ``most_ms``, or where more steps call the generator no more.
+    Every point (method, steps) is stored when it has been measured, so that an interrupted run continues. The steps
+    of a method end where a point took more than ``most_ms``, or where more steps do not call the generator more.
 
     Attributes:
-        methods: each inverts the same images; options follow a "?", a refiner's are a table:
+        methods: methods that invert the same images; options follow a "?", those of a refiner are a table:
             ``enc_image+lbfgs?lbfgs={stretch=0.9}``.
-        gan: options follow a "?"; "" takes the dataset's DCGAN that ships.
-        steps: the ladder: search steps of a method, refine steps of one with refiners.
-        most_ms: milliseconds an image after which no longer search is tried.
-        times: milliseconds an image at which methods are compared.
-        clock: "processor" counts what one process computes, whatever else the machine does; "wall" what passes.
-        threads: of torch, on the CPU.
-        recovered: mean squared error below which an image of the GAN counts as recovered.
-        fit_steps: of methods that are trained.
-        train_steps: for a GAN that is a recipe.
+        gan: the GAN; options follow a "?"; "" for the dataset's DCGAN that ships.
+        steps: numbers of steps: search steps of a method, refine steps of one with refiners.
+        most_ms: milliseconds per image above which no longer search is measured.
+        times: milliseconds per image at which methods are compared.
+        clock: "processor" for the processor time of the process, whatever the load of the machine; "wall" for
+            elapsed time.
+        threads: threads of torch on the CPU.
+        recovered: mean squared error below which a generated image counts as recovered.
+        fit_steps: training steps of methods that are trained.
+        train_steps: training steps of a GAN that is a recipe.
     """
 
     methods: tuple[str, ...] = (
@@ -83,7 +84,7 @@ class SearchTime(Study):
             )
 
     def run(self, request: StudyRequest) -> StudyResult:
-        """Walk every method's ladder, then compare them at equal times."""
+        """Measure every method with every number of steps, and compare them at equal times."""
         from bench.studies import feature_networks
         from bench.studies.search_curves import SearchCurves, draw
 
@@ -132,10 +133,10 @@ class SearchTime(Study):
         return f"{self.clock} time, {threads}"
 
     def _choices(self, dataset: ComponentSpec) -> tuple[ComponentSpec, list[ComponentSpec]]:
-        """GAN and methods.
+        """Return GAN and methods.
 
         Raises:
-            BenchError: a name that does not exist, or no GAN of the dataset's ships.
+            BenchError: a name does not exist, or no GAN of the dataset ships.
         """
         from bench.harness.bound_method import make_method
         from bench.harness.suite import parse_choice
@@ -146,7 +147,7 @@ class SearchTime(Study):
         methods = []
         for text in self.methods:
             method = checked("method", parse_choice(text, "--option methods ="), "--option methods")
-            make_method(method)  # an option that does not exist is told before anything is measured
+            make_method(method)  # raises for unknown options before anything is measured
             methods.append(replace(method, label=text))
         return gan, methods
 
@@ -165,7 +166,7 @@ class SearchTime(Study):
         )
 
     def _points(self, cells: Mapping[str, Cell], request: StudyRequest) -> tuple[list[SearchPoint], pd.DataFrame]:
-        """All points, and the methods that have none with the reason."""
+        """Return all points, and the methods without a point with the reason."""
         import pandas as pd
 
         from bench.harness.context import HarnessContext
@@ -188,7 +189,7 @@ class SearchTime(Study):
         return points, pd.DataFrame(reasons)
 
     def _ladder(self, bench: HarnessContext, cell: Cell) -> Iterator[SearchPoint]:
-        """The points of one method, up to the first that says that no further one is wanted."""
+        """Yield the points of one method, up to the last that is worth measuring."""
         from bench.studies.search_points import TRACKS, measured
 
         calls = None

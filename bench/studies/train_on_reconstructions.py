@@ -1,4 +1,4 @@
-"""Whether classifiers learn from reconstructions what they learn from originals (invgan, section 4.1, Table 2)."""
+"""Classifiers trained on reconstructions compared with those trained on originals (invgan, section 4.1, Table 2)."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from bench.metrics.classifier_config import ClassifierConfig
 
 FEWEST = 20
-"""Test images."""
+"""Smallest number of test images."""
 EXAMPLES = 8
 
 
 @study("train-on-reconstructions")
 @dataclass
 class TrainOnReconstructions(Study):
-    """mAP of classifiers that learn from originals, from tiled and from full reconstructions, on each of them (C50).
+    """mAP of classifiers trained on originals, and on tiled and full reconstructions, tested on each of them (C50).
 
     Attributes:
         full: GAN of whole images; options follow a "?".
-        tile: GAN of patches, likewise; one whose images are smaller than those that it draws again, or ``tiled``.
-        tile_dataset: what it is trained on; "" for the same images as everything else.
-        method: inverts images by both GANs, all training images too, so that a search takes long.
-        train_steps: of both GANs.
-        fit_steps: of a method that learns.
-        search_steps: of a method that searches.
-        refine_steps: of a refiner.
-        train_images: that are drawn again and learnt from; 0 for all.
-        recipe: of the classifiers, in place of the dataset's own: ``epochs=3&rate=2e-3&cycle=true``.
+        tile: GAN of patches, likewise; one whose images are smaller than the reconstructed ones, or ``tiled``.
+        tile_dataset: training dataset of the GAN of patches; "" for that of the study.
+        method: method that inverts test and all training images with both GANs, for which a search takes long.
+        train_steps: training steps of both GANs.
+        fit_steps: training steps of a method that is trained.
+        search_steps: steps of a method that searches.
+        refine_steps: steps of a refiner.
+        train_images: number of training images that are reconstructed and trained on; 0 for all.
+        recipe: options of the classifiers, in place of the dataset's own: ``epochs=3&rate=2e-3&cycle=true``.
     """
 
     default_dataset: ClassVar[str] = "drawn-faces"
@@ -59,7 +59,7 @@ class TrainOnReconstructions(Study):
         return self.train_steps, self.fit_steps, self.search_steps, self.refine_steps
 
     def run(self, request: StudyRequest) -> StudyResult:
-        """Draw the training images again, train classifiers, compare what they say."""
+        """Reconstruct the training images, train classifiers, and compare their average precision."""
         import numpy as np
 
         from bench.applications.measures import facts_of
@@ -117,7 +117,7 @@ class TrainOnReconstructions(Study):
         )
 
     def check_stored(self) -> None:
-        """Make sure that what the GAN of patches learns from is here; see ``Study.check_stored``."""
+        """Check that the training data of the GAN of patches exist; see ``Study.check_stored``."""
         from bench.datasets.catalogue import open_here
 
         if self.tile_dataset:
@@ -125,10 +125,10 @@ class TrainOnReconstructions(Study):
             open_here(parse_choice(self.tile_dataset, f"{option} ="), option)
 
     def _cells(self, dataset: ComponentSpec, request: StudyRequest) -> dict[str, Cell]:
-        """What draws tiles and whole images.
+        """Return the cells that reconstruct tiles and whole images.
 
         Raises:
-            UnknownName: no such GAN, method, dataset or option; told before any images are read.
+            UnknownName: no such GAN, method, dataset or option; raised before any images are read.
         """
         from bench.core.options import create
         from bench.gans.zoo import gan_file, without_pick

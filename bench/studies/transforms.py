@@ -1,4 +1,4 @@
-"""Distortions of images: fish-eye and translation. Batches of uint8 in, uint8 out, no pixel interpolated."""
+"""Distortions of images: fish-eye and translation. Batches are uint8, and no pixel is interpolated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 TINY = 1e-9
-"""Added before rounding down, so that a place that is a whole number is not lost to floating point."""
+"""Added before rounding down, so that whole numbers are not reduced by rounding errors."""
 
 
 def fish_eye(images: Tensor, coefficient: float) -> Tensor:
@@ -34,7 +34,7 @@ def fish_eye(images: Tensor, coefficient: float) -> Tensor:
 def _fish_eye_source(
     height: int, width: int, coefficient: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
-    """Source row and column of each pixel ``[H, W]``, and 1 where there is one."""
+    """Return source row and column of each pixel ``[H, W]``, and 1 where the source is inside the image."""
     x = ((2 * np.arange(width) - width) / width)[None, :]
     y = ((2 * np.arange(height) - height) / height)[:, None]
     scale = 1.0 - coefficient * (x * x + y * y)
@@ -47,20 +47,20 @@ def _fish_eye_source(
 
 
 def cut(canvas: Tensor, top: int, left: int, size: tuple[int, int], shifts: Tensor | None = None) -> Tensor:
-    """Cut the same window out of every canvas, its content moved first by a shift of its own ("raw" padding).
+    """Crop the same window from every canvas after shifting the content of each ("raw" padding).
 
     Args:
         canvas: ``[B, C, H, W]``.
         top: row of the window's first pixel.
-        left: column of it.
+        left: column of the window's first pixel.
         size: height and width of the window.
-        shifts: ``[B, 2]`` whole pixels (down, right) that the content moves; None moves nothing.
+        shifts: shifts of the content ``[B, 2]`` in whole pixels (down, right); None for no shift.
 
     Returns:
         ``[B, C, *size]``.
 
     Raises:
-        ValueError: a shift for which the canvas has no pixels.
+        ValueError: the canvas has no pixels for a shift.
     """
     rows, columns = _sources(canvas, (top, left), size, shifts)
     for what, index, side in (("rows", rows, canvas.shape[2]), ("columns", columns, canvas.shape[3])):
@@ -70,17 +70,17 @@ def cut(canvas: Tensor, top: int, left: int, size: tuple[int, int], shifts: Tens
 
 
 def reflect(window: Tensor, shifts: Tensor) -> Tensor:
-    """Move the content of each image and fill up with its mirror image; the edge itself is not repeated.
+    """Shift the content of each image with reflection padding; the edge itself is not repeated.
 
     Args:
         window: ``[B, C, H, W]``.
-        shifts: ``[B, 2]`` whole pixels (down, right), less than the sides.
+        shifts: ``[B, 2]`` whole pixels (down, right), smaller than the sides.
 
     Returns:
         The same shape.
 
     Raises:
-        ValueError: a shift of a side or more.
+        ValueError: a shift is as large as a side.
     """
     height, width = int(window.shape[2]), int(window.shape[3])
     if len(shifts) and int(shifts.abs().max()) >= min(height, width):
@@ -90,19 +90,19 @@ def reflect(window: Tensor, shifts: Tensor) -> Tensor:
 
 
 def draw_shifts(count: int, seed: int) -> NDArray[np.float64]:
-    """Uniform numbers ``[count, 2]`` in [0, 1) from which ``shifts_of`` makes the shifts of every coefficient."""
+    """Draw uniform numbers ``[count, 2]`` in [0, 1), from which ``shifts_of`` computes shifts of every size."""
     return np.random.RandomState(seed).random_sample((count, 2))
 
 
 def shifts_of(uniform: NDArray[np.float64], most: int) -> Tensor:
-    """Shifts ``[N, 2]`` uniform over the whole numbers -most … most; a larger ``most`` moves each image further."""
+    """Return shifts ``[N, 2]``, uniform integers in -most … most; a larger ``most`` shifts each image further."""
     return torch.from_numpy(np.floor(uniform * (2 * most + 1)).astype(np.int64) - most)
 
 
 def _sources(
     images: Tensor, corner: tuple[int, int], size: tuple[int, int], shifts: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Source rows ``[B, h]`` and columns ``[B, w]`` of a window."""
+    """Return source rows ``[B, h]`` and columns ``[B, w]`` of a window."""
     moved = torch.zeros(len(images), 2, dtype=torch.int64) if shifts is None else shifts
     moved = moved.to(images.device)
     found = [

@@ -1,4 +1,4 @@
-"""How LPIPS and FID answer to shifts, with real or with mirrored pixels at the edge (dfi, section 3.2)."""
+"""LPIPS and FID of shifted images, with real or with mirrored pixels at the edge (dfi, section 3.2)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = 2
 EXAMPLE_SHARE = 21 / 128
-"""Of the window's side: how far the examples of the paper's figure 4 are moved."""
+"""Shift of the examples in the paper's figure 4, as a share of the window's side."""
 CONTINUED = 0.5
-"""Share of border pixels that must have the level with which a canvas is continued."""
+"""Smallest share of border pixels with the level by which a canvas is padded."""
 
 
 @study("translation")
@@ -30,18 +30,18 @@ CONTINUED = 0.5
 class Translation(Study):
     """LPIPS and FID of test images against shifted copies, raw and with reflection padding (C24, C25, C26).
 
-    A raw shift moves a window over a larger canvas, so that real pixels come in; a reflected one moves the window's
+    A raw shift moves a window over a larger canvas, so that real pixels enter it; a reflected one shifts the window's
     content and mirrors it at the edge. Both use the same shifts.
 
     Attributes:
-        most: largest shift t in pixels; every t from 0 is measured.
+        most: largest shift t in pixels; every t from 0 on is measured.
         canvas: "crop": the canvas is the image and the window lies inside; "pad": the window is the image and the
-            canvas continues it with ``level``.
+            canvas pads it with ``level``.
         window: side of the square window for "crop".
         top: row of the window's first pixel for "crop"; -1 centres it.
-        left: column of it.
-        level: what "pad" continues the image with, 0 to 255: the background, where that is one level.
-        resize: side to which windows are resized for the network (bilinear, antialiased); 0 leaves them.
+        left: column of the window's first pixel, likewise.
+        level: level of the padding for "pad", 0 to 255: that of a uniform background.
+        resize: side to which windows are resized for the network (bilinear, antialiased); 0 for no resizing.
     """
 
     most: int = 12
@@ -64,7 +64,7 @@ class Translation(Study):
             raise ValueError(f"window = {self.window}: with canvas = pad the window is the image")
 
     def run(self, request: StudyRequest) -> StudyResult:
-        """Shift, look, judge."""
+        """Shift the images, compute LPIPS and FID, and evaluate the claims."""
         from bench.studies import feature_networks
         from bench.studies.translation_curves import TranslationCurves, draw
 
@@ -109,10 +109,10 @@ class Translation(Study):
         )
 
     def frame(self, shape: Shape, name: str) -> Frame:
-        """Where the window lies in the canvas.
+        """Return the position of the window in the canvas.
 
         Raises:
-            DataError: the images have no margin around such a window; says what would do.
+            DataError: the images have no margin around such a window; the message suggests options.
         """
         height, width = shape[1:]
         if self.canvas == "pad":
@@ -150,7 +150,7 @@ negligible for the former, whose images look real, and grows for the latter, who
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the window lies in the canvas, and its height and width."""
+    """Position of the window in the canvas, and its height and width."""
 
     top: int
     left: int
@@ -158,7 +158,7 @@ class Frame:
 
 
 class Shifting:
-    """Makes the windows that are looked at: the original, then raw t = 0 … most, then reflected t = 0 … most."""
+    """Yields the measured windows: the original, then raw t = 0 … most, then reflected t = 0 … most."""
 
     def __init__(self, options: Translation, frame: Frame, count: int, seed: int) -> None:
         self.options, self.frame = options, frame
@@ -172,7 +172,7 @@ class Shifting:
         yield from self._versions(images, [None, *wanted], wanted)
 
     def examples(self, images: Tensor) -> Mapping[str, np.ndarray[Any, Any]]:
-        """The original and both kinds of a shift as large as that of the paper's figure 4, by caption."""
+        """Return the original, and the raw and reflected shift of the paper's figure 4, by caption."""
         import torch
 
         shift = min(self.options.most, round(EXAMPLE_SHARE * min(self.frame.size)))
@@ -182,15 +182,15 @@ class Shifting:
         return dict(zip(names, versions, strict=True))
 
     def seen_shape(self, channels: int) -> Shape:
-        """Shape of what the network looks at."""
+        """Return the shape of the network's input."""
         side = self.options.resize
         return (channels, *((side, side) if side else self.frame.size))
 
     def border(self, images: Images, name: str) -> dict[str, Any]:
-        """For a padded canvas, the share of border pixels that have its level.
+        """Return the share of border pixels with the level of the padding, for a padded canvas.
 
         Raises:
-            DataError: so few that the padding would invent pixels.
+            DataError: the share is too small, so that the padding would not continue the background.
         """
         if self.options.canvas == "crop":
             return {}
@@ -208,7 +208,7 @@ class Shifting:
         return {"border_pixels_of_that_level": round(share, 6), "images_with_such_a_border": round(whole, 6)}
 
     def words(self, border: Mapping[str, Any]) -> list[str]:
-        """How canvas, window and shifts are made."""
+        """Describe canvas, window and shifts."""
         height, width = self.frame.size
         if self.options.canvas == "pad":
             canvas = (

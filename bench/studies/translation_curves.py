@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 KINDS = ("raw", "reflect")
 NAMES = {"raw": "raw", "reflect": "reflected"}
 LARGEST_GAP = 0.002
-"""Of LPIPS through AlexNet: what the printed curves differ by is 0.0009 at most."""
+"""Largest difference of LPIPS with AlexNet; the printed curves differ by 0.0009 at most."""
 HEADROOM = 1.45
-"""How much higher than its curves the LPIPS panel is, so that its legend covers none."""
+"""Height of the LPIPS panel relative to its curves, so that the legend covers none."""
 PAPER_SIDE, PAPER_MOST = 128, 12
 """Side of the paper's window and its largest shift, in pixels."""
 NEGLIGIBLE = 2.0
-"""FID through Inception that the paper calls almost negligible."""
+"""FID with Inception that the paper calls almost negligible."""
 C24 = Statement("C24", "dfi §3.2, Fig. 5", "LPIPS hardly differs between raw and reflection padding.")
 C25 = Statement("C25", "dfi §3.2, Fig. 5", "FID is almost negligible for raw shifts, and larger for reflected ones.")
 C26 = Statement("C26", "dfi §3.2, Fig. 5", "LPIPS increases with the size of the shift.")
@@ -49,10 +49,10 @@ class TranslationCurves:
     """Curves over t = 0 … T, "raw" and "reflect" each ``[T + 1]``, with their replicates ``[R, T + 1]``.
 
     Attributes:
-        side: of the window, in pixels.
-        floor: FID between two random halves of the originals, through the same network.
-        networks: of the roles "lpips" and "fid".
-        comparable: whether printed values may stand on the same axis.
+        side: side of the window, in pixels.
+        floor: FID between two random halves of the originals, with the same network.
+        networks: networks of the roles "lpips" and "fid".
+        comparable: True if published values are comparable, so that they share an axis.
         published: LPIPS of figure 5 by kind.
     """
 
@@ -70,7 +70,7 @@ class TranslationCurves:
     def of(
         cls, found: DistortedFeatures, request: StudyRequest, networks: Mapping[str, str], dataset: str, side: int
     ) -> TranslationCurves:
-        """From what was seen: the raw conditions, then the reflected ones."""
+        """Compute the curves from features of the raw conditions, then the reflected ones."""
         import torch
 
         from bench.metrics.frechet import frechet_distance
@@ -94,26 +94,26 @@ class TranslationCurves:
 
     @property
     def shifts(self) -> range:
-        """Every t."""
+        """Return every t."""
         return range(len(self.lpips["raw"]))
 
     @property
     def judged(self) -> int:
-        """Largest t that claims are judged on: the paper's share of the side, at least 1."""
+        """Largest t at which claims are evaluated: the paper's share of the side, at least 1."""
         return min(len(self.shifts) - 1, max(1, PAPER_MOST * self.side // PAPER_SIDE))
 
     def lpips_intervals(self, kind: str) -> list[Interval]:
-        """Bootstrap intervals over images."""
+        """Return bootstrap intervals over images."""
         return percentile_intervals(self.lpips_replicates[kind])
 
     def fid_intervals(self, kind: str) -> list[Interval]:
-        """Jackknife intervals."""
+        """Return jackknife intervals."""
         from bench.studies.feature_networks import fid_intervals
 
         return fid_intervals(self.fid[kind], self.fid_replicates[kind])
 
     def frame(self) -> Any:
-        """A row a shift; printed LPIPS stands there where it is known."""
+        """Return one row per shift, with the published LPIPS where it is known."""
         import pandas as pd
 
         columns: dict[str, Any] = {"t": list(self.shifts)}
@@ -132,7 +132,7 @@ class TranslationCurves:
         return pd.DataFrame(columns)
 
     def words(self) -> list[str]:
-        """How intervals and thresholds are made."""
+        """Describe the computation of intervals and thresholds."""
         from bench.studies.feature_networks import GROUPS
 
         lines = [
@@ -155,7 +155,7 @@ class TranslationCurves:
         return lines
 
     def verdicts(self) -> tuple[Verdict, ...]:
-        """C24, C25 and C26, each with what the printed LPIPS says of it."""
+        """Evaluate C24, C25 and C26, with the agreement of the published LPIPS."""
         gap = float(np.abs(self.published["raw"] - self.published["reflect"]).max())
         rising = all((np.diff(self.published[kind]) > 0).all() for kind in KINDS)
         return (
@@ -165,7 +165,7 @@ class TranslationCurves:
         )
 
     def _tolerance(self) -> tuple[float, str]:
-        """The largest gap through these networks, and why it is not the one of AlexNet."""
+        """Return the tolerance for these networks, and the reason that it differs from that of AlexNet."""
         if self.networks["lpips"] == "alex":
             return LARGEST_GAP, ""
         ours = float(self.lpips["raw"][self.judged])
@@ -224,7 +224,7 @@ class TranslationCurves:
         return Evidence(question, all_of(outcomes[: self.judged]), detail)
 
     def _beyond(self, outcomes: Sequence[str]) -> str:
-        """What the shifts say that are not judged."""
+        """Describe the outcome at shifts beyond the evaluated ones."""
         rest = outcomes[self.judged :]
         if not rest:
             return ""
@@ -233,7 +233,7 @@ class TranslationCurves:
 
 
 def printed() -> dict[str, Floats]:
-    """LPIPS of figure 5 by kind, at t = 0 … 12."""
+    """Return LPIPS of figure 5 by kind, at t = 0 … 12."""
     tables = {table.name: table for table in printed_paper("dfi").tables}
     values = {row.method: row.value for row in tables["Fig5"].rows}
     count = len(values) // len(KINDS)
@@ -241,7 +241,7 @@ def printed() -> dict[str, Floats]:
 
 
 def draw(found: TranslationCurves, examples: Mapping[str, np.ndarray[Any, Any]], where: str) -> Figure:
-    """Both curves side by side, examples below."""
+    """Draw both curves side by side, and examples below."""
     figure = plotting.canvas(8.0, 5.6, f"Random translation: {where}")
     upper, lower = plotting.halves(figure, (1.8, 1.0))
     left, right = upper.subplots(1, 2)
@@ -301,14 +301,14 @@ def _lpips_panel(axes: Axes, found: TranslationCurves) -> None:
         beside.spines["top"].set_visible(False)
         low, high = axes.get_ylim()
         top = HEADROOM * 1.05 * known.max()
-        beside.set_ylim(top * low / high, top)  # both zeros at one height
+        beside.set_ylim(top * low / high, top)  # align the zeros of both axes
         more, texts = beside.get_legend_handles_labels()
         handles, labels = [*handles, *more], [*labels, *texts]
     axes.legend(handles, labels, fontsize=7.5, frameon=False, loc="upper left")
 
 
 def _shade(axes: Axes, found: TranslationCurves) -> None:
-    """Mark the shifts that are not judged."""
+    """Mark the shifts at which claims are not evaluated."""
     if found.judged < len(found.shifts) - 1:
         ends = (found.judged, len(found.shifts) - 1)
         axes.axvspan(

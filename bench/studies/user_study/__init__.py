@@ -1,4 +1,4 @@
-"""The papers' user study, to be made anew: people choose the reconstruction that is most similar to a target.
+"""The user study of the papers: participants choose the reconstruction that is most similar to a target.
 
-Questions are made of stored records, votes are kept in one file, a local page asks, a report counts.
+Questions are built from stored records, a local page shows them, one file keeps the votes, and a report counts them.
 """

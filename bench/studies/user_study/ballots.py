@@ -1,7 +1,7 @@
-"""What a file of votes holds, read strictly: the study, its participants, and one vote a participant and page.
+"""Strict reader of a file of votes: the study, its participants, and one vote per participant and page.
 
-The file is JSON lines: ``{"study": {...}}`` first, then ``{"participant": {...}}`` and ``{"vote": {...}}`` as they
-came.
+The file is JSON lines: ``{"study": {...}}`` first, then ``{"participant": {...}}`` and ``{"vote": {...}}`` in the
+order of their arrival.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bench.studies.user_study.questions import Picture, Questionnaire
 
 @dataclass(frozen=True)
 class Participant:
-    """Who takes part, under a name from which the token cannot be had; ``at`` is UTC, ISO 8601."""
+    """A participant, under a name that does not reveal the token; ``at`` is UTC, ISO 8601."""
 
     name: str
     invited: bool
@@ -28,7 +28,7 @@ class Participant:
 
 @dataclass(frozen=True)
 class Vote:
-    """One answer: which method, of those ``shown`` in this order, a participant chose for a picture."""
+    """One vote: the method, of those ``shown`` in this order, that a participant chose for a picture."""
 
     participant: str
     position: int
@@ -49,7 +49,7 @@ class Ballots:
     votes: dict[tuple[str, int], Vote] = field(default_factory=dict)
 
     def add_participant(self, participant: Participant) -> None:
-        """Know one more.
+        """Add a participant.
 
         Raises:
             ValueError: the name is taken.
@@ -59,10 +59,10 @@ class Ballots:
         self.participants[participant.name] = participant
 
     def add_vote(self, vote: Vote) -> None:
-        """Count one more.
+        """Add a vote.
 
         Raises:
-            ValueError: of an unknown participant, for another study's page or methods, or a second one for a page.
+            ValueError: the participant is unknown, the page or methods are of another study, or the page has a vote.
         """
         if vote.participant not in self.participants:
             raise ValueError(f"vote of an unknown participant {vote.participant}")
@@ -79,13 +79,13 @@ def read_ballots(path: Path) -> Ballots:
     """Read a file of votes.
 
     Raises:
-        StoreError: it is not there, or a line of it cannot be read or contradicts the study; names the line.
+        StoreError: the file does not exist, or a line cannot be read or contradicts the study; the message names it.
     """
     return parse(path, whole_lines(path))
 
 
 def whole_lines(path: Path) -> list[bytes]:
-    """The lines of a file that end; a last one that does not was cut short while it was written.
+    """Return the complete lines of a file; a last line without an end was interrupted while being written.
 
     Raises:
         StoreError: the file cannot be read.
@@ -100,10 +100,10 @@ def whole_lines(path: Path) -> list[bytes]:
 
 
 def parse(path: Path, lines: Sequence[bytes]) -> Ballots:
-    """Read the lines of a file of votes; ``path`` is for errors.
+    """Parse the lines of a file of votes; ``path`` is named in errors.
 
     Raises:
-        StoreError: a line that is none, or contradicts those before it.
+        StoreError: a line is invalid, or contradicts those before it.
     """
     ballots: Ballots | None = None
     for number, line in enumerate(lines, 1):

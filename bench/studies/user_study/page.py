@@ -1,4 +1,4 @@
-"""The pages that a participant sees. Pictures lie in the page itself: no address tells which method made one."""
+"""The pages of the user study. Pictures are embedded in the page, so that no address reveals their method."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bench.studies.user_study.questions import Showing
 from bench.studies.user_study.votes import LONGEST_REASON
 
 SHARP = 128
-"""Pictures of fewer pixels a side are enlarged pixel by pixel, as in the figures of the reports."""
+"""Pictures with fewer pixels per side are enlarged without interpolation, as in the figures of the reports."""
 
 _FRAME = Template((Path(__file__).with_name("page.html")).read_text(encoding="utf-8"))
 
 
 def welcome(pages: int, may_begin: bool) -> str:
-    """The first page; participants who need an invitation are told so."""
+    """Return the first page, with a note if participants need an invitation."""
     begin = '<form method="post" action="/begin"><button>Begin</button></form>'
     invited = "<p>This study is by invitation: open the link that you were given.</p>"
     return frame(
@@ -33,7 +33,7 @@ def welcome(pages: int, may_begin: bool) -> str:
 
 
 def question(showing: Showing, pages: int, target: Pixels, outputs: Sequence[Pixels]) -> str:
-    """A target, and its reconstructions as buttons; pictures are uint8 ``[C, H, W]``."""
+    """Return the page of a target, with its reconstructions as buttons; pictures are uint8 ``[C, H, W]``."""
     buttons = "\n".join(
         f'<button name="choice" value="{i}">{_image(pixels, f"attempt {i + 1}")}</button>'
         for i, pixels in enumerate(outputs)
@@ -51,24 +51,24 @@ def question(showing: Showing, pages: int, target: Pixels, outputs: Sequence[Pix
 
 
 def done() -> str:
-    """The last page."""
+    """Return the last page."""
     return frame("Thank you.", "<p>All your answers are stored. You may close this page.</p>")
 
 
 def refusal(message: str) -> str:
-    """Why something was not accepted."""
+    """Return a page with the reason that a request was refused."""
     return frame("Not accepted", f'<p>{escape(message)}.</p><p><a href="/">Go on</a></p>')
 
 
 def frame(title: str, body: str, picture: Pixels | None = None) -> str:
-    """A whole page; ``title`` is text, ``body`` is HTML."""
+    """Return a whole page; ``title`` is text, ``body`` is HTML."""
     height, width = (1, 1) if picture is None else picture.shape[-2:]
     rendering = "pixelated" if max(height, width) < SHARP else "auto"
     return _FRAME.substitute(title=escape(title), body=body, aspect=f"{width} / {height}", rendering=rendering)
 
 
 def _image(pixels: Pixels, alt: str) -> str:
-    """A picture ``[C, H, W]``, C = 1 or 3, as PNG within the page."""
+    """Return a picture ``[C, H, W]``, C = 1 or 3, as an embedded PNG."""
     from PIL import Image
 
     content = io.BytesIO()

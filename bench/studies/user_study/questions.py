@@ -1,4 +1,4 @@
-"""What a participant is asked: targets with their reconstructions, in an order that the participant alone has."""
+"""The questions of the user study: targets with reconstructions, in a random order for each participant."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from bench.reports.gallery import Pixels, gallery
 from bench.reports.groups import MethodResults, ResultGroup, groups, title_of
 
 QUESTIONS = 25
-"""Pictures a participant judges (dfi, section 4.1: "This was repeated 25 times using different input images")."""
+"""Pictures per participant (dfi, section 4.1: "This was repeated 25 times using different input images")."""
 REPEATS = 3
-"""Questions that are asked a second time, to see whether participants agree with themselves."""
+"""Questions that are repeated, to measure the agreement of participants with themselves."""
 FEWEST_METHODS = 2
 
 Picture = tuple[int, int]
-"""Seed of the networks, and place of the test image."""
+"""Seed of the networks, and index of the test image."""
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Showing:
-    """One page: a picture and the methods in the order shown; ``repeat`` if the participant saw it before."""
+    """One page: a picture and the methods in the order shown; ``repeat`` if the participant answered it before."""
 
     position: int
     picture: Picture
@@ -38,19 +38,19 @@ class Showing:
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """Everything that decides what is asked of whom; stored with the votes.
+    """All settings that determine the questions of each participant; stored with the votes.
 
     Attributes:
         table: dataset, GAN and budget in words.
-        dataset: its title.
-        gan: its title.
+        dataset: title of the dataset.
+        gan: title of the GAN.
         methods: titles of the compared methods, sorted.
-        names: the same methods as suites write them.
-        pictures: all that may be asked about.
-        checksum: of every target and reconstruction.
-        questions: how many pictures each participant judges.
-        repeats: how many of these are asked again at the end.
-        seed: of every shuffle.
+        names: names of these methods in suites.
+        pictures: all pictures that questions are drawn from.
+        checksum: checksum of every target and reconstruction.
+        questions: number of pictures per participant.
+        repeats: number of these that are repeated at the end.
+        seed: seed of every shuffle.
     """
 
     table: str
@@ -66,14 +66,14 @@ class Questionnaire:
 
     @property
     def length(self) -> int:
-        """Pages that each participant answers."""
+        """Number of pages per participant."""
         return self.questions + self.repeats
 
     def showings(self, participant: str) -> tuple[Showing, ...]:
-        """All pages of a participant, always the same ones: orders are those of hashes, so they need no memory.
+        """Return all pages of a participant; orders follow from hashes, so that they are always the same.
 
-        An image comes back with networks of another seed only when every image was asked once. Repeats stand at the
-        end, in a new order of methods, and are drawn from the first half.
+        An image is shown with networks of another seed only after every image was shown once. Repeats are at the end,
+        in a new order of methods, and are drawn from the first half.
         """
         asked = self._asked(participant)
         early = asked[: max(self.repeats, len(asked) // 2)]
@@ -106,12 +106,12 @@ class QuestionImages:
     outputs: Mapping[int, Mapping[str, Pixels]]
 
     def of(self, showing: Showing) -> tuple[Pixels, list[Pixels]]:
-        """Target and reconstructions in the order shown, ``[C, H, W]`` each."""
+        """Return target and reconstructions in the order shown, ``[C, H, W]`` each."""
         seed, image = showing.picture
         return self.targets[seed][image], [self.outputs[seed][title][image] for title in showing.order]
 
     def checksum(self) -> str:
-        """One digest of every pixel."""
+        """Return one digest of all pixels."""
         seeds = sorted(self.targets)
         parts = [(s, self.targets[s].tobytes().hex(), self.targets[s].shape) for s in seeds]
         made = [
@@ -121,10 +121,10 @@ class QuestionImages:
 
 
 def choose_table(records: Sequence[Record], part: str = "") -> ResultGroup:
-    """The group of records whose title contains ``part``.
+    """Return the group of records whose title contains ``part``.
 
     Raises:
-        BenchError: none does, or several do; names the titles.
+        BenchError: no title does, or several do; the message lists the titles.
     """
     found = groups(records)
     fitting = [group for group in found if part.lower() in group.title.lower()]
@@ -145,20 +145,20 @@ def open_study(
     repeats: int = REPEATS,
     seed: int = 0,
 ) -> tuple[Questionnaire, QuestionImages]:
-    """Make the questions of a table from the pictures that its records keep; no model is run.
+    """Build the questions of a table from the pictures in its records; no model is run.
 
     Args:
         group: records of one dataset, GAN and budget.
-        methods: titles or names; every method but the controls that keeps pictures if empty.
-        images: how many of the kept images to ask about; 0 for all.
-        questions: pictures a participant judges.
-        repeats: how many of these are asked twice.
-        seed: of every shuffle.
+        methods: titles or names of methods; if empty, all methods with pictures but the controls.
+        images: number of the kept images to use; 0 for all.
+        questions: number of pictures per participant.
+        repeats: number of these that are repeated.
+        seed: seed of every shuffle.
 
     Raises:
         UnknownName: no such method in these records.
-        NotApplicable: a method keeps no pictures, fewer than two do, or they share no seed.
-        BenchError: numbers that do not fit what there is; methods that were given different images.
+        NotApplicable: a method has no pictures, fewer than two have, or they share no seed.
+        BenchError: numbers exceed the available pictures, or methods inverted different images.
     """
     if images < 0 or questions < 1 or not 0 <= repeats <= questions:
         given = f"--images {images} --questions {questions} --repeats {repeats}"

@@ -1,4 +1,4 @@
-"""What a study found, in words and rows, beside the shares that the paper prints for the same methods."""
+"""The report of a user study, with the shares that the paper publishes for the same methods."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ METRIC = "user_study"
 
 @dataclass(frozen=True)
 class Report:
-    """A table of strings, and the sentences that stand under it."""
+    """A table of strings, and the notes under it."""
 
     title: str
     columns: tuple[str, ...]
@@ -26,7 +26,7 @@ class Report:
 
 
 def report(ballots: Ballots) -> Report:
-    """Shares of a study with intervals, beside the published ones; says what may be compared.
+    """Return the shares of a study with intervals, the published ones, and notes on their comparability.
 
     Raises:
         BenchError: the paper's published numbers cannot be read.
@@ -51,7 +51,7 @@ def report(ballots: Ballots) -> Report:
 
 
 def _common(table: PrintedTable, study: Questionnaire) -> dict[str, float]:
-    """Published shares of methods that the study has under one title only."""
+    """Return the published shares of methods that have exactly one title in the study."""
     printed = {row.method: row.value for row in table.rows if row.metric == METRIC}
     return {name: value for name, value in printed.items() if study.names.count(name) == 1}
 

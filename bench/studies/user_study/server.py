@@ -1,7 +1,7 @@
-"""The local page: shows each participant the next question and hands votes to their file.
+"""The local web server: shows each participant the next question and appends votes to their file.
 
-Three addresses: ``/`` (the page that is due; ``/?participant=TOKEN`` is an invitation), ``/begin`` and ``/vote``.
-Nothing is read from the disk by address, and nothing on a page comes from elsewhere.
+It has three addresses: ``/`` (the next page; ``/?participant=TOKEN`` is an invitation), ``/begin`` and ``/vote``.
+No address maps to a file, and pages load nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bench.studies.user_study.votes import Refused, VotesFile
 
 LOOPBACK = ("127.0.0.1", "localhost")
 LARGEST_BODY = 16_384
-"""Bytes: a reason of 1,000 characters, each as nine or twelve bytes of a form, and the rest."""
+"""Largest request in bytes: a reason of 1,000 characters of nine or twelve encoded bytes each, and other fields."""
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -36,21 +36,21 @@ SECURITY = {
 
 
 class StudyServer(ThreadingHTTPServer):
-    """Serves one study until it is shut down.
+    """A server of one study.
 
     Args:
-        host: address to listen on; others than this machine's own open the study to the network.
-        port: 0 takes a free one.
-        votes: where answers go; stays open when the server ends.
-        pictures: of the same study.
+        host: address to listen on; any other than a loopback address opens the study to the network.
+        port: port to listen on; 0 for a free one.
+        votes: file of votes; it stays open when the server ends.
+        pictures: pictures of the same study.
 
     Raises:
-        BenchError: the address cannot be had.
+        BenchError: the address is not available.
     """
 
     daemon_threads = True
     request_queue_size = 128
-    """Browsers that may wait until they are let in; the library's 5 are fewer than a class that begins together."""
+    """Length of the queue of connections; the default of 5 is too small for a class that begins together."""
 
     def __init__(self, host: str, port: int, votes: VotesFile, pictures: QuestionImages) -> None:
         self.votes, self.pictures, self.host = votes, pictures, host
@@ -61,25 +61,25 @@ class StudyServer(ThreadingHTTPServer):
 
     @property
     def cookie(self) -> str:
-        """Name of the cookie: of its own for each study, as cookies do not tell ports apart."""
+        """Name of the cookie, distinct for each study, since cookies are shared between ports."""
         return f"study-{digest([self.votes.study.checksum, str(self.votes.path)])[:12]}"
 
     def link(self, token: str = "") -> str:
-        """Address of the study, or of one invitation."""
+        """Return the address of the study, or of one invitation."""
         host = socket.gethostname() if self.host in {"", "0.0.0.0"} else self.host
         return f"http://{host}:{self.server_address[1]}/{f'?participant={token}' if token else ''}"
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine reaches it."""
+        """True if the server is reachable from this machine only."""
         return self.host in LOOPBACK
 
     def serves(self, name: str) -> bool:
-        """Whether a request may call this server so: a page elsewhere whose name leads here may not reach it."""
+        """Return True if ``name`` is a valid host name of this server, as a protection against DNS rebinding."""
         return not self.is_local or name.partition(":")[0] in LOOPBACK
 
     def opening(self, invitations: int = 0) -> list[str]:
-        """Invite so many, and say what is asked, where, and of whom.
+        """Create invitations, and return lines that describe the study, its address and its participants.
 
         Raises:
             StoreError: the file of votes cannot be written.
@@ -101,7 +101,7 @@ class StudyServer(ThreadingHTTPServer):
             self.serve_forever()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that went away is no error; everything else is shown."""
+        """Ignore closed connections; all other errors are shown."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -109,7 +109,7 @@ class StudyServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: StudyServer
     server_version, sys_version = "study", ""
-    timeout = 30  # of a request that does not come to an end
+    timeout = 30  # seconds until an incomplete request is dropped
 
     def do_GET(self) -> None:
         self._answer(self._page)
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._form)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Addresses may hold tokens: nothing is logged."""
+        """Log nothing, since addresses may contain tokens."""
 
     def _answer(self, work: Callable[[], None]) -> None:
         try:
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None if found is None else self.server.votes.participant(found.value)
 
     def _fields(self) -> dict[str, str]:
-        """Fields of a form, each once."""
+        """Return the fields of a form, each once."""
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
             raise Refused(411, "the length of the form is not stated")
@@ -202,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
         return int(text)
 
     def _go_on(self, token: str = "") -> None:
-        """Send the participant to the page that is due, with the token that was just given."""
+        """Redirect the participant to the next page, with the new token if one is given."""
         self.send_response(HTTPStatus.SEE_OTHER)
         self.send_header("Location", "/")
         if token:

@@ -1,7 +1,7 @@
-"""Votes counted: the share of each method with its interval, and how often participants agree with themselves.
+"""Counts of votes: the share of each method with its interval, and the agreement of participants with themselves.
 
 Votes of one participant are not independent, so an interval over votes would be too narrow, and a bootstrap over
-participants gives a method without votes the interval from 0 to 0. Hence Wilson's interval over *effective* votes.
+participants gives a method without votes the interval from 0 to 0. Wilson's interval over *effective* votes is used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Share:
-    """Part of all votes, in [0, 1]; NaN without votes. The interval is None for fewer than two participants."""
+    """A share of all votes, in [0, 1]; NaN without votes. The interval is None for fewer than two participants."""
 
     votes: int
     of: int
@@ -29,20 +29,20 @@ class Share:
 
     @property
     def value(self) -> float:
-        """The share itself."""
+        """The share, in [0, 1]."""
         return self.votes / self.of if self.of else math.nan
 
 
 @dataclass(frozen=True)
 class Tally:
-    """A study counted.
+    """The counts of a study.
 
     Attributes:
         shares: by title of the method, most votes first; repeats do not count.
-        participants: who gave at least one vote.
-        finished: who answered every page.
-        agreement: repeats that were answered as the first time, of all that were answered.
-        reasons: votes for which a reason is given.
+        participants: number of participants with at least one vote.
+        finished: number of participants who answered every page.
+        agreement: share of answered repeats with the same answer as the first time.
+        reasons: number of votes with a reason.
     """
 
     shares: dict[str, Share]
@@ -53,7 +53,7 @@ class Tally:
 
 
 def tally(ballots: Ballots) -> Tally:
-    """Count the votes of a file; participants who stopped early count with the votes that they gave."""
+    """Count the votes of a file, including those of participants who stopped early."""
     study, votes = ballots.study, list(ballots.votes.values())
     people = sorted({vote.participant for vote in votes})
     chosen = _by_participant(people, [(v.participant, v.method) for v in votes if not v.repeat], study.methods)
@@ -71,20 +71,21 @@ def tally(ballots: Ballots) -> Tally:
 
 
 def share_interval(hits: ArrayLike, votes: ArrayLike, level: float = LEVEL) -> Interval | None:
-    """Interval of a share over participants: what it would be with other people, the pictures being the same.
+    """Return the interval of a share over participants, for the same pictures and other people.
 
-    Wilson's interval (1927) with effective votes in place of votes: their number divided by the design effect (Kish
-    1965), the linearised variance of the share over participants relative to that of independent votes, at least 1.
-    Where all or none are hits there is no variance to be seen, and a participant counts as one vote. The quantile is
-    Student's with P - 1 degrees of freedom (Korn and Graubard 1998), so that few participants give wide intervals.
+    It is Wilson's interval (1927) with effective votes in place of votes: their number divided by the design effect
+    (Kish 1965), the linearised variance of the share over participants relative to that of independent votes, at
+    least 1. If all or no votes are hits, the variance cannot be estimated, and a participant counts as one vote. The
+    quantile is Student's with P - 1 degrees of freedom (Korn and Graubard 1998), so that few participants give wide
+    intervals.
 
     Args:
-        hits: of each participant, ``[P]``.
-        votes: of each participant, ``[P]``; those without votes are left out.
-        level: of confidence.
+        hits: hits of each participant, ``[P]``.
+        votes: votes of each participant, ``[P]``; those without votes are left out.
+        level: confidence level.
 
     Returns:
-        None when it cannot be decided: fewer than two participants with votes.
+        The interval; None for fewer than two participants with votes.
     """
     from scipy.special import stdtrit
 
@@ -106,7 +107,7 @@ def share_interval(hits: ArrayLike, votes: ArrayLike, level: float = LEVEL) -> I
 
 
 def _by_participant(people: Sequence[str], answers: Sequence[tuple[str, object]], kinds: Sequence[object]) -> Counts:
-    """How often each participant gave each kind of answer, ``[P, kinds]``."""
+    """Count the answers of each participant by kind, ``[P, kinds]``."""
     counts = np.zeros((len(people), len(kinds)), np.int64)
     rows, columns = {name: i for i, name in enumerate(people)}, {kind: i for i, kind in enumerate(kinds)}
     for name, kind in answers:

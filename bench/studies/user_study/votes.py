@@ -1,7 +1,7 @@
-"""Where votes are cast: one file that is only ever appended to, and the rule of one vote a participant and page.
+"""The file of votes: append-only, with one vote per participant and page.
 
-A line is written by one call and flushed to the disk before its vote counts. A line that a crash cut short never
-counted, and is cut off when the file is opened again.
+A line is written by one call and flushed to the disk before its vote counts. A line that was interrupted by a crash
+does not count, and is removed when the file is opened again.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from bench.studies.user_study.ballots import Ballots, Participant, Vote, parse, 
 from bench.studies.user_study.questions import Questionnaire, Showing
 
 LONGEST_REASON = 1000
-"""Characters."""
+"""Largest length of a reason in characters."""
 
 
 class Refused(BenchError):
-    """A vote that does not count, with the HTTP status that says why."""
+    """A refused vote, with the HTTP status of the refusal."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -40,8 +40,8 @@ class VotesFile:
     """A file of votes, open for one server; safe for several threads.
 
     Args:
-        path: made anew, or gone on with if it holds the same study.
-        study: what is asked.
+        path: path of the file; it is created, or continued if it holds the same study.
+        study: the questions.
 
     Raises:
         StoreError: the file holds another study, cannot be read or written, or another server writes to it.
@@ -67,28 +67,28 @@ class VotesFile:
             raise
 
     def __enter__(self) -> VotesFile:
-        """The file itself."""
+        """Return the file itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the file."""
         self.close()
 
     def close(self) -> None:
-        """Let another server open the file; a vote that is being written is finished first."""
+        """Close the file, so that another server can open it; a vote that is being written is finished first."""
         with self._mutex:
             self._file.close()
             self._lock.release()
 
     @property
     def by_invitation(self) -> bool:
-        """Whether only those who were given a token take part: so as soon as one was invited."""
+        """True if only participants with a token take part: as soon as one was invited."""
         return any(participant.invited for participant in self.ballots.participants.copy().values())
 
     def add_participant(self, *, invited: bool = False) -> str:
-        """Let one more take part; returns the token that is shown with every vote, which is stored nowhere.
+        """Add a participant; return the token that identifies their votes, which is not stored.
 
         Raises:
             StoreError: the file cannot be written.
@@ -101,26 +101,26 @@ class VotesFile:
         return token
 
     def participant(self, token: str) -> str | None:
-        """Name of the participant with this token; None if it was not given out for this file."""
+        """Return the name of the participant with this token; None if this file has no such participant."""
         name = _name(token)
         return name if name in self.ballots.participants else None
 
     def next(self, participant: str) -> Showing | None:
-        """The first page that the participant has not answered; None when all are."""
+        """Return the first page that the participant has not answered; None if all are answered."""
         answered = self.ballots.votes
         return next((s for s in self.study.showings(participant) if (participant, s.position) not in answered), None)
 
     def cast(self, participant: str, position: int, choice: int, reason: str = "") -> Vote:
-        """Count a vote, once it is on the disk.
+        """Write a vote to the disk and count it.
 
         Args:
-            participant: one of the file's.
-            position: of the page; pages are answered in order.
-            choice: place of the chosen picture among those shown, from 0.
-            reason: in the participant's words.
+            participant: name of a participant of the file.
+            position: position of the page; pages are answered in order.
+            choice: index of the chosen picture among those shown, from 0.
+            reason: reason in the participant's words.
 
         Raises:
-            Refused: no such participant, page or picture; a page that was answered before, or is not due yet.
+            Refused: no such participant, page or picture, or the page was answered before or is not the next one.
             StoreError: the vote cannot be written; it does not count.
         """
         if participant not in self.ballots.participants:
