@@ -29,11 +29,11 @@ from typing import Any
 class _Room(ModuleType):
     """The package ``bench.overfit``, which is also callable: the function of the Python API that examines a GAN."""
 
-    def __call__(self, *gans: str, **asked: Any) -> Any:
+    def __call__(self, *gans: str, **options: Any) -> Any:
         """See ``bench.api.overfit``."""
         from bench.overfit.run import examine
 
-        return examine(*gans, **asked)
+        return examine(*gans, **options)
 
 
 sys.modules[__name__].__class__ = _Room

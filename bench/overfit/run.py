@@ -78,7 +78,7 @@ class OverfitResult:
 
 
 def overfit(
-    asked: OverfitOptions,
+    request: OverfitOptions,
     *,
     plugins: Sequence[Path] = (),
     out: Path | None = None,
@@ -89,7 +89,7 @@ def overfit(
     """Examine one GAN or several, and write the reports.
 
     Args:
-        asked: the options.
+        request: the options.
         plugins: files with further methods or datasets.
         out: folder of the reports; one in the cache folder if None.
         progress: called with the number of finished images.
@@ -102,13 +102,13 @@ def overfit(
     from bench.overfit.examination import examine_gan
 
     store = store or Store()
-    settings, opened, real = _ready(asked, plugins, allow_code, store)
-    with parallel_workers(asked.jobs, invert_ahead, asked, tuple(plugins), allow_code, store):
+    settings, opened, real = _ready(request, plugins, allow_code, store)
+    with parallel_workers(request.jobs, invert_ahead, request, tuple(plugins), allow_code, store):
         examined = [
             examine_gan(each, real, settings, store=store, device=device(), progress=progress or silent)
             for each in opened
         ]
-    return _write(asked, opened, examined, out or _folder(asked, examined))
+    return _write(request, opened, examined, out or _folder(request, examined))
 
 
 def examine(
@@ -117,7 +117,7 @@ def examine(
     out: Path | None = None,
     allow_code: bool = False,
     store: Store | None = None,
-    **asked: Any,
+    **request: Any,
 ) -> OverfitResult:
     """Run ``overfit`` with the options as keywords; see ``bench.api.overfit``.
 
@@ -125,48 +125,48 @@ def examine(
         BenchError: no GAN is named, a keyword is unknown, or an error of ``overfit``.
     """
     known = {field.name for field in dataclasses.fields(OverfitOptions)} - {"gans"}
-    for name in asked:
+    for name in request:
         if name not in known:
             raise unknown("option of overfit", name, known)
     if not gans:
         raise BenchError("overfit: no GAN is given")
-    return overfit(OverfitOptions(gans, **asked), plugins=plugins, out=out, allow_code=allow_code, store=store)
+    return overfit(OverfitOptions(gans, **request), plugins=plugins, out=out, allow_code=allow_code, store=store)
 
 
 def invert_ahead(
-    asked: OverfitOptions, plugins: Sequence[Path], allow_code: bool, store: Store, progress: Progress
+    request: OverfitOptions, plugins: Sequence[Path], allow_code: bool, store: Store, progress: Progress
 ) -> None:
     """Run the searches of ``overfit`` alone, in a worker process; see ``bench.overfit.examination``."""
     from bench.overfit import examination
 
-    settings, opened, real = _ready(asked, plugins, allow_code, store)
+    settings, opened, real = _ready(request, plugins, allow_code, store)
     for each in opened:
         examination.invert_ahead(each, real, settings, store=store, device=device(), progress=progress)
 
 
 def _ready(
-    asked: OverfitOptions, plugins: Sequence[Path], allow_code: bool, store: Store
+    request: OverfitOptions, plugins: Sequence[Path], allow_code: bool, store: Store
 ) -> tuple[SearchSettings, list[OpenedGan], Real]:
     """Return the settings, the GANs and the real images."""
     from bench.overfit.inputs import open_gan
 
     open_plugins(plugins)
-    settings = settings_of(asked)
-    dataset = parse_choice(asked.dataset, "--dataset") if asked.dataset else None
+    settings = settings_of(request)
+    dataset = parse_choice(request.dataset, "--dataset") if request.dataset else None
     with computing(device(), allow_code):
         opened = [
             open_gan(
                 parse_choice(name, "GAN"),
                 device(),
-                prior=asked.prior,
-                code_dim=asked.code_dim,
+                prior=request.prior,
+                code_dim=request.code_dim,
                 dataset=dataset,
                 store=store,
             )
-            for name in asked.gans
+            for name in request.gans
         ]
-    opened = disambiguate(opened, asked.gans)
-    return settings, opened, _real(asked, opened, settings.n)
+    opened = disambiguate(opened, request.gans)
+    return settings, opened, _real(request, opened, settings.n)
 
 
 def disambiguate(opened: Sequence[OpenedGan], names: Sequence[str]) -> list[OpenedGan]:
@@ -185,7 +185,7 @@ def disambiguate(opened: Sequence[OpenedGan], names: Sequence[str]) -> list[Open
     ]
 
 
-def settings_of(asked: OverfitOptions) -> SearchSettings:
+def settings_of(request: OverfitOptions) -> SearchSettings:
     """Return the settings of the examination, with defaults filled in.
 
     Raises:
@@ -196,50 +196,53 @@ def settings_of(asked: OverfitOptions) -> SearchSettings:
     from bench.overfit.recovery import DEFAULT_SEARCH, Search, open_search
     from bench.overfit.statistics import GATE, RECOVERED
 
-    if asked.budget not in BUDGETS:
-        raise unknown("budget", asked.budget, BUDGETS, "--budget")
-    _check(asked)
-    size = BUDGETS[asked.budget]
-    method = parse_choice(asked.search, "--search") if asked.search else DEFAULT_SEARCH
+    if request.budget not in BUDGETS:
+        raise unknown("budget", request.budget, BUDGETS, "--budget")
+    _check(request)
+    size = BUDGETS[request.budget]
+    method = parse_choice(request.search, "--search") if request.search else DEFAULT_SEARCH
     if method.name == DEFAULT_SEARCH.name:
         method = dataclasses.replace(method, options={**DEFAULT_SEARCH.options, **method.options})
     if size.starts > 1 and "starts" not in method.options and hasattr(open_search(method).base, "starts"):
         method = dataclasses.replace(method, options={**method.options, "starts": size.starts})
     open_search(method)
-    full = size.steps if asked.budget == "smoke" else FULL_STEPS.get(method.name, size.steps)
-    search = Search(method, asked.steps or full, asked.seed)
+    full = size.steps if request.budget == "smoke" else FULL_STEPS.get(method.name, size.steps)
+    search = Search(method, request.steps or full, request.seed)
     return SearchSettings(
-        asked.n or size.n,
+        request.n or size.n,
         search,
-        recovered_below=asked.recovered_below or RECOVERED,
-        gate=asked.gate or GATE,
-        curve=asked.curve,
-        seed=asked.seed,
+        recovered_below=request.recovered_below or RECOVERED,
+        gate=request.gate or GATE,
+        curve=request.curve,
+        seed=request.seed,
     )
 
 
-def _check(asked: OverfitOptions) -> None:
-    many = len(asked.gans) > 1
-    if asked.mode == "one" and many:
-        raise BenchError(f"{len(asked.gans)} GANs: add --compare to rank them, or --sweep if they are one training's")
-    if asked.mode != "one" and not many:
-        raise BenchError(f"--{asked.mode} needs two GANs or more, got {len(asked.gans)}")
-    if asked.prior and asked.prior not in get_args(PriorName):
-        raise unknown("prior", asked.prior, get_args(PriorName), "--prior")
-    folders = [asked.train, asked.test]
-    if bool(asked.dataset) == any(folders) or any(folders) != all(folders):
+def _check(request: OverfitOptions) -> None:
+    many = len(request.gans) > 1
+    if request.mode == "one" and many:
+        number = len(request.gans)
+        raise BenchError(f"{number} GANs: add --compare to rank them, or --sweep if they are one training's")
+    if request.mode != "one" and not many:
+        raise BenchError(f"--{request.mode} needs two GANs or more, got {len(request.gans)}")
+    if request.prior and request.prior not in get_args(PriorName):
+        raise unknown("prior", request.prior, get_args(PriorName), "--prior")
+    folders = [request.train, request.test]
+    if bool(request.dataset) == any(folders) or any(folders) != all(folders):
         raise BenchError("say which images: --dataset NAME, or --train DIR and --test DIR")
-    if asked.resize and asked.dataset:
+    if request.resize and request.dataset:
         raise BenchError("--resize is for --train and --test; options of a dataset follow its name: celeba?size=64")
-    if min(asked.n, asked.steps, asked.code_dim, asked.seed) < 0:
+    if min(request.n, request.steps, request.code_dim, request.seed) < 0:
         raise BenchError("--n, --steps, --code-dim and --seed must be 0 or more")
-    if not 1 <= asked.jobs <= cores():
-        raise BenchError(f"--jobs {asked.jobs}: expected 1 to {cores()} processes, one for each core of this machine")
-    if not 0 <= asked.recovered_below < math.inf or not 0 <= asked.gate <= 1:
-        raise BenchError(f"--recovered {asked.recovered_below:g} --gate {asked.gate:g}: expected above 0, and 0 to 1")
+    if not 1 <= request.jobs <= cores():
+        most = f"1 to {cores()} processes, one for each core of this machine"
+        raise BenchError(f"--jobs {request.jobs}: expected {most}")
+    below, gate = request.recovered_below, request.gate
+    if not 0 <= below < math.inf or not 0 <= gate <= 1:
+        raise BenchError(f"--recovered {below:g} --gate {gate:g}: expected above 0, and 0 to 1")
 
 
-def _real(asked: OverfitOptions, opened: Sequence[OpenedGan], n: int) -> Real:
+def _real(request: OverfitOptions, opened: Sequence[OpenedGan], n: int) -> Real:
     from bench.overfit.inputs import from_dataset, from_folders
 
     limits = {each.trained_on for each in opened}
@@ -248,18 +251,19 @@ def _real(asked: OverfitOptions, opened: Sequence[OpenedGan], n: int) -> Real:
             f"these GANs were trained on different numbers of images ({', '.join(map(str, sorted(limits)))}; 0 is "
             "all); examine them one by one"
         )
-    if asked.dataset:
-        dataset = parse_choice(asked.dataset, "--dataset")
+    if request.dataset:
+        dataset = parse_choice(request.dataset, "--dataset")
         for each in opened:
             if each.dataset not in {"", dataset.name}:
                 raise BenchError(
                     f"GAN {each.title} was trained on {each.dataset} and never saw an image of {dataset.name}: "
                     f"--dataset {each.dataset}"
                 )
-        return from_dataset(dataset, limits.pop(), asked.seed, n)
-    assert asked.train is not None
-    assert asked.test is not None
-    return from_folders(asked.train, asked.test, shape=_shape(opened), seed=asked.seed, n=n, resize=asked.resize)
+        return from_dataset(dataset, limits.pop(), request.seed, n)
+    assert request.train is not None
+    assert request.test is not None
+    shape = _shape(opened)
+    return from_folders(request.train, request.test, shape=shape, seed=request.seed, n=n, resize=request.resize)
 
 
 def _shape(opened: Sequence[OpenedGan]) -> Shape:
@@ -269,25 +273,25 @@ def _shape(opened: Sequence[OpenedGan]) -> Shape:
     return shapes.pop()
 
 
-def _folder(asked: OverfitOptions, examined: Sequence[OverfitReport]) -> Path:
-    names = [examined[0].title if asked.mode == "one" else asked.mode, examined[0].data]
+def _folder(request: OverfitOptions, examined: Sequence[OverfitReport]) -> Path:
+    names = [examined[0].title if request.mode == "one" else request.mode, examined[0].data]
     return default_folder("-".join(["overfit", *names]))
 
 
 def _write(
-    asked: OverfitOptions, opened: Sequence[OpenedGan], examined: Sequence[OverfitReport], folder: Path
+    request: OverfitOptions, opened: Sequence[OpenedGan], examined: Sequence[OverfitReport], folder: Path
 ) -> OverfitResult:
     from bench.overfit import ranking, sweep
     from bench.overfit.report import write_page
     from bench.overfit.tables import headline
 
     facts, lines = environment(device()), tuple(headline(e) for e in examined)
-    if asked.mode == "one":
+    if request.mode == "one":
         page = write_page(examined[0], folder, facts)
         return OverfitResult(
             lines, (*examined[0].verdict.reasons, *examined[0].verdict.advice), columns=(), rows=(), page=page
         )
-    if asked.mode == "compare":
+    if request.mode == "compare":
         places = ranking.write_ranking(examined, folder, facts)
         columns, rows, reasons = ranking.COLUMNS, ranking.rows(places, examined), ranking.notes(places, examined[0])
     else:
