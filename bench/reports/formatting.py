@@ -33,7 +33,7 @@ def number(value: float, decimals: int) -> str:
 
 def decimals_for(value: Value, decimals: int) -> int:
     """Decimals of a value: those that its interval over images supports, or ``decimals`` where it has none."""
-    if value.interval is None or not value.interval.half > 0:
+    if value.interval is None or value.interval.degenerate:
         return decimals
     return min(value.interval.decimals, decimals + 2)
 

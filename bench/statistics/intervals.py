@@ -28,6 +28,11 @@ class Interval:
         return (self.high - self.low) / 2
 
     @property
+    def degenerate(self) -> bool:
+        """Whether it has no width but that of rounding: all values were equal."""
+        return not self.half > 1e-9 * max(abs(self.low), abs(self.high))
+
+    @property
     def decimals(self) -> int:
         """Decimals that it supports: one significant digit of half its width, two if that digit is a 1; at most six.
 
@@ -35,14 +40,14 @@ class Interval:
             >>> Interval(21.02, 21.14).decimals, Interval(20.94, 21.22).decimals, Interval(18.0, 24.0).decimals
             (2, 2, 0)
         """
-        if not math.isfinite(self.half) or self.half <= 0:
+        if not math.isfinite(self.half) or self.degenerate:
             return MOST_DECIMALS
         place = math.floor(math.log10(self.half))
         return max(0, min(MOST_DECIMALS, -place + (self.half / 10.0**place < 1.95)))
 
     def text(self, value: float, sign: str = "") -> str:
         """``value`` with the digits that the interval supports; ``sign="+"`` prints the sign of positive ones too."""
-        if not self.half > 0:
+        if self.degenerate:
             return f"{value:{sign}.4g}"
         if self.half < 10.0**-MOST_DECIMALS and abs(value) < 10.0**-3:
             return f"{value:{sign}.2e}"

@@ -17,8 +17,8 @@ PUBLISHED = {True: "holds", False: "fails", None: ABSENT}
 RULE = (
     "A test holds or fails when the 95 % interval of the paired difference excludes 0: bootstrap over images (values "
     "averaged over seeds) for per-image metrics, Student's t over seeds for set metrics. Otherwise it is "
-    "inconclusive. A claim holds when all of its tests do and fails when one of them does. *pub*: whether the numbers "
-    "that the paper prints agree."
+    "inconclusive. A claim holds when all of its tests do and fails when one of them does. *pub*: whether the numbers"
+    " that the paper prints agree."
 )
 
 
