@@ -91,8 +91,18 @@ def mode_statistics(
         error_p = min(1.0, 2 * min(_worse_p(values, inside), _worse_p(relative, inside)))
         median = float(np.median(values[inside])) if inside.any() else float("nan")
         missing = made.mean() < RARE * here.mean() and max(share_p, error_p) < ALPHA / len(names)
-        shares = float(here.mean()), float(made.mean())
-        kinds.append(ImageClass(name, int(inside.sum()), *shares, share_p, median, error_p, bool(missing)))
+        kinds.append(
+            ImageClass(
+                name,
+                int(inside.sum()),
+                real_share=float(here.mean()),
+                own_share=float(made.mean()),
+                share_p=share_p,
+                median_error=median,
+                error_p=error_p,
+                missing=bool(missing),
+            )
+        )
     return ModeStatistics(tuple(kinds), basis)
 
 
