@@ -14,7 +14,7 @@ from bench.reports.formatting import (
 from bench.reports.leaderboard import Column, Leaderboard, Row
 from bench.reports.terminal import TerminalBoard, TerminalColumn, TerminalRow
 
-HEADER_WIDTH = 9
+HEADER_WIDTH = 10
 """Characters after which the name of a metric is folded, unless its numbers are longer."""
 
 

@@ -34,16 +34,18 @@ class Interval:
 
     @property
     def decimals(self) -> int:
-        """Decimals that it supports: one significant digit of half its width, two if that digit is a 1; at most six.
+        """Decimals that it supports, at most six: two significant digits of half its width up to 3.54, else one.
+
+        The rounding rule of the Particle Data Group (Review of Particle Physics, section 5.3).
 
         Example:
-            >>> Interval(21.02, 21.14).decimals, Interval(20.94, 21.22).decimals, Interval(18.0, 24.0).decimals
+            >>> Interval(21.02, 21.14).decimals, Interval(20.84, 21.26).decimals, Interval(10.0, 24.0).decimals
             (2, 2, 0)
         """
         if not math.isfinite(self.half) or self.degenerate:
             return MOST_DECIMALS
         place = math.floor(math.log10(self.half))
-        return max(0, min(MOST_DECIMALS, -place + (self.half / 10.0**place < 1.95)))
+        return max(0, min(MOST_DECIMALS, -place + (self.half / 10.0**place < 3.545)))
 
     def text(self, value: float, sign: str = "") -> str:
         """``value`` with the digits that the interval supports; ``sign="+"`` prints the sign of positive ones too."""

@@ -169,7 +169,7 @@ def test_the_table_fits_a_narrow_terminal_without_folding_numbers(make):
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(draw(glance(leaderboards(records, "psnr", "q")[0])))
     text = console.export_text()
-    assert all(words in text for words in ("20.00±0.03", "0.50", "0.30"))
+    assert all(words in text for words in ("20.000±0.026", "0.500", "0.300"))
     assert "…" not in text
     assert all(line.rstrip()[-1] in "┓┃┩│┘" for line in text.splitlines()[1:-2])
 
