@@ -10,6 +10,7 @@ from typing import Any
 from bench.core.errors import BenchError, StoreError
 from bench.core.files import write_text
 from bench.reports.render_markdown import escape, table
+from bench.reports.verdicts import shown_outcome
 
 INTRODUCTION = """# Studies
 
@@ -70,9 +71,17 @@ def _verdict_rows(name: str, study: Mapping[str, Any]) -> Sequence[list[str]]:
             f"{verdict['claim']} ({escape(verdict['source'])})",
             escape(verdict["text"]),
             escape(", ".join(filter(None, [verdict["dataset"], verdict["network"]]))),
-            f"**{verdict['outcome']}**",
-            escape("; ".join(f"{e['question']}: {e['outcome']}, {e['detail']}" for e in verdict["evidence"])),
+            f"**{shown_outcome(verdict['outcome'])}**",
+            escape(
+                "; ".join(
+                    f"{e['question']}: {shown_outcome(e['outcome'])}, {e['detail']}" for e in verdict["evidence"]
+                )
+            ),
             f"[{escape(study['study'])}]({name}/README.md)",
         ]
         for verdict in study["verdicts"]
     ]
+
+
+def _evidence(found: Mapping[str, Any]) -> str:
+    return f"{found['question']}: {shown_outcome(found['outcome'])}, {found['detail']}"

@@ -25,7 +25,7 @@ from bench.harness.experiment_report import (
 )
 from bench.harness.suite import parse_choice, parse_options
 from bench.reports.render_markdown import escape, table
-from bench.reports.verdicts import Verdict
+from bench.reports.verdicts import Verdict, shown_outcome
 from bench.studies.base import Progress, Study, StudyRequest, StudyResult, silent
 
 if TYPE_CHECKING:
@@ -128,7 +128,11 @@ def terminal(result: StudyResult) -> Iterator[Table]:
     for column in ("claim", "verdict", "because"):
         judged.add_column(column, overflow="fold")
     for verdict in result.verdicts:
-        judged.add_row(plain(f"{verdict.claim.id} ({verdict.claim.source})"), verdict.outcome, plain(verdict.reason))
+        judged.add_row(
+            plain(f"{verdict.claim.id} ({verdict.claim.source})"),
+            shown_outcome(verdict.outcome),
+            plain(verdict.reason),
+        )
     yield judged
 
 
@@ -194,7 +198,7 @@ def _verdict_lines(result: StudyResult) -> Iterator[str]:
             v.claim.id,
             escape(v.claim.source),
             escape(v.claim.text),
-            f"**{v.outcome}**",
+            f"**{shown_outcome(v.outcome)}**",
             where,
             PUBLISHED[v.published],
             escape(v.reason),
@@ -206,7 +210,7 @@ def _verdict_lines(result: StudyResult) -> Iterator[str]:
         yield from ("", f"{v.claim.id}:", "")
         for e in v.evidence:
             note = f" ({escape(e.stand_in)})" if e.stand_in else ""
-            yield f"- {escape(e.question)}: **{e.outcome}**, {escape(e.detail)}{note}"
+            yield f"- {escape(e.question)}: **{shown_outcome(e.outcome)}**, {escape(e.detail)}{note}"
 
 
 def _protocol_lines(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> Iterator[str]:
