@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bench.overfit.examination import GROUPS, SHOWN, Gallery, OverfitReport
 from bench.overfit.statistics import FLOOR
 from bench.overfit.tables import NAMES
+from bench.overfit.verdict import shown
 from bench.reports.plotting import BLUE, GREEN, GREY, ORANGE, canvas, curve, dress, halves, legend
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ GAP = 3
 def draw(e: OverfitReport) -> Figure:
     """Draw one page: three panels above, two rows of images for each group below."""
     pictures = e.galleries["test"].target.shape[1] in {1, 3}
-    figure = canvas(10.0, 8.4 if pictures else 3.6, f"{e.title} on {e.data}: {e.verdict.outcome}")
+    figure = canvas(10.0, 8.4 if pictures else 3.6, f"{e.title} on {e.data}: {shown(e.verdict.outcome)}")
     lower: SubFigure | None = None
     upper: Figure | SubFigure = figure
     if pictures:

@@ -13,7 +13,7 @@ from bench.core.errors import BenchError
 from bench.core.files import finite, write_json, write_text
 from bench.overfit.examination import OverfitReport
 from bench.overfit.tables import span
-from bench.overfit.verdict import gap_words
+from bench.overfit.verdict import gap_words, shown
 from bench.reports.figure import save_figure
 from bench.reports.plotting import BLUE, ORANGE, canvas, dress
 from bench.reports.render_markdown import escape, table
@@ -105,7 +105,7 @@ def rows(places: Sequence[Place], examined: Sequence[OverfitReport]) -> list[tup
         behind = span(p.behind) if p.behind else ""
         gap = f"{s.gap.value:+.3f} {span(s.gap.interval)}"
         gate = f"{s.gate.rate:.0%}{'' if p.passed else ' (below the gate)'}"
-        found.append((str(p.rank), p.title, mean, f"{p.median:.4f}", behind, gap, gate, p.outcome))
+        found.append((str(p.rank), p.title, mean, f"{p.median:.4f}", behind, gap, gate, shown(p.outcome)))
     return found
 
 

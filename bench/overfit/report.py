@@ -12,6 +12,7 @@ from bench.core.files import finite, write_json, write_text
 from bench.harness.experiment_report import machine_texts
 from bench.overfit import tables
 from bench.overfit.examination import GROUPS, OverfitReport
+from bench.overfit.verdict import shown
 from bench.reports.figure import save_figure
 from bench.reports.render_markdown import escape, table
 
@@ -42,7 +43,7 @@ def write_page(e: OverfitReport, folder: Path, environment: Mapping[str, Any]) -
 
 def markdown(e: OverfitReport, environment: Mapping[str, Any]) -> str:
     """Return the report as Markdown; the figure is a file beside it."""
-    lines = [f"# {escape(title(e))}", "", f"**{e.verdict.outcome}**", ""]
+    lines = [f"# {escape(title(e))}", "", f"**{shown(e.verdict.outcome)}**", ""]
     lines += [*(f"- {escape(text)}" for text in e.verdict.reasons), "", "![figure](figure.png)", ""]
     for heading, texts in _lists(e, environment):
         lines += [f"## {heading}", "", *(f"- {escape(text)}" for text in texts), ""]
@@ -55,7 +56,7 @@ def html(e: OverfitReport, picture: bytes, environment: Mapping[str, Any]) -> st
     """Return the report as one self-contained HTML file."""
     image = base64.b64encode(picture).decode()
     parts = [
-        f'<h1>{plain(title(e))}</h1><p class="verdict"><b>{e.verdict.outcome}</b></p>',
+        f'<h1>{plain(title(e))}</h1><p class="verdict"><b>{shown(e.verdict.outcome)}</b></p>',
         _items(e.verdict.reasons),
     ]
     parts.append(f'<img alt="errors, budgets, classes and reconstructions" src="data:image/png;base64,{image}">')

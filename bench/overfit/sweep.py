@@ -15,6 +15,7 @@ from bench.overfit.inputs import OpenedGan
 from bench.overfit.power import ALPHA
 from bench.overfit.statistics import Gap
 from bench.overfit.tables import span
+from bench.overfit.verdict import shown
 from bench.reports.figure import save_figure
 from bench.reports.plotting import BLUE, GREEN, GREY, ORANGE, canvas, curve, dress, legend
 from bench.reports.render_markdown import escape, table
@@ -133,7 +134,7 @@ def rows(found: Sequence[Stop]) -> list[tuple[str, ...]]:
             f"{s.gap.value:+.3f} {span(s.gap.interval)}",
             f"{s.p:.2g}",
             f"{s.recovered:.0%}{'' if s.passed else ' (below the gate)'}",
-            s.outcome,
+            shown(s.outcome),
         )
         for s in found
     ]

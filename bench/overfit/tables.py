@@ -12,7 +12,7 @@ import numpy as np
 from bench.overfit.examination import GROUPS, OverfitReport
 from bench.overfit.neighbours import CAN_SEE
 from bench.overfit.statistics import QUANTILES, Spread
-from bench.overfit.verdict import gap_words, power_words
+from bench.overfit.verdict import gap_words, power_words, shown
 from bench.statistics import Interval
 
 NAMES = {"train": "training images", "test": "unseen images", "own": "generated images"}
@@ -158,7 +158,7 @@ def content(e: OverfitReport, environment: dict[str, Any]) -> dict[str, Any]:
 
 def headline(e: OverfitReport) -> str:
     """Return the verdict in one line."""
-    return f"{e.title}: {e.verdict.outcome} ({gap_words(e.statistics)})"
+    return f"{e.title}: {shown(e.verdict.outcome)} ({gap_words(e.statistics)})"
 
 
 def span(interval: Interval) -> str:

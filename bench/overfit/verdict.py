@@ -17,6 +17,15 @@ from bench.overfit.statistics import ErrorStatistics, Gate
 
 Outcome = Literal["memorises", "collapsed", "drops modes", "no sign found at this power", "cannot tell"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+SHOWN = {"no sign found at this power": "no evidence at this power", "cannot tell": "inconclusive"}
+"""Words of pages and tables for outcomes that ``overfit.json`` keeps under older ones."""
+
+
+def shown(outcome: str) -> str:
+    """Word under which an outcome is shown."""
+    return SHOWN.get(outcome, outcome)
+
+
 Fault = Literal["memorisation", "collapse", "mode dropping"]
 State = Literal["found", "not found", "cannot tell", "not looked for"]
 
