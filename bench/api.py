@@ -92,14 +92,18 @@ class RunResult:
         return [r for r in self.records if r.status == "failed"]
 
 
+Place = str | Path
+"""A file or folder, as a string or as a path."""
+
+
 def run_suite(
-    name: str,
+    name: Place,
     budget: str | None = None,
     *,
     methods: Sequence[str] | None = None,
     gans: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
-    plugins: Sequence[Path] = (),
+    plugins: Sequence[Place] = (),
     store: Store | None = None,
     observer: RunCallbacks | None = None,
     retry_failed: bool = False,
@@ -122,13 +126,13 @@ def run_suite(
     Raises:
         BenchError: something is wrong before work starts; without ``allow_code`` also such a GAN.
     """
-    suite = open_suite(name)
-    cells = cells_of(suite, budget, methods=methods, gans=gans, seeds=seeds, plugins=plugins)
+    suite = open_suite(str(name))
+    cells = cells_of(suite, budget, methods=methods, gans=gans, seeds=seeds, plugins=_paths(plugins))
     with allowing_code(allow_code):
         return RunResult(suite, cells, run_cells(cells, store, observer, retry_failed=retry_failed))
 
 
-def run(name: str, budget: str | None = None, **options: Any) -> pd.DataFrame:
+def run(name: Place, budget: str | None = None, **options: Any) -> pd.DataFrame:
     """Run a suite and return its results, one row a method and seed; ``options`` as ``run_suite`` takes them."""
     from bench.reports.frame import frame
 
@@ -136,12 +140,12 @@ def run(name: str, budget: str | None = None, **options: Any) -> pd.DataFrame:
 
 
 def leaderboard(
-    suite: str,
+    suite: Place,
     budget: str | None = None,
     *,
-    records: Path | None = None,
+    records: Place | None = None,
     gans: Sequence[str] | None = None,
-    plugins: Sequence[Path] = (),
+    plugins: Sequence[Place] = (),
 ) -> list[Leaderboard]:
     """Leaderboards of a suite from what is stored, one for each dataset and GAN; runs nothing, needs no torch.
 
@@ -157,19 +161,19 @@ def leaderboard(
     """
     from bench.reports.leaderboard import leaderboards
 
-    opened, found, missing = stored(suite, budget, folder=records, plugins=plugins, gans=gans or ())
+    opened, found, missing = _stored(suite, budget, records, gans, plugins)
     return leaderboards(found, opened.rank_by, opened.title, missing)
 
 
 def compare(
-    suite: str,
+    suite: Place,
     method_a: str,
     method_b: str,
     budget: str | None = None,
     *,
-    records: Path | None = None,
+    records: Place | None = None,
     gans: Sequence[str] | None = None,
-    plugins: Sequence[Path] = (),
+    plugins: Sequence[Place] = (),
 ) -> list[MethodComparison]:
     """Two methods of a suite, paired over the same images and seeds, one comparison for each dataset and GAN.
 
@@ -188,14 +192,14 @@ def compare(
     """
     from bench.reports.compare import comparisons
 
-    _, found, _ = stored(suite, budget, folder=records, plugins=plugins, gans=gans or ())
+    _, found, _ = _stored(suite, budget, records, gans, plugins)
     return list(comparisons(found, method_a, method_b))
 
 
 def overfit(
     *gans: str,
     mode: Literal["one", "compare", "sweep"] = "one",
-    plugins: Sequence[Path] = (),
+    plugins: Sequence[Place] = (),
     out: Path | None = None,
     allow_code: bool = False,
     store: Store | None = None,
@@ -217,7 +221,7 @@ def overfit(
     """
     from bench.overfit.run import examine
 
-    return examine(*gans, mode=mode, plugins=plugins, out=out, allow_code=allow_code, store=store, **asked)
+    return examine(*gans, mode=mode, plugins=_paths(plugins), out=out, allow_code=allow_code, store=store, **asked)
 
 
 def reproduce(
@@ -261,11 +265,11 @@ def reproduce(
     ]
 
 
-def claims(records: Sequence[Path] = (), paper: str | None = None) -> dict[str, list[ClaimResult]]:
+def claims(records: Place | Sequence[Place] = (), paper: str | None = None) -> dict[str, list[ClaimResult]]:
     """The verdict on every claim of every paper, from what is stored; runs no model, needs no torch.
 
     Args:
-        records: folders with results, at any depth; what was reproduced on this machine if there are none.
+        records: a folder with results at any depth, or several; those of this machine if there are none.
         paper: this one alone.
 
     Raises:
@@ -274,7 +278,7 @@ def claims(records: Sequence[Path] = (), paper: str | None = None) -> dict[str, 
     """
     from bench.papers.claims.claim_status import all_rulings
 
-    return all_rulings(list(records), paper)
+    return all_rulings(_paths(records), paper)
 
 
 def check_method(target: str) -> list[Checked]:
@@ -286,3 +290,14 @@ def check_method(target: str) -> list[Checked]:
     from bench.harness.method_check import check_method as check
 
     return list(check(target))
+
+
+def _paths(places: Place | Sequence[Place]) -> list[Path]:
+    return [Path(places)] if isinstance(places, str | Path) else [Path(place) for place in places]
+
+
+def _stored(
+    suite: Place, budget: str | None, records: Place | None, gans: Sequence[str] | None, plugins: Sequence[Place]
+) -> tuple[Suite, list[Record], list[Cell]]:
+    folder = None if records is None else Path(records)
+    return stored(str(suite), budget, folder=folder, plugins=_paths(plugins), gans=gans or ())

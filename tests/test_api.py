@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,8 @@ def test_run_gives_a_table_with_a_row_for_each_method_and_seed(stored):
 def test_a_leaderboard_is_drawn_from_records_alone(stored):
     suite, records, table = stored
     (board,) = bench.leaderboard(suite, records=records)
+    (same,) = bench.leaderboard(Path(suite), records=str(records))
+    assert same.rows == board.rows
     shown = {row.method: row.values["test/psnr"].mean for row in board.rows}
     expected = table.groupby("method")["psnr"].mean()
     assert shown == pytest.approx(expected.to_dict())
@@ -56,6 +59,7 @@ def test_methods_are_compared_in_the_direction_that_was_asked(stored):
 def test_claims_have_a_ruling_each_and_a_paper_may_stand_alone(tmp_path):
     (paper,) = bench.claims([tmp_path], paper="creswell")
     found = bench.claims([tmp_path], paper=paper)[paper]
+    assert bench.claims(str(tmp_path), paper=paper) == {paper: found}
     assert [ruling.verdict.outcome for ruling in found] == ["not measured"] * len(found)
     assert len(found) >= 3
     with pytest.raises(UnknownName, match="creswell"):

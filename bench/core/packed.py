@@ -1,8 +1,9 @@
 """Reader of records that ``bench.harness.packing`` packed into a few files of one folder.
 
-``packed.json`` lists the content of the folder and the SHA-256 of the other files: ``records.jsonl.gz``, one record
-per line; ``per-image.parquet``, the concatenated per-image values of all records; ``gallery.zip``, one PNG per record
-with its images below each other, and one for each set of targets. Every file is checked when it is first read.
+``packed.json`` lists the content of the folder and the SHA-256 of the other files, and has a checksum of its own:
+``records.jsonl.gz``, one record per line; ``per-image.parquet``, the concatenated per-image values of all records;
+``gallery.zip``, one PNG per record with its images below each other, and one for each set of targets. Every file is
+checked when it is first read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import gzip
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import StoreError
-from bench.core.files import sha256
+from bench.core.files import digest, sha256
 from bench.core.packed_values import decode
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ VALUES = "per-image.parquet"
 PICTURES = "gallery.zip"
 PACKED_FILES = (RECORDS, VALUES, PICTURES, MANIFEST)
 """Files of a pack; the manifest is written last, so that it marks a complete pack."""
+CHECKSUM = "sha256"
 Pixels = NDArray[np.uint8]
 
 
@@ -136,6 +139,11 @@ class Packed:
         return _unreadable(self.folder / name, why)
 
 
+def manifest_checksum(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of everything that a manifest holds beside it."""
+    return digest({key: value for key, value in manifest.items() if key != CHECKSUM})
+
+
 def open_packed(folder: Path) -> Packed | None:
     """Return the pack of a folder, or None if its records are not packed. Unchanged files are read once per process.
 
@@ -161,11 +169,13 @@ def _open(folder: Path, _stamps: tuple[tuple[int, int] | None, ...]) -> Packed:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT:
             raise StoreError(f"{path}: format {manifest['format']}, this version reads {FORMAT}; update the package")
-        missing = {"files", "tables", "galleries"} - set(manifest)
+        missing = {"files", "tables", "galleries", CHECKSUM} - set(manifest)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(path, error) from error
     if missing:
         raise _unreadable(path, f"{', '.join(sorted(missing))} not in it")
+    if manifest[CHECKSUM] != manifest_checksum(manifest):
+        raise _unreadable(path, "its content does not have its own checksum")
     return Packed(folder, manifest)
 
 

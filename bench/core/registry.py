@@ -36,6 +36,8 @@ ROOMS = {
     "study": "bench.studies",
     "application": "bench.applications",
 }
+BASES = {"metric": "Metric", "method": "Inverter", "refiner": "Refiner"}
+"""Base classes that ``bench`` offers and that what is registered of a kind derives from."""
 ENTRY_POINT_GROUP = "ganinv.{kind}s"
 STUDY_GROUP = "ganinv.studies"
 
@@ -159,6 +161,10 @@ def load(kind: str, name: str) -> type[Any]:
         ) from error
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         raise ContractError(f"{kind} '{entry.name}' ({entry.origin}): {entry.attribute} is not a dataclass")
+    if kind in BASES and BASES[kind] not in {base.__name__ for base in cls.__mro__}:
+        raise ContractError(
+            f"{kind} '{entry.name}' ({entry.origin}): {entry.attribute} must subclass bench.{BASES[kind]}"
+        )
     return cls
 
 

@@ -48,7 +48,11 @@ def check_method(target: str) -> list[CheckResult]:
         BenchError: no such method or file.
     """
     if target.endswith(".py"):
-        names = [entry.name for entry in add_plugin(Path(target)) if entry.kind == "method"]
+        found = add_plugin(Path(target))
+        names = [entry.name for entry in found if entry.kind == "method"]
+        if not names:
+            others = ", ".join(f"{entry.kind} {entry.name}" for entry in found)
+            raise BenchError(f"{target} registers no method to check; it registers {others}")
     else:
         base, *refiners = target.split("+")
         names = ["+".join([find("method", base).name, *(find("refiner", name).name for name in refiners)])]

@@ -19,7 +19,17 @@ import numpy as np
 
 from bench.core.errors import StoreError
 from bench.core.files import write_bytes, write_json
-from bench.core.packed import FORMAT, MANIFEST, PACKED_FILES, PICTURES, RECORDS, VALUES, open_packed
+from bench.core.packed import (
+    CHECKSUM,
+    FORMAT,
+    MANIFEST,
+    PACKED_FILES,
+    PICTURES,
+    RECORDS,
+    VALUES,
+    manifest_checksum,
+    open_packed,
+)
 from bench.core.packed_values import encode
 from bench.core.png import png_bytes
 from bench.core.types import Record
@@ -268,7 +278,8 @@ def _write(folder: Path, contents: Mapping[str, bytes], facts: Mapping[str, Any]
     for name, content in contents.items():
         write_bytes(folder / name, content)
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    write_json(folder / MANIFEST, {"format": FORMAT, "files": files, **facts})
+    manifest = {"format": FORMAT, "files": files, **facts}
+    write_json(folder / MANIFEST, {**manifest, CHECKSUM: manifest_checksum(manifest)})
 
 
 def _compare(

@@ -210,3 +210,12 @@ def test_a_third_party_package_is_found_through_its_entry_point(tmp_path, monkey
         assert registry.load("method", "far").__name__ == "Mine"
     forget_plugins()
     assert "far" not in registry.entries("method")
+
+
+@pytest.mark.parametrize(("kind", "base"), [("metric", "Metric"), ("method", "Inverter"), ("refiner", "Refiner")])
+def test_a_class_without_the_base_of_its_kind_is_refused(tmp_path, kind, base):
+    head = f"from dataclasses import dataclass\nfrom bench import {kind}\n\n"
+    text = f'{head}@{kind}("mine")\n@dataclass\nclass Mine:\n    x: int = 0\n'
+    registry.add_plugin(write(tmp_path, "mine.py", text))
+    with pytest.raises(ContractError, match=rf"{kind} 'mine' \(plug-in mine.py\): Mine must subclass bench\.{base}$"):
+        registry.load(kind, "mine")

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +13,16 @@ import pandas as pd
 import pytest
 
 from bench.core.errors import StoreError
-from bench.core.packed import MANIFEST, PACKED_FILES, PICTURES, RECORDS, VALUES, open_packed
+from bench.core.packed import (
+    CHECKSUM,
+    MANIFEST,
+    PACKED_FILES,
+    PICTURES,
+    RECORDS,
+    VALUES,
+    manifest_checksum,
+    open_packed,
+)
 from bench.harness.packing import (
     IMAGES,
     cut,
@@ -179,7 +189,7 @@ def test_a_record_of_another_version_is_named(packed):
     (packed / RECORDS).write_bytes(content)
     manifest = json.loads((packed / MANIFEST).read_text())
     manifest["files"][RECORDS] = hashlib.sha256(content).hexdigest()
-    (packed / MANIFEST).write_text(json.dumps(manifest))
+    (packed / MANIFEST).write_text(json.dumps({**manifest, CHECKSUM: manifest_checksum(manifest)}))
     with pytest.raises(StoreError, match=r"is not a record: .*new"):
         read_records(packed)
 
@@ -192,7 +202,7 @@ def test_packed_records_are_copied_as_files_of_their_own(folder, packed, tmp_pat
     assert texts(tmp_path / "copy", tmp_path / "a") == texts(folder, tmp_path / "b")
 
 
-def test_a_packed_folder_takes_just_the_records_it_is_given(packed, folder):
+def test_a_packed_takes_just_the_records_it_is_given(packed, folder):
     copy_records(read_records(packed), packed)  # onto itself
     assert sorted(p.name for p in packed.iterdir()) == sorted(PACKED_FILES)
     copy_records(read_records(packed)[:4], packed)
@@ -248,3 +258,23 @@ def test_the_committed_records_are_packed_and_keep_few_pictures(folder):
     for record in read_records(folder):
         assert (record.status == "done") == (image_table(record, "test") is not None)
         assert record.key not in found.manifest["galleries"] or gallery(record) is not None
+
+
+def test_every_flipped_bit_of_a_pack_is_said_in_one_line(packed):
+    """Of the manifest too: what it says of shapes and rows has no other witness."""
+    rng = np.random.default_rng(0)
+    for name in PACKED_FILES:
+        path = packed / name
+        whole = path.read_bytes()
+        for place in rng.integers(0, len(whole), 25):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << int(rng.integers(8))
+            path.write_bytes(damaged)
+            os.utime(path, ns=(int(place) + 1, int(place) + 1))
+            with pytest.raises(StoreError, match="cannot be read") as caught:
+                found = open_packed(packed)
+                for name_of_record in found.records:
+                    found.values(name_of_record)
+                    found.pictures(name_of_record)
+            assert "\n" not in str(caught.value)
+        path.write_bytes(whole)
