@@ -80,7 +80,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run left: its suite, its cells, and one record a cell."""
+    """The result of a run: its suite, its cells, and one record a cell."""
 
     suite: Suite
     cells: list[Cell]

@@ -210,3 +210,12 @@ def test_calls_with_more_than_four_arguments_name_them():
             if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] not in lists:
                 given = [each for each in node.args if not isinstance(each, ast.Starred)]
                 assert len(given) <= 4, f"{path}:{node.lineno}: {ast.unparse(node.func)}"
+
+
+def test_docstrings_open_with_what_a_thing_is_or_does():
+    riddles = {"What", "Whether", "How", "Which", "Where"}
+    for path in modules().values():
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                words = (ast.get_docstring(node) or "").split()
+                assert not words or words[0] not in riddles, f"{path}: {' '.join(words[:8])}"

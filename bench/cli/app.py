@@ -38,7 +38,7 @@ app = typer.Typer(
 
 
 class ListedKind(StrEnum):
-    """What ``ganinv list`` lists."""
+    """Kinds that ``ganinv list`` lists."""
 
     methods = "methods"
     gans = "gans"

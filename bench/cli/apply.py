@@ -43,7 +43,7 @@ def _common(
     plugin: Plugins = None,
     allow_code: AllowCode = False,
 ) -> None:
-    """What every application takes; its parameters are those of each command."""
+    """Options that every application takes; its parameters are those of each command."""
 
 
 def _run(name: str, options: dict[str, Any], words: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def _read(name: str, text: str, cls: type[Any]) -> Any:
 
 
 def _helps(cls: type[Any]) -> dict[str, str]:
-    """What the class's docstring says of each field."""
+    """Return the description of each field in the class's docstring."""
     text = (inspect.getdoc(cls) or "").partition("Attributes:\n")[2]
     found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", text, re.MULTILINE)
     return {name: " ".join(about.split()) for name, about in found}

@@ -1,4 +1,4 @@
-"""What the command line shows: progress bars, tables and closing lines. No logic beyond layout."""
+"""Output of the command line: progress bars, tables and closing lines. No logic beyond layout."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def show(grid: Table) -> None:
 
 
 def cell_title(cell: Cell) -> str:
-    """How a cell is named in progress and messages."""
+    """Return the name of a cell in progress and messages."""
     return f"{cell.dataset.title} · {cell.gan.title} · {cell.method.title} · seed {cell.seed}"
 
 

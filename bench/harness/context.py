@@ -1,4 +1,4 @@
-"""What the stages of all cells share: the store, the device, what is kept in memory, seeds and runs."""
+"""The context shared by the stages of all cells: the store, the device, cached objects, seeds and runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.harness.store import Store
 
 @dataclass
 class HarnessContext:
-    """What all cells of a run share: the store, the device, progress, and the last GAN and dataset kept in memory."""
+    """The context of all cells of a run: store, device, progress, and the last GAN and dataset, cached in memory."""
 
     store: Store
     device: str

@@ -23,7 +23,7 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class ExperimentReport:
-    """What is written of one experiment. Equal reports give equal bytes: nothing in it depends on the time.
+    """The report of one experiment. Equal reports give equal bytes: nothing in it depends on the time.
 
     Attributes:
         kind: "study" or "application"; names the JSON file.
@@ -67,7 +67,7 @@ class ExperimentReport:
 
 
 def default_folder(name: str) -> Path:
-    """Where a report lies unless the user says otherwise; what cannot stand in a file name becomes hyphens."""
+    """Return the default folder of a report; characters that cannot stand in a file name become hyphens."""
     return home() / "reports" / slug(name)
 
 

@@ -1,4 +1,4 @@
-"""What a network sees of training images and of a GAN's samples; computed once, then read from the store."""
+"""Features of training images and of a GAN's samples; computed once, then read from the store."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StoredReference:
     gan: Gan
 
     def count(self, side: Side) -> int:
-        """How many images there are, at most."""
+        """Return the largest number of images."""
         return len(self._train) if side == "train" else MOST_SAMPLES
 
     def embed(self, network: FeatureExtractor, side: Side, count: int) -> Embedding:

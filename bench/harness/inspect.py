@@ -77,7 +77,7 @@ def describe(name: str, kind: str | None = None) -> list[Section]:
 
 
 def diagnosis() -> list[Section]:
-    """What this machine has: device, places, datasets, feature networks, versions."""
+    """Yield facts about this machine: device, folders, datasets, feature networks, versions."""
     from bench.core.environment import PACKAGES, device_name, package_version
     from bench.datasets.catalogue import catalogue
     from bench.metrics.weights import weights_available
@@ -124,7 +124,7 @@ def _protocol_rows(kind: str, name: str, cls: type[Any]) -> Rows:
 
 
 def _about(cls: type[Any]) -> Rows:
-    """What a class's docstring says after its first line: "Label: text" by its label, the rest as "about"."""
+    """Yield the paragraphs after the first line of a docstring: "Label: text" by its label, the rest as "about"."""
     text = inspect.getdoc(cls) or ""
     body = re.split(r"\n(?:Attributes|Args|Raises):\n", text.partition("\n")[2])[0]
     rows: Rows = []
@@ -139,7 +139,7 @@ def _about(cls: type[Any]) -> Rows:
 
 
 def _declared(cls: type[Any]) -> Rows:
-    """What a class says of itself; a method with its default options, which its capacity may follow from."""
+    """Yield the facts that a class declares; a method with its default options, on which its capacity may depend."""
     words = ("capacity", "trained_on", "optimises", "control", "higher_is_better", "per_image", "tracks", "unit")
     speaker = cls() if issubclass(cls, Inverter) and not _needs_argument(cls) else cls
     return [(word.replace("_", " "), str(getattr(speaker, word))) for word in words if hasattr(speaker, word)]

@@ -183,7 +183,7 @@ class KeyMaker:
         return [stage, self.module(STAGES[stage])]
 
     def _file(self, choice: ComponentSpec) -> str:
-        """What identifies a GAN that is a file, with the code of its recipe; "" for a recipe to train."""
+        """Return the identity of a GAN that is a file, with the code of its recipe; "" for a recipe to train."""
 
         def make() -> list[Any] | None:
             identity = gan_identity(choice, self.reader)

@@ -78,7 +78,7 @@ def stored(
 
 
 def _place(suite: Suite, record: Record) -> tuple[int, int, int, int]:
-    """Where a record stands among those of its suite: datasets, then GANs, then seeds, then methods."""
+    """Return the place of a record among those of its suite: datasets, then GANs, then seeds, then methods."""
     parts = {"dataset": suite.datasets, "gan": suite.gans, "method": suite.methods}
     titles = {kind: [entrant.title for entrant in entrants] for kind, entrants in parts.items()}
     mine = {kind: record.cell[kind].get("label") or record.cell[kind]["name"] for kind in parts}
@@ -87,5 +87,5 @@ def _place(suite: Suite, record: Record) -> tuple[int, int, int, int]:
 
 
 def reports_folder(suite: Suite, budget: str) -> Path:
-    """Where a run's reports go unless told otherwise."""
+    """Return the default folder of a run's reports."""
     return home() / "reports" / f"{suite.name}-{budget}"

@@ -52,7 +52,7 @@ DATE = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Packing:
-    """What packing a folder did.
+    """The result of packing a folder.
 
     Attributes:
         folder: the records' folder.
@@ -183,7 +183,7 @@ def stored_content(folder: Path, key: str) -> dict[str, Any]:
 
 
 def _holds_records(folder: Path) -> bool:
-    """Whether records lie in it, packed or not: their file names are keys, 24 hexadecimal digits."""
+    """Return True if it holds records, packed or not: their file names are keys, 24 hexadecimal digits."""
     return (folder / MANIFEST).is_file() or any(
         re.fullmatch(r"[0-9a-f]{24}", path.stem) for path in folder.glob("*.json")
     )
@@ -252,7 +252,7 @@ def _parquet(folder: Path, parts: Sequence[pd.DataFrame]) -> bytes:
 
 
 def _pictures(kept: Mapping[str, tuple[Pixels, Pixels]]) -> tuple[dict[str, Any], bytes]:
-    """What the manifest says of each gallery, and an archive of their sheets."""
+    """Return the manifest's entry of each gallery, and an archive of their sheets."""
     targets: dict[str, str] = {}
     galleries: dict[str, Any] = {}
     file = io.BytesIO()

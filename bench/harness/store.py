@@ -153,7 +153,7 @@ class Store:
 
     @property
     def records_folder(self) -> Path:
-        """Where records lie."""
+        """The folder of records."""
         return self.root / "records"
 
     def put_record(

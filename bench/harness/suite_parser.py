@@ -40,15 +40,15 @@ class SuiteEntry:
 
     @property
     def title(self) -> str:
-        """What tables print."""
+        """The title printed in tables."""
         return self.choice.title
 
     def takes_part(self, budget: str) -> bool:
-        """Whether the suite has it at this budget."""
+        """Return True if the suite has it at this budget."""
         return not self.budgets or budget in self.budgets
 
     def meets(self, partner: str) -> bool:
-        """Whether it is crossed with the dataset, or the GAN, of this title."""
+        """Return True if it is crossed with the dataset, or the GAN, of this title."""
         return not self.partners or partner in self.partners
 
     def at(self, budget: str) -> ComponentSpec:

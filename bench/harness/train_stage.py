@@ -101,7 +101,7 @@ def _monitor(bench: HarnessContext, cell: Cell, keys: Keys, data: Dataset, seed:
 
 
 def _writers(gan: Gan, monitor: TrainingMonitor, facts: dict[str, Any]) -> dict[str, Callable[[Any], None]]:
-    """What writes each file of the artefact."""
+    """Return the writer of each file of the artefact."""
     writers: dict[str, Callable[[Any], None]] = {"gan.safetensors": lambda path: save_gan(gan, path, facts)}
     if monitor.best:
         best = copy.deepcopy(gan)

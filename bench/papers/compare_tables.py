@@ -50,7 +50,7 @@ class PrintedAndMeasured:
 
     @property
     def same_rank(self) -> bool | None:
-        """Whether both orders put it at the same place; None without a rank."""
+        """True if both orders give it the same rank; None without a rank."""
         return None if self.printed_rank is None else self.printed_rank == self.measured_rank
 
 

@@ -91,7 +91,7 @@ def claims_rows(paper: Paper, made: Reproduction) -> Rows:
 
 
 def claim_lines(result: ClaimResult) -> list[tuple[str, str]]:
-    """What a claim states and where, and under it the verdict: two lines, each a word and a text."""
+    """Return the sentence of a claim with its source, and the verdict: two lines, each a word and a text."""
     found = result.verdict
     where = f"on {result.setting}" if result.setting else ""
     printed = PRINTED.get(found.published, "")
@@ -147,7 +147,7 @@ def ruling_rows(rulings: Sequence[ClaimResult]) -> Rows:
 
 
 def counts_line(found: Mapping[str, Sequence[ClaimResult]]) -> str:
-    """How many claims have each outcome."""
+    """Return a line with the number of claims of each outcome."""
     every = [ruling for rulings in found.values() for ruling in rulings]
     counts = ", ".join(f"{count} {shown_outcome(outcome)}" for outcome, count in counted(every).items())
     return f"{len(every)} claims: {counts}."

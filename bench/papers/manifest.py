@@ -1,4 +1,4 @@
-"""Which reports would come out the same: a small file beside them says what they were drawn from.
+"""Reports that need not be drawn again: a small file beside them holds the hash of their sources.
 
 A report folder is drawn again where its records, the suite's words, the papers' files or the code of the reports have
 changed, and a file of it where someone deleted or edited it. The tables of the terminal are kept too, so that a suite
@@ -29,7 +29,7 @@ VERSIONS = ("pandas", "pyarrow", "matplotlib")
 
 @dataclass(frozen=True)
 class StoredReports:
-    """What a folder holds of the reports that are asked for.
+    """The reports in a folder that are up to date.
 
     Attributes:
         made_from: hash of everything that they are drawn from.
@@ -45,7 +45,7 @@ class StoredReports:
     whole: bool = False
 
     def has(self, path: Path) -> bool:
-        """Whether the file at a path would come out the same."""
+        """Return True if the file at a path is up to date."""
         return path.parent == self.folder and path.name in self.files
 
     def remember(self, written: Sequence[Path], boards: Sequence[TerminalBoard]) -> Sequence[TerminalBoard]:
@@ -63,7 +63,7 @@ class StoredReports:
 def kept_reports(
     folder: Path, records: Sequence[Record], words: Sequence[str], missing: Sequence[Cell], read: Sequence[Path]
 ) -> StoredReports:
-    """What a folder holds of the reports on these records.
+    """Return the reports of these records that a folder holds up to date.
 
     Args:
         folder: of the reports.

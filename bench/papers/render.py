@@ -68,7 +68,7 @@ def reproduction_markdown(
 
 
 def scale(budget: str) -> str:
-    """What the numbers of a budget are worth."""
+    """Return a sentence on the scale of a budget."""
     return {
         "smoke": "It shows that everything runs; its numbers mean nothing, and no claim is decided on them.",
         "cpu": "Small networks and short training: orders may be compared with the paper's, values may not.",

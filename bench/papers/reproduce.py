@@ -30,7 +30,7 @@ DEFAULT_BUDGET = "cpu"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What a table's run left.
+    """The result of reproducing a table.
 
     Attributes:
         folder: with its reports and records.
@@ -151,7 +151,7 @@ def write_page(paper: Paper, made: Reproduction) -> str:
 
 
 def reports_folder(table: Table, budget: str, dataset: str | None = None) -> Path:
-    """Where a reproduction goes unless told otherwise."""
+    """Return the default folder of a reproduction."""
     end = f"-{dataset.partition('?')[0]}" if dataset else ""
     return home() / "reports" / "papers" / table.paper / f"{table.slug}-{budget}{end}"
 

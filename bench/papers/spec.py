@@ -93,7 +93,7 @@ class Table:
 
     @property
     def runs(self) -> bool:
-        """Whether anything here can be run for it."""
+        """True if something can be run for it."""
         return bool(self.suite or self.studies or self.applications)
 
     @property
@@ -149,7 +149,7 @@ def open_paper(name: str) -> Paper:
 
 
 def paper_folder(name: str) -> Path:
-    """Where a paper lies.
+    """Return the folder of a paper.
 
     Raises:
         UnknownName: no such paper.

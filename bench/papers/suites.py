@@ -74,7 +74,7 @@ def check_weights(cells: list[Cell]) -> None:
 
 
 def answered_by(table: Table) -> str:
-    """What answers a table, in words."""
+    """Return the suite or study of a table, in words."""
     parts = [f"suite {table.suite}"] if table.suite else []
     parts += [f"study {run.name}" for run in table.studies]
     parts += [f"application {run.name}" for run in table.applications]
@@ -111,7 +111,7 @@ def _swapped(suite: Suite, dataset: ComponentSpec) -> Suite:
 
 
 def _meet(one: SuiteEntry, other: SuiteEntry) -> bool:
-    """Whether two entrants take part at one budget."""
+    """Return True if two entries take part at one budget."""
     return not one.budgets or not other.budgets or bool(set(one.budgets) & set(other.budgets))
 
 

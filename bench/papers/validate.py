@@ -63,7 +63,7 @@ def _tried(name: str, check: Callable[[], None]) -> ValidationResult:
 
 
 def _measured(role: MetricMapping) -> None:
-    """Whether what answers a role is a metric, a cost or a fact that records hold."""
+    """Return True if a role is mapped to a metric, a cost or a fact of records."""
     for name in (*role.answered_by, *role.stand_in, *role.same_as):
         kind, slash, rest = name.partition("/")
         known = {"cost": COSTS, "facts": EXACT}.get(kind if slash else "")

@@ -54,7 +54,7 @@ class MetricComparison:
 
     @property
     def verdict(self) -> str:
-        """What the interval decides: "a better", "b better" or "inconclusive"."""
+        """The decision of the interval: "a better", "b better" or "inconclusive"."""
         return {1: "a better", -1: "b better"}.get(self.gap.sign or 0, "inconclusive")
 
 

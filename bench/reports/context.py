@@ -12,7 +12,7 @@ from bench.reports.groups import ResultGroup, image_table, title_of
 
 @dataclass(frozen=True)
 class Context:
-    """What is printed above the table: everything that two numbers must share to be comparable."""
+    """The context printed above a table: everything that two numbers must share to be comparable."""
 
     dataset: str
     dataset_options: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""What records say of a subject, and the interval of any number that is drawn from several such readings."""
+"""Measurements of subjects in records, and the interval of any statistic of several of them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Quantity:
 
     @property
     def kind(self) -> Kind:
-        """Where it stands in a record."""
+        """The section of a record that holds it."""
         first, slash, _ = self.name.partition("/")
         return first if slash else "test"  # type: ignore[return-value]
 
@@ -115,7 +115,7 @@ class Estimate:
 
 
 def quantities(role: MetricMapping, groups: Sequence[ResultGroup]) -> tuple[list[Quantity], str]:
-    """What answers a role in these groups, and a remark if it only stands in for it.
+    """Return the quantities of these groups that are mapped to a role, and a remark if they only stand in for it.
 
     Raises:
         BenchError: a metric whose direction in the records is not the role's.

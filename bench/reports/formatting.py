@@ -39,7 +39,7 @@ def decimals_for(value: Value, decimals: int) -> int:
 
 
 def spread(value: Value, decimals: int) -> str:
-    """What follows a mean: `` ± half, sd 0.11``: half of its interval, and the deviation over seeds, where known."""
+    """Return the text after a mean, `` ± half, sd 0.11``: half of its interval and the deviation over seeds."""
     places = decimals_for(value, decimals)
     text = "" if value.interval is None else f" ± {number(value.interval.half, places)}"
     return text if value.sd is None else f"{text}, sd {number(value.sd, places)}"
@@ -95,7 +95,7 @@ def settings(values: Mapping[str, Any], prefix: str = "") -> str:
 
 
 def context_lines(context: Context) -> Iterator[tuple[str, str]]:
-    """What stands above a table, as (word, text)."""
+    """Yield the lines above a table as (word, text)."""
     checksum = f", checksum {context.dataset_checksum[:12]}" if context.dataset_checksum else ""
     yield "Dataset", _named(context.dataset, context.dataset_options) + checksum
     yield "GAN", _named(context.gan, context.gan_options)

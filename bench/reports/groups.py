@@ -41,12 +41,12 @@ class MethodResults:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What the records say of the method (capacity, control ...), from the first seed; {} if none is done."""
+        """Facts about the method (capacity, control ...) from the record of the first seed; {} if none is done."""
         return next((record.facts for record in self.by_seed.values()), {})
 
     @property
     def control(self) -> bool:
-        """Whether it is a floor or ceiling rather than a contender."""
+        """True for a control, which is a floor or a ceiling and not ranked."""
         return bool(self.facts.get("control", False))
 
     def values(self, track: Track, metric: str) -> dict[int, float]:
@@ -116,7 +116,7 @@ class ResultGroup:
 
 
 def title_of(choice: Mapping[str, Any]) -> str:
-    """What tables print for a dataset, GAN or method of a stored cell."""
+    """Return the printed title of a dataset, GAN or method of a stored cell."""
     return str(choice.get("label") or choice["name"])
 
 

@@ -1,4 +1,4 @@
-"""How much better one method is than another on one metric: paired over images, or over seeds for set metrics."""
+"""The advantage of one method over another on one metric: paired over images, or over seeds for set metrics."""
 
 from __future__ import annotations
 

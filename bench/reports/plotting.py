@@ -1,4 +1,4 @@
-"""What the figures of studies share: panels, strips of example images, colours. Matplotlib without a screen."""
+"""Parts shared by the figures of studies: panels, strips of example images, colours. Matplotlib without a screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a paper prints: the metrics that it names and its tables, read strictly from its folder as data.
+"""The printed numbers of a paper: its metrics and its tables, read strictly from its folder as data.
 
 ``bench/papers/NAME/`` holds ``claims.toml``, whose roles, tables, datasets and GANs are read here, and the numbers in
 ``published.csv``. What the paper claims is read by ``bench.papers.claims.spec``.
@@ -134,7 +134,7 @@ def printed_table(name: str, where: str = "") -> PrintedTable:
 
 
 def printed_paper(name: str) -> PrintedPaper:
-    """What the paper of this folder prints; see ``read_printed``."""
+    """Return the printed numbers of the paper of this folder; see ``read_printed``."""
     path = PAPERS / name / FILE
     return read_printed(read_toml(path), path)
 

@@ -117,7 +117,7 @@ def _common(family: Family) -> list[str]:
 
 
 def _remarks(family: Family) -> Iterator[str]:
-    """What holds for every row, and what stands on one side only."""
+    """Yield the remarks that hold for every row, and the entries that stand on one side only."""
     for reason in _common(family):
         yield f"- Values are not subtracted: {escape(reason)}."
     absent = dict.fromkeys((o.table.title, o.absent) for o in family.orderings if o.absent)

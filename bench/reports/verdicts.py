@@ -84,7 +84,7 @@ def all_of(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 def between(interval: Interval | None, low: float, high: float) -> Outcome:
-    """Whether a value lies in [low, high]; fails only where its whole interval lies outside.
+    """Test that a value lies in [low, high]; it fails only where its whole interval lies outside.
 
     "cannot tell" where the interval reaches both sides of a bound, or is None.
     """
@@ -96,17 +96,17 @@ def between(interval: Interval | None, low: float, high: float) -> Outcome:
 
 
 def at_least(interval: Interval | None, threshold: float) -> Outcome:
-    """Whether a value is at least ``threshold``; see ``between``."""
+    """Test that a value is at least ``threshold``; see ``between``."""
     return between(interval, threshold, np.inf)
 
 
 def at_most(interval: Interval | None, threshold: float) -> Outcome:
-    """Whether a value is at most ``threshold``; see ``between``."""
+    """Test that a value is at most ``threshold``; see ``between``."""
     return between(interval, -np.inf, threshold)
 
 
 def within(interval: Interval | None, tolerance: float) -> Outcome:
-    """Whether a value lies in [-tolerance, tolerance]; see ``between``."""
+    """Test that a value lies in [-tolerance, tolerance]; see ``between``."""
     return between(interval, -tolerance, tolerance)
 
 

@@ -23,7 +23,7 @@ from bench.reports.render_markdown import summary
 
 @dataclass(frozen=True)
 class Reported:
-    """What is reported.
+    """The content of a set of reports.
 
     Attributes:
         title: of the suite.

@@ -29,7 +29,7 @@ class Interval:
 
     @property
     def degenerate(self) -> bool:
-        """Whether it has no width but that of rounding: all values were equal."""
+        """True if it has no width but that of rounding: all values were equal."""
         return not self.half > 1e-9 * max(abs(self.low), abs(self.high))
 
     @property

@@ -58,7 +58,7 @@ class ClaimEvaluation:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """What is known of a claim.
+    """The result of a claim: the verdict of the setting that decides, and of the others.
 
     Attributes:
         verdict: of the trial that speaks.
@@ -92,7 +92,7 @@ def rule(
 
 
 def counted(rulings: Sequence[ClaimResult]) -> dict[str, int]:
-    """How many claims have each outcome, in a fixed order."""
+    """Return the number of claims with each outcome, in a fixed order."""
     return {outcome: sum(r.verdict.outcome == outcome for r in rulings) for outcome in OUTCOMES}
 
 
@@ -131,7 +131,7 @@ def _worst(ordered: Sequence[ClaimEvaluation]) -> ClaimEvaluation:
 
 
 def _sources(found: Sequence[ClaimSource], together: bool) -> Sequence[ClaimSource]:
-    """What is stored for a table, a folder at a time; all of it together where a claim spans datasets."""
+    """Return the stored sources of a table, a folder at a time; joined to one where a claim spans datasets."""
     if not together or not found:
         return found
     groups = {group.title: group for source in found for group in source.groups}

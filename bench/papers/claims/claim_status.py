@@ -42,7 +42,7 @@ class Stored:
     study: Mapping[str, Any] | None = None
 
     def answers(self, table: Table, paper: Paper) -> bool:
-        """Whether what lies here is about a table of the paper; what was run for another that runs the same is."""
+        """Return True if this folder is about a table of the paper, or about another that runs the same."""
         if self.mark:
             if self.mark["paper"] != paper.name:
                 return False
@@ -55,7 +55,7 @@ class Stored:
         return bool(known & set(self.parts))
 
     def _runs_alike(self, one: Table, other: Table) -> bool:
-        """Whether two tables take from here the same suite, or the same study with the same arguments."""
+        """Return True if two tables use the same suite, or the same study with the same arguments."""
         if one == other:
             return True
         if self.study is None:
@@ -67,7 +67,7 @@ class Stored:
         return bool(asked[0]) and asked[0] == asked[1]
 
     def source(self, table: Table, measured: Sequence[ResultGroup]) -> ClaimSource:
-        """What it holds, for a table."""
+        """Return its content as a source for a table."""
         studies = () if self.study is None else (self.study,)
         return ClaimSource(
             table.name,
@@ -112,7 +112,7 @@ def rulings_of(paper: Paper, stored: Sequence[Stored], read: dict[Path, list[Res
 
 
 def advice(table: Table) -> str:
-    """What to do where nothing is stored for a table."""
+    """Return advice for a table of which nothing is stored."""
     if not table.runs:
         return f"{table.name}: {table.note or 'published numbers alone'}"
     return f"nothing is stored for {table.name}: ganinv reproduce {table.title}"

@@ -1,4 +1,4 @@
-"""Whether a paper's claims hold on records: every test with its evidence, and a verdict that admits doubt.
+"""Evaluates a paper's claims on records: every test with its evidence, and a verdict that may be inconclusive.
 
 A per-image metric is decided by the paired bootstrap interval over images (values averaged over seeds), a set
 metric by Student's t interval over seeds; either must exclude 0, or lie on one side of a threshold. One seed of a
@@ -50,7 +50,7 @@ def evaluate_claims(claims: Claims, group: ResultGroup) -> list[Verdict]:
 
 
 def published_outcome(claim: Claim, claims: Claims) -> bool | None:
-    """Whether the printed numbers agree with a claim, on every dataset of its tables; None if they do not cover it.
+    """Return True if the printed numbers agree with a claim on every dataset of its tables; None without numbers.
 
     What the file states of a claim (``published = true``) goes before what its numbers say.
     """

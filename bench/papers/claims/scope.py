@@ -1,4 +1,4 @@
-"""Where a claim is tried: the tables of one budget that it spans, and how its subjects are found in them."""
+"""The scope of a claim: the tables of one budget that it spans, with its subjects in them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ClaimScope:
         return " · ".join([*shown, self.groups[0].budget["name"]])
 
     def quantities(self, role: str) -> tuple[list[Quantity], str]:
-        """What answers a role here; see ``bench.reports.estimates.quantities``."""
+        """Return the quantities that are mapped to a role here; see ``bench.reports.estimates.quantities``."""
         return quantities(self.paper.roles[role], self.groups)
 
     def reading(self, subject: ClaimSubject, quantity: Quantity, within: str = "") -> Measurement:
@@ -47,7 +47,7 @@ class ClaimScope:
         return read(group, runs, quantity)
 
     def remark(self, subjects: Sequence[ClaimSubject]) -> str:
-        """Which datasets stand in for the paper's."""
+        """Return the datasets that stand in for the paper's."""
         notes = []
         for name in dict.fromkeys(s.dataset for s in subjects if s.dataset):
             here = [g for g in self.groups if self._answers(g, name)]
@@ -83,7 +83,7 @@ class ClaimScope:
         return runs[0]
 
     def is_same(self, group: ResultGroup, dataset: str) -> bool:
-        """Whether a table is of this dataset of the paper, and not of one that stands in for it."""
+        """Return True if a table is of this dataset of the paper, and not of one that stands in for it."""
         stand = self.paper.datasets.get(dataset)
         return bool(_names(group) & {plain(name) for name in (dataset, *(stand.answered_by if stand else ()))})
 
@@ -94,7 +94,7 @@ class ClaimScope:
 
 
 def gan_names(group: ResultGroup) -> set[str]:
-    """What a GAN may be called: by its title, its name, or what a shipped one is trained by (``dcgan``)."""
+    """Return the names of a GAN: its title, its name, and the recipe of a shipped one (``dcgan``)."""
     name = str(group.gan["name"])
     return {plain(each) for each in (title_of(group.gan), name, name.rpartition("/")[2])}
 

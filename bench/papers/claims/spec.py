@@ -1,4 +1,4 @@
-"""What a paper claims, read strictly from its folder: ``claims.toml``, with the numbers of ``published.csv``."""
+"""The claims of a paper, read strictly from its folder: ``claims.toml``, with the numbers of ``published.csv``."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Claim(Statement):
 
     @property
     def level(self) -> Level:
-        """What its tests span."""
+        """The level that its tests span."""
         return widest(test.level for test in self.tests)
 
     @property
     def from_study(self) -> bool:
-        """Whether a study decides it, and not records."""
+        """True if a study decides it, and not records."""
         return any(test.from_study for test in self.tests)
 
     @property
@@ -49,7 +49,7 @@ class Claim(Statement):
 
 @dataclass(frozen=True)
 class Claims(PrintedPaper):
-    """What a paper prints, and what it claims."""
+    """The printed numbers and the claims of a paper."""
 
     claims: tuple[Claim, ...] = ()
 

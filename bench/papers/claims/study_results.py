@@ -1,4 +1,4 @@
-"""What studies stored: ``study.json``, with verdicts that a claim can be answered by."""
+"""Reads the stored results of studies, ``study.json``, with their verdicts on claims."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def verdict_of(study: Mapping[str, Any], claim: Claim) -> Verdict | None:
 
 
 def setting_of(study: Mapping[str, Any]) -> str:
-    """Where it was decided, in words."""
+    """Return the setting of a study in words."""
     return ", ".join(part for part in (study["dataset"], study["network"], f"study {study['study']}") if part)

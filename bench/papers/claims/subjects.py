@@ -31,7 +31,7 @@ class ClaimSubject:
 
     @property
     def level(self) -> Level:
-        """What has to be looked through to find it."""
+        """The level that has to be searched to find it."""
         return "budget" if self.dataset else "dataset" if self.gan else "gan"
 
 

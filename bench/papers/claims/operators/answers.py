@@ -36,7 +36,7 @@ def estimated(scope: ClaimScope, asked: Asked, statistic: Statistic) -> Estimate
 
 
 def positive(scope: ClaimScope, question: str, asked: Asked, statistic: Statistic, remark: str) -> Evidence:
-    """Whether a statistic, an advantage, is above 0."""
+    """Test that a statistic, an advantage, is above 0."""
     found = estimated(scope, asked, statistic)
     if isinstance(found, str):
         return unmeasured(question, found, remark)
@@ -44,7 +44,7 @@ def positive(scope: ClaimScope, question: str, asked: Asked, statistic: Statisti
 
 
 def advantage(quantity: Quantity) -> Statistic:
-    """How much better the first of two values is than the second, in the unit of the quantity."""
+    """Return the advantage of the first of two values over the second, in the unit of the quantity."""
     return lambda values: quantity.orient * (values[..., 0] - values[..., 1])
 
 
@@ -55,7 +55,7 @@ def rank_correlation(values: Floats) -> Floats:
 
 
 def alike(question: str, found: Estimate | str, threshold: float, remark: str) -> Evidence:
-    """Whether a correlation reaches a threshold; ``found`` may say why there is none."""
+    """Test that a correlation reaches a threshold; ``found`` may be the reason why there is none."""
     if isinstance(found, str):
         return unmeasured(question, found, remark)
     interval = found.interval

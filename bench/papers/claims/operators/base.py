@@ -1,4 +1,4 @@
-"""What an operator owes: how its test is read, whom it names, how records answer it, and whether the paper agrees."""
+"""The interface of an operator: read a test, list its subjects, evaluate it on records and on the printed numbers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ClaimTest(ABC):
 
     @abstractmethod
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Whether the paper's own numbers agree, in as many parts as the test has.
+        """Yield, for each part of the test, True if the paper's own numbers agree.
 
         Raises:
             NotPrinted: they do not cover it.
@@ -63,7 +63,7 @@ class ClaimTest(ABC):
 
     @property
     def level(self) -> Level:
-        """What it spans."""
+        """The level that it spans."""
         return widest(who.level for who in self.subjects)
 
     @property
@@ -92,7 +92,7 @@ class MetricTest(ClaimTest):
 
     @abstractmethod
     def question(self, name: str) -> str:
-        """What is asked of a metric or a measured quantity of this name."""
+        """Return the question about a metric or a measured quantity of this name."""
 
     @abstractmethod
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:

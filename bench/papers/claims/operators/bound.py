@@ -85,7 +85,7 @@ class BoundTest(ClaimTest):
             yield self._compare(scope, (of, above), (to, below), remark)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Whether the printed numbers keep to the bounds."""
+        """Yield True where the printed numbers keep to the bounds."""
         low, high = self._bounds
         for who, other in itertools.product(self.of, self.to):
             of, to = printed.value(self.metrics[0], who), printed.value(self.metrics[-1], other)

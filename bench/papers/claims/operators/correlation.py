@@ -58,7 +58,7 @@ class CorrelationTest(ClaimTest):
             yield self._compare(scope, first, second, remarks)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Whether the printed numbers correlate as well."""
+        """Yield True if the printed numbers correlate as well."""
         yield bool(
             rank_correlation(np.array([printed.oriented(m, who) for m in self.metrics for who in self.methods]))
             >= self.at_least

@@ -53,7 +53,7 @@ class GroupTest(MetricTest):
         return self.better + self.worse
 
     def question(self, name: str) -> str:
-        """What is asked of a metric of this name."""
+        """Return the question about a metric of this name."""
         better, worse = f"{self.better_by} of {listed(self.better)}", f"{self.worse_by} of {listed(self.worse)}"
         return f"{name}: {better} beats {worse}"
 
@@ -67,12 +67,12 @@ class GroupTest(MetricTest):
         yield positive(scope, self.question(quantity.shown), asked=asked, statistic=gap, remark=remark)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Whether the picked printed number is better than the other."""
+        """Yield True where the picked printed number is better than the other."""
         for metric in self.metrics:
             yield bool(self._gap(np.array([printed.oriented(metric, who) for who in self.subjects])) > 0)
 
     def _gap(self, oriented: Floats) -> Floats:
-        """How much better the picked one of ``better`` is; values ``[..., K]`` of all subjects."""
+        """Return the advantage of the picked one of ``better``; values ``[..., K]`` of all subjects."""
         count = len(self.better)
         better, worse = picked(oriented[..., :count], self.better_by), picked(oriented[..., count:], self.worse_by)
         return np.asarray(better - worse)

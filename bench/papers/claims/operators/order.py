@@ -41,7 +41,7 @@ class OrderTest(MetricTest):
         return self.better + self.worse
 
     def question(self, name: str) -> str:
-        """What is asked of a metric of this name."""
+        """Return the question about a metric of this name."""
         beat = "beats" if len(self.better) == len(self.worse) == 1 else "beat"
         return f"{name}: {listed(self.better)} {beat} {listed(self.worse)}"
 
@@ -58,6 +58,6 @@ class OrderTest(MetricTest):
             )
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Whether each printed number is better than each of the others."""
+        """Yield True where a printed number is better than each of the others."""
         for metric, better, worse in itertools.product(self.metrics, self.better, self.worse):
             yield printed.oriented(metric, better) > printed.oriented(metric, worse)

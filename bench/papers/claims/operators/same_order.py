@@ -50,7 +50,7 @@ class SameOrderTest(MetricTest):
         return "budget"
 
     def question(self, name: str) -> str:
-        """What is asked of a metric of this name."""
+        """Return the question about a metric of this name."""
         return f"{name}: datasets order {listed(self.who)} alike, Spearman ≥ {self.at_least}"
 
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
@@ -70,7 +70,7 @@ class SameOrderTest(MetricTest):
             return str(error)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Whether the printed numbers of every two datasets correlate as well."""
+        """Yield True where the printed numbers of two datasets correlate as well."""
         for metric, sets in itertools.product(self.metrics, itertools.combinations(printed.datasets, 2)):
             values = np.array([printed.value(metric, who, within) for within in sets for who in self.who])
             yield bool(rank_correlation(values) >= self.at_least)

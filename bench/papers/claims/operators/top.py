@@ -44,7 +44,7 @@ class TopTest(MetricTest):
         return (self.who, *self.among)
 
     def question(self, name: str) -> str:
-        """What is asked of a metric of this name."""
+        """Return the question about a metric of this name."""
         return f"{name}: {self.who} is among the best {self.count} of {len(self.among) + 1}"
 
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
@@ -67,7 +67,7 @@ class TopTest(MetricTest):
         return "fails" if ahead >= self.count else "cannot tell"
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Whether fewer than ``count`` printed numbers are better."""
+        """Yield True where fewer than ``count`` printed numbers are better."""
         for metric in self.metrics:
             mine = printed.oriented(metric, self.who)
             yield sum(printed.oriented(metric, other) > mine for other in self.among) < self.count

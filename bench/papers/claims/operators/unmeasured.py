@@ -38,7 +38,7 @@ class UnmeasuredTest(ClaimTest):
 
     @property
     def unmeasurable(self) -> str:
-        """What is missing."""
+        """The missing measurement."""
         return self.why
 
     def evaluate(self, scope: ClaimScope) -> Iterator[Evidence]:
