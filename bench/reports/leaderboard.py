@@ -277,7 +277,7 @@ def image_interval(runs: MethodResults, track: Track, metric: str, mean: float) 
 
 
 def optimises(runs: MethodResults, metric: str) -> bool:
-    """Return True if the method minimises this metric; an entry "lpips" without a network covers every ``lpips@...``."""
+    """Return True if the method minimises this metric; "lpips" without a network covers every ``lpips@...``."""
     stated = runs.facts.get("optimises", ())
     return metric in stated or metric.split("@", maxsplit=1)[0] in stated
 
