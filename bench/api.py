@@ -161,7 +161,7 @@ def leaderboard(
     """
     from bench.reports.leaderboard import leaderboards
 
-    opened, found, missing = _stored(suite, budget, records, gans, plugins)
+    opened, found, missing = _stored(suite, budget, records=records, gans=gans, plugins=plugins)
     return leaderboards(found, opened.rank_by, opened.title, missing)
 
 
@@ -192,7 +192,7 @@ def compare(
     """
     from bench.reports.compare import comparisons
 
-    _, found, _ = _stored(suite, budget, records, gans, plugins)
+    _, found, _ = _stored(suite, budget, records=records, gans=gans, plugins=plugins)
     return list(comparisons(found, method_a, method_b))
 
 

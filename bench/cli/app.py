@@ -1,4 +1,4 @@
-"""Words in, calls out: the command ``ganinv``. Every command is a few lines over ``bench.api`` and its neighbours."""
+"""The command ``ganinv``: each command parses its arguments, calls ``bench.api`` or the like, and prints."""
 
 from __future__ import annotations
 
@@ -12,9 +12,22 @@ import typer
 
 from bench.cli import console
 from bench.cli.apply import apply_app
-from bench.cli.data import data_app, new_app
+from bench.cli.data import data_app, new_app, train_classifier
 from bench.cli.guide import guide
-from bench.cli.options import AllowCode, BudgetName, Gans, Out, Plugins, Records, SuiteName
+from bench.cli.options import (
+    AllowCode,
+    BudgetName,
+    Gans,
+    MethodNames,
+    ModelsOut,
+    Out,
+    Plugins,
+    PrintOrOut,
+    Records,
+    RetryFailed,
+    Seeds,
+    SuiteName,
+)
 from bench.cli.overfit import overfit
 from bench.cli.pack import pack
 from bench.cli.papers import claims, papers, reproduce
@@ -62,7 +75,7 @@ class Format(StrEnum):
 
 @app.command("list")
 def list_(
-    kind: Annotated[ListedKind | None, typer.Argument(help="One kind; all if left out.")] = None,
+    kind: Annotated[ListedKind | None, typer.Argument(help="Kind of entries to list. Default: all kinds.")] = None,
     plugin: Plugins = None,
 ) -> None:
     """List what is registered.
@@ -83,10 +96,17 @@ def list_(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Any name: dfi, psnr, fashion-mnist/dcgan ... or a kind before it.")],
-    of_kind: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The name, if a kind came first.")] = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Registered name, such as dfi, psnr or fashion-mnist/dcgan; or its kind, followed by the name."
+        ),
+    ],
+    of_kind: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Registered name, if the first argument is a kind.")
+    ] = None,
 ) -> None:
-    """Show everything known of one name: options, protocol, provenance.
+    """Show the options, the protocol and the provenance of a registered name.
 
     Examples:  ganinv show psnr    |    ganinv show gan fashion-mnist/lsgan
     """
@@ -102,12 +122,12 @@ def show(
 def run(
     suite: SuiteName,
     budget: BudgetName = None,
-    methods: Annotated[str | None, typer.Option(help="Only these: dfi,dfi+opt")] = None,
+    methods: MethodNames = None,
     gan: Gans = None,
-    seeds: Annotated[str | None, typer.Option(help="In place of the suite's: 0,1,2 or 0-4")] = None,
+    seeds: Seeds = None,
     plugin: Plugins = None,
     out: Out = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    retry_failed: RetryFailed = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Run a suite, resume it, or rank your own method in it.
@@ -168,11 +188,13 @@ def status(suite: SuiteName, budget: BudgetName = None, gan: Gans = None, plugin
 def report(
     suite: SuiteName,
     budget: BudgetName = None,
-    format_: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.md,
+    format_: Annotated[
+        Format, typer.Option("--format", help="Output format of the leaderboard: Markdown, CSV, LaTeX or JSON.")
+    ] = Format.md,
     gan: Gans = None,
     plugin: Plugins = None,
     records: Records = None,
-    out: Out = None,
+    out: PrintOrOut = None,
 ) -> None:
     """Print a suite's leaderboard from stored records; runs nothing. With --out, write all reports and figures.
 
@@ -192,8 +214,8 @@ def report(
 @app.command()
 def compare(
     suite: SuiteName,
-    method_a: str,
-    method_b: str,
+    method_a: Annotated[str, typer.Argument(help="Title or name of a method; an advantage is that of this method.")],
+    method_b: Annotated[str, typer.Argument(help="Title or name of the method to which it is compared.")],
     budget: BudgetName = None,
     gan: Gans = None,
     plugin: Plugins = None,
@@ -213,12 +235,15 @@ def compare(
 
 @app.command()
 def check(
-    method: Annotated[str, typer.Argument(help="A registered method, perhaps with refiners, or a plug-in file.")],
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="After 'paper': the paper.")] = None,
+    method: Annotated[str, typer.Argument(help="Registered method, optionally with refiners, or a plug-in file.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Name or folder of a paper, if the first argument is 'paper'."),
+    ] = None,
 ) -> None:
     """Run the contract tests on a method: shapes, determinism, batch independence, state, no peeking.
 
-    'check paper NAME' instead examines a paper's folder: names exist, numbers parse, claims refer to records.
+    'check paper NAME' instead validates a paper's folder: names exist, numbers parse, claims refer to records.
 
     Examples:  ganinv check my_method.py    |    ganinv check dfi+opt    |    ganinv check paper dfi
     """
@@ -232,7 +257,7 @@ def check(
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine has: device, places, datasets, weights, versions."""
+    """Show the device, folders, datasets, weights and package versions of this machine."""
     from bench.harness.inspect import diagnosis
 
     for title, rows in diagnosis():
@@ -241,7 +266,12 @@ def doctor() -> None:
 
 
 @app.command()
-def export(suite: SuiteName, budget: BudgetName = None, seed: int = 0, out: Out = None) -> None:
+def export(
+    suite: SuiteName,
+    budget: BudgetName = None,
+    seed: Annotated[int, typer.Option(help="Training seed of the GANs to write.")] = 0,
+    out: ModelsOut = None,
+) -> None:
     """Write the trained GANs of a suite as files, in half precision, each with its grid of samples.
 
     Example:  ganinv export acyclic --budget cpu --out models/
@@ -252,26 +282,7 @@ def export(suite: SuiteName, budget: BudgetName = None, seed: int = 0, out: Out 
         console.note(f"wrote {path}  (use it as checkpoint:{path})")
 
 
-@app.command("train-classifier")
-def train_classifier(
-    dataset: Annotated[str, typer.Argument(help="A dataset with labels or attributes; options follow a '?'.")],
-    out: Out = None,
-    recipe: Annotated[
-        str, typer.Option(help="In place of the recipe's defaults: epochs=6&rate=2e-3&cycle=true")
-    ] = "",
-) -> None:
-    """Train the small classifier of a dataset's labels or attributes; metrics look through it as trained:DATASET.
-
-    Example:  ganinv train-classifier celeba    |    ganinv train-classifier fashion-mnist --out models/
-    """
-    from bench.harness.dataset_tools import train_domain_classifier
-
-    with console.interruptible(), console.RunDisplay() as display:
-        path, accuracy = train_domain_classifier(dataset, out, display.observer(), recipe)
-    console.note(f"test accuracy {accuracy:.4f}; weights: {path}")
-
-
-for command in (guide, papers, reproduce, claims, overfit, study, studies, user_study, pack):
+for command in (guide, papers, reproduce, claims, overfit, study, studies, user_study, pack, train_classifier):
     app.command()(command)
 app.add_typer(apply_app, name="apply")
 app.add_typer(data_app, name="data")

@@ -17,7 +17,7 @@ from bench.cli.options import AllowCode, Plugins
 from bench.core import registry
 
 apply_app = typer.Typer(
-    help="What inversion is for: each command draws a picture and, where there is a number, writes a table.",
+    help="Applications of inversion. Each command draws a picture and, where numbers are measured, writes tables.",
     no_args_is_help=True,
 )
 
@@ -25,25 +25,48 @@ Step = int | None
 
 
 def _common(
-    gan: Annotated[str, typer.Option(help="Shipped GAN, checkpoint:PATH, recipe?options, or a suite's.")] = "",
-    method: Annotated[str, typer.Option(help="Inverts the images: dfi, dfi+opt, lm?starts=2 ...")] = "dfi",
-    dataset: Annotated[str, typer.Option(help="What GAN and method learn from, unless the GAN's file says.")] = "",
-    images: Annotated[str, typer.Option(help="A folder of images, or another dataset; else test images.")] = "",
-    side: Annotated[int, typer.Option(help="Pixels that images of a folder are scaled to; 0 for the GAN's.")] = 0,
-    count: Annotated[int, typer.Option(help="How many images; 0 for 32, or all if there are fewer.")] = 0,
-    network: Annotated[str, typer.Option(help="Classifier and LPIPS network; else the dataset's own.")] = "",
-    suite: Annotated[str, typer.Option(help="Use GANs and methods that this suite trained.")] = "",
-    budget: Annotated[str, typer.Option(help="Of the suite.")] = "",
-    train_steps: Annotated[Step, typer.Option(help="Of a GAN that is not trained yet; 2000.")] = None,
-    fit_steps: Annotated[Step, typer.Option(help="Of a method that learns; 300.")] = None,
-    search_steps: Annotated[Step, typer.Option(help="Of a method that searches; 100.")] = None,
-    refine_steps: Annotated[Step, typer.Option(help="Of a refiner; 50.")] = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for picture and table.")] = None,
+    gan: Annotated[
+        str, typer.Option(help="GAN: a shipped one, checkpoint:PATH, RECIPE?OPTIONS, or one of --suite.")
+    ] = "",
+    method: Annotated[str, typer.Option(help="Inversion method: dfi, dfi+opt, lm?starts=2 ...")] = "dfi",
+    dataset: Annotated[
+        str, typer.Option(help="Training data of GAN and method. Default: that named in the GAN's file.")
+    ] = "",
+    images: Annotated[
+        str, typer.Option(help="Images to process: a folder or a dataset. Default: test images of --dataset.")
+    ] = "",
+    side: Annotated[
+        int, typer.Option(help="Side in pixels to which images of a folder are scaled; 0: that of the GAN.")
+    ] = 0,
+    count: Annotated[int, typer.Option(help="Number of images; 0: 32, or all if there are fewer.")] = 0,
+    network: Annotated[
+        str, typer.Option(help="Classifier and perceptual network. Default: that of the dataset.")
+    ] = "",
+    suite: Annotated[str, typer.Option(help="Suite whose trained GANs and methods are used. Default: none.")] = "",
+    budget: Annotated[
+        str, typer.Option(help="Budget of --suite: smoke, cpu or paper. Default: that of the suite.")
+    ] = "",
+    train_steps: Annotated[
+        Step, typer.Option(help="Training steps of an untrained GAN. Default: 2000, or that of --suite.")
+    ] = None,
+    fit_steps: Annotated[
+        Step, typer.Option(help="Training steps of a method that learns. Default: 300, or that of --suite.")
+    ] = None,
+    search_steps: Annotated[
+        Step, typer.Option(help="Search steps for each image. Default: 100, or that of --suite.")
+    ] = None,
+    refine_steps: Annotated[
+        Step, typer.Option(help="Steps of a refiner for each image. Default: 50, or that of --suite.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for picture and tables. Default: one named after the run, in the cache folder."),
+    ] = None,
     plugin: Plugins = None,
     allow_code: AllowCode = False,
 ) -> None:
-    """Options that every application takes; its parameters are those of each command."""
+    """Options of every application; the parameters of this function are added to those of each command."""
 
 
 def _run(name: str, options: dict[str, Any], words: dict[str, Any]) -> None:
@@ -69,7 +92,7 @@ def _run(name: str, options: dict[str, Any], words: dict[str, Any]) -> None:
 
 
 def _command(name: str) -> Callable[..., None]:
-    """The command of an application, its options read from the class."""
+    """Return the command of an application; its options are the fields of the class."""
     cls = registry.load("application", name)
     fields = [field for field in dataclasses.fields(cls) if field.init]
     helps = _helps(cls)
@@ -105,7 +128,7 @@ def _option(field: dataclasses.Field[Any], helps: dict[str, str]) -> Any:
 
 
 def _read(name: str, text: str, cls: type[Any]) -> Any:
-    """An option's value; commas part those of a list."""
+    """Return the value of an option; the values of a list are separated by commas."""
     from bench.harness.suite import parse_options
 
     hint = typing.get_type_hints(cls)[name]

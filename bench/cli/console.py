@@ -39,22 +39,22 @@ err = Console(stderr=True, emoji=False)
 
 
 def error_line(message: str) -> None:
-    """One line on the error stream."""
+    """Print an error as one line on the error stream."""
     err.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
 
 
 def note(message: str) -> None:
-    """One line on the output, shown as it is: brackets in it are no markup."""
+    """Print one line on the output as it is; brackets are not markup."""
     out.print(message, highlight=False, soft_wrap=True, markup=False)
 
 
 def warning_line(message: Warning | str, *rest: Any, **more: Any) -> None:
-    """A warning as one line on the error stream; the signature is that of ``warnings.showwarning``."""
+    """Print a warning as one line on the error stream; the signature is that of ``warnings.showwarning``."""
     err.print(f"[yellow]warning:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
 
 
 def paragraphs(lines: Sequence[tuple[str, str]]) -> None:
-    """Pairs of a word and a text: the texts are folded beside the words on a terminal, a line each elsewhere."""
+    """Print pairs of a word and a text: on a terminal as two columns with folded texts, else a line each."""
     if not out.is_terminal:
         for word, text in lines:
             note(f"{word}\t{text}" if word else f"\t{text}")
@@ -99,7 +99,7 @@ def cell_title(cell: Cell) -> str:
 
 
 class Speed(ProgressColumn):
-    """Steps a second of the work in hand."""
+    """Steps per second of the current stage."""
 
     def render(self, task: Task) -> Text:
         """The rate over the last half minute; nothing while it is unknown or below one in ten seconds."""
@@ -108,9 +108,9 @@ class Speed(ProgressColumn):
 
 
 class RunDisplay:
-    """Progress of a run: one bar for the cells, one for the work in hand, a line for each finished cell.
+    """Progress of a run: one bar for the cells, one for the current stage, a line for each cell.
 
-    Where there is no terminal, a line a minute says how far the work in hand is.
+    Where there is no terminal, the progress of the current stage is printed once a minute.
     """
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "guides"
 
 def guide(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The guide to show; all are listed if left out.")
+        str | None, typer.Argument(metavar="[NAME]", help="Name of the guide to show. Default: list all guides.")
     ] = None,
 ) -> None:
     """List the how-to guides, or show one of them in the terminal.

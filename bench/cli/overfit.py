@@ -17,31 +17,54 @@ def overfit(
         list[str],
         typer.Argument(
             metavar="GAN...",
-            help="DATASET/NAME that ships, checkpoint:PATH, or factory:MODULE:FUNCTION; '?' options.",
+            help="DATASET/NAME of a shipped GAN, checkpoint:PATH or factory:MODULE:FUNCTION; options follow a '?'.",
         ),
     ],
-    dataset: Annotated[str, typer.Option(help="Its train split was trained on, its test split was not.")] = "",
-    train: Annotated[Path | None, typer.Option(help="Folder of images that the GAN was trained on.")] = None,
-    test: Annotated[Path | None, typer.Option(help="Folder of images that it was not.")] = None,
-    resize: Annotated[bool, typer.Option("--resize", help="Resize files to the generator's size.")] = False,
-    n: Annotated[int, typer.Option(help="Images of each kind; that of the budget if 0: 500 at cpu.")] = 0,
-    search: Annotated[str, typer.Option(help="lbfgs?starts=4, lm, adam ...; lbfgs if left out.")] = "",
-    steps: Annotated[int, typer.Option(help="Of the search; those of the budget if 0.")] = 0,
-    budget: Annotated[str, typer.Option(help="smoke, cpu or paper.")] = "cpu",
-    compare: Annotated[bool, typer.Option("--compare", help="Rank several GANs on the same images.")] = False,
-    sweep: Annotated[bool, typer.Option("--sweep", help="Follow several checkpoints of one training.")] = False,
-    prior: Annotated[str, typer.Option(help="normal or uniform, if the generator does not say.")] = "",
-    code_dim: Annotated[int, typer.Option(help="Numbers in a code, if the generator does not say.")] = 0,
-    recovered: Annotated[float, typer.Option(help="Error below which an image is found; 1e-6 if 0.")] = 0.0,
-    gate: Annotated[float, typer.Option(help="Share of own images that has to be found; .9 if 0.")] = 0.0,
-    curve: Annotated[bool, typer.Option(help="Try weaker budgets of the search too.")] = True,
-    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
-    jobs: Annotated[int, typer.Option(help="Processes that share the work; one for each core is fastest.")] = 1,
+    dataset: Annotated[
+        str, typer.Option(help="Dataset whose train split is the GAN's training data and whose test split is unseen.")
+    ] = "",
+    train: Annotated[
+        Path | None, typer.Option(help="Folder of the GAN's training images, in place of --dataset.")
+    ] = None,
+    test: Annotated[Path | None, typer.Option(help="Folder of unseen images, in place of --dataset.")] = None,
+    resize: Annotated[
+        bool,
+        typer.Option(
+            "--resize", help="Resize images of folders to the generator's size. Default: refuse other sizes."
+        ),
+    ] = False,
+    n: Annotated[
+        int, typer.Option(help="Number of images of each group; 0: 40 at smoke, 500 at cpu, 2000 at paper.")
+    ] = 0,
+    search: Annotated[str, typer.Option(help="Search method: lbfgs?starts=4, lm, adam ... Default: lbfgs.")] = "",
+    steps: Annotated[
+        int, typer.Option(help="Search steps for each image; 0: 40 at smoke, else 400 (adam, gradient: 1000).")
+    ] = 0,
+    budget: Annotated[str, typer.Option(help="Size of the examination: smoke, cpu or paper.")] = "cpu",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Rank several GANs on the same images. Default: examine one GAN.")
+    ] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Compare checkpoints of one training. Default: examine one GAN.")
+    ] = False,
+    prior: Annotated[
+        str, typer.Option(help="Latent prior, normal or uniform. Default: that stored with the generator.")
+    ] = "",
+    code_dim: Annotated[int, typer.Option(help="Latent dimensions; 0: the number stored with the generator.")] = 0,
+    recovered: Annotated[
+        float, typer.Option(help="Mean squared error below which an image counts as recovered; 0: 1e-6.")
+    ] = 0.0,
+    gate: Annotated[
+        float, typer.Option(help="Share of generated images that the search has to recover; 0: 0.9.")
+    ] = 0.0,
+    curve: Annotated[bool, typer.Option(help="Also evaluate smaller numbers of search steps.")] = True,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Number of processes; one for each core is fastest.")] = 1,
     plugin: Plugins = None,
     out: Out = None,
     allow_code: AllowCode = False,
 ) -> None:
-    """Did this GAN overfit? Inverts training, unseen and own images, and gives a verdict with its reasons.
+    """Test a GAN for overfitting: invert training, unseen and generated images, and give a verdict with its reasons.
 
     Finished images are stored; an interrupted run goes on where it stopped.
 

@@ -11,9 +11,11 @@ from bench.cli import console
 
 
 def pack(
-    folder: Annotated[Path, typer.Argument(help="A folder of records, or one that holds such folders at any depth.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of records, or one that contains such folders at any depth.")
+    ],
     images: Annotated[
-        int, typer.Option(min=0, help="Images that each folder of records keeps at most, targets included.")
+        int, typer.Option(min=0, help="Largest number of images that each folder of records keeps, targets included.")
     ] = 100,
 ) -> None:
     """Pack stored records into a few small files; every command reads them as before.

@@ -8,17 +8,25 @@ from typing import Annotated
 import typer
 
 from bench.cli import console
-from bench.cli.options import BudgetName, Out
+from bench.cli.options import Out, RetryFailed
 from bench.core.errors import BenchError
 
-PaperTable = Annotated[str, typer.Argument(metavar="PAPER[/TABLE]", help="dfi, or one of its tables: dfi/table4.")]
+TableBudget = Annotated[
+    str | None, typer.Option("--budget", help="Size of the run: smoke, cpu or paper. Default: cpu.")
+]
+PaperTable = Annotated[
+    str,
+    typer.Argument(metavar="PAPER[/TABLE]", help="Name of a paper, for all of its tables; or one table: dfi/table4."),
+]
 
 
 def papers(
-    name: Annotated[str | None, typer.Argument(metavar="[PAPER]", help="One paper alone.")] = None,
-    budget: BudgetName = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[PAPER]", help="Name of a paper. Default: all papers.")
+    ] = None,
+    budget: TableBudget = None,
 ) -> None:
-    """List the papers and their tables, what this machine can run of them, and what that would cost.
+    """List the papers and their tables, with the time that each takes and whether this machine can run it.
 
     Examples:  ganinv papers    |    ganinv papers dfi --budget paper
     """
@@ -32,14 +40,15 @@ def papers(
 
 def reproduce(
     name: PaperTable,
-    budget: BudgetName = None,
+    budget: TableBudget = None,
     dataset: Annotated[
-        str | None, typer.Option(help="In place of the paper's data: then orders alone are compared.")
+        str | None,
+        typer.Option(help="Dataset in place of the paper's; only ranks are compared then. Default: the paper's."),
     ] = None,
     out: Out = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    retry_failed: RetryFailed = False,
 ) -> None:
-    """Run what answers a paper's table, or resume it, and show it beside what the paper prints, with its claims.
+    """Run or resume the experiments of a paper's table; compare the results with its printed numbers and claims.
 
     Examples:  ganinv reproduce creswell/tablei    |    ganinv reproduce dfi/table4 --budget smoke
     |    ganinv reproduce dfi/fig8 --dataset drawn-faces
@@ -69,20 +78,31 @@ def reproduce(
 
 
 def claims(
-    claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="One claim, with its tests: C51.")] = None,
+    claim: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CLAIM]", help="Identifier of a claim, such as C51, to show its tests. Default: all claims."
+        ),
+    ] = None,
     records: Annotated[
         list[Path] | None,
         typer.Option(
-            "--records", help="Folders with results; what was reproduced here if left out. Given often: all."
+            "--records",
+            help="Folder of results, at any depth. May be given several times. Default: the local reports.",
         ),
     ] = None,
-    paper: Annotated[str | None, typer.Option(help="One paper alone.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the page with all evidence to this file.")] = None,
+    paper: Annotated[str | None, typer.Option(help="Name of a paper. Default: all papers.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Markdown file to which all claims and their evidence are written. Default: none."
+        ),
+    ] = None,
     discussion: Annotated[
-        Path | None, typer.Option(help="A Markdown file that goes into the page of --out, before the claims.")
+        Path | None, typer.Option(help="Markdown file that is inserted before the claims of --out. Default: none.")
     ] = None,
 ) -> None:
-    """Show what each paper claims and whether it holds in what is stored; of one claim, the tests. Runs no model.
+    """Show the claims of the papers and their verdicts on stored results; for one claim, its tests. Runs no model.
 
     Examples:  ganinv claims --records results    |    ganinv claims C51 --records results
     |    ganinv claims --records results --out results/papers/README.md

@@ -12,17 +12,21 @@ from bench.cli.options import AllowCode, Out, Plugins
 
 
 def study(
-    name: Annotated[str, typer.Argument(metavar="STUDY", help="A study of 'ganinv list studies'.")],
-    dataset: Annotated[str | None, typer.Option(help="In place of the study's own; options follow a '?'.")] = None,
-    network: Annotated[str, typer.Option(help="Feature network; those of the papers if left out.")] = "",
-    images: Annotated[int, typer.Option(help="Test images; 0 takes 10,000, or all if there are fewer.")] = 0,
-    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
-    option: Annotated[list[str] | None, typer.Option(help="Of the study, KEY=VALUE. May be given often.")] = None,
+    name: Annotated[str, typer.Argument(metavar="STUDY", help="Name of a study in 'ganinv list studies'.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Dataset; options follow a '?'. Default: that of the study.")
+    ] = None,
+    network: Annotated[str, typer.Option(help="Feature network of the metrics. Default: those of the papers.")] = "",
+    images: Annotated[int, typer.Option(help="Number of test images; 0: 10,000, or all if there are fewer.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    option: Annotated[
+        list[str] | None, typer.Option(help="Option of the study, KEY=VALUE. May be given several times.")
+    ] = None,
     plugin: Plugins = None,
     out: Out = None,
     allow_code: AllowCode = False,
 ) -> None:
-    """Run a study: what a metric can be trusted for, with a table, a figure and verdicts on the papers' claims.
+    """Run a study of the metrics, with a table, a figure and verdicts on the papers' claims.
 
     Examples:  ganinv study fish-eye --network fashion-mnist-cnn    |    ganinv show study translation
     |    ganinv study translation --dataset celeba?crop=full --option canvas=crop --option window=128
@@ -49,7 +53,7 @@ def study(
     console.note(f"Next: {result.advice}")
 
 
-def studies(folder: Annotated[Path, typer.Argument(help="A folder whose sub-folders hold studies.")]) -> None:
+def studies(folder: Annotated[Path, typer.Argument(help="Folder whose sub-folders contain studies.")]) -> None:
     """Write the page that lists the studies of a folder with their verdicts and figures; runs nothing.
 
     Example:  ganinv studies results/studies

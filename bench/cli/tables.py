@@ -45,7 +45,7 @@ def plain_lines(table: Table) -> Iterator[str]:
 
 
 def blocks(table: Table, width: int) -> Iterator[Table]:
-    """The table in as many parts as the width asks for; each begins with the first column."""
+    """The table in as many parts as the width requires; each begins with the first column."""
     columns = [_fixed(column) for column in table.columns]
     space = 3 if table.box else max(2, sum(table.padding[1::2]))
     needed = [_least(column) + space for column in columns]

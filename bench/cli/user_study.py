@@ -17,27 +17,39 @@ if TYPE_CHECKING:
 
 def user_study(
     suite: Annotated[
-        str | None, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a TOML file.")
+        str | None, typer.Argument(metavar="SUITE", help="Name of a suite, or path of a suite file (TOML).")
     ] = None,
     budget: BudgetName = None,
     gan: Gans = None,
     plugin: Plugins = None,
     records: Records = None,
-    table: Annotated[str, typer.Option(help="Part of 'dataset · gan · budget', if the suite has several.")] = "",
-    methods: Annotated[str, typer.Option(help="Compare these: dfi,dfi+opt. All but controls if left out.")] = "",
-    images: Annotated[int, typer.Option(help="Ask about so many of the images kept; 0 for all.")] = 0,
-    questions: Annotated[int, typer.Option(help="Pictures that each participant judges.")] = 25,
-    repeats: Annotated[int, typer.Option(help="How many of these are asked again, for consistency.")] = 3,
-    seed: Annotated[int, typer.Option(help="Of every shuffle.")] = 0,
+    table: Annotated[
+        str, typer.Option(help="Part of the title 'dataset · gan · budget' of the table, if the suite has several.")
+    ] = "",
+    methods: Annotated[
+        str, typer.Option(help="Methods, separated by commas: dfi,dfi+opt. Default: all except controls.")
+    ] = "",
+    images: Annotated[int, typer.Option(help="Number of stored images in the study; 0: all.")] = 0,
+    questions: Annotated[
+        int, typer.Option(help="Number of questions for each participant, one target image each.")
+    ] = 25,
+    repeats: Annotated[int, typer.Option(help="Number of questions that are repeated, to measure consistency.")] = 3,
+    seed: Annotated[int, typer.Option(help="Seed of every shuffle.")] = 0,
     invite: Annotated[
-        int, typer.Option(min=0, help="Print so many personal links; then nobody else takes part.")
+        int,
+        typer.Option(
+            min=0, help="Number of personal links to print; only their owners can take part. 0: open to all."
+        ),
     ] = 0,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8000,
-    out: Annotated[Path, typer.Option("--out", help="The file of votes (JSON lines); gone on with.")] = Path(
+    host: Annotated[str, typer.Option(help="Network address of the server.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the server; 0: a free one.")] = 8000,
+    out: Annotated[Path, typer.Option("--out", help="File of votes (JSON lines); new votes are appended.")] = Path(
         "votes.jsonl"
     ),
-    report: Annotated[Path | None, typer.Option("--report", help="Count this file of votes; asks nobody.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="File of votes to evaluate, without a server. Default: start the server."),
+    ] = None,
 ) -> None:
     """Ask people which reconstruction is most similar to its target, on a local page, as the dfi paper did.
 
