@@ -1,1 +1,1 @@
-"""The papers: their tables as suites, reproduction, claims; a folder a paper holds its TOML and CSV files."""
+"""Papers: their tables as suites, reproduction and claims; one folder with TOML and CSV files for each paper."""

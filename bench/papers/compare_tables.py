@@ -1,4 +1,4 @@
-"""A printed table beside what was measured for it: row by row, by order always, by difference where it may be."""
+"""Comparison of a printed table with measured values, row by row: ranks always, differences where settings match."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.reports.published import PrintedNumber, PrintedPaper, PrintedTable
 from bench.statistics import competition_ranks
 
 FEWEST = 3
-"""Rows that make an order worth a correlation."""
+"""Smallest number of rows for which a rank correlation is computed."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class PrintedAndMeasured:
 
     Attributes:
         printed: the number of the paper.
-        measured: mean over seeds, None if there is none; then ``why`` says the reason.
-        sd: over seeds, None for one seed.
-        printed_rank: among the rows that have both numbers.
-        measured_rank: the same for the measured value.
+        measured: mean over seeds; None if there is none, with the reason in ``why``.
+        sd: standard deviation over seeds, None for one seed.
+        printed_rank: rank among the rows that have both numbers.
+        measured_rank: rank of the measured value among the same rows.
         comparable: whether dataset, GAN, budget and metric are the paper's.
     """
 
@@ -43,28 +43,28 @@ class PrintedAndMeasured:
 
     @property
     def difference(self) -> float | None:
-        """Measured minus printed, where the two may be subtracted."""
+        """Measured minus printed; None if the two are not comparable."""
         if not self.comparable or self.measured is None:
             return None
         return self.measured - self.printed.value
 
     @property
     def same_rank(self) -> bool | None:
-        """True if both orders give it the same rank; None without a rank."""
+        """True if both ranks are equal; None without ranks."""
         return None if self.printed_rank is None else self.printed_rank == self.measured_rank
 
 
 @dataclass(frozen=True)
 class Part:
-    """One printed metric of one printed dataset, beside one measured quantity on one dataset.
+    """Comparison of one printed metric of one printed dataset with one measured quantity on one dataset.
 
     Attributes:
-        metric: as the paper calls it.
-        printed_on: the paper's dataset.
-        quantity: what answers; "" if nothing does.
-        measured_on: dataset and budget that it was measured on.
-        rho: Spearman's correlation of the two orders, None below three rows.
-        remark: what stands in for what.
+        metric: name of the metric in the paper.
+        printed_on: dataset of the paper.
+        quantity: name of the measured quantity; "" if none was measured.
+        measured_on: dataset and budget of the measurement.
+        rho: Spearman's correlation of printed and measured values, None below three rows.
+        remark: stand-ins, if any.
     """
 
     metric: str
@@ -79,18 +79,18 @@ class Part:
 def compare_tables(
     paper: PrintedPaper, table: PrintedTable, measured: Sequence[ResultGroup], swapped: bool = False
 ) -> list[Part]:
-    """A printed table beside measured ones.
+    """Compare a printed table with measured values.
 
-    Where a dataset of the paper was measured, it alone is compared; else every printed dataset is, by order.
+    If a dataset of the paper was measured, only that dataset is compared; otherwise the ranks of every printed one.
 
     Args:
-        paper: what it prints.
+        paper: printed numbers of the paper.
         table: one of its tables.
-        measured: tables of its suite, of any datasets.
-        swapped: whether another dataset stands in, so that values are never subtracted.
+        measured: groups of records of the table's suite, on any datasets.
+        swapped: whether another dataset stands in; then no differences are computed.
 
     Raises:
-        BenchError: a metric whose direction in the records is not the paper's.
+        BenchError: the direction of a metric differs between the records and the paper.
     """
     parts: list[Part] = []
     for scope in scopes(measured, "dataset", paper):

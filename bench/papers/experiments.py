@@ -1,4 +1,4 @@
-"""The studies and applications that answer a table: checked before anything runs, and run unless they are stored."""
+"""Studies and applications that reproduce a table: checked before a run, and run unless their results are stored."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from bench.harness.runner import RunCallbacks
 
 ASKED = "asked.json"
-"""Arguments of the study or application whose report lies beside it, and its code."""
+"""Name of the file with the arguments and the code hash of the study or application in the same folder."""
 
 
 def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
-    """Make sure that everything that a table's studies and applications need is here.
+    """Check that the names, datasets and weights of a table's studies and applications are available.
 
     Raises:
         UnknownName: no such study, application, option or dataset.
-        DataError: a dataset is not here.
-        WeightsError: the weights of a network are not here.
-        NotApplicable: another dataset was asked for where GANs or options go with the table's own.
-        BenchError: a study reads what is stored, and nothing is.
+        DataError: a dataset is not available.
+        WeightsError: the weights of a network are not available.
+        NotApplicable: another dataset is requested, but GANs or options depend on the table's own.
+        BenchError: a study reads stored results, and there are none.
     """
     from bench.applications.base import Application
     from bench.datasets.catalogue import open_here
@@ -53,10 +53,10 @@ def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
 def run_parts(
     table: Table, budget: str, dataset: str | None, folder: Path, observer: RunCallbacks | None
 ) -> list[Mapping[str, Any]]:
-    """Run the studies and applications of a table that have not left their report in the folder.
+    """Run the studies and applications of a table whose reports are not in the folder yet.
 
     Returns:
-        ``study.json`` of each study.
+        Content of ``study.json`` of each study.
     """
     from bench.harness.experiment import silent
     from bench.papers.claims.study_results import read_study
@@ -79,10 +79,10 @@ def _at(runs: tuple[PartRun, ...], budget: str) -> Iterator[PartRun]:
 
 
 def _asked(run: PartRun, budget: str, dataset: str | None) -> dict[str, Any]:
-    """Arguments; another dataset brings its own network.
+    """Return the arguments of a run; with another dataset, its feature network is used.
 
     Raises:
-        NotApplicable: a GAN that ships knows its own dataset alone.
+        NotApplicable: the run uses a shipped GAN, which was trained on another dataset.
     """
     asked: dict[str, Any] = dict(run.at[budget])
     if dataset is not None:
@@ -95,7 +95,7 @@ def _asked(run: PartRun, budget: str, dataset: str | None) -> dict[str, Any]:
 
 
 def _once(kind: str, name: str, asked: dict[str, Any], folder: Path, progress: Progress) -> None:
-    """Run a study or application, unless the same code has left its report there for the same arguments."""
+    """Run a study or application, unless its folder contains a report of the same code and arguments."""
     from bench.harness.keys import KeyMaker
 
     path, stands = folder / ASKED, asked | {"code": KeyMaker().report(kind, name, asked)}

@@ -1,4 +1,4 @@
-"""Rows that the commands about papers show: which tables there are, what was measured, what is claimed."""
+"""Rows shown by the commands about papers: tables, measured values and claims."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rows = list[tuple[str, ...]]
 
 
 def papers_rows(name: str | None, budget: str | None) -> Iterator[tuple[str, list[str], Rows]]:
-    """For each paper a heading, what it is, and a row a table; what stands in the way is said once, with its tables.
+    """Yield a heading, a description and one row per table for each paper; reasons against a run are stated once.
 
     Raises:
         UnknownName: no such paper or budget.
@@ -42,7 +42,7 @@ def papers_rows(name: str | None, budget: str | None) -> Iterator[tuple[str, lis
 def to_run(
     name: str, budget: str | None, dataset: str | None, say: Callable[[str], None]
 ) -> tuple[Paper, list[Table]]:
-    """The paper and the tables to run; of a whole paper those that can be run, the others are said with their reason.
+    """Return the paper and the tables to run; ``say`` is called with the reason for each table that is left out.
 
     Raises:
         UnknownName: no such paper, table or budget.
@@ -67,7 +67,7 @@ def to_run(
 
 
 def beside_tables(paper: Paper, made: Reproduction) -> Iterator[tuple[str, Sequence[str], list[list[str]]]]:
-    """Title, header and rows of each printed metric beside what was measured."""
+    """Yield title, header and rows of the comparison of each printed metric with measured values."""
     printed = paper.claims.table(made.table.name)
     worth = scale(made.budget)
     if printed is None or not made.groups:
@@ -83,7 +83,7 @@ def beside_tables(paper: Paper, made: Reproduction) -> Iterator[tuple[str, Seque
 
 
 def claims_rows(paper: Paper, made: Reproduction) -> Rows:
-    """The claims that a reproduced table is about."""
+    """Return the rows of the claims about a reproduced table."""
     source = ClaimSource(made.table.name, made.groups, made.studies, made.budget)
     reason = "smoke decides nothing" if made.budget == "smoke" else advice(made.table)
     rulings = rule(paper.claims, [source], {made.table.name: made.table.nearest}, {made.table.name: reason})
@@ -112,7 +112,7 @@ PRINTED: Mapping[bool | None, str] = {
 
 
 def one_claim(found: Mapping[str, Sequence[ClaimResult]], name: str) -> ClaimResult:
-    """The result of one claim.
+    """Return the result of one claim.
 
     Raises:
         UnknownName: no paper has this claim.
@@ -124,7 +124,7 @@ def one_claim(found: Mapping[str, Sequence[ClaimResult]], name: str) -> ClaimRes
 
 
 def evidence_tables(result: ClaimResult) -> Iterator[tuple[str, Sequence[str], Rows]]:
-    """Title, header and rows of the tests of a claim, and of the other settings in which it was tried."""
+    """Yield title, header and rows of the tests of a claim, and of its evaluations in other settings."""
     tests: Rows = [(e.question, shown_outcome(e.outcome), e.detail, e.stand_in) for e in result.verdict.evidence]
     yield "Tests", ("test", "outcome", "found", "stand-in"), tests
     if result.others:
@@ -133,7 +133,7 @@ def evidence_tables(result: ClaimResult) -> Iterator[tuple[str, Sequence[str], R
 
 
 def ruling_rows(rulings: Sequence[ClaimResult]) -> Rows:
-    """A row a claim."""
+    """Return one row per claim."""
     return [
         (
             r.claim.id,

@@ -1,8 +1,8 @@
-"""Reports that need not be drawn again: a small file beside them holds the hash of their sources.
+"""Cache of reports: a small file in a report folder holds the hash of everything that the reports depend on.
 
-A report folder is drawn again where its records, the suite's words, the papers' files or the code of the reports have
-changed, and a file of it where someone deleted or edited it. The tables of the terminal are kept too, so that a suite
-of which everything is stored is shown without reading a value.
+A report folder is written again if its records, the suite's titles, the papers' files or the code of the reports have
+changed; a single file is written again if it was deleted or edited. The terminal tables are cached too, so that a
+fully stored suite is shown without reading its values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.reports.terminal import TerminalBoard, board_from
 
 FILE = ".reports.json"
 VERSIONS = ("pandas", "pyarrow", "matplotlib")
-"""Packages that draw reports, but make no number that a key knows of."""
+"""Packages that affect reports but no key of a record."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,11 @@ class StoredReports:
     """The reports in a folder that are up to date.
 
     Attributes:
-        made_from: hash of everything that they are drawn from.
-        files: names of those that are there, as they were written; empty if they were drawn from something else.
-        boards: the leaderboards of the terminal.
-        whole: whether nothing has to be drawn.
+        folder: folder of the reports.
+        made_from: hash of everything that the reports depend on.
+        files: names of unchanged report files; empty if the hash differs from the stored one.
+        boards: cached terminal leaderboards.
+        whole: whether every report is up to date.
     """
 
     folder: Path
@@ -49,7 +50,7 @@ class StoredReports:
         return path.parent == self.folder and path.name in self.files
 
     def remember(self, written: Sequence[Path], boards: Sequence[TerminalBoard]) -> Sequence[TerminalBoard]:
-        """Remember the files of a report and its boards; returns these.
+        """Store the hashes of the written files and the boards; return the boards.
 
         Raises:
             StoreError: the folder cannot be written.
@@ -66,11 +67,11 @@ def kept_reports(
     """Return the reports of these records that a folder holds up to date.
 
     Args:
-        folder: of the reports.
-        records: that they are drawn from.
-        words: titles and names that are part of them.
+        folder: folder of the reports.
+        records: records of the reports.
+        words: titles and names that appear in the reports.
         missing: planned cells without a record.
-        read: further files that they are drawn from; one that is not there counts as that.
+        read: further files that the reports depend on; they need not exist.
     """
     made_from = digest(
         {
@@ -91,11 +92,11 @@ def kept_reports(
             folder, made_from, files=frozenset(whole), boards=boards, whole=whole == set(content["files"])
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return StoredReports(folder, made_from)  # nothing was kept, or it is damaged: everything is drawn again
+        return StoredReports(folder, made_from)  # no cache, or a damaged one: everything is written again
 
 
 def _identity(record: Record) -> list[Any]:
-    """A record's content, and the files beside it; the manifest of a pack stands for those of its records."""
+    """Return hashes of a record and its files; for packed records, the hash of the manifest of the pack."""
     content = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "folder"}
     names = (f"{record.key}.parquet", f"{record.key}.npz", MANIFEST)
     beside = [record.folder / name for name in names] if record.folder else []
@@ -108,7 +109,7 @@ def _is(path: Path, stamp: str) -> bool:
 
 @cache
 def _code() -> str:
-    """Hash of the code of the reports, operators of claims included, and of the packages that they use."""
+    """Return the hash of the code of the reports, including operators of claims, and of package versions."""
     maker, home = KeyMaker(), "bench.papers.claims.operators"
     operators = sorted(path.stem for path in (Path(__file__).parent / "claims" / "operators").glob("[!_]*.py"))
     code = [maker.module(name) for name in ("bench.papers.publish", *(f"{home}.{stem}" for stem in operators))]

@@ -1,4 +1,4 @@
-"""From a suite and its records to what people read: tables on screen, reports on disk, comparisons."""
+"""Output of a suite and its records: terminal tables, report files and text formats."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequence[Cell] = ()) -> list[Table]:
-    """Write every report of a suite into a folder, with the records it is drawn from in ``records/``.
+    """Write every report of a suite into a folder, and its records into the sub-folder ``records``.
 
-    What would come out the same and is still there is left alone; see ``bench.papers.manifest``.
+    Files that are up to date are not written again; see ``bench.papers.manifest``.
 
     Returns:
-        The leaderboards that have a row, as terminal tables.
+        The leaderboards that have rows, as terminal tables.
     """
     asked = claims_file(suite)
     kept = kept_reports(
@@ -44,7 +44,7 @@ def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequ
 
 
 def text_report(suite: Suite, records: Sequence[Record], fmt: str, missing: Sequence[Cell] = ()) -> str:
-    """The leaderboards of a suite as Markdown, CSV, LaTeX or JSON."""
+    """Return the leaderboards of a suite as Markdown, CSV, LaTeX or JSON."""
     from bench.reports.leaderboard import leaderboards
     from bench.reports.render import render
 
@@ -52,10 +52,10 @@ def text_report(suite: Suite, records: Sequence[Record], fmt: str, missing: Sequ
 
 
 def claims_file(suite: Suite) -> Path | None:
-    """The claims file that a suite answers, beside the suite's file.
+    """Return the path of the claims file of a suite, relative to the suite file; None if it names none.
 
     Raises:
-        BenchError: the suite names a file that is not there.
+        BenchError: the named file does not exist.
     """
     if not suite.claims:
         return None
@@ -66,10 +66,10 @@ def claims_file(suite: Suite) -> Path | None:
 
 
 def claims_pages(claims: Path | None, groups: Sequence[ResultGroup]) -> dict[str, str]:
-    """The page of verdicts on the tables with a finished cell; none without claims or such a table.
+    """Return the page of verdicts on the groups with a finished cell, by file name; {} without claims or such groups.
 
     Raises:
-        BenchError: a malformed claims file.
+        BenchError: the claims file is malformed.
     """
     from bench.papers.claims.render import claims_markdown
     from bench.papers.claims.spec import read_claims
@@ -82,7 +82,7 @@ def claims_pages(claims: Path | None, groups: Sequence[ResultGroup]) -> dict[str
 
 
 def _read(suite: Suite, claims: Path | None) -> list[Path]:
-    """Files that the reports are drawn from beside the records."""
+    """Return the files that the reports depend on, apart from the records."""
     folders = [] if claims is None else [claims]
     folders += [PAPERS / name.lower().partition("/")[0] / FILE for name in suite.published]
     return [path for each in folders for path in (each, each.with_name(NUMBERS))]

@@ -1,4 +1,4 @@
-"""A reproduced table, and rulings on claims, as Markdown and as rows for a terminal."""
+"""Reproduced tables and verdicts on claims, as Markdown and as rows for a terminal."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def reproduction_markdown(
     note: str = "",
     pictures: Sequence[str] = (),
 ) -> str:
-    """A table of a paper: what it prints, what was measured, and the claims that are about it.
+    """Return the page of a reproduced table: printed and measured values, and the claims about the table.
 
     Args:
-        claims: of the paper.
-        name: of the table.
-        measured: tables of its suite.
+        claims: printed numbers and claims of the paper.
+        name: name of the table.
+        measured: groups of records of its suite.
         studies: results of its studies.
-        title: heading.
-        budget: of the run.
-        swapped: dataset that stands in, "" for the suite's own.
-        nearest: datasets, the nearest to the paper's first.
-        note: what a reader should know.
-        pictures: folders beside the page, each with the picture of an application.
+        title: heading of the page.
+        budget: budget of the run.
+        swapped: dataset that stands in; "" for the suite's own.
+        nearest: dataset names, the nearest to the paper's first.
+        note: remark for readers.
+        pictures: sub-folders of the page's folder, each with the picture of an application.
     """
     lines = [f"# {escape(title)}", "", f"Budget {budget}." + (f" {scale(budget)}" if scale(budget) else ""), ""]
     if swapped:
@@ -68,7 +68,7 @@ def reproduction_markdown(
 
 
 def scale(budget: str) -> str:
-    """Return a sentence on the scale of a budget."""
+    """Return a sentence on how far numbers at a budget may be compared with the paper's."""
     return {
         "smoke": "It shows that everything runs; its numbers mean nothing, and no claim is decided on them.",
         "cpu": "Small networks and short training: orders may be compared with the paper's, values may not.",
@@ -76,7 +76,7 @@ def scale(budget: str) -> str:
 
 
 def parts_lines(parts: Sequence[Part]) -> list[str]:
-    """A table for each printed metric and dataset."""
+    """Return a table for each printed metric and dataset."""
     lines: list[str] = []
     for part in parts:
         lines += [f"## {escape(part.metric)}, {escape(part.printed_on)}", "", _heading(part), ""]
@@ -93,7 +93,7 @@ def _heading(part: Part) -> str:
 
 
 def part_rows(part: Part) -> Iterator[list[str]]:
-    """Cells of every row."""
+    """Yield the cells of every row."""
     for row in part.rows:
         printed = row.printed
         spread = "" if printed.std is None else f" ± {printed.std:g}"
@@ -145,7 +145,7 @@ def _number(value: Any) -> str:
 
 
 def rulings_table(rulings: Sequence[ClaimResult]) -> list[str]:
-    """A row a claim."""
+    """Return a table with one row per claim."""
     return [
         *table(CLAIMS, ([*map(escape, row[:3]), f"**{row[3]}**", *map(escape, row[4:])] for row in _rows(rulings))),
         "",
@@ -160,7 +160,7 @@ def _rows(rulings: Sequence[ClaimResult]) -> Iterator[list[str]]:
 
 
 def evidence_lines(rulings: Sequence[ClaimResult]) -> Iterator[str]:
-    """Every test of every claim, folded, and the settings that speak second."""
+    """Yield the folded tests of every claim, with its evaluations in other settings."""
     for r in rulings:
         tests = r.verdict.evidence
         yield from (f"<details><summary>{r.claim.id}: {len(tests)} tests, {1 + len(r.others)} settings</summary>", "")
@@ -173,11 +173,11 @@ def evidence_lines(rulings: Sequence[ClaimResult]) -> Iterator[str]:
 
 
 def claims_page(papers: Mapping[str, Sequence[ClaimResult]], discussion: str = "") -> str:
-    """One page: how many claims hold, fail, cannot be told, were not measured; what we make of it; each claim.
+    """Return the page of all claims: counts of each outcome, a discussion, and the verdict on each claim.
 
     Args:
-        papers: rulings by paper.
-        discussion: Markdown whose headings are of the second level or below.
+        papers: results of claims by paper.
+        discussion: Markdown with headings of the second level or below.
     """
     every = [ruling for rulings in papers.values() for ruling in rulings]
     rows = [[name, *(str(n) for n in counted(rulings).values())] for name, rulings in papers.items()]

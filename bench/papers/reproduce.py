@@ -1,4 +1,4 @@
-"""Runs what answers a paper's table, or resumes it, and writes it beside what the paper prints."""
+"""Reproduction of a paper's table: run or resume its experiments and compare the results with the printed numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.reports.groups import ResultGroup
 
 MARK = "table.json"
-"""Says which table a folder answers, at which budget."""
+"""Name of the file that states the table and the budget of a folder."""
 PAGE = "reproduction.md"
 DEFAULT_BUDGET = "cpu"
 
@@ -33,10 +33,10 @@ class Reproduction:
     """The result of reproducing a table.
 
     Attributes:
-        folder: with its reports and records.
-        records: one a cell; none for a table that studies answer.
-        groups: the tables that they form.
-        studies: ``study.json`` of each study that was run.
+        folder: folder with the reports and records.
+        records: one per cell; empty for a table of studies.
+        groups: groups of these records.
+        studies: content of ``study.json`` of each study.
         page: the report as Markdown.
     """
 
@@ -56,7 +56,7 @@ class Reproduction:
 
 
 def budget_of(name: str | None) -> str:
-    """The budget that was asked for, cpu if none was.
+    """Return the given budget, or "cpu" for None.
 
     Raises:
         UnknownName: no such budget.
@@ -67,7 +67,7 @@ def budget_of(name: str | None) -> str:
 
 
 def why_not_runnable(table: Table, budget: str, dataset: str | None = None) -> str:
-    """Why a table cannot be run at a budget on this machine, "" if it can; trains nothing."""
+    """Return the reason why a table cannot be run at a budget on this machine, "" if it can; trains nothing."""
     from bench.harness.runner import plan
 
     try:
@@ -92,20 +92,20 @@ def reproduce(
     observer: RunCallbacks | None = None,
     retry_failed: bool = False,
 ) -> Reproduction:
-    """Run or resume what answers a table, and write its reports.
+    """Run or resume the experiments of a table, and write its reports.
 
     Args:
         paper: the paper.
         table: one of its tables.
         budget: "smoke", "cpu" or "paper"; cpu if None.
-        dataset: one of the table's own, alone; or one that stands in for them, and then orders alone are compared.
+        dataset: one of the table's datasets; or another one in place of them, and then only ranks are compared.
         out: folder of the reports; ``reports_folder`` if None.
-        observer: who is told how it goes.
+        observer: callbacks for progress.
         retry_failed: run failed cells again.
 
     Raises:
         UnknownName: no such budget.
-        BenchError: the table has nothing to run, or not at this budget; data or weights are missing, which is said
+        BenchError: the table has nothing to run, or not at this budget, or data or weights are missing; raised
             before anything is trained.
     """
     chosen = budget_of(budget)
@@ -131,7 +131,7 @@ def reproduce(
 
 
 def write_page(paper: Paper, made: Reproduction) -> str:
-    """Write ``reproduction.md`` into a reproduction's folder; returns its text."""
+    """Write ``reproduction.md`` into a reproduction's folder; return its text."""
     from bench.papers.render import reproduction_markdown
 
     text = reproduction_markdown(

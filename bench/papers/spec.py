@@ -1,7 +1,7 @@
-"""Reads a paper's folder: what it is, which tables it has, and what answers each of them. No torch.
+"""Reader of a paper's folder: bibliography, tables, and the suites and studies of each table. Needs no torch.
 
 ``bench/papers/NAME/`` holds ``paper.toml`` (read here), ``claims.toml`` (read by ``bench.papers.claims.spec``),
-``published.csv`` (by ``bench.reports.published``), and suites in ``tables/``. A further paper is a further folder.
+``published.csv`` (by ``bench.reports.published``), and suites in ``tables/``. A new paper is a new folder.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class PartRun:
-    """A study or an application that answers a table.
+    """A study or an application that reproduces a table.
 
     Attributes:
-        name: of the study or application.
-        at: budget -> arguments, as ``ganinv study`` and ``ganinv apply`` take them; options each "key=value".
+        name: name of the study or application.
+        at: arguments of ``ganinv study`` or ``ganinv apply`` by budget; options are "key=value" strings.
     """
 
     name: str
@@ -47,19 +47,20 @@ class PartRun:
 
 @dataclass(frozen=True)
 class Table:
-    """One table or figure of a paper, and what answers it.
+    """One table or figure of a paper, with the experiments that reproduce it.
 
     Attributes:
         paper: name of the paper.
-        name: as ``published.csv`` and ``claims.toml`` call it.
-        shows: what it shows, in a line.
-        suite: file beside ``paper.toml``, or name of a suite; "" if studies or applications answer it.
-        studies: that answer it.
-        applications: that draw it.
-        also: further suites whose records answer it too.
-        nearest: datasets, the nearest to the paper's first; verdicts on these come first.
-        minutes: estimated cost by budget: two cores for smoke and cpu, one GPU for paper.
-        note: what a reader should know before comparing.
+        name: name of the table in ``published.csv`` and ``claims.toml``.
+        shows: content of the table, in one line.
+        suite: suite file in the folder of ``paper.toml``, or name of a suite; "" if studies or applications reproduce
+            the table.
+        studies: studies that reproduce the table.
+        applications: applications that draw the figure.
+        also: further suites whose records belong to the table.
+        nearest: dataset names, the nearest to the paper's first; verdicts on these come first.
+        minutes: estimated minutes by budget: on two cores for smoke and cpu, on one GPU for paper.
+        note: remark for readers of the comparison.
     """
 
     paper: str
@@ -75,30 +76,30 @@ class Table:
 
     @property
     def slug(self) -> str:
-        """Its name in commands and folders."""
+        """Name of the table in commands and folders."""
         return _slug(self.name)
 
     @property
     def title(self) -> str:
-        """Paper and table, as a command takes them."""
+        """``PAPER/TABLE``, the argument of commands."""
         return f"{self.paper}/{self.slug}"
 
     def open_suite(self) -> Suite:
-        """Its suite.
+        """Read the suite of the table.
 
         Raises:
-            SuiteError: malformed, or not there.
+            SuiteError: the suite is malformed or does not exist.
         """
         return open_suite(str(PAPERS / self.paper / self.suite) if self.suite.endswith(".toml") else self.suite)
 
     @property
     def runs(self) -> bool:
-        """True if something can be run for it."""
+        """True if the table has a suite, a study or an application."""
         return bool(self.suite or self.studies or self.applications)
 
     @property
     def budgets(self) -> tuple[str, ...]:
-        """Budgets at which it runs."""
+        """Budgets at which the table can be run."""
         if self.suite:
             return tuple(self.open_suite().budgets)
         found = {budget for run in (*self.studies, *self.applications) for budget in run.at}
@@ -107,7 +108,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper, its tables, and what it claims."""
+    """A paper with its tables and claims."""
 
     name: str
     title: str
@@ -118,7 +119,7 @@ class Paper:
     claims: Claims
 
     def table(self, name: str) -> Table:
-        """A table by its name, or as a command takes it.
+        """Return the table of a name, as in the paper or as in commands.
 
         Raises:
             UnknownName: there is none of that name.
@@ -134,7 +135,7 @@ def _slug(name: str) -> str:
 
 
 def paper_names() -> list[str]:
-    """Every paper that has a folder."""
+    """Return the names of all papers, sorted."""
     return sorted(path.parent.name for path in PAPERS.glob(f"*/{ABOUT}"))
 
 
@@ -143,7 +144,7 @@ def open_paper(name: str) -> Paper:
 
     Raises:
         UnknownName: no such paper.
-        BenchError: a file that cannot be read, an unknown or missing key; names the file.
+        BenchError: a file cannot be read, or a key is unknown or missing; names the file.
     """
     return read_paper(paper_folder(name))
 
@@ -160,7 +161,7 @@ def paper_folder(name: str) -> Path:
 
 
 def open_tables(name: str) -> tuple[Paper, tuple[Table, ...]]:
-    """A paper, and the tables that ``PAPER`` or ``PAPER/TABLE`` stands for.
+    """Return a paper and the tables selected by ``PAPER`` or ``PAPER/TABLE``.
 
     Raises:
         UnknownName: no such paper or table.
@@ -171,7 +172,7 @@ def open_tables(name: str) -> tuple[Paper, tuple[Table, ...]]:
 
 
 def read_paper(folder: Path) -> Paper:
-    """See ``open_paper``."""
+    """Read the paper in a folder; see ``open_paper``."""
     path = folder / ABOUT
     raw = read_toml(path)
     check_keys(raw, str(path), {**dict.fromkeys(TEXTS, str), "year": int, "table": list})
@@ -219,7 +220,7 @@ def _part(kind: str, entry: Any, place: str) -> PartRun:
 
 
 def _check(tables: tuple[Table, ...], claims: Claims, path: Path) -> None:
-    """Every table once; those with numbers or claims are all there."""
+    """Check that table names are unique, and that tables with numbers or claims are defined."""
     names = [table.name for table in tables]
     slugs = [table.slug for table in tables]
     for slug in slugs:

@@ -1,7 +1,7 @@
-"""From a paper's table to the cells of one budget: on the datasets of its suite, or on one that stands in. No torch.
+"""Cells of a paper's table at one budget, on the datasets of its suite or on a stand-in. Needs no torch.
 
-A suite states metrics as the paper has them (``lpips@alex``, ``fid@inception``). At other budgets than "paper", and
-on another dataset, they look through the network of the dataset at hand instead, which knows such pictures.
+A suite states the metrics of the paper (``lpips@alex``, ``fid@inception``). At budgets other than "paper", and on
+another dataset, the feature network of the dataset replaces theirs, because it was trained on such images.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from bench.harness.suite_parser import SuiteEntry, checked
 from bench.papers.spec import Table
 
 TRAINED_HERE: Mapping[str, Any] = {"width": 16, "batch": 32}
-"""Options of the recipe that takes the place of a shipped GAN, which knows its own dataset alone: 1,000 steps of the
-slowest backbone, SNGAN, take some four minutes of one core at 64 pixels."""
+"""Options of the recipe that replaces a shipped GAN on another dataset: 1,000 training steps of the slowest backbone,
+SNGAN, take about four minutes on one core at 64 pixels."""
 
 
 def suites_of(table: Table, budget: str | None = None, dataset: str | None = None) -> list[Suite]:
-    """The suites that answer a table, one a dataset, with the networks of that dataset.
+    """Return the suites of a table, one per dataset, with the networks of that dataset.
 
     Args:
-        table: that has a suite.
+        table: a table with a suite.
         budget: "smoke", "cpu" or "paper"; the suite's default if None.
-        dataset: one of the suite's own, as it stands there; or one in place of them, whose options follow a "?".
+        dataset: title or name of a dataset of the suite; or another dataset in place of them, with options after "?".
 
     Raises:
         UnknownName: the suite has no such budget, or there is no such dataset.
-        BenchError: a table without a suite.
+        BenchError: the table has no suite.
     """
     if not table.suite:
         raise BenchError(f"{table.title} has no suite; it is answered by {answered_by(table)}")
@@ -49,7 +49,7 @@ def suites_of(table: Table, budget: str | None = None, dataset: str | None = Non
 
 
 def own_datasets(table: Table, budget: str, dataset: str | None) -> list[SuiteEntry]:
-    """The datasets of a table's suite at a budget with this title or name: columns of the paper's table, or none."""
+    """Return the datasets of a table's suite at a budget that have this title or name; [] if there are none."""
     if not table.suite or dataset is None:
         return []
     present = [entry for entry in table.open_suite().datasets if entry.takes_part(budget)]
@@ -57,15 +57,15 @@ def own_datasets(table: Table, budget: str, dataset: str | None) -> list[SuiteEn
 
 
 def cells_of(suites: list[Suite], budget: str | None) -> list[Cell]:
-    """The cells of all suites."""
+    """Return the cells of all suites at a budget."""
     return [cell for suite in suites for cell in suite.cells(budget)]
 
 
 def check_weights(cells: list[Cell]) -> None:
-    """Make sure that the networks that methods look through are here.
+    """Check that the weights of the feature networks of methods are available.
 
     Raises:
-        WeightsError: one is not; says which file, where it is looked for and how to get it.
+        WeightsError: a file is missing; names the file, the searched folders and how to get it.
     """
     from bench.gans.imagenet_files import FILES
 
@@ -74,7 +74,7 @@ def check_weights(cells: list[Cell]) -> None:
 
 
 def answered_by(table: Table) -> str:
-    """Return the suite or study of a table, in words."""
+    """Return the suite, studies and applications of a table, in words."""
     parts = [f"suite {table.suite}"] if table.suite else []
     parts += [f"study {run.name}" for run in table.studies]
     parts += [f"application {run.name}" for run in table.applications]
@@ -82,7 +82,7 @@ def answered_by(table: Table) -> str:
 
 
 def network_of(dataset: str) -> str:
-    """The feature network of a dataset: one that ships, else the classifier that is trained on this machine."""
+    """Return the feature network of a dataset: a shipped one, else the classifier trained on this machine."""
     own = f"{dataset}-cnn"
     return own if own in entries("features") else f"trained:{dataset}"
 
@@ -99,7 +99,7 @@ def _on(suite: Suite, entry: SuiteEntry, *, own_network: bool) -> Suite:
 
 
 def _swapped(suite: Suite, dataset: ComponentSpec) -> Suite:
-    """The suite with GANs that can be trained on another dataset, each once."""
+    """Return the suite with GANs that can be trained on another dataset, without duplicates."""
     gans: dict[str, SuiteEntry] = {}
     shipped = shipped_gans()
     for entrant in suite.gans:

@@ -1,4 +1,4 @@
-"""Examines a paper's folder: names exist, numbers parse, cells can be planned, claims refer to records. No torch."""
+"""Validation of a paper's folder: names, numbers, planned cells and references of claims. Needs no torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.reports.published import MetricMapping, plain
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """One check: passed, or why not."""
+    """The result of one check; ``message`` gives the reason of a failure."""
 
     name: str
     passed: bool
@@ -30,7 +30,7 @@ class ValidationResult:
 
 
 def check_paper(target: str) -> list[ValidationResult]:
-    """Examine a paper by name, or the folder of one.
+    """Validate a paper, given by name or folder.
 
     Raises:
         UnknownName: no such paper.
@@ -63,7 +63,7 @@ def _tried(name: str, check: Callable[[], None]) -> ValidationResult:
 
 
 def _measured(role: MetricMapping) -> None:
-    """Return True if a role is mapped to a metric, a cost or a fact of records."""
+    """Check that every name that a role is mapped to is a metric, a cost or a fact of records."""
     for name in (*role.answered_by, *role.stand_in, *role.same_as):
         kind, slash, rest = name.partition("/")
         known = {"cost": COSTS, "facts": EXACT}.get(kind if slash else "")
@@ -74,7 +74,7 @@ def _measured(role: MetricMapping) -> None:
 
 
 def _plan(table: Table) -> None:
-    """Cells at every budget; studies, applications and their datasets by name."""
+    """Plan the cells of a table at every budget; look up its studies, applications and datasets."""
     for name in table.nearest:
         find("dataset", name)
     for name in table.also:

@@ -1,9 +1,9 @@
-"""Every claim of a paper on everything that is stored: one ruling a claim, decided where it is nearest to the paper.
+"""Aggregation of the evaluations of each claim over all stored results: one verdict per claim.
 
-A claim may have been tried in several settings: datasets, GANs, budgets. The setting nearest to the paper speaks: the
+A claim may be evaluated in several settings: datasets, GANs, budgets. The setting nearest to the paper decides: the
 paper's budget before cpu, then datasets in the order that the table states, then more seeds, then more images. The
-others stand beside it. Of a claim about every dataset, the one speaks on which it does worst. What was run at smoke
-decides nothing.
+other settings are listed as well. A claim about every dataset is decided by the dataset with the worst outcome.
+Results at budget smoke decide nothing.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from bench.reports.published import plain
 from bench.reports.verdicts import Outcome, Verdict
 
 BUDGETS = ("paper", "cpu")
-"""Budgets that decide, the best first."""
+"""Budgets whose results decide, in order of preference."""
 OUTCOMES: tuple[Outcome, ...] = ("holds", "fails", "cannot tell", "not measured")
 SEVERITY: tuple[Outcome, ...] = ("fails", "cannot tell", "holds")
-"""The worst first."""
+"""Outcomes from worst to best."""
 
 
 @dataclass(frozen=True)
 class ClaimSource:
-    """Measured tables, or a study's result, that answer a table of a paper.
+    """Stored results for a table of a paper: groups of records, or results of studies.
 
     Attributes:
         table: name of the paper's table.
-        groups: records of its suite, a dataset, GAN and budget each.
-        studies: results, as ``study.json`` holds them.
-        budget: at which they were made; "" where the records say it themselves.
-        place: where they lie, for a reader.
+        groups: records of its suite, one group per dataset, GAN and budget.
+        studies: contents of ``study.json`` files.
+        budget: budget of the run; "" if the records state it.
+        place: folder of the results, shown to readers.
     """
 
     table: str
@@ -48,7 +48,7 @@ class ClaimSource:
 
 @dataclass(frozen=True)
 class ClaimEvaluation:
-    """A claim in one setting; ``rank`` is smaller the nearer it is to the paper."""
+    """The verdict on a claim in one setting; ``rank`` is smaller the nearer the setting is to the paper."""
 
     setting: str
     verdict: Verdict
@@ -61,9 +61,9 @@ class ClaimResult:
     """The result of a claim: the verdict of the setting that decides, and of the others.
 
     Attributes:
-        verdict: of the trial that speaks.
-        setting: where that was.
-        others: further trials, the nearest first.
+        verdict: verdict in the deciding setting.
+        setting: that setting in words.
+        others: evaluations in other settings, the nearest to the paper first.
     """
 
     paper: str
@@ -77,13 +77,13 @@ class ClaimResult:
 def rule(
     claims: Claims, sources: Sequence[ClaimSource], nearest: Mapping[str, Sequence[str]], advice: Mapping[str, str]
 ) -> list[ClaimResult]:
-    """A ruling on every claim of a paper.
+    """Return the aggregated result of every claim of a paper.
 
     Args:
-        claims: of the paper.
-        sources: everything that is stored for its tables.
-        nearest: datasets of each table, the nearest to the paper's first.
-        advice: for each table what to do where nothing is stored.
+        claims: claims of the paper.
+        sources: all stored results for its tables.
+        nearest: dataset names by table, the nearest to the paper's first.
+        advice: text by table, used where nothing is stored for it.
     """
     found: dict[str, list[ClaimSource]] = {}
     for source in sources:
@@ -122,7 +122,7 @@ def _ruling(
 
 
 def _worst(ordered: Sequence[ClaimEvaluation]) -> ClaimEvaluation:
-    """Of the best trial of each dataset at the best budget, the one that does worst; the nearest of several."""
+    """Return the worst of the best evaluations of each dataset at the best budget; the nearest in case of ties."""
     best: dict[int, ClaimEvaluation] = {}
     for trial in ordered:
         if trial.rank[0] == ordered[0].rank[0] and trial.verdict.outcome != "not measured":

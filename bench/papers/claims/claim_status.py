@@ -1,7 +1,8 @@
-"""Verdicts on the papers' claims from everything that is stored: reports of reproductions, suites and studies.
+"""Verdicts on the papers' claims from all stored results: reports of reproductions, suites and studies.
 
-A folder answers a table if ``table.json`` says so, if it is called after a suite of the table (``acyclic/cpu`` or
-``acyclic-cpu``), or if it holds the result of a study that the table names. Runs no model, needs no torch.
+A folder belongs to a table if ``table.json`` names the table, if it is named after a suite of the table
+(``acyclic/cpu`` or ``acyclic-cpu``), or if it contains the result of a study that the table names. Runs no model and
+needs no torch.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from bench.reports.groups import ResultGroup, groups
 
 @dataclass(frozen=True)
 class Stored:
-    """One folder that holds records or a study.
+    """One folder that contains records or the result of a study.
 
     Attributes:
-        folder: of the report.
-        parts: names of the folders that lead there.
-        mark: what ``table.json`` says, in it or above it; {} if there is none.
-        study: the result, None for records.
+        folder: path of the folder.
+        parts: names of the folders on its path.
+        mark: content of ``table.json`` in the folder or its parent; {} if there is none.
+        study: result of the study; None for records.
     """
 
     folder: Path
@@ -79,15 +80,15 @@ class Stored:
 
 
 def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, list[ClaimResult]]:
-    """A ruling on every claim, by paper.
+    """Return the result of every claim, by paper.
 
     Args:
-        folders: that hold results, at any depth; this machine's reports if there are none.
-        paper: this one alone.
+        folders: folders that contain results at any depth; if empty, the local reports.
+        paper: name of the only paper to evaluate; None for all.
 
     Raises:
         UnknownName: no such paper.
-        StoreError: a folder that is not there, or a file that cannot be read.
+        StoreError: a folder does not exist, or a file cannot be read.
     """
     opened = [open_paper(paper)] if paper else [open_paper(name) for name in paper_names()]
     roots = list(folders) or [home() / "reports"]
@@ -100,7 +101,7 @@ def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, 
 
 
 def rulings_of(paper: Paper, stored: Sequence[Stored], read: dict[Path, list[ResultGroup]]) -> list[ClaimResult]:
-    """A ruling on every claim of one paper; ``read`` keeps the tables of folders that were read."""
+    """Return the result of every claim of one paper; ``read`` caches the groups of folders."""
     sources = []
     for table in paper.tables:
         for each in stored:
@@ -119,10 +120,10 @@ def advice(table: Table) -> str:
 
 
 def write_rulings(found: Mapping[str, Sequence[ClaimResult]], path: Path, discussion: Path | None = None) -> Path:
-    """Write the page of all claims, with the text of a Markdown file between the counts and the claims.
+    """Write the page of all claims; the text of a Markdown file is inserted between the counts and the claims.
 
     Raises:
-        StoreError: it cannot be written, or the text cannot be read.
+        StoreError: the page cannot be written, or the text cannot be read.
     """
     try:
         text = discussion.read_text(encoding="utf-8") if discussion else ""
@@ -133,10 +134,10 @@ def write_rulings(found: Mapping[str, Sequence[ClaimResult]], path: Path, discus
 
 
 def find_stored(root: Path) -> Iterator[Stored]:
-    """Every folder of records and every study's result under a folder, in order of their paths.
+    """Yield every folder of records and every study's result under a folder, in order of their paths.
 
     Raises:
-        StoreError: a file that cannot be read.
+        StoreError: a file cannot be read.
     """
     for path in sorted(root.rglob("records")):
         if path.is_dir() and any(path.glob("*.json")):
@@ -153,7 +154,7 @@ def _tables(folder: Path, read: dict[Path, list[ResultGroup]]) -> list[ResultGro
 
 
 def _mark(folder: Path, root: Path) -> Mapping[str, Any]:
-    """``table.json`` here, or in the folder above for one of several studies."""
+    """Return the content of ``table.json`` in the folder, or in its parent for one of several studies."""
     for place in (folder, folder.parent):
         path = place / MARK
         if path.is_file() and (place == root or root in place.parents):

@@ -1,4 +1,4 @@
-"""Printed numbers beside measured ones: by order always, by difference only where the setting is the same."""
+"""Comparison of printed with measured numbers: ranks always, differences only in the same setting."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from bench.statistics import competition_ranks, mean_and_sd
 
 @dataclass(frozen=True)
 class PublishedComparison:
-    """One printed number and what was measured for it.
+    """One printed number and its measured counterpart.
 
     Attributes:
-        metric: measured metric that answers, or the printed name if none does.
+        metric: name of the measured metric, or the printed name if none was measured.
         measured: mean over seeds, or None.
-        sd: over seeds, or None.
-        published_rank: among the methods of that table that were measured; None if this one was not.
-        measured_rank: the same for the measured value.
-        comparable: whether dataset, GAN, budget and metric are the paper's; if not, only the order compares.
-        remark: why nothing was measured, or what stands in.
+        sd: standard deviation over seeds, or None.
+        published_rank: rank among the measured methods of the table; None if this method was not measured.
+        measured_rank: rank of the measured value among the same methods.
+        comparable: whether dataset, GAN, budget and metric are the paper's; otherwise only ranks are compared.
+        remark: reason for a missing measurement, or the stand-in that was measured.
     """
 
     published: PrintedNumber
@@ -44,7 +44,7 @@ class PublishedComparison:
 
 
 def published_table(group: ResultGroup, paper: PrintedPaper) -> list[PublishedComparison]:
-    """Every printed number of a paper with its measured counterpart in one table.
+    """Return every printed number of a paper with its measured counterpart in one group of records.
 
     Raises:
         BenchError: a metric whose direction in the records is not the paper's.

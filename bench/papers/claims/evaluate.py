@@ -1,8 +1,8 @@
-"""Evaluates a paper's claims on records: every test with its evidence, and a verdict that may be inconclusive.
+"""Evaluation of a paper's claims on records: each test with its evidence, and a verdict that may be inconclusive.
 
 A per-image metric is decided by the paired bootstrap interval over images (values averaged over seeds), a set
 metric by Student's t interval over seeds; either must exclude 0, or lie on one side of a threshold. One seed of a
-set metric decides nothing. How each test is answered is said in its file of ``bench.papers.claims.operators``.
+set metric decides nothing. Each test is defined in its own file of ``bench.papers.claims.operators``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bench.reports.verdicts import Verdict, verdict
 
 
 def judge(claim: Claim, claims: Claims, scope: ClaimScope) -> Verdict:
-    """Try one claim on the tables of a scope.
+    """Evaluate one claim on the groups of a scope.
 
     Raises:
         BenchError: a metric whose direction in the records is not that of the claims file.
@@ -27,7 +27,7 @@ def judge(claim: Claim, claims: Claims, scope: ClaimScope) -> Verdict:
 
 
 def tried(claim: Claim, claims: Claims, scope: ClaimScope) -> Verdict:
-    """The same; records that contradict the claims file are a reason, not an end."""
+    """Evaluate one claim as ``judge``; records that contradict the claims file give "not measured" and the error."""
     try:
         return judge(claim, claims, scope)
     except BenchError as error:
@@ -35,12 +35,12 @@ def tried(claim: Claim, claims: Claims, scope: ClaimScope) -> Verdict:
 
 
 def not_tried(claim: Claim, claims: Claims, reason: str, question: str = "") -> Verdict:
-    """The verdict on a claim that nothing here answers, and why."""
+    """Return the verdict "not measured" on a claim, with the reason."""
     return verdict(claim, [unmeasured(question, reason)], published_outcome(claim, claims))
 
 
 def evaluate_claims(claims: Claims, group: ResultGroup) -> list[Verdict]:
-    """Judge every claim about the methods of one GAN on its table.
+    """Evaluate every claim about the methods of one GAN on its group of records.
 
     Raises:
         BenchError: as ``judge``.
@@ -52,7 +52,7 @@ def evaluate_claims(claims: Claims, group: ResultGroup) -> list[Verdict]:
 def published_outcome(claim: Claim, claims: Claims) -> bool | None:
     """Return True if the printed numbers agree with a claim on every dataset of its tables; None without numbers.
 
-    What the file states of a claim (``published = true``) goes before what its numbers say.
+    A statement in the claims file (``published = true``) takes precedence over the printed numbers.
     """
     if claim.stated is not None:
         return claim.stated

@@ -1,4 +1,4 @@
-"""A paper's printed numbers, as the tests of its claims look them up."""
+"""Lookup of a paper's printed numbers for the tests of its claims."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.reports.published import MetricMapping, PrintedNumber, plain
 
 
 class NotPrinted(Exception):
-    """The printed numbers do not cover what a test asks for."""
+    """Raised if the printed numbers do not cover a test."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class PrintedValues:
 
     @property
     def datasets(self) -> list[str]:
-        """In order of appearance."""
+        """Names of the datasets, in order of appearance."""
         return list(dict.fromkeys(row.dataset for row in self.rows))
 
     def value(self, metric: str, who: ClaimSubject, dataset: str = "") -> float:
-        """The printed number.
+        """Return the printed number.
 
         Raises:
-            NotPrinted: there is none, or there are several that differ.
+            NotPrinted: there is none, or there are several different ones.
         """
         within = who.dataset or dataset
         found = {
@@ -44,7 +44,7 @@ class PrintedValues:
         return found.pop()
 
     def oriented(self, metric: str, who: ClaimSubject) -> float:
-        """The printed number, turned so that higher is better.
+        """Return the printed number, negated if lower is better, so that higher is better.
 
         Raises:
             NotPrinted: as ``value``.

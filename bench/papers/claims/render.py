@@ -23,7 +23,7 @@ RULE = (
 
 
 def claims_markdown(claims: Claims, group: ResultGroup) -> str:
-    """Verdicts, their evidence, and printed beside measured numbers, for one table.
+    """Return the Markdown page of one group: verdicts, their evidence, and printed beside measured numbers.
 
     Raises:
         BenchError: as ``evaluate_claims``.
@@ -42,7 +42,7 @@ def _settings(claims: Claims, group: ResultGroup) -> list[str]:
 
 
 def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
-    """A table of verdicts, then the evidence of each claim, folded."""
+    """Return the table of verdicts, followed by the folded evidence of each claim."""
     rows = [
         [
             v.claim.id,

@@ -15,11 +15,11 @@ from bench.reports.published import PrintedPaper, plain
 
 @dataclass(frozen=True)
 class ClaimScope:
-    """Tables that are compared with each other.
+    """Groups of records that are compared with each other.
 
     Attributes:
-        groups: one GAN's table, those of one dataset, or those of one budget.
-        paper: whose metrics, datasets and GANs are looked up in them.
+        groups: the group of one GAN, those of one dataset, or those of one budget.
+        paper: the paper, which maps its metrics, datasets and GANs to those of the records.
     """
 
     groups: tuple[ResultGroup, ...]
@@ -38,10 +38,10 @@ class ClaimScope:
         return quantities(self.paper.roles[role], self.groups)
 
     def reading(self, subject: ClaimSubject, quantity: Quantity, within: str = "") -> Measurement:
-        """A quantity of a subject, in the dataset of this title if one is given.
+        """Return the measurement of a subject, in the dataset titled ``within`` if it is given.
 
         Raises:
-            BenchError: the subject is not here, or was not measured so; says why.
+            BenchError: the subject is not in the records, or the quantity was not measured; gives the reason.
         """
         group, runs = self._find(subject, within)
         return read(group, runs, quantity)
@@ -56,7 +56,7 @@ class ClaimScope:
         return "; ".join(notes)
 
     def drawn_by(self, gan: str, groups: Sequence[ResultGroup]) -> list[ResultGroup]:
-        """The tables of a GAN."""
+        """Return the groups of a GAN."""
         name = plain(self.paper.gans.get(gan, gan))
         return [group for group in groups if name in gan_names(group)]
 
@@ -104,10 +104,10 @@ def _names(group: ResultGroup) -> set[str]:
 
 
 def scopes(found: Sequence[ResultGroup], level: Level, paper: PrintedPaper) -> list[ClaimScope]:
-    """Tables in the parts that a claim of this level spans, in order of appearance.
+    """Split groups into the scopes of a claim of this level, in order of appearance.
 
-    Datasets may differ in training steps, as an epoch is more steps of one than of another; the tables of one
-    dataset may not.
+    Different datasets may have different numbers of training steps, because the number of steps per epoch depends on
+    the dataset; the groups of one dataset must have the same number.
     """
     trained: dict[str, set[int]] = {}
     for group in found:

@@ -17,13 +17,14 @@ from bench.reports.verdicts import Statement
 
 @dataclass(frozen=True)
 class Claim(Statement):
-    """One claim; it holds when all of its tests do.
+    """One claim; it holds if all of its tests hold.
 
     Attributes:
-        records: tables of the paper whose records answer it.
-        stated: whether the paper's own numbers agree, where the file says so; None where they are asked instead, or
-            where the paper prints none.
-        every: whether it is about each dataset: one on which it fails is enough, whichever is nearest to the paper.
+        records: tables of the paper whose records decide the claim.
+        stated: whether the paper's own numbers agree, as stated in the file; None to derive it from the printed
+            numbers.
+        every: whether the claim is about each dataset: then it fails if it fails on any of them, not only on the one
+            nearest to the paper.
     """
 
     tests: tuple[ClaimTest, ...]
@@ -43,7 +44,7 @@ class Claim(Statement):
 
     @property
     def unmeasurable(self) -> str:
-        """Why nothing here can measure it, "" if something can."""
+        """Reason for which the claim cannot be measured; "" if it can."""
         return next((test.unmeasurable for test in self.tests if test.unmeasurable), "")
 
 
@@ -55,7 +56,7 @@ class Claims(PrintedPaper):
 
     @property
     def of_methods(self) -> tuple[Claim, ...]:
-        """The claims that the methods of one GAN can answer: those about tables that compare methods."""
+        """Claims that are decided by the methods of one GAN: those about tables that compare methods."""
         named = {table.name for table in self.tables if table.across == "methods"}
         return tuple(c for c in self.claims if c.level == "gan" and (not c.records or named & set(c.records)))
 
@@ -64,8 +65,8 @@ def read_claims(path: Path) -> Claims:
     """Read a claims file and the ``published.csv`` beside it (none: no printed numbers).
 
     Raises:
-        BenchError: a file that cannot be read, an unknown key or operator, a missing field, a value of the wrong
-            type, an undefined metric, an id used twice; names file and claim or table.
+        BenchError: a file cannot be read, a key or operator is unknown, a field is missing, a value has the wrong
+            type, a metric is undefined, or an id is used twice; names file and claim or table.
     """
     raw = read_toml(path)
     printed = read_printed(raw, path)

@@ -15,10 +15,10 @@ NEEDED = ("study", "dataset", "network", "verdicts", "protocol")
 
 
 def read_study(path: Path) -> dict[str, Any]:
-    """A study's result.
+    """Read the result of a study.
 
     Raises:
-        StoreError: it cannot be read, or is not the result of a study.
+        StoreError: the file cannot be read, or is not the result of a study.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -39,7 +39,7 @@ def _verdict(found: Mapping[str, Any]) -> tuple[str, Outcome, tuple[Evidence, ..
 
 
 def verdict_of(study: Mapping[str, Any], claim: Claim) -> Verdict | None:
-    """A study's verdict on a claim, None if it has none; the paper's own numbers as the study or the file says."""
+    """Return a study's verdict on a claim, or None; ``claim.stated`` replaces the study's value of ``published``."""
     for about, outcome, evidence, published in map(_verdict, study["verdicts"]):
         if about == claim.id:
             return Verdict(claim, outcome, evidence, published if claim.stated is None else claim.stated)

@@ -1,6 +1,6 @@
-"""Who is compared, as text: ``dfi``, ``dfi on sngan`` or ``dfi on sngan in CelebA64``.
+"""Subjects of claims, written as ``dfi``, ``dfi on sngan`` or ``dfi on sngan in CelebA64``.
 
-Without a GAN it is a method on the one GAN of a table; without a dataset the GANs of one dataset are compared.
+A subject without a GAN is a method on the one GAN of a table; without a dataset, GANs of one dataset are compared.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any, Literal
 from bench.reports.strict_toml import texts
 
 Level = Literal["gan", "dataset", "budget"]
-"""What a test spans: the methods of one GAN, the GANs of one dataset, or the datasets of one budget."""
+"""Range of a test: the methods of one GAN, the GANs of one dataset, or the datasets of one budget."""
 LEVELS: tuple[Level, ...] = ("gan", "dataset", "budget")
-"""The narrowest first."""
+"""Levels from narrow to wide."""
 
 
 @dataclass(frozen=True)
 class ClaimSubject:
-    """A method, perhaps on a GAN, perhaps in a dataset of the paper; "" where the text names none."""
+    """A method, optionally on a GAN and in a dataset of the paper; "" where the text names none."""
 
     method: str
     gan: str = ""
@@ -36,26 +36,26 @@ class ClaimSubject:
 
 
 def subject(text: str) -> ClaimSubject:
-    """Read ``METHOD [on GAN] [in DATASET]``."""
+    """Parse ``METHOD [on GAN] [in DATASET]``."""
     rest, _, dataset = text.partition(" in ")
     method, _, gan = rest.partition(" on ")
     return ClaimSubject(method.strip(), gan.strip(), dataset.strip())
 
 
 def read_subjects(atom: Mapping[str, Any], key: str, place: str, at_least: int = 1) -> tuple[ClaimSubject, ...]:
-    """One subject or several.
+    """Parse one subject or several under a key of a test.
 
     Raises:
-        BenchError: too few, or something else than texts.
+        BenchError: there are fewer than ``at_least``, or a value is not a string.
     """
     return tuple(subject(text) for text in texts(atom[key], key, place, at_least))
 
 
 def listed(subjects: Iterable[ClaimSubject]) -> str:
-    """Their texts."""
+    """Return the texts of subjects, separated by commas."""
     return ", ".join(map(str, subjects))
 
 
 def widest(levels: Iterable[Level]) -> Level:
-    """The widest of several levels; "gan" of none."""
+    """Return the widest of several levels; "gan" if there are none."""
     return max(levels, key=LEVELS.index, default="gan")

@@ -1,6 +1,6 @@
-"""The tests that a claims file may state: a file an operator, found by looking through this folder.
+"""The operators of tests in claims files, one file each; they are discovered in this folder.
 
-A further operator is a further file with a ``ClaimTest``; nothing else names it.
+A new operator is a new file with a ``ClaimTest``; it needs no registration.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["ClaimTest", "operators", "read_test"]
 
 
 def read_test(atom: Any, place: str) -> ClaimTest:
-    """One entry of a claim's ``test``.
+    """Parse one entry of a claim's ``test``.
 
     Raises:
-        BenchError: an unknown operator or key, a missing one, a value of the wrong type; begins with ``place``.
+        BenchError: an operator or key is unknown or missing, or a value has the wrong type; begins with ``place``.
     """
     known = operators()
     operator = atom.get("op") if isinstance(atom, dict) else None
@@ -32,10 +32,10 @@ def read_test(atom: Any, place: str) -> ClaimTest:
 
 
 def operators() -> dict[str, type[ClaimTest]]:
-    """Every operator by name.
+    """Return the test class of every operator, by name.
 
     Raises:
-        ContractError: two files have the same one.
+        ContractError: two files define the same operator.
     """
     return _found(tuple(__path__))
 

@@ -1,4 +1,4 @@
-"""From an estimate to an answer in words: what every operator shares."""
+"""Functions shared by the operators: from estimates to evidence in words."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from bench.reports.verdicts import Evidence, Outcome, at_least, span, with_span
 from bench.statistics import Floats
 
 Asked = Sequence[tuple[ClaimSubject, Quantity]]
-"""Whose quantities a statistic takes, in its order."""
+"""Arguments of a statistic, in order: subjects and their quantities."""
 Statistic = Callable[[Floats], Floats]
-"""From values ``[..., K]`` to ``[...]``."""
+"""Function of values ``[..., K]`` with result ``[...]``."""
 SIGNS: dict[int | None, Outcome] = {1: "holds", -1: "fails"}
 
 
 def unmeasured(question: str, reason: str, remark: str = "") -> Evidence:
-    """A test that could not be tried, and why."""
+    """Return the evidence of a test that could not be evaluated, with the reason."""
     return Evidence(question, "not measured", reason, remark)
 
 
 def estimated(scope: ClaimScope, asked: Asked, statistic: Statistic) -> Estimate | str:
-    """The estimate of a statistic, or why there is none."""
+    """Return the estimate of a statistic, or the reason why there is none."""
     try:
         found = estimate([scope.reading(who, quantity) for who, quantity in asked], statistic)
     except BenchError as error:
@@ -36,7 +36,7 @@ def estimated(scope: ClaimScope, asked: Asked, statistic: Statistic) -> Estimate
 
 
 def positive(scope: ClaimScope, question: str, asked: Asked, statistic: Statistic, remark: str) -> Evidence:
-    """Test that a statistic, an advantage, is above 0."""
+    """Test that a statistic is above 0."""
     found = estimated(scope, asked, statistic)
     if isinstance(found, str):
         return unmeasured(question, found, remark)
@@ -49,7 +49,7 @@ def advantage(quantity: Quantity) -> Statistic:
 
 
 def rank_correlation(values: Floats) -> Floats:
-    """Spearman's rho between the first and the second half of values ``[..., 2K]``."""
+    """Return Spearman's rho between the first and the second half of values ``[..., 2K]``."""
     half = values.shape[-1] // 2
     return statistics.spearman(values[..., :half], values[..., half:])
 
@@ -64,7 +64,7 @@ def alike(question: str, found: Estimate | str, threshold: float, remark: str) -
 
 
 def in_words(what: str, found: Estimate, sign: str = "") -> str:
-    """An estimate with its interval and what that is over."""
+    """Return an estimate with its interval and the basis of the interval, in words."""
     value = f"{what}{found.value:{sign}.4g}"
     if found.interval is None:
         return f"{value}, no interval{f': {found.why}' if found.why else ''}"
@@ -74,7 +74,7 @@ def in_words(what: str, found: Estimate, sign: str = "") -> str:
 
 
 def picked(oriented: Floats, by: str) -> Floats:
-    """The best, the median or the worst of values ``[..., K]`` that are better the higher they are."""
+    """Return the best, the median or the worst of values ``[..., K]``, of which higher ones are better."""
     if by == "median":
         return np.asarray(np.median(oriented, axis=-1))
     return np.asarray(oriented.max(-1) if by == "best" else oriented.min(-1))

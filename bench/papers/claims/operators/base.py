@@ -14,7 +14,7 @@ from bench.reports.estimates import Quantity
 from bench.reports.verdicts import Evidence
 
 SOME = (str, list)
-"""Types of a key that holds one name or several."""
+"""Types of a key whose value is one name or several."""
 NUMBER = (int, float)
 
 
@@ -22,9 +22,9 @@ class ClaimTest(ABC):
     """One test of a claim. Subclasses are frozen dataclasses, each in a file of this folder.
 
     Attributes:
-        operators: values of ``op`` that are read as this test.
-        position: place in lists of operators; the later ones follow in alphabetical order of their files.
-        metrics: that it compares, as the paper calls them.
+        operators: values of ``op`` that select this test.
+        position: position in lists of operators; equal ones are in alphabetical order of their files.
+        metrics: names of the compared metrics in the paper.
     """
 
     operators: ClassVar[tuple[str, ...]]
@@ -34,23 +34,23 @@ class ClaimTest(ABC):
     @classmethod
     @abstractmethod
     def read(cls, atom: Mapping[str, Any], place: str) -> Self:
-        """The test from its entry in a claims file.
+        """Parse the test from its entry in a claims file.
 
         Raises:
-            BenchError: an unknown key, a missing one, a value of the wrong type; begins with ``place``.
+            BenchError: a key is unknown or missing, or a value has the wrong type; begins with ``place``.
         """
 
     @property
     @abstractmethod
     def subjects(self) -> tuple[ClaimSubject, ...]:
-        """Everyone who is named."""
+        """All subjects of the test."""
 
     @abstractmethod
     def evaluate(self, scope: ClaimScope) -> Iterator[Evidence]:
-        """Every answer that the records of a scope give; one at least.
+        """Yield the evidence in the records of a scope; at least one item.
 
         Raises:
-            BenchError: a metric whose direction in the records is not the paper's.
+            BenchError: the direction of a metric differs between the records and the paper.
         """
 
     @abstractmethod
@@ -58,30 +58,30 @@ class ClaimTest(ABC):
         """Yield, for each part of the test, True if the paper's own numbers agree.
 
         Raises:
-            NotPrinted: they do not cover it.
+            NotPrinted: they do not cover the test.
         """
 
     @property
     def level(self) -> Level:
-        """The level that it spans."""
+        """Level that the test spans."""
         return widest(who.level for who in self.subjects)
 
     @property
     def from_study(self) -> str:
-        """The study that decides it in place of records, "" for records."""
+        """Name of the study that decides the test; "" if records do."""
         return ""
 
     @property
     def unmeasurable(self) -> str:
-        """Why nothing here can measure it, "" if something can."""
+        """Reason for which the test cannot be measured; "" if it can."""
         return ""
 
 
 class MetricTest(ClaimTest):
-    """A test that is put to one metric after the other."""
+    """A test that is evaluated on each of its metrics."""
 
     def evaluate(self, scope: ClaimScope) -> Iterator[Evidence]:
-        """Every answer on every measured quantity that answers a metric."""
+        """Yield the evidence of every measured quantity that is mapped to a metric."""
         for role in self.metrics:
             found, remark = scope.quantities(role)
             if not found:
@@ -92,8 +92,8 @@ class MetricTest(ClaimTest):
 
     @abstractmethod
     def question(self, name: str) -> str:
-        """Return the question about a metric or a measured quantity of this name."""
+        """Return the test in words, for a metric or quantity of this name."""
 
     @abstractmethod
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
-        """The answers on one quantity; ``remark`` says what stands in for what."""
+        """Yield the evidence on one quantity; ``remark`` names the stand-ins."""

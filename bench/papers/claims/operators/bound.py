@@ -1,4 +1,4 @@
-"""``difference`` and ``ratio``: values, as they are measured, keep to bounds."""
+"""Operators ``difference`` and ``ratio``: differences or ratios of measured values lie within bounds."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ LIMITS = {"difference": ("at_least", "at_most", "within"), "ratio": ("at_least",
 
 @dataclass(frozen=True)
 class BoundTest(ClaimTest):
-    """A difference or ratio of values keeps to bounds.
+    """A test that differences or ratios of values lie within bounds.
 
     Attributes:
         kind: "difference" (of - to) or "ratio" (of / to).
-        metrics: one name, or two: of the first side and of the second.
+        metrics: one name for both sides, or one name for each side.
         of: minuends or numerators; each is compared with each of ``to``.
-        to: the other side.
-        at_least: smallest value, None for no such bound.
-        at_most: largest value.
-        within: largest absolute difference.
+        to: subtrahends or denominators.
+        at_least: lower bound, None for no such bound.
+        at_most: upper bound.
+        within: upper bound of the absolute difference.
     """
 
     operators: ClassVar[tuple[str, ...]] = ("difference", "ratio")
@@ -51,7 +51,7 @@ class BoundTest(ClaimTest):
 
     @classmethod
     def read(cls, atom: Mapping[str, Any], place: str) -> Self:
-        """See ``ClaimTest.read``."""
+        """Parse the test; see ``ClaimTest.read``."""
         kind, limits = atom["op"], LIMITS[atom["op"]]
         check_keys(atom, place, {"op": str, "metric": SOME, "of": SOME, "to": SOME}, dict.fromkeys(limits, NUMBER))
         given = {key: float(atom[key]) for key in limits if key in atom}
@@ -64,11 +64,11 @@ class BoundTest(ClaimTest):
 
     @property
     def subjects(self) -> tuple[ClaimSubject, ...]:
-        """Everyone who is named."""
+        """All subjects of the test."""
         return self.of + self.to
 
     def evaluate(self, scope: ClaimScope) -> Iterator[Evidence]:
-        """One answer a pair of subjects and a pair of quantities."""
+        """Yield the evidence for each pair of subjects and pair of quantities."""
         first, remark = scope.quantities(self.metrics[0])
         second, other = scope.quantities(self.metrics[-1])
         remark = "; ".join(dict.fromkeys(filter(None, [remark, other, scope.remark(self.subjects)])))
@@ -85,7 +85,7 @@ class BoundTest(ClaimTest):
             yield self._compare(scope, (of, above), (to, below), remark)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Yield True where the printed numbers keep to the bounds."""
+        """Yield True for each pair of printed numbers that lies within the bounds."""
         low, high = self._bounds
         for who, other in itertools.product(self.of, self.to):
             of, to = printed.value(self.metrics[0], who), printed.value(self.metrics[-1], other)
@@ -122,7 +122,7 @@ class BoundTest(ClaimTest):
 
 
 def _alike(first: Sequence[Quantity], second: Sequence[Quantity]) -> Iterator[tuple[Quantity, Quantity]]:
-    """Pairs of two metrics that look through the same network, or of which one looks through none."""
+    """Yield the pairs of two metrics that use the same network, or of which one uses none."""
     for above, below in itertools.product(first, second):
         networks = {name for name in (above.name.partition("@")[2], below.name.partition("@")[2]) if name}
         if len(networks) < 2:
@@ -130,7 +130,7 @@ def _alike(first: Sequence[Quantity], second: Sequence[Quantity]) -> Iterator[tu
 
 
 def _uneven(scope: ClaimScope, of: Side, to: Side) -> str:
-    """Why two metrics of sets cannot be set against each other: they are of different numbers of images."""
+    """Return the reason why two set metrics cannot be compared (different numbers of images), "" if they can."""
     try:
         counts = [scope.reading(who, quantity).count for who, quantity in (of, to)]
     except BenchError:

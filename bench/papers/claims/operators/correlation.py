@@ -1,4 +1,4 @@
-"""``correlation``: two metrics order the methods alike."""
+"""Operator ``correlation``: two metrics rank the methods alike."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bench.statistics import Floats
 
 @dataclass(frozen=True)
 class CorrelationTest(ClaimTest):
-    """Two metrics order the methods alike: Spearman's rho, both oriented, is at least the threshold."""
+    """A test that Spearman's rho of two metrics over methods, both oriented, is at least a threshold."""
 
     operators: ClassVar[tuple[str, ...]] = ("correlation",)
     position: ClassVar[int] = 5
@@ -34,7 +34,7 @@ class CorrelationTest(ClaimTest):
 
     @classmethod
     def read(cls, atom: Mapping[str, Any], place: str) -> Self:
-        """See ``ClaimTest.read``."""
+        """Parse the test; see ``ClaimTest.read``."""
         check_keys(atom, place, {"op": str, "metrics": list, "methods": list, "at_least": NUMBER})
         metrics = texts(atom["metrics"], "metrics", place, 2)
         if len(metrics) != 2:
@@ -43,11 +43,11 @@ class CorrelationTest(ClaimTest):
 
     @property
     def subjects(self) -> tuple[ClaimSubject, ...]:
-        """Everyone who is named."""
+        """All subjects of the test."""
         return self.methods
 
     def evaluate(self, scope: ClaimScope) -> Iterator[Evidence]:
-        """One answer a pair of quantities."""
+        """Yield the evidence for each pair of quantities."""
         (left, remark), (right, other) = (scope.quantities(name) for name in self.metrics)
         remarks = "; ".join(filter(None, [remark, other]))
         for name, found in zip(self.metrics, (left, right), strict=True):
@@ -58,7 +58,7 @@ class CorrelationTest(ClaimTest):
             yield self._compare(scope, first, second, remarks)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Yield True if the printed numbers correlate as well."""
+        """Yield True if the correlation of the printed numbers reaches the threshold."""
         yield bool(
             rank_correlation(np.array([printed.oriented(m, who) for m in self.metrics for who in self.methods]))
             >= self.at_least

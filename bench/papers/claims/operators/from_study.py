@@ -1,4 +1,4 @@
-"""``study``: a study decides, by its stored verdict on the claim."""
+"""Operator ``study``: the stored verdict of a study decides the claim."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.reports.verdicts import Evidence
 
 @dataclass(frozen=True)
 class StudyTest(ClaimTest):
-    """A study decides: its stored verdict on the claim."""
+    """A test that is decided by the stored verdict of a study."""
 
     operators: ClassVar[tuple[str, ...]] = ("study",)
     position: ClassVar[int] = 7
@@ -27,13 +27,13 @@ class StudyTest(ClaimTest):
 
     @classmethod
     def read(cls, atom: Mapping[str, Any], place: str) -> Self:
-        """See ``ClaimTest.read``."""
+        """Parse the test; see ``ClaimTest.read``."""
         check_keys(atom, place, {"op": str, "study": str})
         return cls(atom["study"])
 
     @property
     def subjects(self) -> tuple[ClaimSubject, ...]:
-        """No one: the study knows whom it compares."""
+        """Empty; the study defines what it compares."""
         return ()
 
     @property
@@ -42,9 +42,9 @@ class StudyTest(ClaimTest):
         return self.study
 
     def evaluate(self, scope: ClaimScope) -> Iterator[Evidence]:
-        """Records do not answer it."""
+        """Yield "not measured", because records do not decide the test."""
         yield unmeasured(f"study {self.study}", f"no such study is stored: ganinv study {self.study}")
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """The study says it, or the claims file does."""
+        """Raise ``NotPrinted``; the study or the claims file states whether the paper agrees."""
         raise NotPrinted(self.study)

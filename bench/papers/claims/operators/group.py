@@ -1,4 +1,4 @@
-"""``group``: the best, the median or the worst of some beats that of others."""
+"""Operator ``group``: the best, median or worst of some subjects beats that of others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Pick = Literal["best", "median", "worst"]
 
 @dataclass(frozen=True)
 class GroupTest(MetricTest):
-    """The picked one of ``better`` beats the picked one of ``worse``, on every metric."""
+    """A test that the best, median or worst of ``better`` beats that of ``worse``, on every metric."""
 
     operators: ClassVar[tuple[str, ...]] = ("group",)
     position: ClassVar[int] = 2
@@ -37,7 +37,7 @@ class GroupTest(MetricTest):
 
     @classmethod
     def read(cls, atom: Mapping[str, Any], place: str) -> Self:
-        """See ``ClaimTest.read``."""
+        """Parse the test; see ``ClaimTest.read``."""
         picks = dict.fromkeys(("better_by", "worse_by"), str)
         check_keys(atom, place, {"op": str, "metric": SOME, "better": SOME, "worse": SOME} | picks)
         for key in picks:
@@ -49,16 +49,16 @@ class GroupTest(MetricTest):
 
     @property
     def subjects(self) -> tuple[ClaimSubject, ...]:
-        """Everyone who is named."""
+        """All subjects of the test."""
         return self.better + self.worse
 
     def question(self, name: str) -> str:
-        """Return the question about a metric of this name."""
+        """Return the test in words, for a metric of this name."""
         better, worse = f"{self.better_by} of {listed(self.better)}", f"{self.worse_by} of {listed(self.worse)}"
         return f"{name}: {better} beats {worse}"
 
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
-        """One answer; who is picked may change from resample to resample."""
+        """Yield one item of evidence; each bootstrap resample selects its own best, median or worst."""
 
         def gap(values: Floats) -> Floats:
             return self._gap(quantity.orient * values)
@@ -67,12 +67,12 @@ class GroupTest(MetricTest):
         yield positive(scope, self.question(quantity.shown), asked=asked, statistic=gap, remark=remark)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Yield True where the picked printed number is better than the other."""
+        """Yield True for each metric on which the selected printed number of ``better`` beats that of ``worse``."""
         for metric in self.metrics:
             yield bool(self._gap(np.array([printed.oriented(metric, who) for who in self.subjects])) > 0)
 
     def _gap(self, oriented: Floats) -> Floats:
-        """Return the advantage of the picked one of ``better``; values ``[..., K]`` of all subjects."""
+        """Return the advantage of the selected value of ``better``, from values ``[..., K]`` of all subjects."""
         count = len(self.better)
         better, worse = picked(oriented[..., :count], self.better_by), picked(oriented[..., count:], self.worse_by)
         return np.asarray(better - worse)

@@ -1,4 +1,4 @@
-"""``order``: every subject beats every other."""
+"""Operator ``order``: every subject of one group beats every subject of another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.reports.verdicts import Evidence
 
 @dataclass(frozen=True)
 class OrderTest(MetricTest):
-    """Every subject in ``better`` beats every subject in ``worse`` on every metric."""
+    """A test that every subject in ``better`` beats every subject in ``worse``, on every metric."""
 
     operators: ClassVar[tuple[str, ...]] = ("order",)
     position: ClassVar[int] = 1
@@ -30,23 +30,23 @@ class OrderTest(MetricTest):
 
     @classmethod
     def read(cls, atom: Mapping[str, Any], place: str) -> Self:
-        """See ``ClaimTest.read``."""
+        """Parse the test; see ``ClaimTest.read``."""
         check_keys(atom, place, {"op": str, "metric": SOME, "better": SOME, "worse": SOME})
         metrics = texts(atom["metric"], "metric", place, 1)
         return cls(metrics, read_subjects(atom, "better", place), read_subjects(atom, "worse", place))
 
     @property
     def subjects(self) -> tuple[ClaimSubject, ...]:
-        """Everyone who is named."""
+        """All subjects of the test."""
         return self.better + self.worse
 
     def question(self, name: str) -> str:
-        """Return the question about a metric of this name."""
+        """Return the test in words, for a metric of this name."""
         beat = "beats" if len(self.better) == len(self.worse) == 1 else "beat"
         return f"{name}: {listed(self.better)} {beat} {listed(self.worse)}"
 
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
-        """One answer a pair."""
+        """Yield the evidence for each pair of subjects."""
         for better, worse in itertools.product(self.better, self.worse):
             question = f"{quantity.shown}: {better} beats {worse}"
             yield positive(
@@ -58,6 +58,6 @@ class OrderTest(MetricTest):
             )
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Yield True where a printed number is better than each of the others."""
+        """Yield True for each metric and pair whose printed number of ``better`` beats that of ``worse``."""
         for metric, better, worse in itertools.product(self.metrics, self.better, self.worse):
             yield printed.oriented(metric, better) > printed.oriented(metric, worse)

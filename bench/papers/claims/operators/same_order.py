@@ -1,4 +1,4 @@
-"""``same_order``: every two datasets order the subjects alike."""
+"""Operator ``same_order``: every two datasets rank the subjects alike."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bench.reports.verdicts import Evidence
 
 @dataclass(frozen=True)
 class SameOrderTest(MetricTest):
-    """Every two datasets order the subjects alike: Spearman's rho of one metric is at least the threshold."""
+    """A test that Spearman's rho of one metric between every two datasets is at least a threshold."""
 
     operators: ClassVar[tuple[str, ...]] = ("same_order",)
     position: ClassVar[int] = 6
@@ -34,27 +34,27 @@ class SameOrderTest(MetricTest):
 
     @classmethod
     def read(cls, atom: Mapping[str, Any], place: str) -> Self:
-        """See ``ClaimTest.read``."""
+        """Parse the test; see ``ClaimTest.read``."""
         check_keys(atom, place, {"op": str, "metric": SOME, "who": list, "at_least": NUMBER})
         metrics = texts(atom["metric"], "metric", place, 1)
         return cls(metrics, read_subjects(atom, "who", place, 3), float(atom["at_least"]))
 
     @property
     def subjects(self) -> tuple[ClaimSubject, ...]:
-        """Everyone who is named."""
+        """All subjects of the test."""
         return self.who
 
     @property
     def level(self) -> Level:
-        """It compares datasets, whether it names any or not."""
+        """Always "budget", because datasets are compared."""
         return "budget"
 
     def question(self, name: str) -> str:
-        """Return the question about a metric of this name."""
+        """Return the test in words, for a metric of this name."""
         return f"{name}: datasets order {listed(self.who)} alike, Spearman ≥ {self.at_least}"
 
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
-        """One answer a pair of datasets."""
+        """Yield the evidence for each pair of datasets."""
         sets = list(dict.fromkeys(title_of(group.dataset) for group in scope.groups))
         if len(sets) < 2:
             yield unmeasured(self.question(quantity.shown), f"one dataset alone: {', '.join(sets)}", remark)
@@ -70,7 +70,7 @@ class SameOrderTest(MetricTest):
             return str(error)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Yield True where the printed numbers of two datasets correlate as well."""
+        """Yield True for each pair of datasets whose printed numbers reach the threshold."""
         for metric, sets in itertools.product(self.metrics, itertools.combinations(printed.datasets, 2)):
             values = np.array([printed.value(metric, who, within) for within in sets for who in self.who])
             yield bool(rank_correlation(values) >= self.at_least)

@@ -1,4 +1,4 @@
-"""``top``: a subject is among the best of several."""
+"""Operator ``top``: a subject is among the best of several."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.reports.verdicts import Evidence, Outcome
 
 @dataclass(frozen=True)
 class TopTest(MetricTest):
-    """A subject is among the best ``count`` of several."""
+    """A test that a subject is among the best ``count`` of several, on every metric."""
 
     operators: ClassVar[tuple[str, ...]] = ("top",)
     position: ClassVar[int] = 4
@@ -31,7 +31,7 @@ class TopTest(MetricTest):
 
     @classmethod
     def read(cls, atom: Mapping[str, Any], place: str) -> Self:
-        """See ``ClaimTest.read``."""
+        """Parse the test; see ``ClaimTest.read``."""
         check_keys(atom, place, {"op": str, "metric": SOME, "who": str, "among": list, "count": int})
         among = read_subjects(atom, "among", place, 2)
         if not 1 <= atom["count"] <= len(among):
@@ -40,15 +40,15 @@ class TopTest(MetricTest):
 
     @property
     def subjects(self) -> tuple[ClaimSubject, ...]:
-        """Everyone who is named."""
+        """All subjects of the test."""
         return (self.who, *self.among)
 
     def question(self, name: str) -> str:
-        """Return the question about a metric of this name."""
+        """Return the test in words, for a metric of this name."""
         return f"{name}: {self.who} is among the best {self.count} of {len(self.among) + 1}"
 
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
-        """One answer: how many of the others are better, and of how many it cannot be told."""
+        """Yield one item of evidence: the numbers of other subjects that are better, and that are undecided."""
         question, ahead, undecided = self.question(quantity.shown), [], 0
         for other in self.among:
             found = estimated(scope, [(other, quantity), (self.who, quantity)], advantage(quantity))
@@ -67,7 +67,7 @@ class TopTest(MetricTest):
         return "fails" if ahead >= self.count else "cannot tell"
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Yield True where fewer than ``count`` printed numbers are better."""
+        """Yield True for each metric on which fewer than ``count`` printed numbers are better."""
         for metric in self.metrics:
             mine = printed.oriented(metric, self.who)
             yield sum(printed.oriented(metric, other) > mine for other in self.among) < self.count

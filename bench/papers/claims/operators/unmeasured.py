@@ -1,4 +1,4 @@
-"""``unmeasured``: nothing here measures what the claim is about."""
+"""Operator ``unmeasured``: the suite has no measurement for the claim."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.reports.verdicts import Evidence
 
 @dataclass(frozen=True)
 class UnmeasuredTest(ClaimTest):
-    """Nothing here measures what the claim is about; ``why`` says what is missing."""
+    """A test without a measurement in the suite; ``why`` names what is missing."""
 
     operators: ClassVar[tuple[str, ...]] = ("unmeasured",)
     position: ClassVar[int] = 8
@@ -27,24 +27,24 @@ class UnmeasuredTest(ClaimTest):
 
     @classmethod
     def read(cls, atom: Mapping[str, Any], place: str) -> Self:
-        """See ``ClaimTest.read``."""
+        """Parse the test; see ``ClaimTest.read``."""
         check_keys(atom, place, {"op": str, "why": str})
         return cls(atom["why"])
 
     @property
     def subjects(self) -> tuple[ClaimSubject, ...]:
-        """No one."""
+        """Empty."""
         return ()
 
     @property
     def unmeasurable(self) -> str:
-        """The missing measurement."""
+        """The missing measurement, in words."""
         return self.why
 
     def evaluate(self, scope: ClaimScope) -> Iterator[Evidence]:
-        """The reason alone."""
+        """Yield "not measured" with the reason."""
         yield unmeasured("nothing measures this here", self.why)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
-        """Printed numbers are not asked."""
+        """Raise ``NotPrinted``; printed numbers are not compared."""
         raise NotPrinted(self.why)
