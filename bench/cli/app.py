@@ -78,7 +78,7 @@ def list_(
     kind: Annotated[ListedKind | None, typer.Argument(help="Kind of entries to list. Default: all kinds.")] = None,
     plugin: Plugins = None,
 ) -> None:
-    """List what is registered.
+    """List what is registered; the papers only where they are asked for.
 
     Examples:  ganinv list methods    |    ganinv list papers
     """
@@ -86,10 +86,10 @@ def list_(
     from bench.harness.inspect import listing
 
     open_plugins(plugin or [])
-    for each in [kind] if kind else list(ListedKind):
-        if each is ListedKind.papers:
-            papers()
-            continue
+    if kind is ListedKind.papers:
+        papers()
+        return
+    for each in [kind] if kind else [each for each in ListedKind if each is not ListedKind.papers]:
         console.table(each.value, ("name", "what it is", "from"), listing(each.value))
         console.note("")
 

@@ -199,5 +199,5 @@ def test_a_method_that_is_no_inverter_is_refused(tmp_path):
         '@method("odd")\n@dataclass\nclass Odd:\n    """No inverter."""\n'
     )
     registry.add_plugin(path)
-    with pytest.raises(BenchError, match="method 'odd' is not an Inverter"):
+    with pytest.raises(BenchError, match=r"method 'odd' \(plug-in odd.py\): Odd must subclass bench\.Inverter"):
         make_method(ComponentSpec("odd"))
