@@ -1,4 +1,4 @@
-"""Two methods against each other, metric by metric, on the same images and seeds."""
+"""Comparison of two methods, metric by metric, on the same images and seeds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEADER = ["metric", "advantage of a", "95 % interval", "p", "a wins", "verdict"]
 
 @dataclass(frozen=True)
 class SeedDifference:
-    """Advantage of a with one seed; the interval is over images, None for a set metric."""
+    """Advantage of method a for one seed; the interval is over images, None for a set metric."""
 
     seed: int
     mean: float
@@ -32,15 +32,15 @@ class SeedDifference:
 
 @dataclass(frozen=True)
 class MetricComparison:
-    """One metric of one track. Advantages are oriented: positive means that a is better.
+    """Comparison on one metric of one track. Advantages are oriented: positive means that a is better.
 
     Attributes:
-        gap: seed-averaged difference with its interval and what it is based on.
+        gap: seed-averaged difference with its interval and basis.
         p: two-sided sign-flip p of a mean advantage of 0, over images, not adjusted for the number of metrics;
             None for a set metric.
         wilcoxon: two-sided p of the signed-rank test, over images; None for a set metric.
         effect: Cohen's d_z over images, or None.
-        wins: share of images on which a is better, ties half; None for a set metric.
+        wins: share of images on which a is better, ties count half; None for a set metric.
     """
 
     track: Track
@@ -60,7 +60,7 @@ class MetricComparison:
 
 @dataclass(frozen=True)
 class MethodComparison:
-    """Methods a and b on one dataset, GAN and budget."""
+    """Comparison of methods a and b on one dataset, GAN and budget."""
 
     title: str
     a: str
@@ -68,27 +68,27 @@ class MethodComparison:
     seeds: tuple[int, ...]
     metrics: tuple[MetricComparison, ...]
     not_compared: tuple[str, ...] = ()
-    """Metrics that only one of the two has."""
+    """Metrics that were measured for only one of the two."""
 
 
 def compare(records: Sequence[Record], method_a: str, method_b: str) -> MethodComparison:
     """Compare two methods on the records of one table.
 
     Args:
-        records: of one dataset, GAN and budget.
+        records: records of one dataset, GAN and budget.
         method_a: title or name of a method.
         method_b: another one.
 
     Raises:
-        UnknownName: a method that the records do not have.
-        BenchError: records of several tables, or measured on other images, protocols or GANs; one method twice;
-            no seed that both have.
+        UnknownName: a method is not in the records.
+        BenchError: records are of several tables, or were measured on different images, protocols or GANs; both
+            methods are the same; or they have no seed in common.
     """
     return _compare(only_group(records), method_a, method_b)
 
 
 def comparisons(records: Sequence[Record], method_a: str, method_b: str) -> list[MethodComparison]:
-    """``compare`` for every table among the records that has both methods.
+    """Compare two methods in every table among the records that has both; see ``compare``.
 
     Raises:
         BenchError: as ``compare``; also when no table has both.
@@ -144,7 +144,7 @@ def _metric(a: MethodResults, b: MethodResults, track: Track, metric: str, up: b
 
 
 def comparison_terminal(comparison: MethodComparison) -> Table:
-    """The comparison for a terminal of 80 characters, without effect sizes and the values of each seed."""
+    """Return the comparison as a terminal table of 80 characters, without effect sizes and values of seeds."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
@@ -174,7 +174,7 @@ def _rows(comparison: MethodComparison) -> Iterator[list[str]]:
 
 
 def _advantage(mean: float | None, interval: Interval | None) -> tuple[str, str]:
-    """The mean advantage and its interval, with the digits that the interval supports."""
+    """Return the mean advantage and its interval, with the digits that the interval supports."""
     if mean is None or interval is None:
         return ABSENT if mean is None else f"{mean:+.3g}", ABSENT
     return interval.text(mean, "+"), span(interval, "+")

@@ -1,4 +1,4 @@
-"""One method on several GANs beside the printed tables that compare GANs: order always, values where they may be."""
+"""Comparison of one method on several GANs with printed tables: ranks always, differences in the same setting."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from bench.reports.published import MetricMapping, PrintedNumber, PrintedTable, 
 from bench.statistics import competition_ranks
 
 FEWEST = 3
-"""GANs that make an order worth a correlation."""
+"""Smallest number of GANs for which a rank correlation is computed."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One GAN in one ordering.
+    """Measured and printed number of one GAN in one ordering.
 
     Attributes:
         measured: mean over seeds, None if nothing was measured.
-        sd: over seeds, None for one seed.
-        by_seed: each seed's value.
+        sd: standard deviation over seeds, None for one seed.
+        by_seed: value of each seed.
         published: the printed number, None if the table has none.
-        measured_rank: among the GANs that have both numbers.
-        published_rank: the same for the printed value.
+        measured_rank: rank among the GANs that have both numbers.
+        published_rank: rank of the printed value among the same GANs.
     """
 
     gan: str
@@ -44,14 +44,14 @@ class Standing:
 
 @dataclass(frozen=True)
 class Ordering:
-    """A measured metric of one method beside a metric of one printed table, a GAN a standing.
+    """Comparison of a measured metric of one method with a metric of one printed table, over GANs.
 
     Attributes:
-        standings: every GAN that was run, in the order of the records.
+        standings: one item per measured GAN, in the order of the records.
         rho: Spearman's correlation of means and printed values; None below three GANs.
-        rho_by_seed: the same for each seed that all these GANs share.
+        rho_by_seed: correlation for each seed that all these GANs share.
         chance: share of all orders that agree at least as well.
-        reasons: why values are not subtracted; none if they may be.
+        reasons: reasons for which values are not subtracted; empty if they are comparable.
         absent: GANs of the table that were not run.
     """
 
@@ -74,7 +74,7 @@ class Ordering:
 
 @dataclass(frozen=True)
 class Family:
-    """The GANs of one dataset and budget, and how they compare with printed tables."""
+    """The GANs of one dataset and budget, with their comparisons with printed tables."""
 
     dataset: str
     budget: str
@@ -88,17 +88,17 @@ class Family:
 
 
 def across_gans(measured: Sequence[ResultGroup], tables: Sequence[PrintedTable]) -> list[Family]:
-    """Measured values of every dataset and budget beside the tables that are about that dataset.
+    """Compare the measured values of every dataset and budget with the printed tables about that dataset.
 
-    A printed metric is compared once for each method of the table that was run and each measured metric that answers
-    it; families without one are left out.
+    A printed metric is compared once for each measured method of the table and each measured metric that is mapped
+    to it; families without comparisons are left out.
 
     Args:
-        measured: tables of any datasets, GANs and budgets; those without records stay out.
-        tables: printed ones, across GANs.
+        measured: groups of any datasets, GANs and budgets; those without records are ignored.
+        tables: printed tables across GANs.
 
     Raises:
-        BenchError: a metric whose direction is not the paper's.
+        BenchError: the direction of a metric differs between the records and the paper.
     """
     parts: dict[str, list[ResultGroup]] = {}
     for group in (group for group in measured if group.records):
@@ -178,7 +178,7 @@ def _names(group: ResultGroup) -> tuple[str, str]:
 def _reasons(
     family: Sequence[ResultGroup], table: PrintedTable, role: MetricMapping, method: str, metric: str
 ) -> Iterator[str]:
-    """Why measured and printed values must not be subtracted."""
+    """Yield the reasons for which measured and printed values must not be subtracted."""
     if not family:
         return
     budget, options = family[0].budget, [group.gan.get("options") or {} for group in family]

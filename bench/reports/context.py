@@ -12,7 +12,7 @@ from bench.reports.groups import ResultGroup, image_table, title_of
 
 @dataclass(frozen=True)
 class Context:
-    """The context printed above a table: everything that two numbers must share to be comparable."""
+    """The conditions printed above a table: everything that two numbers must share to be comparable."""
 
     dataset: str
     dataset_options: Mapping[str, Any]
@@ -30,7 +30,7 @@ class Context:
 
 
 def context_of(group: ResultGroup) -> Context:
-    """The conditions of a group; what its records do not state is empty."""
+    """Return the conditions of a group; fields that its records do not state are empty."""
     done = [r for r in group.records if r.status == "done"]
     environments = [r.environment for r in done]
     versions = [", ".join(f"{k} {v}" for k, v in sorted(e.get("versions", {}).items())) for e in environments]
@@ -52,7 +52,7 @@ def context_of(group: ResultGroup) -> Context:
 
 
 def _image_counts(records: Sequence[Record]) -> dict[str, int]:
-    """Images of each track: rows of the per-image file, else the largest count that a metric states."""
+    """Return the number of images of each track: rows of the per-image file, else the largest count of a metric."""
     counts: dict[str, int] = {}
     for record in records:
         for track, summaries in record.metrics.items():

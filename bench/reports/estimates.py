@@ -26,17 +26,17 @@ COSTS = (
     "fit_generator_calls",
     "peak_memory_bytes",
 )
-"""What records hold of a cell's cost."""
+"""Costs of a cell that records contain."""
 EXACT = ("trained_parameters",)
 """Facts that are counted, not estimated: equal at every seed, they have no uncertainty."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that records hold: a metric of a track, a cost, or a fact that is a number.
+    """A number in records: a metric of a track, a cost, or a fact that is a number.
 
     Attributes:
-        name: in a claims file, ``own/code_mse``, ``cost/invert_ms_per_image``, or ``psnr`` of the test track.
+        name: name in claims files: ``own/code_mse``, ``cost/invert_ms_per_image``, or ``psnr`` for the test track.
         up: whether higher is better.
     """
 
@@ -45,27 +45,27 @@ class Quantity:
 
     @property
     def shown(self) -> str:
-        """Its name in tables and questions; see ``shown_metric``."""
+        """Name of the quantity in tables and evidence; see ``shown_metric``."""
         return shown_metric(self.name)
 
     @property
     def orient(self) -> float:
-        """1 where higher is better, else -1: times this, a value is better the higher it is."""
+        """1 if higher is better, else -1; a value multiplied by it is better the higher it is."""
         return 1.0 if self.up else -1.0
 
     @property
     def kind(self) -> Kind:
-        """The section of a record that holds it."""
+        """Section of a record that contains the quantity."""
         first, slash, _ = self.name.partition("/")
         return first if slash else "test"  # type: ignore[return-value]
 
     @property
     def key(self) -> str:
-        """Its name there."""
+        """Name of the quantity in that section."""
         return self.name.partition("/")[2] or self.name
 
     def of(self, record: Record) -> float | None:
-        """Its value in one record, None if there is none."""
+        """Return the value in one record, None if there is none."""
         if self.kind in {"cost", "facts"}:
             value = getattr(record, self.kind).get(self.key)
             return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
@@ -75,14 +75,14 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A quantity of one subject.
+    """The measured values of a quantity for one method.
 
     Attributes:
-        by_seed: its value for each seed.
-        images: values ``[S, N]`` of the same seeds and of the images in order; None for what is not per image.
-        shown: identity of the images; equal ones are paired.
-        exact: whether it is counted rather than estimated.
-        count: images that a metric of sets is of, on which its value depends; 0 for anything else.
+        by_seed: value of each seed.
+        images: per-image values ``[S, N]`` of the same seeds, images in order; None for quantities of other kinds.
+        shown: identity of the images; measurements with equal identities are paired.
+        exact: whether the value is counted rather than estimated.
+        count: number of images of a set metric, on which its value depends; 0 for other quantities.
     """
 
     by_seed: Mapping[int, float]
@@ -99,7 +99,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic with its interval. ``basis``: what was resampled; ``why``: the reason if there is no interval."""
+    """A statistic with its interval. ``basis``: the resampled unit; ``why``: the reason if there is no interval."""
 
     value: float
     interval: Interval | None
@@ -108,7 +108,7 @@ class Estimate:
 
     @property
     def sign(self) -> int | None:
-        """1 above 0, -1 below, 0 where the interval contains it, None without one."""
+        """1 if the interval is above 0, -1 if it is below, 0 if it contains 0, None without an interval."""
         if self.interval is None:
             return None
         return 0 if self.interval.contains(0.0) else 1 if self.interval.low > 0 else -1
@@ -118,7 +118,7 @@ def quantities(role: MetricMapping, groups: Sequence[ResultGroup]) -> tuple[list
     """Return the quantities of these groups that are mapped to a role, and a remark if they only stand in for it.
 
     Raises:
-        BenchError: a metric whose direction in the records is not the role's.
+        BenchError: the direction of a metric differs between the records and the role.
     """
     measured = list(dict.fromkeys(name for group in groups for name in _measured(group)))
     found = [name for name in measured if _matches(name, role.answered_by)]
@@ -134,7 +134,7 @@ def quantities(role: MetricMapping, groups: Sequence[ResultGroup]) -> tuple[list
 
 
 def answers(role: MetricMapping, group: ResultGroup) -> tuple[list[str], str]:
-    """Metrics of the test track that answer a role in one table, and a remark if they only stand in for it.
+    """Return the metrics of the test track that are mapped to a role, and a remark if they only stand in for it.
 
     Raises:
         BenchError: as ``quantities``.
@@ -158,10 +158,10 @@ def _matches(name: str, families: Sequence[str]) -> bool:
 
 
 def read(group: ResultGroup, runs: MethodResults, quantity: Quantity) -> Measurement:
-    """A quantity of one method.
+    """Return the measurement of a quantity for one method.
 
     Raises:
-        BenchError: it has no value; gives the reason that the records give.
+        BenchError: there is no value; gives the reason stated in the records.
     """
     found = {seed: quantity.of(record) for seed, record in runs.by_seed.items()}
     values = {seed: value for seed, value in found.items() if value is not None}
@@ -182,14 +182,15 @@ def read(group: ResultGroup, runs: MethodResults, quantity: Quantity) -> Measure
 
 
 def estimate(readings: Sequence[Measurement], statistic: Callable[[Floats], Floats]) -> Estimate:
-    """A statistic of several readings, on the seeds that all have, with a 95 % interval.
+    """Estimate a statistic of several measurements on their common seeds, with a 95 % interval.
 
-    Per-image values are resampled over images, those of the same images together and others apart; else Student's t
-    over seeds. Images that are not finite for one reading are left out for all that share them.
+    Per-image values are resampled over images: measurements on the same images jointly, others independently. Without
+    per-image values, the interval is Student's t over seeds. An image whose value is not finite in one measurement is
+    left out of all measurements on the same images.
 
     Args:
-        readings: K of them.
-        statistic: values ``[..., K]`` to ``[...]``.
+        readings: K measurements.
+        statistic: function of values ``[..., K]`` with result ``[...]``.
     """
     seeds = [seed for seed in readings[0].by_seed if all(seed in r.by_seed for r in readings)]
     if not seeds:

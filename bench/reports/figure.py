@@ -27,9 +27,9 @@ DPI = 150
 TITLE_CHARACTERS = 90
 """Characters of a title that fit above the axes."""
 CHARACTERS_AN_INCH = 13
-"""Of the line above pictures."""
+"""Characters per inch of the line above pictures."""
 SMALLEST_MS = 1e-3
-"""Left end of the cost axis: faster methods are drawn there."""
+"""Smallest value of the cost axis; faster methods are drawn there."""
 COLOURS = {"z": "#1f6fb4", "w": "#d1731f", "w+": "#b0392f", "features": "#6a4fa3", "weights": "#2f8f4e"}
 CONTROL = "#8a8a8a"
 INK = "#303030"
@@ -39,10 +39,10 @@ def reconstructions(group: ResultGroup, path: Path, metric: str = "psnr", images
     """Draw the first test images in the top row and each method's reconstructions below, of the lowest seed.
 
     Args:
-        group: the table.
-        path: PNG to write.
-        metric: per-image metric printed under each reconstruction, where it is stored.
-        images: how many at most.
+        group: group of records.
+        path: PNG file to write.
+        metric: per-image metric printed under each reconstruction, if it is stored.
+        images: largest number of images.
 
     Raises:
         NotApplicable: no record keeps pictures of 1 or 3 channels.
@@ -74,7 +74,7 @@ def reconstructions(group: ResultGroup, path: Path, metric: str = "psnr", images
 
 
 def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
-    """Draw the ranking metric against milliseconds an image; intervals over images where there are any.
+    """Draw the ranking metric against milliseconds per image, with intervals over images if there are any.
 
     Raises:
         NotApplicable: no row has both numbers.
@@ -100,7 +100,7 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
 
 
 def _kept(runs: MethodResults) -> tuple[Pixels, Pixels] | None:
-    """Targets and outputs ``[k, C, H, W]`` of the lowest seed, or None if it keeps no pictures."""
+    """Return targets and outputs ``[k, C, H, W]`` of the lowest seed, or None if it has no pictures."""
     return next((gallery(record) for record in runs.by_seed.values()), None)
 
 
@@ -171,7 +171,7 @@ def _colour(row: Row) -> str:
 
 
 def _labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
-    """Write each name right of its point; where it would cover another name or point it is pushed up, with a line."""
+    """Write each name right of its point, or above it with a line if it would cover another name or point."""
     figure = axes.figure
     figure.draw_without_rendering()  # type: ignore[union-attr]
     width, height = 6.0 * DPI / 100, 11.0 * figure.dpi / 72
@@ -200,7 +200,7 @@ def _labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[s
 
 
 def _title(axes: Axes, text: str) -> None:
-    """Write a title above the axes and every name; the room that it takes moves the names, so it looks again."""
+    """Write a title above the axes and all names; repeated, because the title's height moves the names."""
     figure, pad = axes.figure, 6.0
     for _ in range(8):
         title = axes.set_title(text, fontsize=9, color=INK, pad=pad)
@@ -222,7 +222,7 @@ def _class_legend(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a PNG whole; its bytes depend on nothing but what is drawn."""
+    """Write a figure as PNG, atomically; equal figures give equal bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)

@@ -1,4 +1,4 @@
-"""A figure of GANs: what was measured against what a paper prints, a panel a metric."""
+"""Figure of measured against printed values of GANs, one panel per metric."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POINT = "#1f6fb4"
 GUIDE = "#c4c4c4"
 TITLE_CHARACTERS = 48
 CORNERS = ((5, 5, "left"), (-5, 5, "right"), (5, -10, "left"), (-5, -10, "right"))
-"""Where a name may stand beside its point: shift in points and alignment, the most wanted first."""
+"""Positions of a name at its point: shift in points and alignment, in order of preference."""
 LETTER = (4.3, 8.0)
 """Width and height of a letter, in points."""
 TICKS = 5
@@ -32,7 +32,7 @@ TICKS = 5
 def measured_against_published(family: Family, path: Path) -> Path:
     """Draw each GAN at its printed (across) and measured value (up), better to the right and to the top.
 
-    Bars are standard deviations: the paper's, and over seeds. The line of equality stands where values are
+    Bars are standard deviations: the paper's, and over seeds. The line of equality is drawn if values are
     comparable.
 
     Raises:
@@ -60,7 +60,7 @@ def measured_against_published(family: Family, path: Path) -> Path:
 
 
 def _names(axes: Axes, standings: Sequence[Standing]) -> None:
-    """Write each name at the first corner of its point where it covers no other point and no other name."""
+    """Write each name at the corner of its point where it overlaps least with other points and names."""
     scale = axes.figure.dpi / 72
     points = axes.transData.transform([_place(s) for s in standings]) / scale
     boxes = [(x - 3, y - 3, x + 3, y + 3) for x, y in points]

@@ -1,4 +1,4 @@
-"""The words and numbers that every rendering of a leaderboard shares."""
+"""Texts and number formats shared by all renderings of a leaderboard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ABSENT = "–"
 
 
 def number(value: float, decimals: int) -> str:
-    """A number for a reader: fixed decimals, thousands apart, tiny ones in scientific notation."""
+    """Format a number with fixed decimals and thousands separators; tiny numbers in scientific notation."""
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "∞" if value > 0 else "-∞"
     if 1e-12 < abs(value) < 0.5 * 10.0**-decimals and decimals > 0:
@@ -32,7 +32,7 @@ def number(value: float, decimals: int) -> str:
 
 
 def decimals_for(value: Value, decimals: int) -> int:
-    """Decimals of a value: those that its interval over images supports, or ``decimals`` where it has none."""
+    """Return the decimals that the interval of a value over images supports; ``decimals`` without an interval."""
     if value.interval is None or value.interval.degenerate:
         return decimals
     return min(value.interval.decimals, decimals + 2)
@@ -46,7 +46,7 @@ def spread(value: Value, decimals: int) -> str:
 
 
 def shown_metric(name: str) -> str:
-    """Name under which a table shows a metric.
+    """Return the name under which tables show a metric.
 
     LPIPS is AlexNet or VGG with its learned weights, FID is Inception. The same formula through another network is
     another metric, and tables call it so.
@@ -65,7 +65,7 @@ def shown_metric(name: str) -> str:
 
 
 def column_title(column: Column) -> str:
-    """Name and direction: ``psnr ↑``."""
+    """Return the name and direction of a metric: ``psnr ↑``."""
     if column.heading == "cost":
         return COSTS[column.name]
     if column.higher_is_better is None:
@@ -74,23 +74,23 @@ def column_title(column: Column) -> str:
 
 
 def method_name(row: Row) -> str:
-    """A method, marked if it does more than the budget's steps."""
+    """Return the name of a method, marked if it takes more steps than the budget."""
     return row.method + (BEYOND if row.beyond else "")
 
 
 def latent_dimensions(row: Row) -> str:
-    """Dimensions of the latent code that a method may choose for each image; absent for records without them."""
+    """Return the number of latent dimensions that a method chooses for each image; a dash if it is not recorded."""
     return ABSENT if row.free_numbers is None else number(row.free_numbers, 0)
 
 
 def seeds_in_words(seeds: Sequence[int]) -> str:
-    """The training seeds of a table; a table of one says so."""
+    """Return the training seeds of a table in words."""
     shown = ", ".join(map(str, seeds))
     return f"seeds {shown}" if len(seeds) != 1 else f"one training seed ({shown})"
 
 
 def settings(values: Mapping[str, Any], prefix: str = "") -> str:
-    """Nested settings on one line: ``network.name = cnn; range = 255``."""
+    """Return nested settings on one line: ``network.name = cnn; range = 255``."""
     return "; ".join(f"{key} = {value}" for key, value in _flat(values, prefix))
 
 
@@ -113,7 +113,7 @@ def context_lines(context: Context) -> Iterator[tuple[str, str]]:
 
 
 def legend(board: Leaderboard) -> Iterator[str]:
-    """Sentences that explain the marks of a table; only those that it needs."""
+    """Yield sentences that explain the marks used in a table."""
     values = [v for row in board.rows for key, v in row.values.items() if not key.startswith("cost/")]
     seeds = len(board.context.seeds)
     text = "Mean over seeds"

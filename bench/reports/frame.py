@@ -1,4 +1,4 @@
-"""Records as a pandas DataFrame: a row a cell, a column a number."""
+"""Records as a pandas DataFrame: one row per cell, one column per number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ABOUT = ["dataset", "gan", "budget", "method", "seed", "status"]
 
 
 def frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row per cell, failed ones included (their numbers are NaN, ``reason`` says why).
+    """Return one row per cell, including failed ones (their numbers are NaN, ``reason`` gives the reason).
 
     Columns: ``ABOUT``; metrics of the test track by name (``psnr``), of the own track as ``own/psnr``; ``FACTS``;
     costs by name; device, reason and key.

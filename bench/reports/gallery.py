@@ -1,4 +1,4 @@
-"""The pictures that a record keeps: the first test images and what the method made of them."""
+"""Stored pictures of a record: the first test images and their reconstructions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Pixels = NDArray[np.uint8]
 
 
 def gallery(record: Record) -> tuple[Pixels, Pixels] | None:
-    """Targets and outputs of a record, uint8 ``[k, C, H, W]`` each, or None if it keeps no pictures.
+    """Return targets and outputs of a record, uint8 ``[k, C, H, W]`` each; None if it has no pictures.
 
     Raises:
         BenchError: the file cannot be read.

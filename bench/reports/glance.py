@@ -1,4 +1,4 @@
-"""A leaderboard at a glance, for a terminal: the key columns only."""
+"""Short form of a leaderboard for a terminal, with the main columns only."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bench.reports.leaderboard import Column, Leaderboard, Row
 from bench.reports.terminal import TerminalBoard, TerminalColumn, TerminalRow
 
 HEADER_WIDTH = 10
-"""Characters after which the name of a metric is folded, unless its numbers are longer."""
+"""Width in characters at which the name of a metric is folded, unless its numbers are longer."""
 
 
 def glance(board: Leaderboard, metrics: int = 3) -> TerminalBoard:
-    """Rank, method, the first test metrics and milliseconds an image; gaps are counted in the caption.
+    """Return rank, method, the first test metrics and milliseconds per image; the caption counts the gaps.
 
-    The capacity class has a column if there are several. Three metrics fit a terminal of 80 characters.
+    There is a column for the capacity class if there are several. Three metrics fit a terminal of 80 characters.
 
     Args:
-        board: the table.
-        metrics: how many test metrics to show; the one that ranks comes first.
+        board: the leaderboard.
+        metrics: number of test metrics; the ranking metric comes first.
     """
     columns = [*board.under("test")[:metrics], *(c for c in board.under("cost") if c.name == "invert_ms_per_image")]
     gaps = f" · {len(board.remarks)} gaps, listed in the report" if board.remarks else ""

@@ -1,4 +1,4 @@
-"""Records that may stand in one table: grouping, the refusal to mix, and access to their per-image values."""
+"""Groups of records that may share a table: grouping, checks of comparability, and per-image values."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ TRACKS: tuple[Track, ...] = ("test", "own")
 
 @dataclass(frozen=True)
 class MethodResults:
-    """One method in one table.
+    """The records of one method in one table.
 
     Attributes:
-        title: what tables print.
-        name: as a suite file writes it (``dfi+opt``).
-        by_seed: its records that are done, in the order of seeds.
-        others: its records that failed or do not apply.
+        title: title printed in tables.
+        name: name in suite files (``dfi+opt``).
+        by_seed: finished records, in the order of seeds.
+        others: records that failed or do not apply.
     """
 
     title: str
@@ -50,15 +50,15 @@ class MethodResults:
         return bool(self.facts.get("control", False))
 
     def values(self, track: Track, metric: str) -> dict[int, float]:
-        """The stored summary value of a metric for each seed that has one."""
+        """Return the stored summary value of a metric for each seed that has one."""
         found = {seed: r.metrics.get(track, {}).get(metric) for seed, r in self.by_seed.items()}
         return {seed: float(summary["value"]) for seed, summary in found.items() if summary is not None}
 
     def images(self, track: Track, metric: str, seeds: Iterable[int]) -> Floats | None:
-        """Per-image values ``[S, N]`` of the chosen seeds, or None if a seed has none stored.
+        """Return per-image values ``[S, N]`` of the given seeds, or None if a seed has none stored.
 
         Raises:
-            BenchError: seeds that were measured on different numbers of images.
+            BenchError: seeds were measured on different numbers of images.
         """
         columns = [per_image(self.by_seed[seed], track, metric) for seed in seeds]
         found = [c for c in columns if c is not None]
@@ -74,7 +74,7 @@ class MethodResults:
 
 @dataclass(frozen=True)
 class ResultGroup:
-    """Records of one dataset, GAN and budget, measured under one protocol, with the planned cells they lack."""
+    """Records of one dataset, GAN and budget, measured under one protocol, and planned cells without a record."""
 
     records: tuple[Record, ...]
     missing: tuple[Cell, ...]
@@ -94,17 +94,17 @@ class ResultGroup:
         return {m: bool(up) for r in self.records for m, up in r.facts.get("higher_is_better", {}).items()}
 
     def measured(self, track: Track) -> list[str]:
-        """Metrics with a value on a track, in the order in which the suite asks for them, others last."""
+        """Return the metrics with a value on a track, in the order of the suite; others last."""
         asked = [metric for record in self.records for metric in record.cell["metrics"]]
         found = dict.fromkeys(metric for record in self.records for metric in record.metrics.get(track, {}))
         return [metric for metric in dict.fromkeys([*asked, *found]) if metric in found]
 
     def find(self, method: str) -> MethodResults:
-        """The method of that title or name.
+        """Return the method with this title or name.
 
         Raises:
             UnknownName: no such method in these records.
-            BenchError: several methods share the name, so that only a title tells them apart.
+            BenchError: several methods share the name, so that a title is needed.
         """
         found = [r for r in self.runs if r.title == method] or [r for r in self.runs if r.name == method]
         if not found:
@@ -128,7 +128,7 @@ def groups(records: Sequence[Record], missing: Sequence[Cell] = ()) -> list[Resu
         missing: planned cells that have no record.
 
     Raises:
-        BenchError: records of one dataset, GAN and budget that are not comparable; names what differs.
+        BenchError: records of one dataset, GAN and budget are not comparable; names the difference.
     """
     parts: dict[str, tuple[dict[str, Any], list[Record], list[Cell]]] = {}
     for record in {r.key: r for r in records}.values():
@@ -140,10 +140,10 @@ def groups(records: Sequence[Record], missing: Sequence[Cell] = ()) -> list[Resu
 
 
 def only_group(records: Sequence[Record]) -> ResultGroup:
-    """The single group that these records form.
+    """Return the single group of these records.
 
     Raises:
-        BenchError: no records, or records of several tables.
+        BenchError: there are no records, or records of several tables.
     """
     found = groups(records)
     if len(found) != 1:
@@ -166,7 +166,7 @@ def _group(cell: dict[str, Any], records: list[Record], missing: list[Cell]) -> 
 
 
 def budget_numbers(budget: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of a budget that decide what a value means: not the time limit, nor looks where there are none."""
+    """Return the numbers of a budget that affect values: without the time limit, and without ``looks`` if it is 0."""
     return {key: value for key, value in budget.items() if key != "timeout" and (key, value) != ("looks", 0)}
 
 
@@ -179,7 +179,7 @@ def _what(choice: Mapping[str, Any]) -> list[Any]:
 
 
 def _refuse_to_mix(place: str, records: Sequence[Record]) -> None:
-    """Raise unless everything that two records both state about their conditions agrees."""
+    """Raise unless all conditions that two records both state agree."""
     seen: dict[str, tuple[Any, Record]] = {}
     for record in records:
         for what, value in _conditions(record):
@@ -215,7 +215,7 @@ def _conditions(record: Record) -> Iterator[tuple[str, Any]]:
 
 
 def _contrast(first: Any, second: Any) -> tuple[str, str]:
-    """Two differing values in short; of two protocols only the entries that differ."""
+    """Return two differing values as short texts; of two protocols, only the entries that differ."""
     if isinstance(first, dict) and isinstance(second, dict):
         keys = [k for k in {**first, **second} if first.get(k) != second.get(k)]
         return tuple(", ".join(f"{k}={d.get(k)!r}" for k in keys) for d in (first, second))  # type: ignore[return-value]
@@ -246,9 +246,9 @@ def _runs(place: str, records: Sequence[Record]) -> Iterator[MethodResults]:
 
 
 def per_image(record: Record, track: Track, metric: str) -> Floats | None:
-    """Values of a metric for every image of a track, in the order of the images, ``[N]``.
+    """Return the values ``[N]`` of a metric for every image of a track, in the order of the images.
 
-    None if the record keeps none: a set metric, or a record that was never stored.
+    None if the record has no such values: for a set metric, or a record that was never stored.
 
     Raises:
         BenchError: the file cannot be read.
@@ -260,7 +260,7 @@ def per_image(record: Record, track: Track, metric: str) -> Floats | None:
 
 
 def image_table(record: Record, track: Track) -> pd.DataFrame | None:
-    """Every per-image value of a track, a row an image, or None if the record has no such file.
+    """Return all per-image values of a track, one row per image, or None if the record has no such file.
 
     Raises:
         BenchError: the file cannot be read.

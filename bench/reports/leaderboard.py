@@ -1,4 +1,4 @@
-"""Leaderboards as typed tables: who is how good at what cost, under which protocol, and what is not there.
+"""Leaderboards as typed tables: quality and cost of each method, the protocol, and missing values.
 
 Renderers (``render_*.py``) turn a ``Leaderboard`` into Markdown, CSV, LaTeX, JSON or a terminal table.
 """
@@ -27,20 +27,20 @@ COSTS = {
     "generator_calls_per_image": "generator calls/image",
     "trained_parameters": "trained parameters",
 }
-"""Cost columns and how tables print them."""
+"""Cost columns and their titles in tables."""
 SLACK = 1.1
-"""Generator calls for each step of the budget that a search may make: one at its start and its end come on top."""
+"""Largest number of generator calls per step of the budget; a search makes one more at its start and its end."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One number of every row.
+    """A column of a leaderboard.
 
     Attributes:
-        heading: block that it stands in.
-        name: metric, or key of a cost.
+        heading: block of the column.
+        name: name of a metric, or key of a cost.
         higher_is_better: direction; None for a cost.
-        decimals: digits after the point that a reader is shown.
+        decimals: number of displayed decimals.
     """
 
     heading: Heading
@@ -50,20 +50,20 @@ class Column:
 
     @property
     def key(self) -> str:
-        """Unique in its table: ``test/psnr``."""
+        """Unique key of the column in its table: ``test/psnr``."""
         return f"{self.heading}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Value:
-    """One number with what is known of its spread.
+    """One number with its spread.
 
     Attributes:
-        mean: over seeds, of the stored summary values.
-        sd: over seeds (``ddof=1``); None for one seed.
+        mean: mean of the stored summary values over seeds.
+        sd: standard deviation over seeds (``ddof=1``); None for one seed.
         interval: 95 % bootstrap interval over images, for metrics whose summary is the mean of per-image values.
-        by_seed: the stored summary of each seed.
-        best: whether it is the best of its capacity class, or tied with the best.
+        by_seed: stored summary value of each seed.
+        best: whether the value is the best of its capacity class, or tied with the best.
         optimised: whether the method minimises this metric directly.
     """
 
@@ -77,15 +77,15 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """One method.
+    """The row of one method.
 
     Attributes:
-        rank: within its capacity class; None for controls and for what cannot be ranked.
-        capacity: what it may change per image.
-        free_numbers: how many numbers that is.
-        beyond: whether it calls the generator clearly more often than the budget has steps of search and refinement,
-            or is fitted for clearly more steps than the budget has for that.
-        diverged: images whose search met values that are not finite, over tracks and seeds.
+        rank: rank within its capacity class; None for controls and for methods that cannot be ranked.
+        capacity: variables that the method may change per image.
+        free_numbers: number of these variables, the latent dimensions.
+        beyond: whether the method calls the generator clearly more often than the budget has steps of search and
+            refinement, or is fitted for clearly more steps than the budget has for fitting.
+        diverged: number of images whose search reached non-finite values, over tracks and seeds.
     """
 
     method: str
@@ -102,7 +102,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that is not in the table, and why."""
+    """A value or record that is missing in the table, with the reason."""
 
     method: str
     seed: int
@@ -112,7 +112,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """One dataset, GAN and budget: rows are methods, best first within each capacity class, controls last."""
+    """The table of one dataset, GAN and budget: a row per method, best first within capacity classes, controls last."""
 
     title: str
     rank_by: str
@@ -123,30 +123,30 @@ class Leaderboard:
     notes: tuple[str, ...] = ()
 
     def under(self, heading: Heading) -> tuple[Column, ...]:
-        """The columns of one block."""
+        """Return the columns of one block."""
         return tuple(c for c in self.columns if c.heading == heading)
 
 
 def leaderboards(
     records: Sequence[Record], rank_by: str, title: str, missing: Sequence[Cell] = ()
 ) -> list[Leaderboard]:
-    """One table for each dataset, GAN and budget among the records.
+    """Return one table for each dataset, GAN and budget among the records.
 
     Args:
-        records: of any cells, also failed ones.
+        records: records of any cells, including failed ones.
         rank_by: metric of the test track that ranks methods within each capacity class.
         title: name of the suite; each table adds its dataset, GAN and budget.
         missing: planned cells without a record, listed under their table.
 
     Raises:
-        BenchError: records that must not share a table; names what differs.
+        BenchError: records of one table are not comparable; names the difference.
         UnknownName: ``rank_by`` was measured in none of the records.
     """
     return boards_of(groups(records, missing), rank_by, title)
 
 
 def boards_of(found: Sequence[ResultGroup], rank_by: str, title: str) -> list[Leaderboard]:
-    """The table of each group; see ``leaderboards``.
+    """Return the table of each group; see ``leaderboards``.
 
     Raises:
         UnknownName: ``rank_by`` was measured in none of the records.
@@ -158,7 +158,7 @@ def boards_of(found: Sequence[ResultGroup], rank_by: str, title: str) -> list[Le
 
 
 def leaderboard(group: ResultGroup, rank_by: str, title: str) -> Leaderboard:
-    """The table of one group; see ``leaderboards``."""
+    """Return the table of one group; see ``leaderboards``."""
     placed, notes = ranks(group, rank_by)
     columns = tuple(_columns(group, rank_by))
     best = {c.key: best_methods(group, c.heading, c.name) for c in columns if c.heading != "cost"}
@@ -180,7 +180,7 @@ def leaderboard(group: ResultGroup, rank_by: str, title: str) -> Leaderboard:
 
 
 def _class_order(capacity: str) -> tuple[int, str]:
-    """From the fewest to the most freedoms; unknown classes last."""
+    """Return the sort key of a capacity class: from fewest to most free variables, unknown classes last."""
     known = get_args(Capacity)
     return (known.index(capacity) if capacity in known else len(known)), capacity
 
@@ -205,7 +205,7 @@ def _columns(group: ResultGroup, rank_by: str) -> Iterator[Column]:
 
 
 def decimals_of(numbers: Sequence[float]) -> int:
-    """Digits that give the largest value of a column four significant ones, but at least one and at most four."""
+    """Return the decimals that give the largest value of a column four significant digits, between one and four."""
     finite = [abs(v) for v in numbers if np.isfinite(v)]
     largest = max(finite, default=0.0)
     return int(np.clip(3 - np.floor(np.log10(largest)), 1, 4)) if largest > 0 else 4
@@ -262,7 +262,7 @@ def _value(runs: MethodResults, column: Column, best: bool) -> Value | None:
 
 
 def image_interval(runs: MethodResults, track: Track, metric: str, mean: float) -> Interval | None:
-    """Bootstrap interval over images around a stored ``mean``.
+    """Return the bootstrap interval over images around a stored ``mean``.
 
     None if the summary is not the mean of the finite per-image values (a median, a rate, a set metric).
     """

@@ -20,14 +20,14 @@ class Difference:
     """Advantage of method a over method b, in the unit of the metric; positive means that a is better.
 
     Attributes:
-        seeds: seeds that both have; only these are compared.
+        seeds: seeds of both methods; only these are compared.
         basis: "images" (bootstrap over the same images), "seeds" (t interval over seeds, for a metric without
-            per-image values) or "nothing" (no common seed, or values that are no numbers).
+            per-image values) or "nothing" (no common seed, or values that are not finite).
         mean: mean advantage, or None without a basis.
         interval: 95 % interval of the mean; None when it cannot be given (one seed of a set metric, one image).
         by_seed: advantage of each seed's summary value.
-        a: oriented per-image values ``[S, N]`` of a, when the basis is images.
-        b: the same for b.
+        a: oriented per-image values ``[S, N]`` of a, if the basis is "images".
+        b: oriented per-image values ``[S, N]`` of b.
     """
 
     seeds: tuple[int, ...]
@@ -47,7 +47,7 @@ class Difference:
 
 
 def difference(a: MethodResults, b: MethodResults, track: Track, metric: str, higher_is_better: bool) -> Difference:
-    """Compare two methods on the seeds that both have (same images and GAN: the group has made sure)."""
+    """Compare two methods on their common seeds; ``ResultGroup`` guarantees the same images and GAN."""
     orient = 1.0 if higher_is_better else -1.0
     of_a, of_b = a.values(track, metric), b.values(track, metric)
     seeds = tuple(seed for seed in of_a if seed in of_b)

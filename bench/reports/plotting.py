@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 Place = Literal["best", "upper left", "upper right", "lower left", "lower center", "lower right"]
 CHARACTERS = 13
-"""Of a heading that fit into an inch."""
+"""Characters of a heading per inch."""
 BLUE, ORANGE, GREEN, VIOLET, GREY = "#1f6fb4", "#d1731f", "#2f8f4e", "#6a4fa3", "#8a8a8a"
 
 
 def canvas(width: float, height: float, title: str) -> Figure:
-    """A figure of so many inches with a heading."""
+    """Return a figure of the given size in inches, with a heading."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -35,7 +35,7 @@ def canvas(width: float, height: float, title: str) -> Figure:
 
 
 def dress(axes: Axes, x: str, y: str, title: str = "") -> Axes:
-    """Grid, labels and quiet frame; returns the axes."""
+    """Add a grid, labels and a light frame; return the axes."""
     axes.grid(True, which="major", color="#e8e8e8", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -58,7 +58,7 @@ def curve(
     style: str = "-",
     marker: str = "o",
 ) -> None:
-    """A line with points and, if there are intervals, a band."""
+    """Draw a line with points and, if intervals are given, a band."""
     if intervals is not None:
         low, high = [i.low for i in intervals], [i.high for i in intervals]
         axes.fill_between(np.asarray(x, float), low, high, color=colour, alpha=0.18, linewidth=0)
@@ -66,18 +66,18 @@ def curve(
 
 
 def halves(figure: Figure, ratios: Sequence[float]) -> tuple[SubFigure, SubFigure]:
-    """An upper and a lower part, whose heights stand in these ratios."""
+    """Split a figure into an upper and a lower part with these height ratios."""
     upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=list(ratios)))
     return upper, lower
 
 
 def legend(axes: Axes, where: Place = "best", columns: int = 1) -> None:
-    """A legend without a frame."""
+    """Draw a legend without a frame."""
     axes.legend(fontsize=7.5, frameon=False, loc=where, ncols=columns)
 
 
 def strip(axes: Sequence[Axes], images: NDArray[np.uint8], captions: Sequence[str], name: str = "") -> None:
-    """Images ``[k, C, H, W]`` in a row of axes, captions above, a name at the left."""
+    """Draw images ``[k, C, H, W]`` in a row of axes, captions above, a name at the left."""
     for axis, picture, caption in zip(axes, images, captions, strict=True):
         grey = picture.shape[0] == 1
         shown: Any = picture[0] if grey else picture.transpose(1, 2, 0)

@@ -1,7 +1,7 @@
 """The printed numbers of a paper: its metrics and its tables, read strictly from its folder as data.
 
 ``bench/papers/NAME/`` holds ``claims.toml``, whose roles, tables, datasets and GANs are read here, and the numbers in
-``published.csv``. What the paper claims is read by ``bench.papers.claims.spec``.
+``published.csv``. The claims in the same file are read by ``bench.papers.claims.spec``.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ Across = Literal["methods", "gans", "variants", "distortions"]
 
 @dataclass(frozen=True)
 class MetricMapping:
-    """A metric as the paper names it, and what answers it in records.
+    """Mapping of a metric of the paper to metrics in records.
 
     Attributes:
-        answered_by: metric names; a family ("lpips") covers ``lpips@...``.
-        stand_in: families asked when nothing in ``answered_by`` was measured; a verdict says so.
-        same_as: measured names whose numbers may be set beside the published ones.
+        name: name of the metric in the paper.
+        answered_by: metric names in records; a family ("lpips") covers ``lpips@...``.
+        stand_in: names or families used if nothing in ``answered_by`` was measured; verdicts mention the stand-in.
+        same_as: names of measured metrics whose values are comparable with the published ones.
     """
 
     name: str
@@ -58,9 +59,9 @@ class PrintedTable:
     """One table or figure of a paper.
 
     Attributes:
-        across: what its rows compare: methods on one GAN, GANs under one method, variants of one method (or of one
-            kind of training) in records of their own, or distortions of real images.
-        test_images: on which the paper measured; 0 if it does not say.
+        across: objects that its rows compare: methods on one GAN, GANs under one method, variants of one method (or
+            of one kind of training) in separate records, or distortions of real images.
+        test_images: number of test images in the paper; 0 if it is not stated.
     """
 
     paper: str
@@ -78,7 +79,7 @@ class PrintedTable:
 
 @dataclass(frozen=True)
 class DatasetMapping:
-    """Datasets that answer for one of the paper's: the same ones, or stand-ins."""
+    """Mapping of a dataset of the paper to datasets in records: the same dataset, or stand-ins."""
 
     answered_by: tuple[str, ...]
     stand_in: tuple[str, ...] = ()
@@ -89,9 +90,9 @@ class PrintedPaper:
     """A paper's metrics and printed tables.
 
     Attributes:
-        roles: its metrics, by the paper's name for them.
-        datasets: which of ours stand for the paper's.
-        gans: GANs that the paper lists twice, by the name under which they are run once.
+        roles: metric mappings, by the paper's name of the metric.
+        datasets: dataset mappings, by the paper's name of the dataset.
+        gans: name under which a GAN is run, by its other name in the paper.
     """
 
     paper: str
@@ -106,20 +107,20 @@ class PrintedPaper:
         return tuple(row for table in self.tables if table.across == "methods" for row in table.rows)
 
     def table(self, name: str) -> PrintedTable | None:
-        """The printed table of this name, None if the paper prints no numbers there."""
+        """Return the printed table of this name, None if there are no printed numbers of it."""
         return next((table for table in self.tables if table.name == name), None)
 
 
 def printed_table(name: str, where: str = "") -> PrintedTable:
-    """A printed table that compares GANs.
+    """Return a printed table that compares GANs.
 
     Args:
-        name: ``paper/table``, in any case: ``dfi/table2``.
-        where: the file that names it, for errors.
+        name: ``paper/table``, case-insensitive: ``dfi/table2``.
+        where: path of the file with the name, for errors.
 
     Raises:
         UnknownName: no such paper, or no such table in it.
-        BenchError: a name of another form, or files that cannot be read.
+        BenchError: the name has another form, or files cannot be read.
     """
     paper, slash, table = name.lower().partition("/")
     if not slash:
@@ -140,15 +141,15 @@ def printed_paper(name: str) -> PrintedPaper:
 
 
 def read_printed(raw: Mapping[str, Any], path: Path) -> PrintedPaper:
-    """A claims file without its claims, and the numbers beside it (none: no printed tables).
+    """Parse a claims file except its claims, and read ``published.csv`` in its folder, if there is one.
 
     Args:
-        raw: content of the file.
-        path: of the file, for errors; the numbers lie beside it.
+        raw: content of the claims file.
+        path: path of the claims file.
 
     Raises:
-        BenchError: an unknown key, a missing one, a value of the wrong type, a number that cannot be read or whose
-            metric has no role; names file and role, dataset or table.
+        BenchError: a key is unknown or missing, a value has the wrong type, or a number cannot be read or its metric
+            has no role; names file and role, dataset or table.
     """
     optional = {"tables": dict, "datasets": dict, "gans": dict}
     check_keys(raw, str(path), {"paper": str, "roles": dict, "claim": list}, optional)
@@ -161,14 +162,14 @@ def read_printed(raw: Mapping[str, Any], path: Path) -> PrintedPaper:
 
 
 def plain(name: str) -> str:
-    """A name in lower case, letters and digits only: by it papers' names find ours."""
+    """Return a name in lower case with letters and digits only, to match names of papers and of the suite."""
     return "".join(c for c in name.lower() if c.isalnum())
 
 
 def _tables(
     paper: str, facts: Mapping[str, Any], path: Path, roles: Mapping[str, MetricMapping]
 ) -> list[PrintedTable]:
-    """The printed numbers, a table each, in the order of the file."""
+    """Return the printed tables, in the order of the file."""
     rows = _rows(path.with_name(NUMBERS), roles)
     names = list(dict.fromkeys(row.table for row in rows))
     for name in facts:

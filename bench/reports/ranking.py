@@ -1,4 +1,4 @@
-"""Ranks and best values within a capacity class, with ties shown as ties."""
+"""Ranks and best values within capacity classes, with ties."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from bench.statistics import tie_groups
 
 
 def ranks(group: ResultGroup, metric: str) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Competition ranks by a metric of the test track, within each capacity class; controls are not ranked.
+    """Return competition ranks by a metric of the test track, within each capacity class; controls are not ranked.
 
     Methods are ordered by their mean over seeds. The best one leads a tie group; each following method whose 95 %
     interval of the paired difference to that leader contains 0 shares its rank (over images with values averaged
-    over seeds; over seeds for a metric without per-image values). The first that is clearly worse leads the next
-    group. So 1, 1, 3: the third method is worse than the first, which says nothing of the second.
+    over seeds; over seeds for a metric without per-image values). The first method outside leads the next
+    group. With ranks 1, 1, 3, the third method is worse than the first, but not necessarily than the second.
 
     Returns:
-        Rank of each method title (absent: control, not measured, not a number), and notes on pairs that no
-        interval could decide; those are ranked by their value alone.
+        Rank of each method title (absent: control, not measured, not a number), and notes on pairs without an
+        interval, which are ranked by their values alone.
     """
     placed: dict[str, int] = {}
     undecided: list[str] = []
@@ -43,7 +43,7 @@ def ranks(group: ResultGroup, metric: str) -> tuple[dict[str, int], tuple[str, .
 
 
 def best_methods(group: ResultGroup, track: Track, metric: str) -> frozenset[str]:
-    """Titles of the contenders with the best value of each capacity class, and of those tied with it."""
+    """Return the titles of the methods with the best value of each capacity class, and of those tied with it."""
     best: set[str] = set()
     up = group.higher_is_better.get(metric)
     if up is None:
@@ -58,7 +58,7 @@ def best_methods(group: ResultGroup, track: Track, metric: str) -> frozenset[str
 
 
 def classes(group: ResultGroup) -> dict[str, list[MethodResults]]:
-    """Contenders (no controls) that have a record, by capacity class."""
+    """Return the methods that have a record, without controls, by capacity class."""
     found: dict[str, list[MethodResults]] = {}
     for runs in group.runs:
         if runs.by_seed and not runs.control:

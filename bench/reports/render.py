@@ -1,4 +1,4 @@
-"""One door to every rendering of leaderboards: Markdown, CSV, LaTeX, JSON."""
+"""Rendering of leaderboards as Markdown, CSV, LaTeX or JSON."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FORMATS: dict[str, Callable[[Sequence[Leaderboard]], str]] = {
 
 
 def render(boards: Sequence[Leaderboard], fmt: str) -> str:
-    """Leaderboards as text in one of ``FORMATS``.
+    """Return leaderboards as text in one of ``FORMATS``.
 
     Raises:
-        UnknownName: another format.
+        UnknownName: no such format.
     """
     if fmt not in FORMATS:
         raise unknown("format", fmt, FORMATS)

@@ -1,4 +1,4 @@
-"""Leaderboards as one tidy CSV: a line a method and number, in full precision; gaps are lines with a reason."""
+"""Leaderboards as one tidy CSV: one line per method and number, in full precision; gaps are lines with a reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIELDS = (*CONDITIONS, *ABOUT, *NUMBERS, "seeds", "best", "optimised", "status",
 
 
 def csv_text(boards: Sequence[Leaderboard]) -> str:
-    """``FIELDS`` as the header, then the lines of every table; empty where there is no value."""
+    """Return a header of ``FIELDS`` and the lines of every table; a field without a value is empty."""
     out = io.StringIO()
     writer = csv.DictWriter(out, FIELDS, lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""Several GANs in one Markdown table: measured beside published numbers, and how well their orders agree."""
+"""Several GANs in one Markdown table: measured beside published numbers, and the agreement of their ranks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CORRELATION = (
 
 
 def published_markdown(title: str, families: Sequence[Family], figures: Sequence[str]) -> str:
-    """The whole report: a block for each dataset and budget.
+    """Return the whole report, with a block for each dataset and budget.
 
     Args:
-        title: of the suite.
-        families: from ``across_gans``.
-        figures: file names, one a family.
+        title: title of the suite.
+        families: result of ``across_gans``.
+        figures: file names of figures, one per family.
     """
     lines = [f"# Published and measured: {escape(title)}", "", RULE, ""]
     for family, figure in zip(families, figures, strict=True):
@@ -41,7 +41,7 @@ def published_markdown(title: str, families: Sequence[Family], figures: Sequence
 
 
 def published_summary(families: Sequence[Family]) -> str:
-    """The tables of values alone, and one line each on how well the orders agree; to be shown elsewhere."""
+    """Return a short form for other pages: the tables of values and one line per family on the agreement of ranks."""
     lines: list[str] = []
     for family in families:
         lines += [f"Measured ± sd over seeds beside published ± sd, {escape(family.title)}; rank in brackets.", ""]
@@ -52,7 +52,7 @@ def published_summary(families: Sequence[Family]) -> str:
 
 
 def values_table(family: Family) -> list[str]:
-    """A row a GAN; for each ordering what was measured, what is printed and, where it may be, the difference."""
+    """Return one row per GAN: measured and printed value of each ordering and, if comparable, the difference."""
     header = ["GAN"]
     for ordering in family.orderings:
         header += [_heading(ordering), f"{escape(ordering.table.title)}", *(["difference"] * (not ordering.reasons))]
@@ -88,7 +88,7 @@ def _ranked(value: float | None, spread: float | None, decimals: int, rank: int 
 
 
 def _printed_places(ordering: Ordering) -> int:
-    """Decimals that the paper prints."""
+    """Return the number of decimals that the paper prints."""
     return max(
         (len(f"{s.published.value:g}".partition(".")[2]) for s in ordering.standings if s.published), default=0
     )
@@ -111,7 +111,7 @@ def _rho(ordering: Ordering) -> str:
 
 
 def _common(family: Family) -> list[str]:
-    """Reasons that hold for every ordering."""
+    """Return the reasons shared by all orderings."""
     first, *others = (ordering.reasons for ordering in family.orderings)
     return [reason for reason in first if all(reason in reasons for reasons in others)]
 

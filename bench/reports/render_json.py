@@ -1,4 +1,4 @@
-"""Leaderboards as JSON: the typed table as it is; numbers that JSON lacks (NaN, infinity) become null or text."""
+"""Leaderboards as JSON: the fields of the typed table; NaN becomes null and infinity becomes text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.reports.leaderboard import Leaderboard
 
 
 def json_text(boards: Sequence[Leaderboard]) -> str:
-    """A list of tables, fields as in ``Leaderboard``."""
+    """Return a JSON list of tables with the fields of ``Leaderboard``."""
     return (
         json.dumps([_plain(asdict(board)) for board in boards], indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     )

@@ -1,4 +1,4 @@
-"""Leaderboards as LaTeX tables (packages booktabs and graphicx), a table a heading, texts escaped."""
+"""Leaderboards as LaTeX tables (packages booktabs and graphicx), one table per heading, texts escaped."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _ESCAPES = {
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
+    """Escape the special characters of LaTeX."""
     return "".join(_ESCAPES.get(char, char) for char in " ".join(text.split()))
 
 
 def latex(boards: Sequence[Leaderboard]) -> str:
-    """Every table; conditions and legend stand in the first caption of a board, gaps are comments under it."""
+    """Return all tables; conditions and legend are in the first caption of a board, gaps in comments below it."""
     return "\n".join(line for board in boards for line in _board(board)) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Leaderboards as Markdown: a block a heading, with the conditions above and the gaps below."""
+"""Leaderboards as Markdown: one block per heading, with the conditions above and the gaps below."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from bench.reports.leaderboard import Column, Leaderboard, Note, Row
 
 
 def markdown(boards: Sequence[Leaderboard]) -> str:
-    """Every table with its conditions, legend and list of what is missing."""
+    """Return every table with its conditions, legend and list of missing values."""
     return "\n".join(line for board in boards for line in _board(board)).rstrip() + "\n"
 
 
 def summary(boards: Sequence[Leaderboard]) -> str:
-    """The tables at a glance, to be shown elsewhere: rank, method, means on the test images, ms an image.
+    """Return short tables for other pages: rank, method, means on the test images, milliseconds per image.
 
-    The capacity class has a column if there are several. GANs of one dataset and budget share a table: a row a GAN, a
-    column a method, means of the ranking metric.
+    There is a column for the capacity class if there are several. Several GANs of one dataset and budget share a
+    table of the means of the ranking metric, with one row per GAN and one column per method.
     """
     parts: dict[str, list[Leaderboard]] = {}
     for board in boards:
@@ -41,7 +41,7 @@ def summary(boards: Sequence[Leaderboard]) -> str:
 
 
 def _matrix(boards: Sequence[Leaderboard]) -> Iterator[str]:
-    """One metric of every method on every GAN; contenders before controls."""
+    """Yield the table of one metric of every method on every GAN; controls last."""
     context, key = boards[0].context, f"test/{boards[0].rank_by}"
     columns = {row.method: row.control for board in boards for row in board.rows}
     methods = sorted(columns, key=lambda method: columns[method])
@@ -79,13 +79,13 @@ def _summary(board: Leaderboard) -> Iterator[str]:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table; texts are escaped, first column left, others as they come."""
+    """Return the lines of a Markdown table; cells are escaped by the caller."""
     lines = [header, ["---"] * len(header), *rows]
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
 def escape(text: str) -> str:
-    """Text that cannot break out of a Markdown table cell."""
+    """Escape a text for a Markdown table cell."""
     return " ".join(text.replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;").split())
 
 
@@ -147,7 +147,7 @@ def _cell(row: Row, column: Column, brief: bool = False) -> str:
 
 
 def _gathered(remarks: Sequence[Note]) -> Iterator[list[str]]:
-    """One row for each thing that is missing and its reason, with every method and seed that it concerns."""
+    """Yield one row for each missing value and reason, with the methods and seeds."""
     concerned: dict[tuple[str, str], dict[str, list[str]]] = {}
     for remark in remarks:
         methods = concerned.setdefault((remark.what, remark.reason), {})

@@ -1,4 +1,4 @@
-"""TOML files are read strictly: an unknown key, a missing one or a value of another type is refused by its place."""
+"""Strict reading of TOML files: an unknown key, a missing key or a value of another type raises an error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bench.core.errors import BenchError, suggest
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file.
+    """Return the content of a TOML file.
 
     Raises:
-        BenchError: it cannot be read.
+        BenchError: the file cannot be read.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -25,10 +25,10 @@ def read_toml(path: Path) -> dict[str, Any]:
 def check_keys(
     entry: Any, place: str, required: Mapping[str, Any], optional: Mapping[str, Any] | None = None
 ) -> None:
-    """Refuse anything but a table with these keys, each with a value of its type.
+    """Check that an entry is a table with these keys, each with a value of its type.
 
     Raises:
-        BenchError: names the place, the key, and what it should be.
+        BenchError: it is not; names the place, the key and the expected type.
     """
     if not isinstance(entry, dict):
         raise BenchError(f"{place}: expected a table with {', '.join(required or optional or {})}")
@@ -45,10 +45,10 @@ def check_keys(
 
 
 def texts(value: Any, key: str, place: str, at_least: int = 0) -> tuple[str, ...]:
-    """One name or several.
+    """Return one name or several as a tuple.
 
     Raises:
-        BenchError: too few, or something else.
+        BenchError: there are fewer than ``at_least``, or a value is not a string.
     """
     found = [value] if isinstance(value, str) else value
     if len(found) < at_least or not all(isinstance(text, str) and text for text in found):

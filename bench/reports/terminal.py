@@ -1,4 +1,4 @@
-"""Leaderboards for a terminal, as rich tables; ``bench.reports.glance`` says what stands in them."""
+"""Leaderboards for a terminal, as rich tables; ``bench.reports.glance`` selects their content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TerminalColumn:
-    """A column of text, or one of numbers if it has a width at which its heading is folded."""
+    """A column of text, or a column of numbers if ``width`` is set, at which its heading is folded."""
 
     heading: str
     right: bool = False
@@ -23,7 +23,7 @@ class TerminalColumn:
 
 @dataclass(frozen=True)
 class TerminalRow:
-    """Cells of one method; ``best`` says which are printed bold, ``last`` that a line follows."""
+    """Cells of one method; ``best`` marks the bold ones, ``last`` a row that is followed by a line."""
 
     cells: tuple[str, ...]
     best: tuple[bool, ...]
@@ -33,7 +33,7 @@ class TerminalRow:
 
 @dataclass(frozen=True)
 class TerminalBoard:
-    """A leaderboard as a terminal shows it: plain data, so that it can be kept."""
+    """A leaderboard for a terminal, as plain data that can be stored."""
 
     title: str
     caption: str
@@ -42,10 +42,10 @@ class TerminalBoard:
 
 
 def board_from(content: Mapping[str, Any]) -> TerminalBoard:
-    """A board from its JSON.
+    """Build a board from its JSON.
 
     Raises:
-        KeyError, TypeError: it is another thing.
+        KeyError, TypeError: the JSON is not that of a board.
     """
     return TerminalBoard(
         content["title"],
@@ -59,7 +59,7 @@ def board_from(content: Mapping[str, Any]) -> TerminalBoard:
 
 
 def draw(board: TerminalBoard) -> Table:
-    """The board as a rich table; controls are dim."""
+    """Return the board as a rich table; controls are dim."""
     from rich.markup import escape
     from rich.table import Table
     from rich.text import Text

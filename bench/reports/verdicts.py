@@ -1,7 +1,7 @@
-"""Verdicts on what a paper states: evidence from tests, thresholds, and one outcome that admits doubt.
+"""Verdicts on statements of a paper: evidence from tests, thresholds, and an outcome that may be inconclusive.
 
-Claims that are data (``bench.papers.claims``) and claims that a study tests in code end here. A test holds or fails
-where its whole interval lies on one side of a threshold, and cannot be told where the interval crosses it.
+Used by claims that are data (``bench.papers.claims``) and by claims that a study tests in code. A test holds or fails
+if its whole interval lies on one side of a threshold, and is inconclusive if the interval crosses it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bench.statistics import Interval
 
 Outcome = Literal["holds", "fails", "cannot tell", "not measured"]
 ORDER: tuple[Outcome, ...] = ("fails", "not measured", "cannot tell", "holds")
-"""A claim takes the first of these that one of its tests has."""
+"""The outcome of a claim is the first of these among the outcomes of its tests."""
 
 
 def shown_outcome(outcome: str) -> str:
@@ -26,7 +26,7 @@ def shown_outcome(outcome: str) -> str:
 
 @dataclass(frozen=True)
 class Statement:
-    """Something that a paper states; ``source`` is the paper's section, table or figure."""
+    """A statement of a paper; ``source`` is the paper's section, table or figure."""
 
     id: str
     source: str
@@ -35,18 +35,18 @@ class Statement:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One test on one measured metric: what was asked, what came out, and on which numbers."""
+    """The result of one test on one measured metric: the test in words, the outcome, and its numbers."""
 
     question: str
     outcome: Outcome
     detail: str
     stand_in: str = ""
-    """Set when another metric or dataset than the claim's had to answer: which one for which."""
+    """The metric or dataset that stands in for that of the claim, if any."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim with its evidence. ``published`` is what the paper's own numbers say, None if they do not cover it."""
+    """A claim with its evidence. ``published``: whether the printed numbers agree, None if they do not cover it."""
 
     claim: Statement
     outcome: Outcome
@@ -55,7 +55,7 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """Why the verdict is what it is: the decisive tests, and every stand-in."""
+        """The decisive tests and every stand-in, in words."""
         decisive = [e for e in self.evidence if e.outcome == self.outcome]
         if self.outcome == "holds":
             count = len(self.evidence)
@@ -69,16 +69,16 @@ class Verdict:
 
 
 def verdict(claim: Statement, evidence: Iterable[Evidence], published: bool | None = None) -> Verdict:
-    """The verdict from all answers: one test that fails is enough, all must hold for the claim to hold.
+    """Return the verdict: a claim fails if one test fails, and holds if all tests hold.
 
-    Else it is not measured if one test is not, and cannot be told if one test cannot.
+    Otherwise it is not measured if one test is not, and else inconclusive ("cannot tell").
     """
     found = tuple(evidence)
     return Verdict(claim, all_of(e.outcome for e in found), found, published)
 
 
 def all_of(outcomes: Iterable[Outcome]) -> Outcome:
-    """The outcome of a test that has several parts."""
+    """Return the joint outcome of several tests, or of the parts of a test."""
     found = list(outcomes)
     return next(outcome for outcome in ORDER if outcome in found)
 
@@ -111,7 +111,7 @@ def within(interval: Interval | None, tolerance: float) -> Outcome:
 
 
 def span(interval: Interval | None, sign: str = "") -> str:
-    """``[low, high]`` with the digits that it supports, or that there is none; see ``Interval.text`` for ``sign``."""
+    """``[low, high]`` with the digits that it supports; see ``Interval.text`` for ``sign``."""
     if interval is None:
         return "(no interval)"
     return f"[{interval.text(interval.low, sign)}, {interval.text(interval.high, sign)}]"

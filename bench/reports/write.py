@@ -1,4 +1,4 @@
-"""Every report of measured tables, written into one folder."""
+"""Writer of all reports of measured tables into one folder."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Reported:
     """The content of a set of reports.
 
     Attributes:
-        title: of the suite.
-        groups: the measured tables.
-        boards: the leaderboard of each.
-        published: printed tables across GANs; published.md, its figure and a part of summary.md set measured GANs
-            beside those of the same dataset, if there are any.
-        pages: further texts, by the name of their file.
+        title: title of the suite.
+        groups: groups of records.
+        boards: one leaderboard per group.
+        published: printed tables across GANs; published.md, its figure and a part of summary.md compare measured GANs
+            with those of the same dataset, if there are any.
+        pages: further texts by file name.
     """
 
     title: str
@@ -44,19 +44,19 @@ class Reported:
 def write_reports(what: Reported, folder: Path, kept: Callable[[Path], bool] = lambda path: False) -> list[Path]:
     """Write leaderboard.md, .csv, .tex and .json, summary.md, further pages, published.md, and the figures.
 
-    With several tables (datasets, GANs, budgets) each has its own two figures, named after it. A figure that has
-    nothing to show (no pictures kept, no times) is not written.
+    With several groups (datasets, GANs, budgets), each has its own two figures, named after it. A figure without
+    content (no pictures stored, no times) is not written.
 
     Args:
-        what: tables, and what is said of them.
-        folder: made if it is not there.
-        kept: whether the file at a path is there and would come out the same, so that it is left alone.
+        what: content of the reports.
+        folder: target folder, created if missing.
+        kept: function that returns True for the path of a file that is up to date and need not be written.
 
     Returns:
-        The files of the report, in order.
+        Paths of the report files, in order.
 
     Raises:
-        BenchError: a metric whose direction is not that of a printed table; nothing is written then.
+        BenchError: the direction of a metric differs from that of a printed table; nothing is written.
         StoreError: the folder cannot be written.
     """
     families = across_gans(what.groups, what.published)
