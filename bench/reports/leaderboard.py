@@ -112,7 +112,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The table of one dataset, GAN and budget: a row per method, best first within capacity classes, controls last."""
+    """The table of one dataset, GAN and budget: one row per method, best first per capacity class, controls last."""
 
     title: str
     rank_by: str
