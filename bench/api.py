@@ -1,6 +1,6 @@
-"""The suite from Python: run, read, compare, reproduce, examine; and what a plug-in needs. ``import bench`` gives it.
+"""The Python interface: run, read, compare, reproduce and examine; base classes and decorators for plug-ins.
 
-A plug-in imports base classes and decorators from ``bench`` alone, so that rooms can move without breaking it.
+All of it is available by ``import bench``. Plug-ins import from ``bench`` alone, so that modules can move.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class RunResult:
-    """The result of a run: its suite, its cells, and one record a cell."""
+    """The result of a run: its suite, its cells, and one record per cell."""
 
     suite: Suite
     cells: list[Cell]
@@ -114,17 +114,18 @@ def run_suite(
     Args:
         name: a suite's name, or the path of a TOML file.
         budget: "smoke", "cpu" or "paper"; the suite's default if None.
-        methods: only these.
-        gans: in place of the suite's: names or labels, or as ``bench.harness.suite.parse_choice`` takes them.
-        seeds: in place of the suite's.
+        methods: names of the only methods to run; all methods of the suite if None.
+        gans: GANs in place of the suite's: names or labels, or texts for ``bench.harness.suite.parse_choice``.
+        seeds: training seeds in place of the suite's.
         plugins: files with further methods.
-        store: the user's by default.
-        observer: who is told how it goes.
+        store: the store; the user's by default.
+        observer: callbacks for progress.
         retry_failed: run failed cells again.
         allow_code: run the code behind GANs that are a factory, a TorchScript or a ``torch.export`` archive.
 
     Raises:
-        BenchError: something is wrong before work starts; without ``allow_code`` also such a GAN.
+        BenchError: names, options, data or weights are invalid, or a GAN requires ``allow_code``; raised before the
+            run starts.
     """
     suite = open_suite(str(name))
     cells = cells_of(suite, budget, methods=methods, gans=gans, seeds=seeds, plugins=_paths(plugins))
@@ -133,7 +134,7 @@ def run_suite(
 
 
 def run(name: Place, budget: str | None = None, **options: Any) -> pd.DataFrame:
-    """Run a suite and return its results, one row a method and seed; ``options`` as ``run_suite`` takes them."""
+    """Run a suite and return its results, one row per method and seed; ``options`` are those of ``run_suite``."""
     from bench.reports.frame import frame
 
     return frame(run_suite(name, budget, **options).records)
@@ -147,7 +148,7 @@ def leaderboard(
     gans: Sequence[str] | None = None,
     plugins: Sequence[Place] = (),
 ) -> list[Leaderboard]:
-    """Leaderboards of a suite from what is stored, one for each dataset and GAN; runs nothing, needs no torch.
+    """Return the leaderboards of a suite from stored records, one per dataset and GAN; needs no torch.
 
     Args:
         suite: a suite's name, or the path of a TOML file.
@@ -175,12 +176,12 @@ def compare(
     gans: Sequence[str] | None = None,
     plugins: Sequence[Place] = (),
 ) -> list[MethodComparison]:
-    """Two methods of a suite, paired over the same images and seeds, one comparison for each dataset and GAN.
+    """Compare two methods of a suite, paired over the same images and seeds, for each dataset and GAN.
 
     Args:
         suite: a suite's name, or the path of a TOML file.
-        method_a: as tables print it, or as the suite names it.
-        method_b: the other; an advantage is that of a over b.
+        method_a: title of a method in tables, or its name in the suite.
+        method_b: title or name of the other method; an advantage is that of a over b.
         budget: "smoke", "cpu" or "paper"; the suite's default if None.
         records: a folder to read records from, in place of the user's store.
         gans: that stood in for the suite's when it was run.
@@ -205,19 +206,19 @@ def overfit(
     store: Store | None = None,
     **asked: Any,
 ) -> OverfitResult:
-    """Did a GAN overfit? Inverts training, unseen and generated images; a verdict with its reasons and a report.
+    """Test a GAN for overfitting by inversion of training, unseen and generated images; write a report.
 
     Args:
-        gans: DATASET/NAME that ships, ``checkpoint:PATH``, or ``factory:MODULE:FUNCTION``.
+        gans: DATASET/NAME of a shipped GAN, ``checkpoint:PATH``, or ``factory:MODULE:FUNCTION``.
         mode: examine one GAN, "compare" several on the same images, or follow a "sweep" of checkpoints.
         plugins: files with further methods or datasets.
         out: folder of the report; one in the cache folder if None.
         allow_code: run the code behind GANs that are a factory or an archive of code.
-        store: where finished images are kept; the user's if None.
-        asked: dataset, train, test, n, search, steps, budget ...: the fields of ``bench.overfit.run.OverfitOptions``.
+        store: store of finished images; the user's if None.
+        asked: further fields of ``bench.overfit.run.OverfitOptions``: dataset, train, test, n, search, steps ...
 
     Raises:
-        BenchError: something is wrong with names, options, data or the GAN; nothing is written then.
+        BenchError: names, options, data or the GAN are invalid; nothing is written.
     """
     from bench.overfit.run import examine
 
@@ -233,19 +234,19 @@ def reproduce(
     observer: RunCallbacks | None = None,
     retry_failed: bool = False,
 ) -> list[Reproduction]:
-    """Run or resume what answers a paper's table, or all tables that can be run here, beside what the paper prints.
+    """Run or resume the experiments of a paper's table, or of all its tables that can be run, and compare them.
 
     Args:
         name: ``dfi/table4``, or a paper for all of its tables.
         budget: "smoke", "cpu" or "paper"; cpu if None.
-        dataset: in place of the paper's data; then orders alone are compared.
-        out: folder of the reports, with a sub-folder a table if there are several.
-        observer: who is told how it goes.
+        dataset: dataset in place of the paper's; then only ranks are compared.
+        out: folder of the reports, with a sub-folder per table if there are several.
+        observer: callbacks for progress.
         retry_failed: run failed cells again.
 
     Raises:
         UnknownName: no such paper, table or budget.
-        BenchError: nothing of it can be run here; says why.
+        BenchError: no table can be run on this machine; gives the reason.
     """
     from bench.papers.listing import to_run
     from bench.papers.reproduce import reproduce as run_table
@@ -266,15 +267,15 @@ def reproduce(
 
 
 def claims(records: Place | Sequence[Place] = (), paper: str | None = None) -> dict[str, list[ClaimResult]]:
-    """The verdict on every claim of every paper, from what is stored; runs no model, needs no torch.
+    """Return the verdict on every claim of every paper from stored results; runs no model, needs no torch.
 
     Args:
-        records: a folder with results at any depth, or several; those of this machine if there are none.
-        paper: this one alone.
+        records: one or several folders of results, at any depth; if empty, the local reports.
+        paper: name of the only paper; all papers if None.
 
     Raises:
         UnknownName: no such paper.
-        StoreError: a folder that is not there, or a file that cannot be read.
+        StoreError: a folder does not exist, or a file cannot be read.
     """
     from bench.papers.claims.claim_status import all_rulings
 
@@ -282,7 +283,7 @@ def claims(records: Place | Sequence[Place] = (), paper: str | None = None) -> d
 
 
 def check_method(target: str) -> list[Checked]:
-    """Run the contract tests on a method by name, perhaps with refiners, or on every method of a plug-in file.
+    """Run the contract tests on a method by name, optionally with refiners, or on every method of a plug-in file.
 
     Raises:
         BenchError: no such method or file.

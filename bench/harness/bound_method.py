@@ -1,4 +1,4 @@
-"""A method as the harness uses it: an inverter with its refiners, and the checks on what it returns."""
+"""Inverter and refiners as one method, with checks of its return values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.gans.latent_spaces import in_latent_space
 
 @dataclass
 class BoundMethod:
-    """An inverter with the refiners that follow it."""
+    """An inverter followed by refiners."""
 
     base: Inverter
     refiners: list[Refiner]
@@ -30,21 +30,21 @@ class BoundMethod:
 
     @property
     def spaces(self) -> list[Capacity]:
-        """The spaces that codes are in along the way, the inverter's first."""
+        """Latent spaces of the codes after each part, the inverter's first."""
         return [part.capacity for part in self.parts if part.capacity is not None]
 
     def bind(self, gan: Gan, run: RunContext) -> None:
-        """Hand the GAN and the run to every part, each with the GAN seen through its own space.
+        """Bind every part to the run and to the GAN in the part's own latent space.
 
         Raises:
-            NotApplicable: the GAN has no such codes.
+            NotApplicable: the GAN does not have that latent space.
         """
         for part in self.parts:
             gan = gan if part.capacity is None else in_latent_space(gan, part.capacity)
             part.gan, part.run = gan, run
 
     def invert(self, x: Tensor) -> Tensor:
-        """Codes ``[B, d]`` of images in [-1, 1]: the inverter's, refined in turn."""
+        """Return codes ``[B, d]`` of images in [-1, 1]: those of the inverter, refined by each refiner in turn."""
         before: Inverter | Refiner = self.base
         codes = self.base.invert(x)
         for refiner in self.refiners:
@@ -54,7 +54,7 @@ class BoundMethod:
 
     @property
     def view(self) -> Gan:
-        """The GAN in the space of the codes that ``invert`` returns."""
+        """The GAN in the latent space of the codes that ``invert`` returns."""
         return self.parts[-1].gan
 
     @property
@@ -68,17 +68,17 @@ def open_method(cell: Cell) -> BoundMethod:
 
     Raises:
         UnknownName: method, refiner or option unknown.
-        ContractError: a plug-in that cannot be imported.
+        ContractError: a plug-in cannot be imported.
     """
     return make_method(cell.method)
 
 
 def view_of(gan: Gan, facts: Mapping[str, Any]) -> Gan:
-    """A GAN in the space of codes that were found before, by what is stored with them.
+    """Return a GAN in the latent space of stored codes.
 
     Args:
-        gan: itself.
-        facts: of the inversion: ``spaces`` as in ``BoundMethod``; older ones have the one ``capacity``.
+        gan: the GAN.
+        facts: facts of the inversion: ``spaces`` as in ``BoundMethod``; older ones only contain ``capacity``.
     """
     for space in facts.get("spaces", [facts["capacity"]]):
         gan = in_latent_space(gan, space)
@@ -96,10 +96,10 @@ def make_method(choice: ComponentSpec) -> BoundMethod:
 
 
 def checked_codes(codes: Any, x: Tensor, gan: Gan) -> Tensor:
-    """The codes, if they are what the contract says: ``[B, d]`` float32, finite.
+    """Return the codes after checking the contract: ``[B, d]`` float32, finite.
 
     Raises:
-        ContractError: they are not; says what came and what was expected.
+        ContractError: the contract is violated; the message states the actual and the expected value.
     """
     expected = (len(x), gan.code_dim)
     if not isinstance(codes, Tensor):
@@ -120,7 +120,7 @@ def checked_codes(codes: Any, x: Tensor, gan: Gan) -> Tensor:
 
 
 def check_untouched(gan: Gan, before: str, stage: str) -> None:
-    """Make sure that the GAN's checksum is still what it was before a stage.
+    """Check that the GAN's checksum is the same as before a stage.
 
     Raises:
         ContractError: the method changed the weights.
@@ -130,6 +130,6 @@ def check_untouched(gan: Gan, before: str, stage: str) -> None:
 
 
 def batch_size(gan: Gan) -> int:
-    """Images a batch: 500 at 28x28, fewer for larger images, so that search fits in memory."""
+    """Return the number of images per batch: 500 at 28x28, fewer for larger images, so that search fits in memory."""
     _, height, width = gan.image_shape
     return max(16, min(500, 400_000 // (height * width)))

@@ -26,7 +26,7 @@ class HarnessContext:
     _kept: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
     def keep(self, what: str, key: str, make: Callable[[], Any]) -> Any:
-        """The thing of this key, made once while it stays the latest of its kind."""
+        """Return the cached object of this key; only the latest object of each kind is cached."""
         if self._kept.get(what, ("", None))[0] != key:
             self._kept.pop(what, None)
             self._kept[what] = (key, make())
@@ -34,7 +34,7 @@ class HarnessContext:
 
 
 def seed_of(stage: str, cell: Cell) -> int:
-    """63-bit seed of a stage: a hash of names, options and the cell's seed, so that it outlives changes of code.
+    """Return the 63-bit seed of a stage: a hash of names, options and the cell's seed, independent of the code.
 
     An option that is written out at its default gives the seed that it gives when it is left out.
 
@@ -56,7 +56,7 @@ def seed_of(stage: str, cell: Cell) -> int:
 
 
 def load_data(bench: HarnessContext, cell: Cell) -> Dataset:
-    """The cell's dataset, kept in memory between cells."""
+    """Return the cell's dataset, cached in memory between cells."""
     name = digest([cell.dataset.name, dict(cell.dataset.options)])
     loaded: Dataset = bench.keep(
         "data", name, lambda: create("dataset", cell.dataset.name, cell.dataset.options).load()
@@ -65,7 +65,7 @@ def load_data(bench: HarnessContext, cell: Cell) -> Dataset:
 
 
 def open_run(bench: HarnessContext, cell: Cell, key: str, stage: str) -> RunContext:
-    """The run of one stage of a cell: its budget, seed, device, checkpoint and deadline."""
+    """Return the run context of one stage of a cell: budget, seed, device, checkpoint and deadline."""
     return RunContext(
         cell.budget,
         seed_of(stage, cell),

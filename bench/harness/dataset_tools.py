@@ -1,4 +1,4 @@
-"""Work on one dataset alone: its classifier trained, its images drawn."""
+"""Tools for one dataset: train its classifier, draw its images."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test")
 PICTURED = 64
-"""Images in the picture of a dataset."""
+"""Number of images in the picture of a dataset."""
 
 
 def train_domain_classifier(
     dataset: str, out: Path | None, observer: RunCallbacks, recipe: str = ""
 ) -> tuple[Path, float]:
-    """Train the classifier of a dataset, save its weights, and return their place and the test accuracy.
+    """Train the classifier of a dataset, save its weights, and return their path and the test accuracy.
 
-    An interrupted training goes on from its checkpoint.
+    An interrupted training resumes from its checkpoint.
 
     Args:
         dataset: name, then perhaps options: ``celeba?size=128``.
-        out: folder for the weights; None for the one where ``trained:DATASET`` looks.
-        observer: is shown the progress.
+        out: folder for the weights; None for the folder from which ``trained:DATASET`` is read.
+        observer: callbacks for progress.
         recipe: options in place of the recipe's defaults: ``epochs=6&rate=2e-3``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""An experiment runs beside the cells of a suite: a study of metrics, or an application of inversion. No torch.
+"""Base of experiments outside suites: studies of metrics and applications of inversion. Needs no torch.
 
 Rooms of experiments subclass ``Experiment``; ``bench.harness.experiment_report`` writes what they found.
 """
@@ -18,11 +18,11 @@ from bench.core.paths import allowing_code
 from bench.core.registry import add_plugin
 
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with what is being done, the step, the number of steps, and the latest figures."""
+"""Callback with the name of the stage, the step, the number of steps, and the latest figures."""
 
 
 def silent(what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
-    """Progress that shows nothing."""
+    """Ignore progress."""
 
 
 class Experiment(ABC):
@@ -41,8 +41,8 @@ class Experiment(ABC):
 
         Raises:
             UnknownName: no such experiment or option; suggests the nearest.
-            BenchError: an option of the wrong type, or out of range.
-            ContractError: what is registered is no subclass.
+            BenchError: an option has the wrong type, or is out of range.
+            ContractError: the registered class is no subclass.
         """
         opened = create(cls.registry_kind, name, options)
         if not isinstance(opened, cls):
@@ -51,12 +51,12 @@ class Experiment(ABC):
         return opened
 
     def options(self) -> dict[str, Any]:
-        """The options as JSON."""
+        """Return the options as JSON values."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items() if name[0] != "_"}
 
 
 def open_plugins(paths: Iterable[Path]) -> None:
-    """Make plug-in files known.
+    """Register the classes of plug-in files.
 
     Raises:
         BenchError: no such file, or it registers nothing.
@@ -67,7 +67,7 @@ def open_plugins(paths: Iterable[Path]) -> None:
 
 @contextmanager
 def computing(device: str, allow_code: bool = False) -> Iterator[None]:
-    """Prepare the device, and allow code of the user for the length of a block.
+    """Prepare the device, and allow code of the user within a block.
 
     Args:
         device: "cpu" or "cuda".

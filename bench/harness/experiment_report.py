@@ -27,13 +27,13 @@ class ExperimentReport:
 
     Attributes:
         kind: "study" or "application"; names the JSON file.
-        name: what the folder is called unless the user names one, see ``default_folder``.
+        name: name of the default folder, see ``default_folder``.
         picture: file name of the picture.
-        draw: makes the picture.
-        tables: title -> rows; the first is table.csv, a further one table-TITLE.csv.
-        content: of the JSON file.
-        page: of README.md.
-        values: file name without its ending -> rows of every image, kept as Parquet.
+        draw: function that draws the picture.
+        tables: rows by title; the first table is table.csv, further ones table-TITLE.csv.
+        content: content of the JSON file.
+        page: content of README.md.
+        values: per-image rows by file stem, stored as Parquet.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class ExperimentReport:
     values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def write(self, out: Path | None = None) -> Path:
-        """Write every file; returns the folder, that of ``default_folder`` if ``out`` is None.
+        """Write every file; return the folder, which is ``default_folder`` if ``out`` is None.
 
         Raises:
             StoreError: the folder cannot be written.
@@ -72,34 +72,34 @@ def default_folder(name: str) -> Path:
 
 
 def json_rows(rows: pd.DataFrame, plain: Callable[[Any], Any]) -> list[dict[str, Any]]:
-    """The rows of a table for JSON; ``plain`` makes each value JSON-able."""
+    """Return the rows of a table for JSON; ``plain`` converts each value to a JSON value."""
     return [{str(name): plain(value) for name, value in row.items()} for row in rows.to_dict(orient="records")]
 
 
 def cell_texts(rows: pd.DataFrame) -> list[list[str]]:
-    """The cells of a table as a reader sees them: four significant digits, thousands apart."""
+    """Return the cells of a table as texts: four significant digits, thousands separators."""
     return [[cell_text(value) for value in row] for row in rows.itertuples(index=False)]
 
 
 def cell_text(value: Any) -> str:
-    """One of ``cell_texts``."""
+    """Return one cell as text; see ``cell_texts``."""
     if isinstance(value, float):
         return ABSENT if math.isnan(value) else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def table_section(title: str, rows: pd.DataFrame) -> list[str]:
-    """Markdown lines of a table under its heading."""
+    """Return the Markdown lines of a table under its heading."""
     cells = ([escape(cell) for cell in row] for row in cell_texts(rows))
     return [f"## {escape(title)}", "", *table([str(c) for c in rows.columns], cells), ""]
 
 
 def options_text(options: Mapping[str, Any]) -> str:
-    """Options on one line: ``square = 10, place = random``."""
+    """Return options on one line: ``square = 10, place = random``."""
     return ", ".join(f"{key} = {value}" for key, value in options.items())
 
 
 def machine_texts(facts: Mapping[str, Any]) -> tuple[str, str]:
-    """Device and commit of ``environment``; a commit with changes that are not committed says so."""
+    """Return device and commit of ``environment`` in words, with a mark for uncommitted changes."""
     changed = " (with uncommitted changes)" if facts.get("dirty") else ""
     return str(facts.get("device", "unknown")), f"{facts.get('commit', 'unknown')}{changed}"

@@ -1,4 +1,4 @@
-"""Writes trained GANs as files that ship: half precision, with the facts of their training and a grid of samples."""
+"""Export of trained GANs as files in half precision, with the facts of their training and a grid of samples."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from bench.harness.store import Artefact, Store
 def export_gans(suite: str, budget: str | None, seed: int, out: Path | None) -> list[Path]:
     """Write the GANs that a suite trained with one seed as ``DATASET/GAN.safetensors`` and ``.png``.
 
-    The files are half precision and hold the recipe, its options, the training budget, where the GAN comes from,
-    and its quality where the dataset has a feature network: of the last step, measured on the rounded weights, and
-    of the best step that was seen.
+    The files are in half precision and contain the recipe, its options, the training budget, the provenance of the
+    GAN and, if the dataset has a feature network, its quality: at the last step, measured on the rounded weights,
+    and at the best step.
 
     Raises:
         BenchError: one of them has not been trained yet.
@@ -65,7 +65,7 @@ def _export(cell: Cell, trained: Artefact, key: str, path: Path) -> None:
 
 
 def _quality(gan: Gan, cell: Cell, meta: dict[str, Any]) -> dict[str, Any]:
-    """Quality of the GAN as it is written, and the best of its training."""
+    """Return the quality of the GAN as written, and the best quality during its training."""
     from bench.core.options import create
     from bench.metrics.gan_quality import IMAGES, quality_of
 
@@ -81,7 +81,7 @@ def _quality(gan: Gan, cell: Cell, meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def models_table(folder: Path) -> str:
-    """The written GANs of a folder as a Markdown table, best quality first."""
+    """Return the written GANs of a folder as a Markdown table, best quality first."""
     lines = [
         "| GAN | width | batch | steps | seed | FID (domain) | best seen | MB | SHA-256 |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -107,7 +107,7 @@ def _gans(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def facts_of(header: dict[str, Any], grid: Path) -> Iterable[tuple[str, str]]:
-    """Rows that describe a written GAN, from its file's header: recipe, shape, facts, options, grid. No torch."""
+    """Return rows that describe a written GAN, from its file's header: recipe, shape, facts, options and grid."""
     yield "recipe", str(header["recipe"])
     yield "image shape", "x".join(map(str, header["image_shape"]))
     for name, value in sorted(header["metadata"].items()):

@@ -19,7 +19,7 @@ from bench.metrics.base import check_range, to_u8
 from bench.metrics.evaluation import batch_size
 
 MOST_SAMPLES = 50_000
-"""Samples of a GAN, at most: the larger of the two numbers of invgan's Table 1."""
+"""Largest number of samples of a GAN: the larger of the two numbers of invgan's Table 1."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class StoredReference:
         return len(self._train) if side == "train" else MOST_SAMPLES
 
     def embed(self, network: FeatureExtractor, side: Side, count: int) -> Embedding:
-        """Features and logits of the first ``count`` images of a side.
+        """Return features and logits of the first ``count`` images of a side.
 
         Raises:
             ContractError: the GAN's samples are not in [-1, 1].

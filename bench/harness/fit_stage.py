@@ -1,4 +1,4 @@
-"""The second stage: a method learns on a cell's GAN, or what it learnt is read."""
+"""Second stage: fit a method on a cell's GAN, or restore its fitted state."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from bench.harness.store import Artefact
 
 
 def fit(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[BoundMethod, dict[str, Any]]:
-    """The cell's method, bound to the GAN and trained, or restored from the store; with the facts of its training.
+    """Return the cell's method, bound to the GAN and fitted or restored, and the facts of its training.
 
     Raises:
-        NotApplicable: the method cannot serve this GAN.
-        ContractError: the method reads test images or changes the GAN while it learns.
+        NotApplicable: the method does not apply to this GAN.
+        ContractError: the method reads test images or changes the GAN during fitting.
     """
     method = open_method(cell)
     with bench.store.lock("fit", keys.fit):

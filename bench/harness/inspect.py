@@ -1,4 +1,4 @@
-"""Answers to "what is there?": listings, everything known of one name, and the state of this machine."""
+"""Listings of registered names, descriptions of single names, and the state of this machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _KINDS = {
 
 
 def listing(kind: str) -> list[tuple[str, str, str]]:
-    """Rows of ``ganinv list``: name, summary, origin; read from source, without importing anything."""
+    """Return the rows of ``ganinv list``: name, summary, origin; read from source, without importing anything."""
     if kind == "suites":
         return [(name, open_suite(name).title, str(path)) for name, path in suite_files().items()]
     rows = []
@@ -50,14 +50,14 @@ def listing(kind: str) -> list[tuple[str, str, str]]:
 
 
 def describe(name: str, kind: str | None = None) -> list[Section]:
-    """Everything known of a name.
+    """Return the description of a registered name.
 
     Args:
         name: a dataset, GAN, method, metric, feature network, study or suite.
-        kind: look among these only ("gan", "metric" ...); every kind if None.
+        kind: kind of the name ("gan", "metric" ...); any kind if None.
 
     Raises:
-        UnknownName: nothing is called so, or there is no such kind.
+        UnknownName: there is no such name or kind.
     """
     if kind not in {None, "suite", *registry.ROOMS}:
         raise unknown("kind", str(kind), ("suite", *registry.ROOMS))
@@ -109,7 +109,7 @@ def _entry_section(kind: str, name: str, entry: registry.Entry) -> Section:
 
 
 def _protocol_rows(kind: str, name: str, cls: type[Any]) -> Rows:
-    """Everything that has to be equal for two values to be comparable, and whether the weights are here."""
+    """Yield the protocol that two values must share to be comparable, and the availability of the weights."""
     required = [field.name for field in dataclasses.fields(cls) if field.init and _default(field).startswith("none")]
     if len(required) > name.count(":") + name.count("@"):
         whole = "".join(f"@{n.upper()}" if n == "network" else f":{n.upper()}" for n in required)
@@ -177,7 +177,7 @@ def _suite_section(name: str) -> Section:
 
 
 def _weights_rows(path: Path) -> Rows:
-    """Metadata of a safetensors file, read from its header."""
+    """Return the metadata in the header of a safetensors file."""
     from bench.core.files import sha256
 
     header = read_header(path)

@@ -1,4 +1,4 @@
-"""The third stage: codes of test images and of the GAN's own images, with what they cost, or both are read."""
+"""Third stage: compute the codes of test images and of generated images and their cost, or read them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.harness.keys import Keys
 
 
 def own_images(bench: HarnessContext, cell: Cell, gan: Gan) -> tuple[Images, Tensor]:
-    """Images that the GAN made itself, exact (float32), and their codes; equal for every method of a GAN and seed.
+    """Return generated images, exact (float32), and their codes; equal for every method of a GAN and seed.
 
     Those of a conditional GAN carry the labels or attributes that their codes ask for.
     """
@@ -32,7 +32,7 @@ def own_images(bench: HarnessContext, cell: Cell, gan: Gan) -> tuple[Images, Ten
 
 
 def _told(images: Tensor, conditions: Tensor | None, data: Dataset) -> Images:
-    """Own images with what their codes asked for: labels or attributes, as the training images have them."""
+    """Return generated images with the labels or attributes on which they were conditioned."""
     if conditions is None:
         return Images(images)
     names, labels = data.train.attribute_names, data.train.labels
@@ -44,7 +44,7 @@ def _told(images: Tensor, conditions: Tensor | None, data: Dataset) -> Images:
 
 
 def invert(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Codes of the test images ("test") and of the GAN's own images ("own"), with cost and facts of the method.
+    """Return codes of test images ("test") and of generated images ("own"), with cost and facts of the method.
 
     Raises:
         ContractError: the method returns images, NaN, a wrong shape or type, or changes the GAN.
@@ -92,16 +92,16 @@ def invert(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[dic
 
 
 def invert_images(bench: HarnessContext, method: BoundMethod, images: Images, what: str) -> Tensor:
-    """Codes ``[N, d]`` of images, in batches that fit, each checked.
+    """Return codes ``[N, d]`` of images, computed and checked in batches.
 
     Args:
-        bench: device, and where finished images are reported.
-        method: bound and fitted.
-        images: of the GAN's size.
+        bench: context with the device and the progress callback.
+        method: a bound and fitted method.
+        images: images of the GAN's size.
         what: name shown with the progress.
 
     Raises:
-        ContractError: the method returns no codes of these images.
+        ContractError: the method does not return valid codes of these images.
     """
     gan, found, done = method.view, [], 0
     for _, x in images.batches(batch_size(gan)):

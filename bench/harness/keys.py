@@ -1,8 +1,8 @@
-"""Keys: a hash of everything that determines an outcome, upstream keys included. Computed without torch.
+"""Keys: hashes of everything that determines a result, including upstream keys. Computed without torch.
 
-Each key holds what a suite states (names, options with their defaults filled in, the seed, the numbers of the budget
-that matter), what identifies the data and weights, the device, and code: that of the stage, and of the dataset, GAN,
-method or metric. Code is a fingerprint of a module with all modules of ours that it imports
+Each key covers the statements of a suite (names, options and their defaults, the seed, the relevant numbers of the
+budget), the identity of data and weights, the device, and code: that of the stage, and of the dataset, GAN,
+method or metric. Code is a fingerprint of a module with all modules of the suite that it imports
 (``bench.core.fingerprints``), and the versions of the packages from elsewhere that these import.
 """
 
@@ -36,9 +36,9 @@ STAGES = {
 }
 """The module of each stage, whose code is part of its key."""
 NAMED = ("dataset", "gan", "metric", "features", "method", "refiner")
-"""Kinds of names that options may hold; their code then counts too."""
+"""Kinds of names that options may contain; their code is then part of the key."""
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "cv2": "opencv-python"}
-"""Packages that are installed under another name than they are imported by."""
+"""Packages whose distribution name differs from their import name."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Keys:
 
 
 class KeyMaker:
-    """Makes the keys of many cells; what they share is worked out once.
+    """Computes the keys of many cells; shared parts are computed once.
 
-    Files of code and data, checkpoints and the device are looked at once: make a new one for each plan.
+    Files of code and data, checkpoints and the device are read once: create a new object for each plan.
 
     Args:
-        reader: of the code; by default of that which runs.
+        reader: reader of code; by default of the running code.
     """
 
     def __init__(self, reader: CodeReader | None = None) -> None:
@@ -66,13 +66,13 @@ class KeyMaker:
         self._device = device()
 
     def keys(self, cell: Cell) -> Keys:
-        """Keys of a cell.
+        """Return the keys of a cell.
 
         Raises:
             UnknownName: something in the cell is not registered.
-            DataError: the dataset is not here, or damaged.
+            DataError: the dataset is missing or damaged.
             WeightsError: a checkpoint or feature network file is missing.
-            ContractError: a module that the code imports is not there; names both.
+            ContractError: the code imports a module that does not exist; names both.
         """
         budget = cell.budget
         base, *refiners = cell.method.name.split("+")
@@ -127,7 +127,7 @@ class KeyMaker:
     # ------------------------------------------------------------------------------------------------- parts
 
     def dataset(self, choice: ComponentSpec) -> str:
-        """A dataset with its options: its code, and what identifies its content."""
+        """Return the identity of a dataset with its options: its code and the identity of its content."""
 
         def make() -> list[Any]:
             stated = self.component("dataset", choice.name, choice.options)
@@ -136,9 +136,9 @@ class KeyMaker:
         return self._part(("data", choice.name), choice.options, make)
 
     def component(self, kind: str, name: str, options: Mapping[str, Any]) -> str:
-        """A registered class with its options, defaults filled in: what identifies it, its code included.
+        """Return the identity of a registered class with its options and defaults, including its code.
 
-        Options that hold registered names (of a feature network, say) bring the code of those.
+        Options with registered names (such as a feature network) add the code of these.
         """
 
         def make() -> list[Any]:
@@ -148,7 +148,7 @@ class KeyMaker:
         return self._part((kind, name), options, make)
 
     def metric(self, name: str) -> str:
-        """A metric: its options, code, and the code and weights of the network that it looks through."""
+        """Return the identity of a metric: its options, code, and the code and weights of its network."""
 
         def make() -> list[Any]:
             resolved = resolved_options("metric", name, {}, self.reader)
@@ -160,20 +160,20 @@ class KeyMaker:
         return self._part(("metric", name), {}, make)
 
     def network(self, name: str) -> list[Any]:
-        """A feature network: its name, code, and the checksums of its weights; empty for none."""
+        """Return the identity of a feature network: name, code and checksums of its weights; empty for none."""
         if not name:
             return []
         return [name, self._code("features", name), weights_identity(f"lpips@{name}")]
 
     def module(self, name: str) -> list[str]:
-        """The code of a module of the suite, with the versions of packages."""
+        """Return the code of a module of the suite, with the versions of packages."""
         made: list[str] = self._once(("module", name), lambda: _with_versions(self.reader.module(name)))
         return made
 
     def report(self, kind: str, name: str, arguments: Mapping[str, Any]) -> str:
-        """The code of a study or application, and of every registered name that it may open.
+        """Return the code of a study or application, and of every registered name that it may open.
 
-        Such names stand in its arguments, in the defaults of its options, or as texts in its modules.
+        Such names occur in its arguments, in the defaults of its options, or as texts in its modules.
         """
         texts = [text for text in self.reader.graph.texts(self.reader.entry_file(kind, name)) if " " not in text]
         named = self._codes_named_in([texts, arguments, declared_options(kind, name, self.reader)])
@@ -192,7 +192,7 @@ class KeyMaker:
         return self._part(("file", choice.name), choice.options, make)
 
     def _recipe(self, path: Path | None) -> Any:
-        """The recipe that a checkpoint is rebuilt by, and its code; what cannot be read is left to who opens it."""
+        """Return the recipe of a checkpoint and its code; errors of unreadable files are raised when it is opened."""
         try:
             header = json.loads(read_header(path)["__metadata__"]["ganinv"]) if path else {}
             name, options = str(header["recipe"]), dict(header["options"])
@@ -212,7 +212,7 @@ class KeyMaker:
         return [[name, [self._code(kind, name) for kind in names[name]]] for name in sorted(found)]
 
     def _part(self, what: tuple[str, ...], options: Mapping[str, Any], make: Callable[[], Any]) -> str:
-        """The digest of a part, "" if it is None."""
+        """Return the digest of a part, "" if it is None."""
         stated = json.dumps(dict(options), sort_keys=True) if options else ""
 
         def hashed() -> str:
@@ -229,12 +229,12 @@ class KeyMaker:
 
 
 def keys_of(cell: Cell) -> Keys:
-    """Keys of one cell; see ``KeyMaker.keys``."""
+    """Return the keys of one cell; see ``KeyMaker.keys``."""
     return KeyMaker().keys(cell)
 
 
 def cell_facts(cell: Cell) -> dict[str, Any]:
-    """A cell as JSON, the way a record keeps it."""
+    """Return a cell as JSON values, as stored in records."""
     return {
         "dataset": asdict(cell.dataset),
         "gan": asdict(cell.gan),
@@ -246,18 +246,18 @@ def cell_facts(cell: Cell) -> dict[str, Any]:
 
 
 def module_code(name: str) -> list[str]:
-    """The code of a module of the suite: its fingerprint, and the versions of the packages that it computes with.
+    """Return the code of a module of the suite: its fingerprint and the versions of the packages that it uses.
 
-    What keeps results of its own in the store puts ``module_code(__name__)`` into its keys.
+    A module that stores results of its own includes ``module_code(__name__)`` in its keys.
 
     Raises:
-        ContractError: a module that it imports is not there.
+        ContractError: it imports a module that does not exist.
     """
     return KeyMaker().module(name)
 
 
 def _registered() -> dict[str, list[str]]:
-    """Registered name -> its kinds."""
+    """Return the kinds of each registered name."""
     found: dict[str, list[str]] = {}
     for kind in NAMED:
         for name in registry.entries(kind):
@@ -266,7 +266,7 @@ def _registered() -> dict[str, list[str]]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in options, at any depth."""
+    """Yield every string in options, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -283,7 +283,7 @@ def _with_versions(code: Code) -> list[str]:
 
 @cache
 def _version(package: str) -> str:
-    """Version of the package that is imported by a name; asked once a process, because it reads files."""
+    """Return the version of an imported package; cached, because it reads files."""
     try:
         return version(DISTRIBUTIONS.get(package, package))
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""From a suite's name to its cells and to what is stored of them. Runs nothing, needs no torch."""
+"""Lookup of a suite's cells and their stored records. Runs nothing, needs no torch."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def cells_of(
     seeds: Sequence[int] | None = None,
     plugins: Sequence[Path] = (),
 ) -> list[Cell]:
-    """Cells of a suite; the methods of plug-in files join those of the suite.
+    """Return the cells of a suite; the methods of plug-in files are added to those of the suite.
 
     Raises:
-        UnknownName: method or budget unknown.
-        BenchError: a plug-in file that registers nothing, or a name that is taken.
+        UnknownName: a method or budget is unknown.
+        BenchError: a plug-in file registers nothing, or a name that is taken.
     """
     extra = [entry.name for path in plugins for entry in add_plugin(path) if entry.kind == "method"]
     if methods:
@@ -45,7 +45,7 @@ def look_up(
     plugins: Sequence[Path] = (),
     store: Store | None = None,
 ) -> tuple[Suite, list[Planned]]:
-    """A suite's cells with what is stored of them; runs nothing and needs no torch."""
+    """Return a suite's cells with their stored records; runs nothing and needs no torch."""
     suite = open_suite(name)
     return suite, plan(cells_of(suite, budget, gans=gans, seeds=seeds, plugins=plugins), store or Store())
 
@@ -53,7 +53,7 @@ def look_up(
 def stored(
     suite: str, budget: str | None, folder: Path | None, plugins: Sequence[Path] = (), gans: Sequence[str] = ()
 ) -> tuple[Suite, list[Record], list[Cell]]:
-    """A suite, its stored records, and the cells that are missing.
+    """Return a suite, its stored records, and the cells without a record.
 
     Args:
         suite: name or path.

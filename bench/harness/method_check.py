@@ -1,7 +1,7 @@
 """Contract tests that ship with the suite and run over any registered or plug-in method, with or without refiners.
 
-A tiny GAN is trained on the embedded digits; the method is fitted on it briefly and examined. No command line here:
-``check_method`` answers with typed outcomes.
+A tiny GAN is trained on the embedded digits; the method is fitted on it briefly and checked. ``check_method``
+returns typed results.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BATCH_TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check: passed, or why not."""
+    """The result of one check; ``message`` gives the reason of a failure."""
 
     name: str
     passed: bool
@@ -39,10 +39,10 @@ class CheckResult:
 
 
 def check_method(target: str) -> list[CheckResult]:
-    """Examine a method by name, or every method of a plug-in file.
+    """Check a method by name, or every method of a plug-in file.
 
     Args:
-        target: a registered name, perhaps with refiners (``dfi+opt``), or the path of a ``.py`` file.
+        target: a registered name, optionally with refiners (``dfi+opt``), or the path of a ``.py`` file.
 
     Raises:
         BenchError: no such method or file.
@@ -86,7 +86,7 @@ def _check(name: str) -> Iterator[CheckResult]:
 
 
 class _CheckedGan:
-    """A method fitted on the tiny GAN; each check answers with a fault, or with an empty text."""
+    """A method fitted on the tiny GAN; each check returns its fault, or an empty text."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -166,7 +166,7 @@ def _trained() -> tuple[Gan, Dataset]:
 
 
 def _tiny() -> tuple[Gan, Dataset]:
-    """A fresh copy of the tiny GAN, so that a method which spoils it spoils its own only."""
+    """Return a fresh copy of the tiny GAN, so that changes by one method do not affect others."""
     from copy import deepcopy
 
     gan, data = _trained()

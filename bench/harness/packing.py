@@ -1,4 +1,4 @@
-"""Packs folders of records into a few small files that every reader takes; loses no number."""
+"""Packing of record folders into a few small files that every command reads; all numbers are preserved."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IMAGES = 100
-"""Images that a pack keeps at most, targets and outputs together."""
+"""Largest number of images in a pack, targets and outputs together."""
 ZSTD_LEVEL = 19
 FEW = 16
 """A column is stored by its distinct values if there are at most one for so many rows."""
 ABSENT = {"float64": math.nan, "int64": 0}
 """What stands in a column for records that do not have it, by type."""
 DATE = (1980, 1, 1, 0, 0, 0)
-"""Of every file in the archive of pictures, so that equal pictures give equal bytes."""
+"""Date of every file in the archive of pictures, so that equal pictures give equal bytes."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class Packing:
     """The result of packing a folder.
 
     Attributes:
-        folder: the records' folder.
-        records: how many it holds.
-        kept: images in its gallery, targets included.
-        pictured: records that keep pictures, of those that had any.
-        without: records whose pictures were dropped, for there are more records than images allowed.
-        before: bytes before.
-        after: bytes after.
+        folder: folder of the records.
+        records: number of records.
+        kept: number of images in its gallery, including targets.
+        pictured: number of records with stored pictures.
+        without: number of records whose pictures were dropped to stay below the number of images.
+        before: size in bytes before packing.
+        after: size in bytes after packing.
     """
 
     folder: Path
@@ -77,7 +77,7 @@ def pack_below(folder: Path, images: int = IMAGES) -> Iterator[Packing]:
     """Pack every folder of records at or below a folder.
 
     Raises:
-        StoreError: no records there, a file that cannot be read or written, or the store itself.
+        StoreError: there are no records, a file cannot be read or written, or the folder is the store itself.
     """
     store = Store().records_folder
     found = [f for f in [folder, *sorted(p for p in folder.rglob("*") if p.is_dir())] if _holds_records(f)]
@@ -90,7 +90,7 @@ def pack_below(folder: Path, images: int = IMAGES) -> Iterator[Packing]:
 
 
 def pack(folder: Path, images: int = IMAGES) -> Packing:
-    """Put the records of a folder into a few files and delete those that they stood in.
+    """Put the records of a folder into a few files and delete the original files.
 
     Records and per-image values stay as they are, to the bit. Of the pictures the first ones of each record stay, as
     many for each as fit, and targets that records share are stored once; galleries that are no pictures of 1 or 3
@@ -156,10 +156,10 @@ def cut(pictured: Mapping[str, tuple[Pixels, Pixels]], images: int) -> dict[str,
 
 
 def per_image_values(record: Record) -> pd.DataFrame | None:
-    """The per-image values of a record as they were stored, or None if it has none.
+    """Return the per-image values of a record as they were stored, or None if it has none.
 
     Raises:
-        StoreError: they cannot be read.
+        StoreError: the values cannot be read.
     """
     import pandas as pd
 
@@ -176,14 +176,14 @@ def per_image_values(record: Record) -> pd.DataFrame | None:
 
 
 def stored_content(folder: Path, key: str) -> dict[str, Any]:
-    """The fields of a record as they stand in its file or pack, which older versions wrote with fewer fields."""
+    """Return the fields of a record in its file or pack; older versions wrote fewer fields."""
     path = folder / f"{key}.json"
     packed = None if path.is_file() else open_packed(folder)
     return dict(packed.records[key] if packed else json.loads(path.read_text()))
 
 
 def _holds_records(folder: Path) -> bool:
-    """Return True if it holds records, packed or not: their file names are keys, 24 hexadecimal digits."""
+    """Return True if a folder contains records, packed or not: their file names are keys, 24 hexadecimal digits."""
     return (folder / MANIFEST).is_file() or any(
         re.fullmatch(r"[0-9a-f]{24}", path.stem) for path in folder.glob("*.json")
     )
@@ -289,7 +289,7 @@ def _compare(
     values: Mapping[str, pd.DataFrame],
     kept: Mapping[str, tuple[Pixels, Pixels]],
 ) -> None:
-    """Read the pack back; raise unless it holds what went in."""
+    """Read the pack back; raise if it differs from the original records."""
     found = open_packed(written)
     for key, content in records.items():
         pictures = found.pictures(key) if found else None

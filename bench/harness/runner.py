@@ -1,4 +1,4 @@
-"""Walks the plan: what is stored is skipped, what fails is recorded, progress is shown."""
+"""Execution of a plan of cells: stored cells are skipped, failures are recorded, progress is reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRACEBACK_LINES = 12
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell with its keys and, if it is stored, its record."""
+    """A cell with its keys and its stored record, if there is one."""
 
     cell: Cell
     keys: Keys
@@ -34,7 +34,7 @@ class Planned:
 
 @dataclass
 class RunCallbacks:
-    """Who wants to know how a run goes; every part may be replaced."""
+    """Callbacks for the progress of a run; each of them may be replaced."""
 
     plan: Callable[[Sequence[Planned]], None] = lambda planned: None
     started: Callable[[Cell, int, int], None] = lambda cell, number, total: None
@@ -44,11 +44,11 @@ class RunCallbacks:
 
 
 def plan(cells: Sequence[Cell], store: Store) -> list[Planned]:
-    """Keys and stored records of cells; needs no torch.
+    """Return the keys and stored records of cells; needs no torch.
 
     Raises:
-        DataError: a dataset is not here; says how to get it.
-        WeightsError: a metric's network is not here; says which file, where, and how to get it.
+        DataError: a dataset is missing; the message states how to get it.
+        WeightsError: weights of a metric's network are missing; the message names the file, its folder and source.
     """
     for choice in {c.dataset.name: c.dataset for c in cells}.values():
         open_here(choice)
@@ -68,7 +68,7 @@ def run_cells(
     *,
     retry_failed: bool = False,
 ) -> list[Record]:
-    """Run what is not stored; return the record of every cell, in order.
+    """Run the cells that are not stored; return the record of every cell, in order.
 
     A cell that fails is recorded and the others go on. Cells that another process is working on are taken last.
 
@@ -96,9 +96,9 @@ def _run_waiting(waiting: list[Planned], store: Store, observer: RunCallbacks, r
     prepare_device(bench.device)
     for item in waiting:
         if "plug-in" not in _origin(item.cell):
-            open_method(item.cell)  # an option that is wrong is found before anything is trained
+            open_method(item.cell)  # raises for wrong options before anything is trained
         if runs_code(item.cell.gan.name):
-            train(bench, item.cell, item.keys)  # and so is a fault of the user's own GAN
+            train(bench, item.cell, item.keys)  # raises for a faulty GAN of the user
     records: dict[str, Record] = {}
     total, taken_elsewhere = len(waiting), []
     for item in waiting:
@@ -125,7 +125,7 @@ def _run_one(
 
     stored = bench.store.record(item.keys.cell)
     if stored and not (retry and stored.status == "failed"):
-        return stored  # another process made it since the plan was drawn
+        return stored  # stored by another process after the plan was made
     if stored:
         bench.store.remove_record(item.keys.cell)
         bench.store.forget_failure("train", item.keys.train)
@@ -144,7 +144,7 @@ def _run_one(
 
 
 def failed_record(item: Planned, error: Exception, device: str) -> Record:
-    """The record of a cell that could not be completed: its reason, and the end of the traceback."""
+    """Return the record of a failed cell, with the reason and the end of the traceback."""
     from bench.core.environment import environment
 
     reason = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Writes a new method: one working file, and the test that goes with it."""
+"""Scaffold of a new method: one working file and its test."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def new_method(name: str, folder: Path) -> list[Path]:
     """Write ``NAME.py`` and ``test_NAME.py``; return their paths.
 
     Raises:
-        BenchError: the name is no Python name or is taken, or a file is in the way.
+        BenchError: the name is no Python name or is taken, or a file already exists.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise BenchError(f"method name '{name}': use lower-case letters, digits and underscores, a letter first")

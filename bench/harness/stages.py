@@ -28,7 +28,7 @@ COST = ("fit_seconds", "invert_ms_per_image", "generator_calls_per_image", "fit_
 def measure(
     bench: HarnessContext, cell: Cell, keys: Keys, view: Gan, codes: dict[str, Tensor]
 ) -> dict[str, Evaluation]:
-    """Decode the codes and score them, on test images and on the GAN's own; ``view`` is the GAN in their space."""
+    """Decode the codes and measure all metrics on test and generated images; ``view`` is the GAN in their space."""
     test = load_data(bench, cell).test.first(cell.budget.test_images)
     source = view.view("z")
     own, true_z = own_images(bench, cell, source)
@@ -54,7 +54,7 @@ def measure(
 
 
 def run_cell(bench: HarnessContext, cell: Cell, keys: Keys) -> Record:
-    """All four stages of a cell; its record is stored before it is returned."""
+    """Run all four stages of a cell; its record is stored before it is returned."""
     import pandas as pd
 
     gan, trained = train(bench, cell, keys)

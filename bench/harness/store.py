@@ -1,4 +1,4 @@
-"""The store: artefacts by key, one record a cell. Whole or absent, checked when read, safe for several processes.
+"""The store: artefacts by key, one record per cell. Writes are atomic, reads are checked, processes may share it.
 
 Layout under one root: ``train/KEY/``, ``fit/KEY/``, ``invert/KEY/`` hold files and a ``meta.json`` with their
 SHA-256; ``records/KEY.json`` (written last) with ``KEY.parquet`` and ``KEY.npz`` beside it; ``work/`` holds
@@ -33,37 +33,37 @@ if TYPE_CHECKING:
 
 
 RECORD_FILES = (".parquet", ".npz", ".json")
-"""A record's files; the JSON is written last, so that it stands for the whole."""
+"""Endings of a record's files; the JSON is written last and marks a complete record."""
 
 
 class Busy(Exception):
-    """Another process holds the lock of this key."""
+    """Raised if another process holds the lock of a key."""
 
 
 @dataclass(frozen=True)
 class Artefact:
-    """A stored folder and its facts (timings, counts, what made it)."""
+    """A stored folder and its facts (timings, counts, provenance)."""
 
     folder: Path
     meta: dict[str, Any]
 
     def file(self, name: str) -> Path:
-        """Path of one of its files."""
+        """Return the path of one of its files."""
         return self.folder / name
 
 
 class Store:
-    """Reads and writes one store folder.
+    """Reader and writer of one store folder.
 
     Args:
-        root: the folder; the user's cache folder by default. Created on the first write.
+        root: the folder, created on the first write; the user's cache folder by default.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or home() / "store").resolve()
 
     def artefact(self, stage: str, key: str) -> Artefact | None:
-        """The stored artefact, or None. A damaged one is moved aside with a warning, so that it is made anew."""
+        """Return the stored artefact, or None. A damaged one is moved aside with a warning and computed again."""
         folder = self.root / stage / key
         if not (folder / "meta.json").is_file():
             return None
@@ -87,7 +87,7 @@ class Store:
         """Write an artefact: every file by its writer, then ``meta.json``, then one rename.
 
         Raises:
-            StoreError: the folder cannot be written or the disk is full; nothing is left behind.
+            StoreError: the folder cannot be written or the disk is full; no partial artefact remains.
         """
         folder = self.root / stage / key
         temporary = folder.with_name(f".{key}.{os.getpid()}.{uuid.uuid4().hex[:6]}.tmp")
@@ -109,20 +109,20 @@ class Store:
         return Artefact(folder, facts)
 
     def failure(self, stage: str, key: str) -> dict[str, str] | None:
-        """Why this stage failed before, so that the cells that share it need not repeat the failure."""
+        """Return the stored reason of a failed stage, so that cells that share the stage do not repeat it."""
         path = self.root / stage / f"{key}.failed.json"
         return dict(json.loads(path.read_text())) if path.is_file() else None
 
     def put_failure(self, stage: str, key: str, reason: Mapping[str, str]) -> None:
-        """Remember that a stage failed."""
+        """Store the reason of a failed stage."""
         write_json(self.root / stage / f"{key}.failed.json", dict(reason))
 
     def forget_failure(self, stage: str, key: str) -> None:
-        """Let a failed stage be tried again."""
+        """Remove the reason of a failed stage, so that the stage is run again."""
         (self.root / stage / f"{key}.failed.json").unlink(missing_ok=True)
 
     def checkpoint(self, stage: str, key: str) -> Path:
-        """File for mid-training checkpoints of a stage."""
+        """Return the path for mid-training checkpoints of a stage."""
         return self.root / "work" / f"{stage}-{key}.checkpoint"
 
     @contextmanager
@@ -171,16 +171,16 @@ class Store:
         write_record(self.records_folder, record.key, content=content, per_image=per_image, gallery=gallery)
 
     def record(self, key: str) -> Record | None:
-        """The record of a cell, or None."""
+        """Return the record of a cell, or None."""
         path = self.records_folder / f"{key}.json"
         return read_record(path) if path.is_file() else None
 
     def records(self, keys: Iterable[str]) -> list[Record]:
-        """The stored records among these keys, in their order."""
+        """Return the stored records of these keys, in their order."""
         return [record for key in keys if (record := self.record(key))]
 
     def remove_record(self, key: str) -> None:
-        """Forget a record, so that its cell is run again."""
+        """Delete a record, so that its cell is run again."""
         for suffix in reversed(RECORD_FILES):
             (self.records_folder / f"{key}{suffix}").unlink(missing_ok=True)
 
@@ -195,9 +195,9 @@ def write_record(
     """Write a record's files into a folder; the JSON last.
 
     Args:
-        folder: made if it is not there.
-        key: of its cell.
-        content: the fields that are stored.
+        folder: target folder, created if missing.
+        key: key of the cell.
+        content: the stored fields.
         per_image: values of each image.
         gallery: arrays by name.
 
@@ -220,7 +220,7 @@ def read_record(path: Path) -> Record:
     """Read one record file.
 
     Raises:
-        StoreError: it is not a record, or it was written by a newer version of this suite.
+        StoreError: the file is not a record, or it was written by a newer version of this suite.
     """
     try:
         return _record(json.loads(path.read_text()), path)
@@ -229,7 +229,7 @@ def read_record(path: Path) -> Record:
 
 
 def _record(content: Any, path: Path) -> Record:
-    """A record of the fields that stand in a file."""
+    """Build a record from the fields of a file."""
     try:
         schema = content.get("schema", SCHEMA)
         if isinstance(schema, int) and schema > SCHEMA:
@@ -243,9 +243,9 @@ def _record(content: Any, path: Path) -> Record:
 
 
 def copy_records(records: Iterable[Record], folder: Path) -> None:
-    """Make a folder hold these records, with their values and galleries, and no other record.
+    """Write these records with their values and galleries into a folder, and delete all other records there.
 
-    Packed records are copied as files of their own; a folder that is packed and holds just these stays packed.
+    Packed records are copied as separate files; a packed folder of exactly these records stays packed.
 
     Raises:
         StoreError: the folder cannot be written, or packed records cannot be read.
@@ -285,10 +285,10 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def read_records(folder: Path) -> list[Record]:
-    """Every record of a folder, by file name; packed ones by key, and a record that also has a file from its file.
+    """Return every record of a folder, sorted by file name or key; a file takes precedence over a packed record.
 
     Raises:
-        StoreError: no such folder, no records in it, or one that cannot be read.
+        StoreError: the folder does not exist or has no records, or a record cannot be read.
     """
     folder = Path(folder)
     packed = open_packed(folder)

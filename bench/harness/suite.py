@@ -1,6 +1,6 @@
-"""Reads a suite file, strictly, and expands it into cells. No torch.
+"""Strict reader of suite files, and their expansion into cells. Needs no torch.
 
-A suite is a TOML file: what to compare (datasets x GANs x methods x seeds), by which metrics, at which budgets.
+A suite is a TOML file of datasets x GANs x methods x seeds, metrics and budgets.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OPTIONAL = {"description", "seeds", "default_budget", "claims", "published"}
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite file, read and checked. ``cells`` resolves what depends on the budget."""
+    """A checked suite file. ``cells`` resolves everything that depends on the budget."""
 
     name: str
     path: Path
@@ -40,15 +40,15 @@ class Suite:
     default_budget: str
     claims: str = ""
     published: tuple[str, ...] = ()
-    """Printed tables that measured GANs stand beside, as ``paper/table``."""
+    """Printed tables with which measured GANs are compared, as ``paper/table``."""
     dataset_budgets: Mapping[tuple[str, str], Budget] = field(default_factory=dict)
-    """The budgets that differ for a dataset: (name of the budget, title of the dataset) -> the whole of it."""
+    """Budgets of datasets with their own limits, by (name of the budget, title of the dataset)."""
 
     def budget(self, name: str | None) -> Budget:
-        """The budget of this name, or the default one.
+        """Return the budget of this name, or the default one for None.
 
         Raises:
-            UnknownName: the suite states no such budget.
+            UnknownName: the suite has no such budget.
         """
         chosen = name or self.default_budget
         if chosen not in self.budgets:
@@ -67,16 +67,16 @@ class Suite:
         """Expand into cells, seed by seed.
 
         Args:
-            budget: name; the suite's default if None.
-            seeds: in place of the suite's.
-            methods: run these only. Names or labels of the suite, or any registered method.
-            gans: in place of the suite's. Names or labels of the suite, or as ``parse_choice`` takes them.
-            extra: further methods, by name (those of plug-ins).
+            budget: name of the budget; the suite's default if None.
+            seeds: seeds in place of the suite's.
+            methods: the only methods to run: names or labels in the suite, or any registered methods.
+            gans: GANs in place of the suite's: names or labels in the suite, or texts for ``parse_choice``.
+            extra: names of further methods (those of plug-ins).
 
-        Methods meet the GANs that they name among the suite's; a GAN from elsewhere meets all methods.
+        Methods are crossed with the GANs that they name; a GAN that is not in the suite, with all methods.
 
         Raises:
-            SuiteError: none of the chosen methods meets any of the chosen GANs.
+            SuiteError: none of the chosen methods is crossed with any of the chosen GANs.
         """
         limit = self.budget(budget)
         datasets = [entry for entry in self.datasets if entry.takes_part(limit.name)]
@@ -122,7 +122,7 @@ class Suite:
 
 
 def suite_files() -> dict[str, Path]:
-    """Every suite that comes with the project, by name.
+    """Return the files of all suites of the project, by name.
 
     Raises:
         SuiteError: two files share a name.
@@ -144,7 +144,7 @@ def open_suite(name: str) -> Suite:
 
     Raises:
         UnknownName: no such suite.
-        SuiteError: malformed (file and line), unknown or missing keys.
+        SuiteError: the file is malformed (names file and line), or keys are unknown or missing.
     """
     if name.endswith(".toml"):
         path = Path(name)
@@ -210,10 +210,10 @@ def _text(path: Path) -> str:
 
 
 def parse_seeds(text: str) -> list[int]:
-    """Seeds from a command line: ``0,1,2`` or ``0-4``.
+    """Parse seeds on a command line: ``0,1,2`` or ``0-4``.
 
     Raises:
-        BenchError: anything else.
+        BenchError: the text has another form.
     """
     seeds: list[int] = []
     for part in text.split(","):
@@ -226,37 +226,37 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def parse_choice(text: str, where: str) -> ComponentSpec:
-    """A name from a command line, then perhaps options: ``lsgan?width=32&prior=normal``.
+    """Parse a name on a command line, optionally with options: ``lsgan?width=32&prior=normal``.
 
     Args:
-        text: what was typed.
-        where: the option that it stands in, for errors ("--gan").
+        text: the argument.
+        where: name of the command-line option, for errors ("--gan").
 
     Raises:
-        BenchError: an option without a value.
+        BenchError: an option has no value.
     """
     name, _, query = text.partition("?")
     return ComponentSpec(name, parse_options(query.split("&") if query else (), f"{where} {text}", "after '?'"))
 
 
 def words_of(choice: ComponentSpec) -> str:
-    """A dataset, GAN or method with its options, as it is typed: ``celeba?crop=full``."""
+    """Return a dataset, GAN or method with its options, as on the command line: ``celeba?crop=full``."""
     options = "&".join(f"{key}={value}" for key, value in choice.options.items())
     return f"{choice.name}?{options}" if options else choice.name
 
 
 def parse_options(parts: Iterable[str], where: str, place: str = "") -> dict[str, Any]:
-    """Options from a command line, each ``key=value``.
+    """Parse options on a command line, each ``key=value``.
 
-    Values are read as in a suite file, and as plain text where they make no sense there.
+    Values are parsed as in a suite file, or taken as plain text if they are no valid TOML.
 
     Args:
         parts: the options.
-        where: what they stand in, for errors.
-        place: where in it, for errors.
+        where: name of the command-line option, for errors.
+        place: position in it, for errors.
 
     Raises:
-        BenchError: an option without a value.
+        BenchError: an option has no value.
     """
     options: dict[str, Any] = {}
     for part in parts:

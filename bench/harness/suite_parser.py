@@ -1,4 +1,4 @@
-"""Checks the parts of a suite file; every error names the file and, where it can be found, the line. No torch."""
+"""Checks of the parts of a suite file; errors name the file and, if it can be found, the line. Needs no torch."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ BUDGETS = ("smoke", "cpu", "paper")
 _BUDGET_DEFAULTS = {"train_images": 0, "test_images": 0, "own_images": 256, "timeout": 3600.0, "looks": 0}
 LIMITS = tuple(f.name for f in dataclasses.fields(Budget) if f.name != "name")
 PARTNERS = {"gan": "datasets", "method": "gans"}
-"""What an entrant may name to be crossed with these alone."""
+"""Key under which an entry names the only partners with which it is crossed."""
 _NO_OPTIONS = {"name", "label", "budgets", *BUDGETS}
 
 
 @dataclass(frozen=True)
 class SuiteEntry:
-    """A choice, and where it takes part.
+    """A dataset, GAN or method of a suite, with its budgets and partners.
 
     Attributes:
-        choice: name, label and the options that hold at every budget.
-        changes: budget -> options that it changes.
-        budgets: it takes part at these only; at all if empty.
-        partners: titles of the datasets that a GAN is crossed with, or of the GANs that a method is; all if empty.
+        choice: name, label and the options at every budget.
+        changes: changed options by budget.
+        budgets: budgets with this entry; all if empty.
+        partners: titles of the datasets with which a GAN is crossed, or of the GANs of a method; all if empty.
     """
 
     choice: ComponentSpec
@@ -44,44 +44,44 @@ class SuiteEntry:
         return self.choice.title
 
     def takes_part(self, budget: str) -> bool:
-        """Return True if the suite has it at this budget."""
+        """Return True if the entry is part of this budget."""
         return not self.budgets or budget in self.budgets
 
     def meets(self, partner: str) -> bool:
-        """Return True if it is crossed with the dataset, or the GAN, of this title."""
+        """Return True if the entry is crossed with the dataset or GAN of this title."""
         return not self.partners or partner in self.partners
 
     def at(self, budget: str) -> ComponentSpec:
-        """The choice with the options of a budget."""
+        """Return the choice with the options of a budget."""
         return dataclasses.replace(self.choice, options={**self.choice.options, **self.changes.get(budget, {})})
 
 
 @dataclass(frozen=True)
 class SuiteReader:
-    """Checks the parts of one file.
+    """Reader and checker of the parts of one file.
 
     Every method raises:
-        SuiteError: a value of the wrong form, or a key that does not exist.
-        UnknownName: a name that is not registered.
+        SuiteError: a value has the wrong form, or a key does not exist.
+        UnknownName: a name is not registered.
     """
 
     path: Path
     text: str
 
     def keys(self, table: Mapping[str, Any], known: set[str]) -> None:
-        """Refuse keys that are not known."""
+        """Raise for unknown keys."""
         for key in table:
             if key not in known:
                 raise SuiteError(f"{self.at(key)}: unknown key '{key}'{suggest(key, known)}")
 
     def texts(self, key: str, value: Any) -> list[str]:
-        """A list of names, not empty."""
+        """Return a non-empty list of names."""
         if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
             raise SuiteError(f"{self.at(key)}: {key} should be a list of names")
         return value
 
     def among(self, key: str, value: Any, known: Collection[str]) -> tuple[str, ...]:
-        """A list of names out of those that are known."""
+        """Return a list of known names."""
         names = self.texts(key, value)
         for name in names:
             if name not in known:
@@ -89,20 +89,20 @@ class SuiteReader:
         return tuple(names)
 
     def seeds(self, value: Any) -> tuple[int, ...]:
-        """Seeds."""
+        """Return the seeds."""
         if not isinstance(value, list) or not value or not all(type(v) is int and v >= 0 for v in value):
             raise SuiteError(f"{self.at('seeds')}: seeds should be a list of whole numbers, not {value!r}")
         return tuple(value)
 
     def metric(self, name: str) -> str:
-        """A registered metric, with a registered network if it names one."""
+        """Return the name of a registered metric, with a registered network if it names one."""
         find("metric", name, self.at(name))
         if "@" in name:
             find("features", name.split("@", 1)[1], self.at(name))
         return name
 
     def published(self, value: Any) -> tuple[str, ...]:
-        """Printed tables across GANs, as ``paper/table``; each is there."""
+        """Return the names of existing printed tables across GANs, as ``paper/table``."""
         names = self.texts("published", value)
         for name in names:
             printed_table(name, self.at(name))
@@ -111,14 +111,13 @@ class SuiteReader:
     def entrants(
         self, kind: str, value: Any, budgets: Collection[str], partners: Collection[str] = ()
     ) -> tuple[SuiteEntry, ...]:
-        """The datasets, GANs or methods.
+        """Return the entries of datasets, GANs or methods.
 
         Args:
             kind: "dataset", "gan" or "method".
             value: a list of names, or of tables with a name.
-            budgets: those of the suite.
-            partners: titles that one of these may name, to be crossed with them alone: datasets for a GAN, GANs for
-                a method.
+            budgets: budgets of the suite.
+            partners: titles that an entry may name as its only partners: datasets for a GAN, GANs for a method.
         """
         if not isinstance(value, list) or not value:
             raise SuiteError(f"{self.at(kind)}: {kind}s should be a list of names or of tables with a name")
@@ -159,10 +158,10 @@ class SuiteReader:
         partners: Sequence[SuiteEntry],
         budgets: Collection[str],
     ) -> None:
-        """Refuse a GAN that takes part at a budget and meets no dataset there, or a method that meets no GAN.
+        """Raise for a GAN without a dataset, or a method without a GAN, at one of its budgets.
 
         Args:
-            kind: of the entrants, for errors.
+            kind: kind of the entries, for errors.
             entrants: GANs or methods.
             met: kind of the partners.
             partners: datasets or GANs.
@@ -177,7 +176,7 @@ class SuiteReader:
                     )
 
     def budgets(self, value: Any) -> tuple[dict[str, Budget], dict[str, tuple[int, ...]], dict[str, Any]]:
-        """The budgets, the seeds of those that state their own, and what each changes for some datasets."""
+        """Return the budgets, the seeds of budgets with their own, and the changes of budgets for some datasets."""
         if not isinstance(value, dict) or not value or not all(isinstance(table, dict) for table in value.values()):
             raise SuiteError(f"{self.at('budgets')}: budgets should be tables [budgets.smoke], [budgets.cpu], ...")
         self.keys(value, set(BUDGETS))
@@ -197,7 +196,7 @@ class SuiteReader:
     def dataset_budgets(
         self, budgets: Mapping[str, Budget], changes: Mapping[str, Any], datasets: Sequence[SuiteEntry]
     ) -> dict[tuple[str, str], Budget]:
-        """Budgets of datasets with limits of their own, from tables ``[budgets.NAME.for.DATASET]``; by both names."""
+        """Return the budgets in tables ``[budgets.NAME.for.DATASET]``, by both names."""
         found = {}
         for name, tables in changes.items():
             titles = [entry.title for entry in datasets if entry.takes_part(name)]
@@ -217,7 +216,7 @@ class SuiteReader:
         return dict(numbers)
 
     def at(self, word: str) -> str:
-        """The file, and the first line that holds a word."""
+        """Return the file, and the number of the first line that contains a word."""
         for number, line in enumerate(self.text.splitlines(), 1):
             if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", line.split("#")[0]):
                 return f"{self.path}, line {number}"
@@ -225,10 +224,10 @@ class SuiteReader:
 
 
 def checked(kind: str, choice: ComponentSpec, where: str) -> ComponentSpec:
-    """The choice itself, if every name in it is registered.
+    """Return the choice after checking that every name in it is registered.
 
     Raises:
-        UnknownName: one is not.
+        UnknownName: a name is not registered.
     """
     if kind == "gan":
         from bench.gans.zoo import gan_file

@@ -1,4 +1,4 @@
-"""The first stage: train a cell's GAN, or read it."""
+"""First stage: train a cell's GAN, or read it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from bench.metrics.gan_quality import quality_metric, quality_of
 
 
 def train(bench: HarnessContext, cell: Cell, keys: Keys) -> tuple[Gan, dict[str, Any]]:
-    """The cell's GAN, frozen, and its facts; trained if the store lacks it, read if its name is a file.
+    """Return the cell's GAN, frozen, and its facts; it is trained unless it is stored or its name is a file.
 
     Raises:
-        Diverged: training diverged or collapsed, in this run or when it was first tried.
-        BenchError: a GAN of the user that breaks the contract, or that has no permission to run code.
+        Diverged: training diverged or collapsed, in this run or in an earlier one.
+        BenchError: a GAN of the user violates the contract, or has no permission to run code.
     """
 
     def read() -> tuple[Gan, dict[str, Any]]:
@@ -46,7 +46,7 @@ def train(bench: HarnessContext, cell: Cell, keys: Keys) -> tuple[Gan, dict[str,
 
 
 def _picked(artefact: Artefact, cell: Cell) -> Path:
-    """The weights that the cell asks for: those of the last step, or the best that were seen."""
+    """Return the weights that the cell selects: those of the last step, or those of the best step."""
     if pick_of(cell.gan.name) == "last":
         return artefact.file("gan.safetensors")
     if not artefact.meta["history"]:
