@@ -38,6 +38,8 @@ ROOMS = {
 }
 BASES = {"metric": "Metric", "method": "Inverter", "refiner": "Refiner"}
 """Base classes that ``bench`` offers and that what is registered of a kind derives from."""
+BUILT_IN = "built in"
+"""Origin of what the suite itself registers."""
 ENTRY_POINT_GROUP = "ganinv.{kind}s"
 STUDY_GROUP = "ganinv.studies"
 
@@ -111,6 +113,11 @@ def add_plugin(path: Path) -> list[Entry]:
     return found
 
 
+def plugin_files() -> list[Path]:
+    """Return the files that ``add_plugin`` has registered in this process."""
+    return list(_plugins)
+
+
 def entries(kind: str) -> dict[str, Entry]:
     """Return all registered names of a kind, sorted.
 
@@ -181,7 +188,7 @@ def _built_in() -> tuple[Entry, ...]:
             parts = path.relative_to(folder).with_suffix("").parts
             module = ".".join((room, *(p for p in parts if p != "__init__")))
             try:
-                found += _registered(_parsed(path), path, module, "built in")
+                found += _registered(_parsed(path), path, module, BUILT_IN)
             except BenchError as error:
                 found += _unreadable(path, module, room, f"cannot be read: {error}")
     return tuple(found)
@@ -232,7 +239,7 @@ def _unreadable(path: Path, module: str, room: str, error: str) -> list[Entry]:
     if not named:
         named = [(next(kind for kind, place in ROOMS.items() if place == room), module)]
     return [
-        Entry(kind, name, module=module, attribute="", path=path, summary="", origin="built in", error=error)
+        Entry(kind, name, module=module, attribute="", path=path, summary="", origin=BUILT_IN, error=error)
         for kind, name in named
     ]
 

@@ -54,6 +54,8 @@ class RunContext:
         progress: function to which steps are reported.
         steps: number of steps of all loops, including those before a resumption.
         diverged: number of images whose search produced values that are not finite; each restart counts.
+        cost: returns what the stage has cost since this process began it; kept in checkpoints.
+        earlier: cost of the processes before, which the checkpoint held when the stage was resumed.
     """
 
     budget: Budget
@@ -67,6 +69,9 @@ class RunContext:
     figures: dict[str, float] = field(default_factory=dict)
     steps: int = field(default=0, init=False)
     diverged: int = field(default=0, init=False)
+    cost: Callable[[], Mapping[str, float]] = field(default=dict, init=False)
+    earlier: dict[str, float] = field(default_factory=dict, init=False)
+    _resumed: bool = field(default=False, init=False)
     _pending: Mapping[str, torch.Tensor | float] = field(default_factory=dict)
     _finished: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -146,6 +151,7 @@ class RunContext:
             "rng": self.rng.get_state(),
             "torch": torch.get_rng_state(),
             "finished": self._finished,
+            "cost": {name: value + self.earlier.get(name, 0.0) for name, value in self.cost().items()},
         }
         if self.device == "cuda":
             content["cuda"] = torch.cuda.get_rng_state()
@@ -155,12 +161,16 @@ class RunContext:
 
     def _resume(self, what: str, steps: int, state: Mapping[str, Stateful]) -> int:
         if not self.checkpoint or not self.checkpoint.is_file():
+            self._resumed = True
             return 0
         try:
             content = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError):
             self.checkpoint.unlink()  # checkpoints are written atomically; an unreadable one was damaged later
             return 0
+        if not self._resumed and content["loop"][2] == self.seed:
+            self.earlier = dict(content.get("cost", {}))
+        self._resumed = True
         earlier = content["finished"].get(what, {})
         if content["loop"][2] == self.seed and earlier.get("steps") == steps:
             for name, thing in state.items():

@@ -13,16 +13,30 @@ from bench.core.options import create
 from bench.core.run_context import Progress, RunContext, silent
 from bench.core.types import Cell, Dataset
 from bench.gans.zoo import without_pick
+from bench.harness.clock import Clock, OwnClock
+from bench.harness.file_watch import FileWatch
 from bench.harness.store import Store
 
 
 @dataclass
 class HarnessContext:
-    """The context of all cells of a run: store, device, progress, and the last GAN and dataset, cached in memory."""
+    """The context of all cells of a run: store, device, progress, and the last GAN and dataset, cached in memory.
+
+    Attributes:
+        store: the store.
+        device: "cpu" or "cuda".
+        progress: callback for progress.
+        clock: measures the cost of stages; the process itself, unless a process outside of it does.
+        watch: notes the files that a method opens.
+        isolated: True in a process that runs no other method.
+    """
 
     store: Store
     device: str
     progress: Progress = silent
+    clock: Clock = field(default_factory=OwnClock)
+    watch: FileWatch = field(default_factory=FileWatch)
+    isolated: bool = False
     _kept: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
     def keep(self, what: str, key: str, make: Callable[[], Any]) -> Any:
@@ -32,6 +46,10 @@ class HarnessContext:
             self._kept[what] = (key, make())
         return self._kept[what][1]
 
+    def forget(self, what: str) -> None:
+        """Drop the cached object of a kind."""
+        self._kept.pop(what, None)
+
 
 def seed_of(stage: str, cell: Cell) -> int:
     """Return the 63-bit seed of a stage: a hash of names, options and the cell's seed, independent of the code.
@@ -39,14 +57,15 @@ def seed_of(stage: str, cell: Cell) -> int:
     An option that is written out at its default gives the seed that it gives when it is left out.
 
     Stages that cells share have the same seed in each: "train", "own" and "sample" depend on dataset and GAN, "fit"
-    also on the method without its refiners, "invert" on the whole method.
+    also on the method without its refiners, "invert" on the whole method, and "own" on the cell's nonce.
     """
     method, *refiners = cell.method.name.split("+")
     given = cell.method.options
     base = differing_options("method", method, {k: v for k, v in given.items() if k not in refiners})
     refined = {r: differing_options("refiner", r, given[r]) for r in refiners if r in given}
     options = base | {name: table for name, table in refined.items() if table}
-    extra = {"train": [], "own": [], "sample": [], "fit": [method, base], "invert": [cell.method.name, options]}[
+    own = [cell.nonce] if cell.nonce else []
+    extra = {"train": [], "own": own, "sample": [], "fit": [method, base], "invert": [cell.method.name, options]}[
         stage
     ]
     data = [cell.dataset.name, differing_options("dataset", cell.dataset.name, cell.dataset.options)]
@@ -58,9 +77,13 @@ def seed_of(stage: str, cell: Cell) -> int:
 def load_data(bench: HarnessContext, cell: Cell) -> Dataset:
     """Return the cell's dataset, cached in memory between cells."""
     name = digest([cell.dataset.name, dict(cell.dataset.options)])
-    loaded: Dataset = bench.keep(
-        "data", name, lambda: create("dataset", cell.dataset.name, cell.dataset.options).load()
-    )
+
+    def load() -> Dataset:
+        with bench.watch.noting_data():
+            data: Dataset = create("dataset", cell.dataset.name, cell.dataset.options).load()
+        return data
+
+    loaded: Dataset = bench.keep("data", name, load)
     return loaded
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save
+from torch import Tensor
 
-from bench.core.environment import synchronise, time_limit
 from bench.core.files import write_bytes
 from bench.core.run_context import RunContext
-from bench.core.types import Cell, Gan
-from bench.datasets.guard import forbid_test_split
-from bench.harness.bound_method import BoundMethod, check_untouched, open_method
+from bench.core.types import Cell, Gan, Inverter
+from bench.harness.bound_method import BoundMethod, open_method
+from bench.harness.call_counter import CallCounter, counted
+from bench.harness.clock import Clock, Spent, timed
 from bench.harness.context import HarnessContext, load_data, open_run
+from bench.harness.guard import guarded
 from bench.harness.keys import Keys
 from bench.harness.store import Artefact
 
@@ -23,42 +26,77 @@ def fit(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[BoundM
 
     Raises:
         NotApplicable: the method does not apply to this GAN.
-        ContractError: the method reads test images or changes the GAN during fitting.
+        ContractError: the method reads test images, or changes the GAN or global state.
     """
-    method = open_method(cell)
     with bench.store.lock("fit", keys.fit):
         run = open_run(bench, cell, keys.fit, "fit")  # its time starts here, not while another process holds the lock
-        method.bind(gan, run)
-        run.reseed()
-        method.base.build()
         artefact = bench.store.artefact("fit", keys.fit)
+        with timed(bench.clock, "build", cell.budget.timeout, bench.device) as building:
+            method = built(bench, cell, gan, run)
         if artefact:
-            method.base.load_state(load_file(artefact.file("state.safetensors"), device=bench.device))
+            restore(bench, method, load_file(artefact.file("state.safetensors"), device=bench.device))
         else:
-            artefact = _fit(bench, cell, keys=keys, method=method, run=run)
+            artefact = _fit(bench, cell, keys=keys, method=method, run=run, building=building)
     return method, artefact.meta
 
 
-def _fit(bench: HarnessContext, cell: Cell, keys: Keys, method: BoundMethod, run: RunContext) -> Artefact:
+def built(bench: HarnessContext, cell: Cell, gan: Gan, run: RunContext) -> BoundMethod:
+    """Return a cell's method, bound to the GAN and to a run, and built but not fitted.
+
+    Raises:
+        BenchError: see ``fit``.
+    """
+    with guarded(bench, "build", gan):
+        method = open_method(cell)
+        method.bind(gan, run)
+        run.reseed()
+        method.base.build()
+    return method
+
+
+def restore(bench: HarnessContext, method: BoundMethod, state: dict[str, Tensor]) -> None:
+    """Give a built method the state that it had after fitting."""
+    with guarded(bench, "load_state", method.base.gan):
+        method.base.load_state(state)
+
+
+def state_of(bench: HarnessContext, method: BoundMethod) -> dict[str, Tensor]:
+    """Return what a method learned, in memory of its own on the CPU."""
+    with guarded(bench, "state", method.base.gan):
+        learned = method.base.state()
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in learned.items()}
+
+
+def _fit(
+    bench: HarnessContext, cell: Cell, keys: Keys, method: BoundMethod, run: RunContext, building: Spent
+) -> Artefact:
     data = load_data(bench, cell).without_test()
-    limited = type(data)(
-        data.name, data.train.first(cell.budget.train_images).to(bench.device), data.val, data.classes
-    )
-    before, calls = method.base.gan.checksum(), method.base.gan.calls
-    started = time.monotonic()
-    with time_limit(cell.budget.timeout, "fit"), forbid_test_split("fit"):
-        method.base.fit(limited)
-    synchronise(bench.device)
+    train = data.train.first(cell.budget.train_images).to(bench.device)
+    limited, gan = type(data)(data.name, train, data.val, data.classes), method.base.gan
+    with counted(gan) as calls, timed(bench.clock, "fit", cell.budget.timeout, bench.device) as spent:
+        run.cost = partial(_cost, bench.clock, calls)
+        with guarded(bench, "fit", gan, (train, data.val)):
+            method.base.fit(limited)
     meta = {
-        "seconds": time.monotonic() - started,
-        "generator_calls": method.base.gan.calls - calls,
+        "seconds": building.seconds + run.earlier.get("seconds", 0.0) + spent.seconds,
+        "processor_seconds": run.earlier.get("processor_seconds", 0.0) + spent.processor_seconds,
+        "generator_calls": round(run.earlier.get("generator_calls", 0)) + calls.total,
         "steps": run.steps,
-        "trained_parameters": method.base.trained_parameters(),
+        "trained_parameters": trained_parameters(method.base),
+        "threads": torch.get_num_threads(),
     }
-    check_untouched(method.base.gan, before, "fit")
-    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in method.base.state().items()}
-    artefact = bench.store.put(
-        "fit", keys.fit, {"state.safetensors": lambda path: write_bytes(path, save(state))}, meta
-    )
+    state = state_of(bench, method)
+    writers = {"state.safetensors": lambda path: write_bytes(path, save(state))}
+    artefact = bench.store.put("fit", keys.fit, writers, meta)
     run.finish()
     return artefact
+
+
+def _cost(clock: Clock, calls: CallCounter) -> dict[str, float]:
+    """Return the cost of a stage so far."""
+    return {**vars(clock.now()), "generator_calls": calls.total}
+
+
+def trained_parameters(method: Inverter) -> int:
+    """Return the number of trained parameters: what a method states, or what is found in it if that is more."""
+    return max(method.trained_parameters(), Inverter.trained_parameters(method))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
-from bench.core.environment import peak_memory, reset_peak_memory, synchronise, time_limit
+from bench.core.environment import peak_memory, reset_peak_memory
 from bench.core.files import write_bytes
 from bench.core.types import Cell, Dataset, Gan, Images
-from bench.harness.bound_method import BoundMethod, batch_size, check_untouched, checked_codes
+from bench.harness.bound_method import BoundMethod, batch_size, checked_codes
+from bench.harness.call_counter import counted
+from bench.harness.clock import timed
 from bench.harness.context import HarnessContext, load_data, open_run, seed_of
 from bench.harness.fit_stage import fit
+from bench.harness.guard import guarded
 from bench.harness.keys import Keys
+from bench.harness.origins import plugin_of
+from bench.harness.run_check import check_in_run
+from bench.harness.store import Artefact
 
 
 def own_images(bench: HarnessContext, cell: Cell, gan: Gan) -> tuple[Images, Tensor]:
@@ -43,41 +46,49 @@ def _told(images: Tensor, conditions: Tensor | None, data: Dataset) -> Images:
     return Images(images)
 
 
-def invert(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return codes of test images ("test") and of generated images ("own"), with cost and facts of the method.
+def invert(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> Artefact:
+    """Return the stored codes of test images ("test") and of generated images ("own"), with cost and facts.
+
+    A method of a stranger is checked on a sample of the test images before its codes are stored.
 
     Raises:
-        ContractError: the method returns images, NaN, a wrong shape or type, or changes the GAN.
+        ContractError: the method returns images, NaN, a wrong shape or type, changes the GAN, or fails a check.
     """
     stored = bench.store.artefact("invert", keys.invert)
     if stored:
-        return load_file(stored.file("codes.safetensors"), device=bench.device), stored.meta
-    method, fitted = fit(bench, cell, keys, gan)
+        return stored
+    method, fitted = bench.keep("method", keys.invert, lambda: fit(bench, cell, keys, gan))
+    bench.forget("method")
     run = open_run(bench, cell, keys.invert, "invert")
     run.reseed()
     run.checkpoint = None
     method.bind(gan, run)
-    test = load_data(bench, cell).test.first(cell.budget.test_images)
-    own, _ = own_images(bench, cell, gan)
-    before, calls = gan.checksum(), gan.calls
+    data = load_data(bench, cell)
+    images = {"test": data.test.first(cell.budget.test_images), "own": own_images(bench, cell, gan)[0]}
     reset_peak_memory(bench.device)
-    codes, diverged, seconds = {}, {}, 0.0
-    with time_limit(cell.budget.timeout, "invert"):
-        for track, images in (("test", test), ("own", own)):
-            started, counted = time.monotonic(), run.diverged
-            codes[track] = invert_images(bench, method, images, f"invert {track} images")
-            synchronise(bench.device)
-            seconds += time.monotonic() - started
-            diverged[track] = run.diverged - counted
-    check_untouched(gan, before, "invert")
-    count = len(test) + len(own)
+    codes, diverged, seconds, processor = {}, {}, 0.0, 0.0
+    with counted(gan) as calls:
+        for track, part in images.items():
+            before = run.diverged
+            what = f"invert {track} images"
+            with (
+                timed(bench.clock, what, cell.budget.timeout, bench.device) as spent,
+                guarded(bench, "invert", gan, (part,)),
+            ):
+                codes[track] = invert_images(bench, method, part, what)
+            seconds, processor = seconds + spent.seconds, processor + spent.processor_seconds
+            diverged[track] = run.diverged - before
+    count = sum(map(len, images.values()))
     meta = {
         "fit_seconds": fitted["seconds"],
+        "fit_processor_seconds": fitted["processor_seconds"],
         "fit_generator_calls": fitted["generator_calls"],
         "fit_steps": fitted["steps"],
+        "fit_threads": fitted["threads"],
         "trained_parameters": fitted["trained_parameters"],
         "invert_ms_per_image": 1000 * seconds / count,
-        "generator_calls_per_image": (gan.calls - calls) / count,
+        "invert_processor_ms_per_image": 1000 * processor / count,
+        "generator_calls_per_image": calls.total / count,
         "peak_memory_bytes": peak_memory(bench.device),
         "capacity": method.spaces[-1],
         "spaces": method.spaces,
@@ -85,10 +96,16 @@ def invert(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[dic
         "optimises": method.optimises,
         "control": method.base.control,
         "diverged": diverged,
+        "threads": torch.get_num_threads(),
+        "plugin": plugin_of(cell),
+        "isolated": bench.isolated,
+        "started_processes": sorted(set(bench.watch.processes)),
     }
+    if plugin_of(cell):
+        check_in_run(bench, cell, keys=keys, method=method, gan=gan)
     content = {track: tensor.cpu().contiguous() for track, tensor in codes.items()}
-    bench.store.put("invert", keys.invert, {"codes.safetensors": lambda path: write_bytes(path, save(content))}, meta)
-    return codes, meta
+    writers = {"codes.safetensors": lambda path: write_bytes(path, save(content))}
+    return bench.store.put("invert", keys.invert, writers, meta)
 
 
 def invert_images(bench: HarnessContext, method: BoundMethod, images: Images, what: str) -> Tensor:

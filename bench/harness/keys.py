@@ -23,7 +23,7 @@ from bench.core.files import digest, read_header
 from bench.core.fingerprints import Code, CodeReader
 from bench.core.options import create
 from bench.core.paths import device
-from bench.core.types import Cell, ComponentSpec
+from bench.core.types import Budget, Cell, ComponentSpec
 from bench.gans.zoo import gan_file, gan_identity, pick_of, without_pick
 from bench.metrics.gan_quality import quality_metric
 from bench.metrics.weights import network_of, weights_identity
@@ -32,7 +32,7 @@ STAGES = {
     "train": "bench.harness.train_stage",
     "fit": "bench.harness.fit_stage",
     "invert": "bench.harness.invert_stage",
-    "measure": "bench.harness.stages",
+    "measure": "bench.harness.measure_stage",
 }
 """The module of each stage, whose code is part of its key."""
 NAMED = ("dataset", "gan", "metric", "features", "method", "refiner")
@@ -95,6 +95,7 @@ class KeyMaker:
                 "fit": fit,
                 "refiners": [self.component("refiner", r, cell.method.options.get(r, {})) for r in refiners],
                 "budget": [budget.search_steps, budget.refine_steps, budget.test_images, budget.own_images],
+                "nonce": cell.nonce,
                 "device": self._device,
             }
         )
@@ -242,7 +243,21 @@ def cell_facts(cell: Cell) -> dict[str, Any]:
         "seed": cell.seed,
         "budget": asdict(cell.budget),
         "metrics": list(cell.metrics),
+        "nonce": cell.nonce,
     }
+
+
+def cell_from(facts: Mapping[str, Any]) -> Cell:
+    """Return the cell of ``cell_facts``."""
+    return Cell(
+        ComponentSpec(**facts["dataset"]),
+        ComponentSpec(**facts["gan"]),
+        method=ComponentSpec(**facts["method"]),
+        seed=facts["seed"],
+        budget=Budget(**facts["budget"]),
+        metrics=tuple(facts["metrics"]),
+        nonce=facts.get("nonce", ""),
+    )
 
 
 def module_code(name: str) -> list[str]:

@@ -22,11 +22,11 @@ from bench.core.run_context import RunContext
 from bench.core.types import Budget, Capacity, ComponentSpec, Dataset, Gan
 from bench.datasets.guard import forbid_test_split
 from bench.harness.bound_method import BoundMethod, checked_codes, make_method
+from bench.harness.coupling import coupling
+from bench.harness.run_check import scramble
 
 BUDGET = Budget("check", 0, 24, 8, train_steps=60, fit_steps=8, search_steps=8, refine_steps=4, timeout=300.0)
 IMAGES = 24
-BATCH_TOLERANCE = 0.02
-"""Relative difference of codes that rounding may cause between batches; coupled images differ by far more."""
 
 
 @dataclass(frozen=True)
@@ -134,19 +134,12 @@ class _CheckedGan:
         )
 
     def is_batch_independent(self) -> str:
-        order = torch.arange(IMAGES).flip(0)
-        parts = [self.invert(self.method, self.x[order][i : i + 5]) for i in range(0, IMAGES, 5)]
-        apart = _relative(torch.cat(parts).flip(0), self.codes)
-        if apart > BATCH_TOLERANCE:
-            return f"codes change by {apart:.2g} (relative) with other images in the batch, or another order"
-        return ""
+        sample, first, second = self.x.split(IMAGES // 3)
+        return coupling(lambda x: self.invert(self.method, x), sample, first, second)
 
     def restores(self) -> str:
         copy = self.built()
-        for network in copy.base.networks().values():
-            for tensor in (*network.parameters(), *network.buffers()):
-                if tensor.is_floating_point():
-                    tensor.data.add_(1.0)  # so that a state which is not loaded shows
+        scramble(copy)
         copy.base.load_state({name: tensor.clone() for name, tensor in self.method.base.state().items()})
         again = self.invert(copy, self.x)
         return "" if torch.equal(again, self.codes) else "codes differ after state() and load_state()"

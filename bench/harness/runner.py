@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-import traceback
+import json
+import sys
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bench.core.errors import BenchError, NotApplicable, StoreError, WeightsError
+from bench.core.errors import BenchError, StoreError, WeightsError
+from bench.core.paths import code_allowed
 from bench.core.paths import device as chosen_device
+from bench.core.registry import plugin_files
 from bench.core.types import Cell, Record
 from bench.datasets.catalogue import open_here
 from bench.gans.zoo import runs_code
+from bench.harness.executor import (
+    MEASURE,
+    STAGES,
+    SUITE,
+    Executor,
+    InProcess,
+    StageFailure,
+    StageName,
+    StageOutcome,
+    StageTask,
+)
 from bench.harness.keys import KeyMaker, Keys, cell_facts
+from bench.harness.nonce import draw_nonce, nonce_of
+from bench.harness.origins import plugin_of
 from bench.harness.store import Busy, Store
 from bench.metrics.weights import weights_available
 
 if TYPE_CHECKING:
     from bench.core.run_context import Progress
-    from bench.harness.context import HarnessContext
 
-TRACEBACK_LINES = 12
+JOBS = 1
+"""Cells that a run computes at once, unless it is told otherwise."""
+MEASURED_AHEAD = 2
+"""Cells that may wait for their measuring while others are computed."""
+PLUGIN = "plug-in"
+"""Beginning of the lanes of methods that are not the suite's own; each cell has one."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +63,7 @@ class RunCallbacks:
     finished: Callable[[Cell, Record], None] = lambda cell, record: None
     progress: Progress | None = None
     waiting: Callable[[Cell], None] = field(default=lambda cell: None)
+    printed: Callable[[str], None] = lambda text: print(text, end="", file=sys.stderr)
 
 
 def plan(cells: Sequence[Cell], store: Store) -> list[Planned]:
@@ -56,7 +79,8 @@ def plan(cells: Sequence[Cell], store: Store) -> list[Planned]:
         reason = weights_available(name)
         if reason:
             raise WeightsError(f"metric {name}: {reason}")
-    maker = KeyMaker()
+    maker, nonce = KeyMaker(), nonce_of(store)
+    cells = [cell if cell.nonce else replace(cell, nonce=nonce) for cell in cells]
     keys = [maker.keys(cell) for cell in cells]
     return [Planned(cell, each, store.record(each.cell)) for cell, each in zip(cells, keys, strict=True)]
 
@@ -67,99 +91,196 @@ def run_cells(
     observer: RunCallbacks | None = None,
     *,
     retry_failed: bool = False,
+    jobs: int | None = None,
+    nonce: str = "",
 ) -> list[Record]:
     """Run the cells that are not stored; return the record of every cell, in order.
 
     A cell that fails is recorded and the others go on. Cells that another process is working on are taken last.
 
+    Args:
+        cells: cells; those without a nonce get that of the store.
+        store: the store; the user's by default.
+        observer: callbacks.
+        retry_failed: run failed cells again.
+        jobs: cells that are computed at once; 0 runs all stages in this process, where methods share it with the
+            measuring (for debugging). ``JOBS`` by default.
+        nonce: text from which generated images are drawn in a store that has none yet; by chance if empty.
+
     Raises:
         BenchError: something is wrong before work starts (data, weights, options), or the store cannot be written.
     """
-    store, observer = store or Store(), observer or RunCallbacks()
+    store, observer, jobs = store or Store(), observer or RunCallbacks(), JOBS if jobs is None else jobs
     planned = plan(cells, store)
+    if nonce or (any(p.record is None for p in planned) and not nonce_of(store)):
+        draw_nonce(store, nonce)
+        planned = plan(cells, store)
     observer.plan(planned)
     waiting = [p for p in planned if p.record is None or (retry_failed and p.record.status == "failed")]
     records = {p.keys.cell: p.record for p in planned if p.record is not None}
     if waiting:
-        records |= _run_waiting(waiting, store, observer, retry_failed)
+        executor = _executor(store, observer, jobs)
+        try:
+            records |= Schedule(waiting, store, observer, executor=executor, retry=retry_failed, jobs=jobs).run()
+        finally:
+            executor.close()
     return [records[p.keys.cell] for p in planned]
 
 
-def _run_waiting(waiting: list[Planned], store: Store, observer: RunCallbacks, retry: bool) -> dict[str, Record]:
+def _executor(store: Store, observer: RunCallbacks, jobs: int) -> Executor:
+    if jobs:
+        from bench.harness.processes import LocalProcesses
+
+        return LocalProcesses(
+            store.root,
+            chosen_device(),
+            plugins=plugin_files(),
+            allow_code=code_allowed(),
+            progress=observer.progress or (lambda *given: None),
+            printed=observer.printed,
+        )
     from bench.core.environment import prepare_device
     from bench.core.run_context import silent
-    from bench.harness.bound_method import open_method
     from bench.harness.context import HarnessContext
-    from bench.harness.train_stage import train
 
     bench = HarnessContext(store, chosen_device(), observer.progress or silent)
     prepare_device(bench.device)
-    for item in waiting:
-        if "plug-in" not in _origin(item.cell):
-            open_method(item.cell)  # raises for wrong options before anything is trained
-        if runs_code(item.cell.gan.name):
-            train(bench, item.cell, item.keys)  # raises for a faulty GAN of the user
-    records: dict[str, Record] = {}
-    total, taken_elsewhere = len(waiting), []
-    for item in waiting:
+    return InProcess(bench)
+
+
+@dataclass
+class _Chain:
+    """A cell at work: the stages that remain, and the lock that keeps other processes from it."""
+
+    item: Planned
+    stages: deque[StageName]
+    inside: ExitStack
+
+
+class Schedule:
+    """The stages of waiting cells, handed to an executor: each cell's in turn, measuring beside the next cell's.
+
+    Args:
+        waiting: cells without a record.
+        store: the store.
+        observer: callbacks.
+        executor: runs the stages.
+        retry: run failed cells again.
+        jobs: cells that are computed at once.
+    """
+
+    def __init__(
+        self,
+        waiting: Sequence[Planned],
+        store: Store,
+        observer: RunCallbacks,
+        *,
+        executor: Executor,
+        retry: bool,
+        jobs: int,
+    ) -> None:
+        self.waiting, self.store, self.observer, self.executor = list(waiting), store, observer, executor
+        self.retry, self.jobs = retry, max(1, jobs)
+        self.records: dict[str, Record] = {}
+        self._chains: dict[str, _Chain] = {}
+        self._number = 0
+
+    def run(self) -> dict[str, Record]:
+        """Run all of them; return the records by key.
+
+        Raises:
+            BenchError: an option of a method of the suite or a GAN of the user is faulty, before anything is
+                trained; or the store cannot be written.
+        """
+        self._open()
+        elsewhere: list[Planned] = []
+        queue = deque(self.waiting)
+        with ExitStack() as all_locks:
+            while queue or self._chains:
+                while queue and self._computing() < self.jobs and len(self._chains) < self.jobs + MEASURED_AHEAD:
+                    item = queue.popleft()
+                    if not self._begin(item, all_locks, wait=False):
+                        elsewhere.append(item)
+                if self._chains:
+                    self._proceed(self.executor.wait())
+            for item in elsewhere:
+                self.observer.waiting(item.cell)
+                self._begin(item, all_locks, wait=True)
+                while self._chains:
+                    self._proceed(self.executor.wait())
+        return self.records
+
+    def _open(self) -> None:
+        """Build every method of the suite, and open every GAN that is code of the user, before work starts."""
+        methods = {json.dumps(cell_facts(p.cell)["method"], sort_keys=True): p for p in self.waiting}
+        tasks = [self._task(item, "open") for item in methods.values() if not plugin_of(item.cell)]
+        gans = {p.keys.train: p for p in self.waiting if runs_code(p.cell.gan.name)}
+        for task in (*tasks, *(self._task(item, "train") for item in gans.values())):
+            self.executor.submit(task)
+            failure = self.executor.wait().failure
+            if failure is not None:
+                raise BenchError(failure.reason)
+
+    def _begin(self, item: Planned, all_locks: ExitStack, *, wait: bool) -> bool:
+        """Begin a cell; return False if another process is working on it."""
+        inside = ExitStack()
         try:
-            with store.lock("cell", item.keys.cell, wait=False):
-                records[item.keys.cell] = _run_one(
-                    bench, item, observer=observer, number=len(records) + 1, total=total, retry=retry
-                )
+            inside.enter_context(self.store.lock("cell", item.keys.cell, wait=wait))
         except Busy:
-            taken_elsewhere.append(item)
-    for item in taken_elsewhere:
-        observer.waiting(item.cell)
-        with store.lock("cell", item.keys.cell):
-            records[item.keys.cell] = _run_one(
-                bench, item, observer=observer, number=len(records) + 1, total=total, retry=retry
-            )
-    return records
+            return False
+        all_locks.callback(inside.close)
+        stored = self.store.record(item.keys.cell)
+        if stored and not (self.retry and stored.status == "failed"):
+            self.records[item.keys.cell] = stored  # by another process, after the plan was made
+            inside.close()
+            return True
+        if stored:
+            self.store.remove_record(item.keys.cell)
+            self.store.forget_failure("train", item.keys.train)
+        self._number += 1
+        self.observer.started(item.cell, self._number, len(self.waiting))
+        self._chains[item.keys.cell] = chain = _Chain(item, deque(STAGES), inside)
+        self.executor.submit(self._task(item, chain.stages.popleft()))
+        return True
+
+    def _proceed(self, outcome: StageOutcome) -> None:
+        """Submit the next stage of a cell, or end the cell."""
+        chain = self._chains[outcome.task.keys.cell]
+        failure = outcome.failure
+        if outcome.task.lane.startswith(PLUGIN) and (failure or chain.stages[0] == "measure"):
+            self.executor.retire(outcome.task.lane)
+        if failure is None and chain.stages:
+            self.executor.submit(self._task(chain.item, chain.stages.popleft()))
+            return
+        if failure is not None and failure.ends_the_run:
+            raise StoreError(failure.reason)
+        if failure is not None:
+            self.store.put_record(failed_record(chain.item, failure))
+        record = self.store.record(outcome.task.keys.cell)  # as a later report reads it, so that both print the same
+        assert record is not None, outcome.task.keys.cell
+        self.records[record.key] = record
+        del self._chains[record.key]
+        chain.inside.close()
+        self.observer.finished(chain.item.cell, record)
+
+    def _computing(self) -> int:
+        """Return how many cells are not yet measured."""
+        return sum(bool(chain.stages) for chain in self._chains.values())
+
+    def _task(self, item: Planned, stage: StageName) -> StageTask:
+        lane = MEASURE if stage == "measure" else SUITE
+        if stage in {"fit", "invert"} and plugin_of(item.cell):
+            lane = f"{PLUGIN} {item.keys.cell}"
+        return StageTask(stage, item.cell, item.keys, lane)
 
 
-def _run_one(
-    bench: HarnessContext, item: Planned, observer: RunCallbacks, number: int, total: int, retry: bool
-) -> Record:
-    from bench.harness.stages import run_cell
-
-    stored = bench.store.record(item.keys.cell)
-    if stored and not (retry and stored.status == "failed"):
-        return stored  # stored by another process after the plan was made
-    if stored:
-        bench.store.remove_record(item.keys.cell)
-        bench.store.forget_failure("train", item.keys.train)
-    observer.started(item.cell, number, total)
-    try:
-        record: Record = run_cell(bench, item.cell, item.keys)
-    except StoreError:
-        raise
-    except Exception as error:
-        bench.store.put_record(failed_record(item, error, bench.device))
-        stored = bench.store.record(item.keys.cell)  # as a later report reads it
-        assert stored is not None, item.keys.cell
-        record = stored
-    observer.finished(item.cell, record)
-    return record
-
-
-def failed_record(item: Planned, error: Exception, device: str) -> Record:
+def failed_record(item: Planned, failure: StageFailure) -> Record:
     """Return the record of a failed cell, with the reason and the end of the traceback."""
-    from bench.core.environment import environment
-
-    reason = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
-    lines = "".join(traceback.format_exception(error)).rstrip().splitlines()
     return Record(
         key=item.keys.cell,
         cell=cell_facts(item.cell),
-        status="not applicable" if isinstance(error, NotApplicable) else "failed",
-        reason=reason.splitlines()[0] if reason else type(error).__name__,
-        traceback="\n".join(lines[-TRACEBACK_LINES:]),
-        environment=environment(device),
+        status=failure.status,
+        reason=failure.reason,
+        traceback=failure.traceback,
+        environment=dict(failure.environment or {}),
     )
-
-
-def _origin(cell: Cell) -> str:
-    from bench.core.registry import find
-
-    return find("method", cell.method.name.split("+")[0]).origin

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.core.environment import environment, time_limit
+from bench.core.environment import environment
 from bench.core.errors import ContractError, Diverged
 from bench.core.files import write_bytes
 from bench.core.options import create
@@ -17,6 +16,7 @@ from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.external import open_foreign
 from bench.gans.monitor import TrainingMonitor
 from bench.gans.zoo import gan_file, pick_of, runs_code, without_pick
+from bench.harness.clock import timed
 from bench.harness.context import HarnessContext, load_data, open_run
 from bench.harness.keys import Keys, cell_facts
 from bench.harness.store import Artefact
@@ -67,15 +67,15 @@ def _train(bench: HarnessContext, cell: Cell, keys: Keys) -> Artefact:
     run = open_run(bench, cell, keys.train, "train")
     recipe = create("gan", without_pick(cell.gan.name), cell.gan.options)
     monitor = _monitor(bench, cell, keys=keys, data=data, seed=run.seed)
-    started = time.monotonic()
     try:
-        with time_limit(cell.budget.timeout, "train"):
+        with timed(bench.clock, "train", cell.budget.timeout, bench.device) as spent:
+            run.cost = lambda: {"seconds": bench.clock.now().seconds}
             gan = train_gan(recipe, data.train.first(cell.budget.train_images).to(bench.device), run, monitor)
     except Diverged as error:
         bench.store.put_failure("train", keys.train, {"reason": str(error)})
         raise
     meta = {
-        "seconds": time.monotonic() - started,
+        "seconds": run.earlier.get("seconds", 0.0) + spent.seconds,
         "seed": run.seed,
         "figures": run.figures,
         "cell": cell_facts(cell),

@@ -81,6 +81,8 @@ def invert_test_images(cell: Cell, request: StudyRequest) -> tuple[Gan, Tensor, 
     Raises:
         BenchError: a stage failed; says why.
     """
+    from safetensors.torch import load_file
+
     from bench.harness.bound_method import view_of
     from bench.harness.context import HarnessContext
     from bench.harness.invert_stage import invert
@@ -91,5 +93,10 @@ def invert_test_images(cell: Cell, request: StudyRequest) -> tuple[Gan, Tensor, 
     keys = keys_of(cell)
     bench = HarnessContext(Store(), request.device, request.progress)
     gan, _ = train(bench, cell, keys)
-    codes, facts = invert(bench, cell, keys, gan)
-    return view_of(gan, facts), codes["test"], {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")}
+    found = invert(bench, cell, keys, gan)
+    codes = load_file(found.file("codes.safetensors"), device=bench.device)
+    return (
+        view_of(gan, found.meta),
+        codes["test"],
+        {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")},
+    )

@@ -42,7 +42,11 @@ class ComponentSpec:
 
 @dataclass(frozen=True)
 class Cell:
-    """One dataset, GAN, method, seed and budget, to be measured by one list of metrics."""
+    """One dataset, GAN, method, seed and budget, to be measured by one list of metrics.
+
+    The generated images are drawn from ``nonce`` besides the seed: a text that a store chooses once, so that they are
+    equal for all methods of a table and unknown while a method is written.
+    """
 
     dataset: ComponentSpec
     gan: ComponentSpec
@@ -50,6 +54,7 @@ class Cell:
     seed: int
     budget: Budget
     metrics: tuple[str, ...]
+    nonce: str = ""
 
 
 SCHEMA = 1

@@ -1,0 +1,127 @@
+"""Last stage: decode stored codes, measure them, and store the cell's record.
+
+A method gives codes. This stage reads them from the store, and decodes and scores them in a process that has never
+imported a method.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from bench.core.environment import environment
+from bench.core.errors import StoreError
+from bench.core.types import Cell, Gan, Images, Record, Track
+from bench.harness.bound_method import view_of
+from bench.harness.context import HarnessContext, load_data, seed_of
+from bench.harness.feature_cache import StoredReference
+from bench.harness.invert_stage import own_images
+from bench.harness.keys import Keys, cell_facts
+from bench.harness.origins import measured_by
+from bench.metrics.evaluation import Evaluation, evaluate, open_metrics
+
+FACTS = (
+    "capacity",
+    "trained_on",
+    "optimises",
+    "control",
+    "trained_parameters",
+    "diverged",
+    "fit_steps",
+    "fit_threads",
+    "threads",
+    "plugin",
+    "isolated",
+    "started_processes",
+)
+COST = (
+    "fit_seconds",
+    "fit_processor_seconds",
+    "invert_ms_per_image",
+    "invert_processor_ms_per_image",
+    "generator_calls_per_image",
+    "fit_generator_calls",
+    "peak_memory_bytes",
+)
+
+
+def measure(
+    bench: HarnessContext, cell: Cell, keys: Keys, view: Gan, codes: dict[str, Tensor]
+) -> dict[str, Evaluation]:
+    """Decode the codes and measure all metrics on test and generated images; ``view`` is the GAN in their space."""
+    test = load_data(bench, cell).test.first(cell.budget.test_images)
+    source = view.view("z")
+    own, true_z = own_images(bench, cell, source)
+    true_codes = view.translate(true_z)
+    reference = StoredReference(bench, cell, keys, source)
+    results: dict[str, Evaluation] = {}
+    tracks: list[tuple[Track, Images, Tensor | None]] = [("test", test, None), ("own", own, true_codes)]
+    for track, images, truth in tracks:
+        metrics = [m for m in open_metrics(cell.metrics) if track in m.tracks]
+        bench.progress(f"measure {track} images", 0, 1, {})
+        results[track] = evaluate(
+            view,
+            images,
+            codes[track],
+            metrics,
+            track=track,
+            true_codes=truth,
+            reference=reference,
+            device=bench.device,
+        )
+        bench.progress(f"measure {track} images", 1, 1, {})
+    return results
+
+
+def write_record(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan, trained: Mapping[str, Any]) -> None:
+    """Measure the stored codes of a cell and store its record.
+
+    Raises:
+        StoreError: the codes are not in the store, or the record cannot be written.
+    """
+    import pandas as pd
+
+    inverted = bench.store.artefact("invert", keys.invert)
+    if inverted is None:
+        raise StoreError(f"{bench.store.root}: the codes of {cell.method.name} ({keys.invert}) are gone")
+    facts = inverted.meta
+    codes = load_file(inverted.file("codes.safetensors"), device=bench.device)
+    started = time.monotonic()
+    view = view_of(gan, facts)
+    results = measure(bench, cell, keys=keys, view=view, codes=codes)
+    metrics = open_metrics(cell.metrics)
+    record = Record(
+        key=keys.cell,
+        cell=cell_facts(cell),
+        status="done",
+        metrics={track: result.summaries for track, result in results.items()},
+        skipped={f"{t}/{name}": why for t, result in results.items() for name, why in result.skipped.items()},
+        protocol={m.name: m.protocol() for m in metrics},
+        facts={
+            **{name: facts[name] for name in FACTS},
+            "code_dim": view.code_dim,
+            "codes_sha256": inverted.meta["files"]["codes.safetensors"],
+            "gan_checksum": gan.checksum(),
+            "gan": gan.provenance,
+            "gan_quality": trained.get("history", []),
+            "dataset_checksum": load_data(bench, cell).test.checksum,
+            "higher_is_better": {m.name: m.higher_is_better for m in metrics},
+            "seeds": {stage: seed_of(stage, cell) for stage in ("train", "fit", "invert")},
+            "keys": {stage: getattr(keys, stage) for stage in ("train", "fit", "invert")},
+            "measured_by": measured_by(cell),
+        },
+        cost={
+            "train_seconds": trained["seconds"],
+            "measure_seconds": time.monotonic() - started,
+            **{name: facts[name] for name in COST},
+        },
+        environment=environment(bench.device),
+        folder=bench.store.records_folder,
+    )
+    per_image = pd.concat([r.per_image.assign(track=track) for track, r in results.items()], ignore_index=True)
+    test = results["test"]
+    bench.store.put_record(record, per_image, {"target": test.gallery_target, "output": test.gallery_output})

@@ -1,0 +1,271 @@
+"""Stages in processes of this machine: the executor that a run uses.
+
+Each lane has a worker of its own, forked from a warm server (``bench.harness.worker``), which lives as long as this
+process. A worker that dies, hangs or takes all memory is a failure with its reason, and
+nothing of it reaches another lane.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from bench.harness.executor import StageFailure, StageOutcome, StageTask
+from bench.harness.keys import cell_facts
+from bench.harness.worker import Line, end
+from bench.harness.worker_server import ServerDied, server, stop_server
+
+GRACE = 10.0
+"""Seconds after a stage's limit within which it has to stop by itself."""
+PRINTED = 65536
+"""Bytes of a run's output by code in workers that are passed on; the rest is dropped."""
+DEATHS = 2
+"""Servers that a task may lose before it is given up."""
+
+
+@dataclass
+class Worker:
+    """A worker process, its lane, and what it is at.
+
+    Attributes:
+        pid: number of the process and of its session.
+        line: the line to it.
+        lane: name of the lane.
+        task: task that it works on.
+        part: name of the part that is timed, its beginning (wall and processor seconds), and its last moment.
+        environment: as reported when it was ready.
+    """
+
+    pid: int
+    line: Line
+    lane: str
+    task: StageTask | None = None
+    part: tuple[str, float, float, float, float] | None = None
+    environment: Mapping[str, Any] | None = None
+
+    def deadline(self) -> float:
+        """Return the time after which it is killed."""
+        return self.part[3] + self.part[4] + GRACE if self.part else float("inf")
+
+    def spent(self) -> dict[str, float]:
+        """Return the cost of the part since its beginning."""
+        if self.part is None:
+            return {"seconds": 0.0, "processor_seconds": 0.0}
+        _, wall, processor, *_ = self.part
+        return {"seconds": time.monotonic() - wall, "processor_seconds": processor_seconds(self.pid) - processor}
+
+
+@dataclass
+class LocalProcesses:
+    """Executor with one worker for each lane.
+
+    Attributes:
+        store: root of the store.
+        device: "cpu" or "cuda".
+        plugins: plug-in files that every worker registers; it imports what a stage uses.
+        allow_code: run the code behind GANs of the user.
+        progress: callback for progress.
+        printed: callback for what code in workers prints.
+    """
+
+    store: Path
+    device: str
+    plugins: Sequence[Path] = ()
+    allow_code: bool = False
+    progress: Callable[[str, int, int, Mapping[str, float]], None] = lambda *given: None
+    printed: Callable[[str], None] = lambda text: None
+    _workers: dict[str, Worker] = field(default_factory=dict)
+    _queues: dict[str, deque[StageTask]] = field(default_factory=dict)
+    _finished: deque[StageOutcome] = field(default_factory=deque)
+    _lost: dict[tuple[str, str], int] = field(default_factory=dict)
+    _shown: int = 0
+
+    def submit(self, task: StageTask) -> None:
+        """See ``bench.harness.executor.Executor``."""
+        self._queues.setdefault(task.lane, deque()).append(task)
+        self._advance(task.lane)
+
+    def wait(self) -> StageOutcome:
+        """See ``bench.harness.executor.Executor``."""
+        while not self._finished:
+            self._pump()
+        return self._finished.popleft()
+
+    def retire(self, lane: str) -> None:
+        """End the worker of a lane with all that it started."""
+        worker = self._workers.pop(lane, None)
+        if worker is not None:
+            end(worker.pid)
+            worker.line.connection.close()
+
+    def close(self) -> None:
+        """End all workers; the server stays for the next run."""
+        self._queues.clear()
+        for lane in list(self._workers):
+            self.retire(lane)
+
+    def _advance(self, lane: str) -> None:
+        """Give the worker of a lane its next task, if it has none."""
+        queue = self._queues.get(lane)
+        if not queue or ((worker := self._workers.get(lane)) and worker.task):
+            return
+        try:
+            worker = self._workers.get(lane) or self._started(lane)
+            worker.task = queue.popleft()
+            worker.line.send(
+                stage=worker.task.stage,
+                cell=cell_facts(worker.task.cell),
+                keys=asdict(worker.task.keys),
+                lane=lane,
+            )
+        except ServerDied:
+            self._restart()
+        except OSError:  # it died meanwhile; its end of the line says so
+            self._ended(self._workers[lane])
+
+    def _started(self, lane: str) -> Worker:
+        pid, line = server().start_worker()
+        line.send(
+            folder=str(Path.cwd()),
+            environment=dict(os.environ),
+            path=sys.path,
+            plugins=[str(path) for path in self.plugins],
+            device=self.device,
+            store=str(self.store),
+            allow_code=self.allow_code,
+            isolated=lane.startswith("plug-in"),
+        )
+        worker = self._workers[lane] = Worker(pid, line, lane)
+        return worker
+
+    def _pump(self) -> None:
+        """Wait for the next event, and deal with all that are there."""
+        source = server()
+        lines = {worker.line.fileno(): worker for worker in self._workers.values()}
+        first = min((worker.deadline() for worker in self._workers.values()), default=float("inf"))
+        left = None if first == float("inf") else max(0.0, first - time.monotonic())
+        for ready in wait([source.control, source.output, *lines], left):
+            if ready is source.control:
+                try:
+                    source.listen()
+                except ServerDied:
+                    self._restart()
+                    return
+            elif ready == source.output:
+                self._pass_on(os.read(source.output, 65536))
+            elif isinstance(ready, int) and lines[ready] in self._workers.values():
+                self._heard(lines[ready])
+        for worker in list(self._workers.values()):
+            if time.monotonic() > worker.deadline():
+                self._overdue(worker)
+
+    def _heard(self, worker: Worker) -> None:
+        message = worker.line.receive()
+        if message is None:
+            self._ended(worker)
+        elif "progress" in message:
+            what, step, steps, figures = message["progress"]
+            self.progress(str(what), int(step), int(steps), dict(figures))
+        elif "warning" in message:
+            warnings.warn(str(message["warning"]), UserWarning, stacklevel=2)
+        elif "ready" in message:
+            worker.environment = message["ready"]
+        elif "begin" in message:
+            moment = time.monotonic()
+            worker.part = (message["begin"], moment, processor_seconds(worker.pid), moment, float(message["limit"]))
+        elif "clock" in message:
+            with suppress(OSError):
+                worker.line.send(**worker.spent())
+            worker.part = None if message["clock"] == "end" else worker.part
+        else:
+            failed = message.get("failed")
+            self._finish(worker, None if failed is None else StageFailure(**failed))
+
+    def _finish(self, worker: Worker, failure: StageFailure | None) -> None:
+        assert worker.task is not None
+        self._finished.append(StageOutcome(worker.task, failure))
+        worker.task, worker.part = None, None
+        self._advance(worker.lane)
+
+    def _ended(self, worker: Worker) -> None:
+        """Make a failure of the task of a worker that is not there any more."""
+        source, until = server(), time.monotonic() + 2.0
+        try:
+            while worker.pid not in source.exits and wait([source.control], max(0.0, until - time.monotonic())):
+                source.listen()
+        except ServerDied:
+            self._restart()
+            return
+        self.retire(worker.lane)
+        if worker.task is not None:
+            self._finish(worker, self._failure(worker, death(source.exits.pop(worker.pid, None))))
+
+    def _overdue(self, worker: Worker) -> None:
+        assert worker.part is not None
+        what, limit = worker.part[0], worker.part[4]
+        self.retire(worker.lane)
+        reason = f"{what}: out of time (limit {limit:g} s); it did not stop by itself, its process was killed"
+        self._finish(worker, StageFailure(reason, environment=worker.environment))
+
+    @staticmethod
+    def _failure(worker: Worker, how: str) -> StageFailure:
+        assert worker.task is not None
+        what = worker.part[0] if worker.part else worker.task.stage
+        return StageFailure(f"{what}: {how}", environment=worker.environment)
+
+    def _restart(self) -> None:
+        """Run the tasks of all workers again under a new server; theirs died with them."""
+        tasks = [worker.task for worker in self._workers.values() if worker.task is not None]
+        for lane in list(self._workers):
+            self.retire(lane)
+        stop_server()
+        for task in reversed(tasks):
+            name = task.keys.cell, task.stage
+            self._lost[name] = self._lost.get(name, 0) + 1
+            if self._lost[name] >= DEATHS:
+                reason = f"{task.stage}: the server of worker processes was killed {DEATHS} times"
+                self._finished.append(StageOutcome(task, StageFailure(reason)))
+            else:
+                self._queues.setdefault(task.lane, deque()).appendleft(task)
+        for lane in list(self._queues):
+            self._advance(lane)
+
+    def _pass_on(self, text: bytes) -> None:
+        if not text or self._shown > PRINTED:
+            return
+        self._shown += len(text)
+        self.printed(text.decode(errors="replace"))
+        if self._shown > PRINTED:
+            self.printed(f"[more than {PRINTED // 1024} KiB were printed; what follows is not shown]\n")
+
+
+def death(status: int | None) -> str:
+    """Return how a process ended, in words, from its exit code or minus its signal."""
+    if status is None:
+        return "its process ended"
+    if status == -9:
+        return "its process was killed (signal 9), most often for want of memory"
+    if status < 0:
+        return f"its process died of signal {-status}"
+    return f"its process ended itself (exit code {status})"
+
+
+def processor_seconds(session: int) -> float:
+    """Return the processor time of a session's processes, also of those that ended; 0 where it is unknown."""
+    ticks = 0
+    numbers = [name for name in os.listdir("/proc") if name.isdigit()] if sys.platform == "linux" else []  # noqa: PTH208
+    for number in numbers:
+        with suppress(OSError, ValueError, IndexError), open(f"/proc/{number}/stat") as file:  # noqa: PTH123 - fast
+            fields = file.read().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                ticks += sum(int(each) for each in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,274 @@
+"""Worker processes, and the server that forks them: ``python -m bench.harness.worker FD``.
+
+The server has imported torch and the suite's stages, but no method, and forks a worker in some milliseconds. On
+systems where forking such a process is not safe, it starts a new one. Parent, server and workers exchange JSON, never
+pickles: a method in a worker cannot run code in the parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+FORKS = sys.platform == "linux"
+"""Whether the server forks; a process that has loaded macOS's libraries must not."""
+PROGRESS_SECONDS = 0.05
+"""Shortest time between two reports of progress of one stage."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+class Line:
+    """One end of a connection that carries JSON.
+
+    Args:
+        connection: a connection.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def fileno(self) -> int:
+        """Return the file descriptor, so that ``wait`` takes a line."""
+        return self.connection.fileno()
+
+    def send(self, **message: Any) -> None:
+        """Send a message.
+
+        Raises:
+            OSError: the other end is closed.
+        """
+        self.connection.send_bytes(json.dumps(message).encode())
+
+    def receive(self) -> dict[str, Any] | None:
+        """Return the next message, None if the other end is closed."""
+        try:
+            message: dict[str, Any] = json.loads(self.connection.recv_bytes())
+        except (EOFError, OSError):
+            return None
+        return message
+
+
+# ------------------------------------------------------------------------------------------------- the server
+
+
+def serve(control: socket.socket) -> NoReturn:
+    """Start workers on request and report how they end, until the parent closes the connection."""
+    with suppress(ImportError):
+        import bench.harness.stages  # noqa: F401 - loads torch and all that stages share, so that workers need not
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C is the parent's; it closes the connection
+    woken, waker = socket.socketpair()
+    waker.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+    workers: set[int] = set()
+    while True:
+        ready = wait([control, woken])
+        if woken in ready:
+            woken.recv(4096)
+            for pid, status in _ended():
+                if pid in workers:
+                    workers.discard(pid)
+                    _tell(control, {"pid": pid, "status": status})
+            _kill_orphans(workers)
+        if control in ready:
+            try:
+                request, files, _, _ = socket.recv_fds(control, 64, 1)
+            except OSError:
+                request, files = b"", []
+            if not request:
+                for pid in workers:
+                    end(pid)
+                _kill_orphans(set())
+                os._exit(0)
+            pid = _forked(files[0], control) if FORKS else _spawned(files[0])
+            workers.add(pid)
+            os.close(files[0])
+            _tell(control, {"started": pid})
+
+
+def _tell(control: socket.socket, message: Mapping[str, Any]) -> None:
+    with suppress(OSError):
+        control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _forked(file: int, control: socket.socket) -> int:
+    pid = os.fork()
+    if not pid:
+        _become_worker(file, control)
+    return pid
+
+
+def _become_worker(file: int, control: socket.socket) -> NoReturn:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    control.close()
+    work(file)
+
+
+def _spawned(file: int) -> int:
+    words = [sys.executable, "-P", "-m", __spec__.name if __spec__ else __name__, "--worker", str(file)]
+    return subprocess.Popen(words, pass_fds=[file], stdin=subprocess.DEVNULL).pid
+
+
+def _ended() -> list[tuple[int, int]]:
+    """Return the processes that ended and how: an exit code, or a signal as a negative number."""
+    found = []
+    with suppress(ChildProcessError):
+        while (each := os.waitpid(-1, os.WNOHANG))[0]:
+            found.append((each[0], os.waitstatus_to_exitcode(each[1])))
+    return found
+
+
+def _kill_orphans(workers: set[int]) -> None:
+    """Kill processes that a worker has left behind; Linux gives them to the server."""
+    for pid in _children() - workers:
+        end(pid)
+
+
+def _children() -> set[int]:
+    path = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    try:
+        return {int(pid) for pid in path.read_text().split()}
+    except OSError:
+        return set()
+
+
+def end(pid: int) -> None:
+    """Kill a worker with all processes of its session, however they treat signals."""
+    for kill in (os.killpg, os.kill):
+        with suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+# ------------------------------------------------------------------------------------------------- a worker
+
+
+@dataclass
+class OutsideClock:
+    """A clock in the parent, which a method in this process cannot stop."""
+
+    line: Line
+
+    def begin(self, what: str, limit: float) -> None:
+        """See ``bench.harness.clock.Clock``."""
+        self.line.send(begin=what, limit=limit)
+
+    def now(self) -> Any:
+        """See ``bench.harness.clock.Clock``."""
+        return self._asked("now")
+
+    def end(self) -> Any:
+        """See ``bench.harness.clock.Clock``."""
+        return self._asked("end")
+
+    def _asked(self, what: str) -> Any:
+        from bench.harness.clock import Spent
+
+        self.line.send(clock=what)
+        answer = self.line.receive()
+        if answer is None:
+            os._exit(1)  # nobody waits for the result any more
+        return Spent(**answer)
+
+
+def work(file: int) -> NoReturn:
+    """Run the stages that come through a connection, until it is closed."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")  # sooner than the parent, which has nothing large
+    line = Line(Connection(file))
+    first = line.receive()
+    if first is not None:
+        _work(line, first)
+    os._exit(0)
+
+
+def _work(line: Line, settings: Mapping[str, Any]) -> None:
+    os.chdir(settings["folder"])
+    os.environ.clear()
+    os.environ.update(settings["environment"])
+    sys.path[:] = settings["path"]
+    from bench.core.environment import environment, prepare_device
+    from bench.core.paths import allowing_code
+    from bench.core.registry import add_plugin
+    from bench.harness.context import HarnessContext
+    from bench.harness.executor import StageTask, failure_of
+    from bench.harness.keys import Keys, cell_from
+    from bench.harness.stages import run_stage
+    from bench.harness.store import Store
+
+    warnings.showwarning = lambda message, category, *rest, **more: line.send(
+        warning=str(message), category=category.__name__
+    )
+    for path in settings["plugins"]:
+        add_plugin(Path(path))
+    prepare_device(settings["device"])
+    bench = HarnessContext(Store(Path(settings["store"])), settings["device"], _Progress(line))
+    bench.clock, bench.isolated = OutsideClock(line), settings["isolated"]
+    if bench.isolated:
+        bench.watch.start()
+    line.send(ready=environment(bench.device))
+    while (message := line.receive()) is not None:
+        task = StageTask(message["stage"], cell_from(message["cell"]), Keys(**message["keys"]), message["lane"])
+        try:
+            with allowing_code(settings["allow_code"]):
+                run_stage(bench, task)
+        except Exception as error:
+            answer: dict[str, Any] = {"failed": vars(failure_of(error, bench.device))}
+        else:
+            answer = {"done": task.stage}
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+        line.send(**answer)
+
+
+class _Progress:
+    """Callback that sends progress, at most twenty times a second and at the end of a stage."""
+
+    def __init__(self, line: Line) -> None:
+        self.line, self._sent, self._clock = line, 0.0, time.monotonic
+
+    def __call__(self, what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
+        if step in {0, steps} or self._clock() - self._sent > PROGRESS_SECONDS:
+            self._sent = self._clock()
+            self.line.send(progress=[what, step, steps, {name: float(value) for name, value in figures.items()}])
+
+
+def _main(words: list[str]) -> None:
+    def ignored(number: int, frame: FrameType | None) -> None:
+        """Do nothing; the parent decides."""
+
+    signal.signal(signal.SIGINT, ignored)
+    if words[0] == "--worker":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        work(int(words[1]))
+    serve(socket.socket(fileno=int(words[0])))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

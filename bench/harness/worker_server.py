@@ -1,0 +1,121 @@
+"""The parent's side of the warm server of worker processes (``bench.harness.worker``); one for each process."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+from bench.core.errors import BenchError
+from bench.harness.worker import Line
+
+
+class Server:
+    """The warm server: a process that starts workers. It ends with this process.
+
+    Raises:
+        BenchError: this system has no sockets that carry file descriptors.
+    """
+
+    def __init__(self) -> None:
+        if not hasattr(socket, "send_fds"):
+            raise BenchError("worker processes need Linux or macOS; --jobs 0 runs all stages in one process")
+        self.owner = os.getpid()
+        self.control, theirs = socket.socketpair()
+        words = [sys.executable, "-P", "-m", "bench.harness.worker", str(theirs.fileno())]
+        variables = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
+        self.process = subprocess.Popen(
+            words,
+            pass_fds=[theirs.fileno()],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        theirs.close()
+        assert self.process.stdout is not None
+        self.output = self.process.stdout.fileno()
+        self.exits: dict[int, int] = {}
+        self._started: deque[int] = deque()
+        self._text = b""
+        atexit.register(self.close)
+
+    def start_worker(self) -> tuple[int, Line]:
+        """Return the process number of a new worker and the line to it.
+
+        Raises:
+            ServerDied: the server is not there any more.
+        """
+        mine, theirs = socket.socketpair()
+        try:
+            socket.send_fds(self.control, [b"w"], [theirs.fileno()])
+        except OSError as error:
+            raise ServerDied from error
+        finally:
+            theirs.close()
+        while not self._started:
+            self.listen()
+        return self._started.popleft(), Line(Connection(mine.detach()))
+
+    def listen(self) -> None:
+        """Read what the server reports: workers that started, workers that ended.
+
+        Raises:
+            ServerDied: the server is not there any more.
+        """
+        try:
+            received = self.control.recv(4096)
+        except OSError:
+            received = b""
+        if not received:
+            raise ServerDied
+        *lines, self._text = (self._text + received).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "started" in message:
+                self._started.append(message["started"])
+            else:
+                self.exits[message["pid"]] = message["status"]
+
+    def close(self) -> None:
+        """End the server and its workers."""
+        if self.owner != os.getpid():
+            return
+        self.control.close()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+class ServerDied(Exception):
+    """The server was killed."""
+
+
+_server: list[Server] = []
+
+
+def server() -> Server:
+    """Return the server of this process, started when it is first needed or when the last one died."""
+    if _server and _server[0].owner != os.getpid():
+        _server.clear()  # that of the process which forked this one
+    if _server and (_server[0].process.poll() is not None or _server[0].control.fileno() < 0):
+        _server.pop().close()
+    if not _server:
+        _server.append(Server())
+    return _server[0]
+
+
+def stop_server() -> None:
+    """End the server of this process; the next call of ``server`` starts another."""
+    while _server:
+        _server.pop().close()
