@@ -28,6 +28,7 @@ from bench.core import registry
 from bench.core.paths import data_folder
 from bench.core.types import Record
 from bench.datasets.digits import Digits
+from bench.harness import runner
 
 USER_DATA = data_folder()
 
@@ -120,6 +121,8 @@ def own_home(tmp_path_factory, monkeypatch):
         (home / "data" / "fashion-mnist").symlink_to(fetched)
     monkeypatch.setenv("GANINV_HOME", str(home))
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
+    monkeypatch.setenv("GANINV_NONCE", "tests")
+    monkeypatch.setattr(runner, "JOBS", 0)  # commands that tests start use processes, as those of users
     yield home
     _forget_plugins()
 

@@ -88,9 +88,10 @@ def guarded(
         try:
             yield
         finally:
-            changed = [s.name for s, value in zip(SETTINGS, before, strict=True) if not _same(s.read(), value)]
-            for setting, value in zip(SETTINGS, before, strict=True):
+            spoilt = [(each, value) for each, value in zip(SETTINGS, before, strict=True) if each.read() != value]
+            for setting, value in spoilt:  # no others: setting the default device has a cost
                 setting.restore(value)
+    changed = [setting.name for setting, _ in spoilt]
     if gan is not None and gan.checksum() != weights:
         raise ContractError(f"the method changed the GAN's weights during {stage}")
     if gan is not None and (fault := _restored(gan, state)):
@@ -101,10 +102,6 @@ def guarded(
         raise ContractError(f"the method leaves threads at work after {stage}: {', '.join(left)}")
     if changed:
         raise ContractError(f"the method changed {', '.join(changed)} during {stage}")
-
-
-def _same(now: Any, before: Any) -> bool:
-    return bool(now == before)
 
 
 def _state(gan: Gan | None) -> list[Any]:

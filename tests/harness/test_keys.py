@@ -16,7 +16,8 @@ from bench.core.import_graph import SourceTree
 from bench.core.paths import shipped_folder
 from bench.core.registry import add_plugin
 from bench.core.types import ComponentSpec
-from bench.harness import fit_stage, invert_stage, keys, stages, train_stage
+from bench.harness import fit_stage, invert_stage, keys, measure_stage, stages, train_stage
+from bench.harness.context import seed_of
 from bench.harness.keys import STAGES, KeyMaker, keys_of, module_code
 from bench.harness.suite import read_suite
 
@@ -86,7 +87,7 @@ def test_an_option_at_its_default_changes_no_key_and_no_seed(cell, part):
     assert keys_of(stating(default)) == keys_of(cell)
     assert keys_of(stating(default + 1)) != keys_of(cell)
     for stage in ("train", "own", "sample", "fit", "invert"):
-        assert stages.seed_of(stage, stating(default)) == stages.seed_of(stage, cell)
+        assert seed_of(stage, stating(default)) == seed_of(stage, cell)
 
 
 def test_a_metric_counts_with_its_options_and_its_network(cell):
@@ -114,7 +115,7 @@ def test_gans_from_files_that_draw_other_numbers_have_other_keys(cell, tmp_path)
     choices = [ComponentSpec("fashion-mnist/dcgan"), ComponentSpec(f"checkpoint:{tmp_path / 'copy.safetensors'}")]
     choices.append(ComponentSpec("fashion-mnist/dcgan", {"psi": 0.5}))
     cells = [dataclasses.replace(cell, gan=each) for each in choices]
-    assert len({stages.seed_of("own", each) for each in cells}) == 3
+    assert len({seed_of("own", each) for each in cells}) == 3
     assert len({keys_of(each).train for each in cells}) == 3
 
 
@@ -127,10 +128,10 @@ def test_many_cells_get_the_keys_that_each_gets_alone(tiny_suite):
 
 def test_stages_are_where_their_keys_look_for_them():
     functions = {"train": train_stage.train, "fit": fit_stage.fit, "invert": invert_stage.invert}
-    functions["measure"] = stages.run_cell
+    functions["measure"] = measure_stage.write_record
     assert {stage: function.__module__ for stage, function in functions.items()} == STAGES
-    assert stages.measure.__module__ == STAGES["measure"]
-    assert (stages.train, stages.invert, invert_stage.fit) == (train_stage.train, invert_stage.invert, fit_stage.fit)
+    assert (stages.train, stages.invert, stages.fit) == (train_stage.train, invert_stage.invert, fit_stage.fit)
+    assert stages.write_record is measure_stage.write_record
 
 
 @pytest.mark.parametrize(("package", "changed"), [("torch", ALL), ("numpy", ALL), ("torch_fidelity", ["cell"])])
@@ -191,7 +192,11 @@ def copied(tmp_path_factory):
         ("bench/harness/invert_stage.py", "1000 * seconds", "100 * seconds", ["invert", "cell"]),
         ("bench/harness/feature_cache.py", "50_000", "40_000", ["cell"]),
         ("bench/metrics/evaluation.py", "2**21", "2**20", ["cell"]),
-        ("bench/harness/runner.py", "12", "13", []),
+        ("bench/harness/run_check.py", "SAMPLE = 12", "SAMPLE = 13", ["invert", "cell"]),
+        ("bench/harness/guard.py", "TMonitor", "AMonitor", ["fit", "invert", "cell"]),
+        ("bench/harness/runner.py", "JOBS = 1", "JOBS = 2", []),
+        ("bench/harness/processes.py", "GRACE = 10.0", "GRACE = 20.0", []),
+        ("bench/harness/worker.py", "0.05", "0.06", []),
         ("bench/harness/store.py", "faster is None", "faster is not None", []),
         ("bench/core/types/runs.py", "looks: int = 0", "looks: int = 1", []),
         ("bench/reports/leaderboard.py", "1", "2", []),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bench.core import registry
@@ -17,9 +18,10 @@ from bench.datasets.digits import Digits
 from bench.gans.priors import Uniform
 from bench.harness.context import HarnessContext
 from bench.harness.fit_stage import fit
-from bench.harness.invert_stage import invert, invert_images, own_images
+from bench.harness.invert_stage import invert as invert_and_store
+from bench.harness.invert_stage import invert_images, own_images
 from bench.harness.keys import Keys
-from bench.harness.stages import measure
+from bench.harness.measure_stage import measure
 from bench.harness.store import Store
 
 BUDGET = Budget("test", 5, 7, 6, 0, 0, 0, 0, 60.0)
@@ -117,6 +119,12 @@ def cell(method="pixels", seed=0, budget=BUDGET, **options):
 
 def keys(name="k"):
     return Keys(f"{name}t", f"{name}f", f"{name}i", f"{name}c")
+
+
+def invert(bench, cell, keys, gan):
+    """The stored codes and facts."""
+    artefact = invert_and_store(bench, cell, keys, gan)
+    return load_file(artefact.file("codes.safetensors")), artefact.meta
 
 
 def test_a_method_learns_from_the_first_training_images_and_is_restored(bench, fits):
