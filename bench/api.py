@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.paths import allowing_code
-from bench.core.registry import application, dataset, features, gan, method, metric, refiner, study
+from bench.core.registry import add_plugin, application, dataset, features, gan, method, metric, refiner, study
 from bench.core.types import (
     Capacity,
     Cell,
@@ -108,6 +108,8 @@ def run_suite(
     observer: RunCallbacks | None = None,
     retry_failed: bool = False,
     allow_code: bool = False,
+    jobs: int | None = None,
+    nonce: str = "",
 ) -> RunResult:
     """Run a suite, or the part of it that is not stored.
 
@@ -122,15 +124,21 @@ def run_suite(
         observer: callbacks for progress.
         retry_failed: run failed cells again.
         allow_code: run the code behind GANs that are a factory, a TorchScript or a ``torch.export`` archive.
+        jobs: cells that are computed at once, each in processes of its own; 0 runs all stages in this process, where
+            a debugger works and plug-ins are marked as measured by themselves.
+        nonce: text from which the generated images of a new store are drawn; by chance if empty.
 
     Raises:
         BenchError: names, options, data or weights are invalid, or a GAN requires ``allow_code``; raised before the
             run starts.
     """
+    for path in _paths(plugins):
+        add_plugin(path)  # first, since the suite may name what they register
     suite = open_suite(str(name))
     cells = cells_of(suite, budget, methods=methods, gans=gans, seeds=seeds, plugins=_paths(plugins))
     with allowing_code(allow_code):
-        return RunResult(suite, cells, run_cells(cells, store, observer, retry_failed=retry_failed))
+        done = run_cells(cells, store, observer, retry_failed=retry_failed, jobs=jobs, nonce=nonce)
+    return RunResult(suite, cells, done)
 
 
 def run(name: Place, budget: str | None = None, **options: Any) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import hypothesis
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch and NumPy are loaded, here and in processes of tests
+os.environ["GANINV_NONCE"] = "tests"
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from bench.datasets.digits import Digits
 from bench.harness import runner
 
 USER_DATA = data_folder()
+runner.JOBS = 0  # commands that tests start in processes of their own use workers, as those of users
 
 # A busy machine is no fault of a property: neither the time of an example nor that of drawing it decides a test.
 hypothesis.settings.register_profile("ganinv", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -121,8 +123,6 @@ def own_home(tmp_path_factory, monkeypatch):
         (home / "data" / "fashion-mnist").symlink_to(fetched)
     monkeypatch.setenv("GANINV_HOME", str(home))
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
-    monkeypatch.setenv("GANINV_NONCE", "tests")
-    monkeypatch.setattr(runner, "JOBS", 0)  # commands that tests start use processes, as those of users
     yield home
     _forget_plugins()
 

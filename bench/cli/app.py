@@ -18,8 +18,10 @@ from bench.cli.options import (
     AllowCode,
     BudgetName,
     Gans,
+    Jobs,
     MethodNames,
     ModelsOut,
+    Nonce,
     Out,
     Plugins,
     PrintOrOut,
@@ -129,6 +131,8 @@ def run(
     out: Out = None,
     retry_failed: RetryFailed = False,
     allow_code: AllowCode = False,
+    jobs: Jobs = None,
+    nonce: Nonce = "",
 ) -> None:
     """Run a suite, resume it, or rank your own method in it.
 
@@ -153,6 +157,8 @@ def run(
             observer=display.observer(),
             retry_failed=retry_failed,
             allow_code=allow_code,
+            jobs=jobs,
+            nonce=nonce,
         )
     folder = out or reports_folder(outcome.suite, outcome.cells[0].budget.name)
     for table in publish(outcome.suite, outcome.records, folder):

@@ -151,6 +151,7 @@ class RunDisplay:
             finished=self._finished,
             progress=self._step,
             waiting=lambda cell: err.print(f"waiting for another process: {escape(cell_title(cell))}"),
+            printed=lambda text: self._progress.console.print(text, end="", markup=False, highlight=False),
         )
 
     def _plan(self, planned: Sequence[Planned]) -> None:
@@ -167,7 +168,7 @@ class RunDisplay:
         if self._cells is not None:
             self._progress.advance(self._cells)
         if record.status != "done":
-            line = f"  [red]{record.status}[/]: {escape(record.reason)}"
+            line = f"  {escape(cell_title(cell))} [red]{record.status}[/]: {escape(record.reason)}"
             self._progress.console.print(line, highlight=False, soft_wrap=True)
 
     def _step(self, what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:

@@ -63,6 +63,24 @@ ModelsOut = Annotated[
     Path | None,
     typer.Option("--out", help="Folder to which the files are written. Default: models, in the cache folder."),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=0,
+        max=64,
+        help="Cells that are computed at once, in processes of their own. 0 runs everything in one process, where a "
+        "debugger works; methods of plug-ins are then not ranked. Default: 1.",
+    ),
+]
+Nonce = Annotated[
+    str,
+    typer.Option(
+        "--nonce",
+        help="Text from which a new store draws the generated images, to repeat a run with the same ones. Default: "
+        "drawn by chance at the store's first run.",
+    ),
+]
 MethodNames = Annotated[
     str | None,
     typer.Option("--methods", help="Methods of the suite to run, separated by commas: dfi,dfi+opt. Default: all."),

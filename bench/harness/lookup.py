@@ -46,6 +46,8 @@ def look_up(
     store: Store | None = None,
 ) -> tuple[Suite, list[Planned]]:
     """Return a suite's cells with their stored records; runs nothing and needs no torch."""
+    for path in plugins:
+        add_plugin(path)  # first, since the suite may name what they register
     suite = open_suite(name)
     return suite, plan(cells_of(suite, budget, gans=gans, seeds=seeds, plugins=plugins), store or Store())
 
@@ -65,6 +67,8 @@ def stored(
     Raises:
         BenchError: nothing is stored.
     """
+    for path in plugins:
+        add_plugin(path)
     if folder is not None:
         opened = open_suite(suite)
         return opened, sorted(read_records(folder), key=partial(_place, opened)), []

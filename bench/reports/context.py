@@ -27,6 +27,8 @@ class Context:
     versions: tuple[str, ...]
     commits: tuple[str, ...]
     dirty: bool
+    nonce: str = ""
+    measured_by: tuple[str, ...] = ()
 
 
 def context_of(group: ResultGroup) -> Context:
@@ -48,6 +50,8 @@ def context_of(group: ResultGroup) -> Context:
         versions=tuple(dict.fromkeys(v for v in versions if v)),
         commits=tuple(dict.fromkeys(str(e["commit"]) for e in environments if e.get("commit"))),
         dirty=any(e.get("dirty") for e in environments),
+        nonce=next((str(r.cell["nonce"]) for r in done if r.cell.get("nonce")), ""),
+        measured_by=tuple(dict.fromkeys(part for r in done for part in r.facts.get("measured_by", ()))),
     )
 
 

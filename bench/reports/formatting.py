@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.reports.context import Context
-from bench.reports.leaderboard import COSTS, SLACK, Column, Heading, Leaderboard, Row, Value
+from bench.reports.leaderboard import COSTS, Column, Heading, Leaderboard, Row, Value
+from bench.reports.standing import SLACK
 from bench.statistics import LEVEL, RESAMPLES
 
 HEADINGS: dict[Heading, str] = {
@@ -16,7 +17,7 @@ HEADINGS: dict[Heading, str] = {
     "own": "Generated images (made by the GAN, true code known)",
     "cost": "Cost",
 }
-OPTIMISED, BEYOND = "†", "‡"
+OPTIMISED, BEYOND, MARKED = "†", "‡", "§"
 LPIPS_NETWORKS, FID_NETWORK = ("alex", "vgg"), "inception"
 """Networks with which LPIPS and FID were published."""
 ABSENT = "–"
@@ -74,8 +75,8 @@ def column_title(column: Column) -> str:
 
 
 def method_name(row: Row) -> str:
-    """Return the name of a method, marked if it takes more steps than the budget."""
-    return row.method + (BEYOND if row.beyond else "")
+    """Return the name of a method, marked if it takes more steps than the budget or was noticed for something."""
+    return row.method + (BEYOND if row.beyond else "") + (MARKED if row.marks else "")
 
 
 def latent_dimensions(row: Row) -> str:
@@ -108,6 +109,8 @@ def context_lines(context: Context) -> Iterator[tuple[str, str]]:
         (", ".join(context.commits) or "unknown") + (" (with uncommitted changes)" if context.dirty else ""),
     )
     yield "Device", context.device or "unknown"
+    if context.nonce:
+        yield "Nonce", f"{context.nonce} (the generated images are drawn from it)"
     for versions in context.versions:
         yield "Versions", versions
 
@@ -137,8 +140,14 @@ def legend(board: Leaderboard) -> Iterator[str]:
         share = f"{SLACK - 1:.0%}"
         yield (
             f"{BEYOND} over {share} more generator calls an image than the budget has steps of search and "
-            "refinement, or more steps of fitting; see Cost."
+            "refinement, or more steps of fitting; see Cost. Such rows are not ranked."
         )
+    if marked := "; ".join(f"{row.method}: {', '.join(row.marks)}" for row in board.rows if row.marks):
+        yield f"{MARKED} not ranked. {marked}."
+    if plugins := ", ".join(f"{row.method} ({row.plugin})" for row in board.rows if row.plugin):
+        yield f"As their authors declare: training data and optimized metrics of {plugins}."
+    if board.context.measured_by:
+        yield f"Code of plug-ins took part in measuring: {', '.join(board.context.measured_by)}."
     if lost := ", ".join(f"{row.method} {row.diverged}" for row in board.rows if row.diverged):
         yield f"Images whose search met values that are not finite, and kept their last finite codes: {lost}."
 

@@ -202,6 +202,8 @@ def _conditions(record: Record) -> Iterator[tuple[str, Any]]:
         yield f"protocol of {metric}", protocol
     for metric, up in facts.get("higher_is_better", {}).items():
         yield f"direction of {metric}", up
+    if record.metrics.get("own"):
+        yield "nonce of the generated images", record.cell.get("nonce") or "none"
     for track in TRACKS:
         stored = image_table(record, track)
         if stored is not None and len(stored):

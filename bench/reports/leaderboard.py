@@ -17,6 +17,7 @@ from bench.core.types import Capacity, Cell, Record, Track
 from bench.reports.context import Context, context_of
 from bench.reports.groups import TRACKS, MethodResults, ResultGroup, groups
 from bench.reports.ranking import best_methods, ranks
+from bench.reports.standing import beyond_budget, costs, marks
 from bench.statistics import Interval
 
 Heading = Literal["test", "own", "cost"]
@@ -28,8 +29,6 @@ COSTS = {
     "trained_parameters": "trained parameters",
 }
 """Cost columns and their titles in tables."""
-SLACK = 1.1
-"""Largest number of generator calls per step of the budget; a search makes one more at its start and its end."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,8 @@ class Row:
         rank: rank within its capacity class; None for controls and for methods that cannot be ranked.
         capacity: variables that the method may change per image.
         free_numbers: number of these variables, the latent dimensions.
+        marks: what the harness noticed of the method, which is therefore not ranked.
+        plugin: origin of a method that is not the suite's own.
         beyond: whether the method calls the generator clearly more often than the budget has steps of search and
             refinement, or is fitted for clearly more steps than the budget has for fitting.
         diverged: number of images whose search reached non-finite values, over tracks and seeds.
@@ -98,6 +99,8 @@ class Row:
     values: Mapping[str, Value]
     beyond: bool = False
     diverged: int = 0
+    marks: tuple[str, ...] = ()
+    plugin: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,7 @@ def _columns(group: ResultGroup, rank_by: str) -> Iterator[Column]:
             numbers = [v for runs in group.runs for v in runs.values(track, name).values()]
             yield Column(track, name, group.higher_is_better.get(name), decimals_of(numbers))
     for name in COSTS:
-        numbers = [v for runs in group.runs for v in _costs(runs, name).values()]
+        numbers = [v for runs in group.runs for v in costs(runs, name).values()]
         if numbers:
             whole = all(float(v).is_integer() for v in numbers)
             yield Column("cost", name, None, 0 if whole else decimals_of(numbers))
@@ -209,11 +212,6 @@ def decimals_of(numbers: Sequence[float]) -> int:
     finite = [abs(v) for v in numbers if np.isfinite(v)]
     largest = max(finite, default=0.0)
     return int(np.clip(3 - np.floor(np.log10(largest)), 1, 4)) if largest > 0 else 4
-
-
-def _costs(runs: MethodResults, name: str) -> dict[int, float]:
-    source = {seed: {**r.facts, **r.cost} for seed, r in runs.by_seed.items()}
-    return {seed: float(stated[name]) for seed, stated in source.items() if stated.get(name) is not None}
 
 
 def _row(
@@ -238,21 +236,17 @@ def _row(
         control=runs.control,
         seeds=tuple(runs.by_seed),
         values=values,
-        beyond=_beyond(runs, "generator_calls_per_image", budget, ("search_steps", "refine_steps"))
-        or _beyond(runs, "fit_steps", budget, ("fit_steps",)),
+        beyond=beyond_budget(runs, budget),
+        marks=marks(runs),
+        plugin=str(facts.get("plugin", "")),
         diverged=sum(count for r in runs.by_seed.values() for count in r.facts.get("diverged", {}).values()),
     )
 
 
-def _beyond(runs: MethodResults, cost: str, budget: Mapping[str, Any], allowed: Sequence[str]) -> bool:
-    steps = sum(int(budget.get(name, 0)) for name in allowed)
-    return max(_costs(runs, cost).values(), default=0.0) > SLACK * steps
-
-
 def _value(runs: MethodResults, column: Column, best: bool) -> Value | None:
     if column.heading == "cost":
-        costs = _costs(runs, column.name)
-        return Value(*statistics.mean_and_sd(list(costs.values())), None, costs) if costs else None
+        spent = costs(runs, column.name)
+        return Value(*statistics.mean_and_sd(list(spent.values())), None, spent) if spent else None
     by_seed = runs.values(column.heading, column.name)
     if not by_seed:
         return None

@@ -7,11 +7,14 @@ import numpy as np
 from bench.core.types import Track
 from bench.reports.groups import MethodResults, ResultGroup
 from bench.reports.paired import difference
+from bench.reports.standing import is_ranked
 from bench.statistics import tie_groups
 
 
 def ranks(group: ResultGroup, metric: str) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Return competition ranks by a metric of the test track, within each capacity class; controls are not ranked.
+    """Return competition ranks by a metric of the test track, within each capacity class.
+
+    Controls, methods beyond the budget and marked ones are not ranked.
 
     Methods are ordered by their mean over seeds. The best one leads a tie group; each following method whose 95 %
     interval of the paired difference to that leader contains 0 shares its rank (over images with values averaged
@@ -19,8 +22,8 @@ def ranks(group: ResultGroup, metric: str) -> tuple[dict[str, int], tuple[str, .
     group. With ranks 1, 1, 3, the third method is worse than the first, but not necessarily than the second.
 
     Returns:
-        Rank of each method title (absent: control, not measured, not a number), and notes on pairs without an
-        interval, which are ranked by their values alone.
+        Rank of each method title (absent: outside the ranks, not measured, not a number), and notes on pairs without
+        an interval, which are ranked by their values alone.
     """
     placed: dict[str, int] = {}
     undecided: list[str] = []
@@ -58,10 +61,10 @@ def best_methods(group: ResultGroup, track: Track, metric: str) -> frozenset[str
 
 
 def classes(group: ResultGroup) -> dict[str, list[MethodResults]]:
-    """Return the methods that have a record, without controls, by capacity class."""
+    """Return the methods that are ranked, by capacity class; see ``is_ranked``."""
     found: dict[str, list[MethodResults]] = {}
     for runs in group.runs:
-        if runs.by_seed and not runs.control:
+        if is_ranked(runs, group.budget):
             found.setdefault(str(runs.facts.get("capacity", "")), []).append(runs)
     return found
 

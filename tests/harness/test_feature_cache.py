@@ -7,10 +7,10 @@ from bench.core.errors import ContractError
 from bench.core.types import Budget, Cell, ComponentSpec
 from bench.datasets.source import shuffled
 from bench.harness.context import HarnessContext, load_data, seed_of
+from bench.harness.executor import STAGES, StageTask
 from bench.harness.feature_cache import MOST_SAMPLES, StoredReference
 from bench.harness.invert_stage import own_images
 from bench.harness.keys import keys_of
-from bench.harness.executor import STAGES, StageTask
 from bench.harness.stages import run_stage
 from bench.harness.store import Store
 from bench.harness.train_stage import train

@@ -1,0 +1,45 @@
+"""Which rows stand outside the ranks of a table, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.reports.groups import MethodResults
+
+SLACK = 1.1
+"""Largest number of generator calls per step of the budget; a search makes one more at its start and its end."""
+
+
+def costs(runs: MethodResults, name: str) -> dict[int, float]:
+    """Return a cost of a method for each seed that states it."""
+    source = {seed: {**r.facts, **r.cost} for seed, r in runs.by_seed.items()}
+    return {seed: float(stated[name]) for seed, stated in source.items() if stated.get(name) is not None}
+
+
+def beyond_budget(runs: MethodResults, budget: Mapping[str, Any]) -> bool:
+    """Return True if a method takes clearly more generator calls or steps of fitting than the budget has steps."""
+    return _beyond(runs, "generator_calls_per_image", budget, ("search_steps", "refine_steps")) or _beyond(
+        runs, "fit_steps", budget, ("fit_steps",)
+    )
+
+
+def marks(runs: MethodResults) -> tuple[str, ...]:
+    """Return what the harness noticed of a method that makes its row doubtful, in words."""
+    found: dict[str, None] = {}
+    for record in runs.by_seed.values():
+        if record.facts.get("plugin") and not record.facts.get("isolated", True):
+            found["measured in its own process (--jobs 0)"] = None
+        if started := record.facts.get("started_processes"):
+            found[f"started other processes ({', '.join(started)})"] = None
+    return tuple(found)
+
+
+def is_ranked(runs: MethodResults, budget: Mapping[str, Any]) -> bool:
+    """Return True if a method has a record and is neither a control, nor beyond the budget, nor marked."""
+    return bool(runs.by_seed) and not (runs.control or beyond_budget(runs, budget) or marks(runs))
+
+
+def _beyond(runs: MethodResults, cost: str, budget: Mapping[str, Any], allowed: Sequence[str]) -> bool:
+    steps = sum(int(budget.get(name, 0)) for name in allowed)
+    return max(costs(runs, cost).values(), default=0.0) > SLACK * steps

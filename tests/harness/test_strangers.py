@@ -1,0 +1,301 @@
+"""Methods are code of strangers: each way to lead a table without inverting, and the harness's answer.
+
+Every cheat is a method in a file of its own, run as users run it: a suite, processes, a check within the run. A row
+that is not caught has to be true: measured by decoding its codes with the real generator.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.api import run_suite
+from bench.harness import runner
+from bench.harness.store import Store
+from bench.reports.leaderboard import leaderboards
+
+HEADER = '''
+import atexit, copy, gc, os, subprocess, sys, threading, time
+from dataclasses import dataclass
+import torch
+from torch import nn
+from bench import Inverter, method
+
+@method("cheat")
+@dataclass
+class Cheat(Inverter):
+    """The control random_code, and a trick."""
+
+    def codes(self, x):
+        return self.gan.prior.sample(len(x), torch.Generator().manual_seed(3))
+
+    def invert(self, x):
+        return self.codes(x)
+'''
+REFUSED = {
+    "replaces the method that decodes": (
+        """
+    def build(self):
+        self.gan.decode = lambda codes: torch.zeros(len(codes), 1, 28, 28)
+        """,
+        "changed the GAN's classes, attributes or modules during build",
+    ),
+    "changes the generator's class": (
+        """
+    def fit(self, data):
+        class Liar(type(self.gan.generator)):
+            def forward(self, codes):
+                return torch.zeros(len(codes), 1, 28, 28)
+        self.gan.generator.__class__ = Liar
+        """,
+        "changed the GAN's classes, attributes or modules during fit",
+    ),
+    "hooks the generator": (
+        """
+    def fit(self, data):
+        self.gan.generator.register_forward_hook(lambda module, codes, images: images * 0)
+        """,
+        "changed the hooks of the GAN's modules during fit",
+    ),
+    "changes weights": (
+        """
+    def invert(self, x):
+        next(self.gan.generator.parameters()).data.add_(1)
+        return self.codes(x)
+        """,
+        "changed the GAN's weights during invert",
+    ),
+    "leaves the generator in train mode": (
+        """
+    def fit(self, data):
+        self.gan.generator.train()
+        """,
+        "changed the train or eval mode of the GAN's modules during fit",
+    ),
+    "lets weights need gradients": (
+        """
+    def fit(self, data):
+        self.gan.generator.requires_grad_(True)
+        """,
+        "changed which weights of the GAN need gradients during fit",
+    ),
+    "turns gradients off": ("""
+    def fit(self, data):
+        torch.set_grad_enabled(False)
+        """, "changed grad mode during fit"),
+    "changes the default dtype": ("""
+    def build(self):
+        torch.set_default_dtype(torch.float64)
+        """, "changed torch's default dtype during build"),
+    "changes the number of threads": ("""
+    def fit(self, data):
+        torch.set_num_threads(torch.get_num_threads() + 1)
+        """, "changed the number of threads during fit"),
+    "changes the folder and the environment": ("""
+    def fit(self, data):
+        os.environ["GANINV_HOME"] = "/elsewhere"
+        """, "changed environment variables during fit"),
+    "changes the training images": ("""
+    def fit(self, data):
+        data.train.data.zero_()
+        """, "changed the images that it was given during fit"),
+    "changes the test images": ("""
+    def invert(self, x):
+        for each in gc.get_objects():
+            if type(each).__name__ == "Images" and each.data.dtype == torch.uint8:
+                each.data.fill_(127)
+        return self.codes(x)
+        """, "changed the images that it was given during invert"),
+    "loads the dataset in fit": ("""
+    def fit(self, data):
+        from bench.core.options import create
+        create("dataset", "digits").load()
+        """, "fit reads the test split"),
+    "loads the dataset in build": ("""
+    def build(self):
+        from bench.core.options import create
+        create("dataset", "digits").load()
+        """, "build reads the test split"),
+    "reads the file of the dataset": ("""
+    def fit(self, data):
+        from sklearn import datasets
+        folder = os.path.join(os.path.dirname(datasets.__file__), "data")
+        open(os.path.join(folder, "digits.csv.gz"), "rb").read()
+        """, "files of datasets and of the store are not its input"),
+    "reads it and hides the error": ("""
+    def fit(self, data):
+        from sklearn import datasets
+        try:
+            datasets.load_digits()
+        except Exception:
+            pass
+        """, "files of datasets and of the store are not its input"),
+    "reads the codes of another method": ("""
+    def invert(self, x):
+        store = os.path.join(os.environ["GANINV_STORE_OF_THE_TEST"], "train")
+        name = os.listdir(store)[0]
+        open(os.path.join(store, name, "meta.json")).read()
+        return self.codes(x)
+        """, "files of datasets and of the store are not its input"),
+    "mixes a little of the batch's mean in": ("""
+    def codes(self, x):
+        codes = x.flatten(1)[:, 300:300 + self.gan.code_dim].contiguous()
+        return codes + 0.015 * codes.mean(0)
+        """, "does not invert each image on its own"),
+    "sorts by the batch": ("""
+    def codes(self, x):
+        rank = x.flatten(1).sum(1).argsort().argsort().float()
+        return rank[:, None].expand(-1, self.gan.code_dim).contiguous()
+        """, "does not invert each image on its own"),
+    "answers differently each time": ("""
+    def codes(self, x):
+        return torch.full((len(x), self.gan.code_dim), time.time() % 100)
+        """, "gives other codes for the same images from the same seed"),
+    "keeps what it learned outside of its state": ("""
+    def fit(self, data):
+        self.learned = data.train.floats(slice(0, 1)).mean()
+    def codes(self, x):
+        shift = getattr(self, "learned", None)
+        return torch.zeros(len(x), self.gan.code_dim) + (1.0 if shift is None else float(shift))
+        """, "gives other codes after state() and load_state()"),
+    "leaves a thread at work": ("""
+    def fit(self, data):
+        threading.Thread(target=time.sleep, args=(60,), name="still-searching", daemon=True).start()
+        """, "leaves threads at work after fit: still-searching"),
+    "says that it has another space": ("""
+    @property
+    def capacity(self):
+        return "pixels"
+        """, "this GAN has no pixels codes"),
+}
+
+
+@pytest.fixture(autouse=True)
+def in_processes(monkeypatch):
+    monkeypatch.setattr(runner, "JOBS", 1)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, tiny_text):
+    """A suite and a store in which its GAN and a control are known."""
+    folder = tmp_path_factory.mktemp("strangers")
+    suite = folder / "tiny.toml"
+    suite.write_text(tiny_text)
+    runner.JOBS, before = 1, runner.JOBS
+    run_suite(suite, methods=["random_code"], store=Store(folder / "store"))
+    runner.JOBS = before
+    return suite, folder / "store"
+
+
+def run(place, tmp_path, body, name="cheat"):
+    """The record of a method in a file."""
+    path = tmp_path / f"{name}.py"
+    path.write_text(HEADER + body)
+    suite, store = place
+    return run_suite(suite, methods=["cheat", "random_code"], plugins=[path], store=Store(store)).records
+
+
+@pytest.mark.parametrize("way", REFUSED)
+def test_a_trick_is_a_failed_row_with_its_reason(place, tmp_path, monkeypatch, way):
+    monkeypatch.setenv("GANINV_STORE_OF_THE_TEST", str(place[1]))
+    body, reason = REFUSED[way]
+    cheat, honest = run(place, tmp_path, body)
+    assert (cheat.status in {"failed", "not applicable"}, honest.status) == (True, "done"), cheat.reason
+    assert reason in cheat.reason
+
+
+def test_an_honest_method_of_a_stranger_passes(place, tmp_path):
+    cheat, honest = run(place, tmp_path, "")
+    assert cheat.status == "done", cheat.reason
+    assert cheat.facts["plugin"] == "plug-in cheat.py"
+
+
+TRUE = {
+    "patches metrics, torch and the clock": """
+    def fit(self, data):
+        from bench.metrics import pixels
+        pixels.Psnr.update = lambda self, pairs: torch.full((len(pairs.x),), 99.0)
+        torch.nn.functional.mse_loss = lambda a, b: torch.zeros(())
+    """,
+    "overwrites the results in memory": """
+    def invert(self, x):
+        sys.modules["bench.harness.invert_stage"].batch_size = lambda gan: 7
+        return self.codes(x)
+    """,
+}
+
+
+@pytest.mark.parametrize("way", TRUE)
+def test_what_a_method_patches_does_not_reach_the_measuring(place, tmp_path, way):
+    """Its codes are those of the honest one, and so are its figures."""
+    (tmp_path / "honest").mkdir()
+    honest = run(place, tmp_path / "honest", "")[0]
+    cheat = run(place, tmp_path, TRUE[way])[0]
+    if cheat.status == "done":
+        assert cheat.metrics["test"] == honest.metrics["test"]
+    else:
+        assert "changed" in cheat.reason
+
+
+def test_time_and_calls_are_counted_from_outside(place, tmp_path):
+    """A stopped clock, a count that is reset, a copy of the generator: the cost is there, and the row is not ranked."""
+    body = """
+    def build(self):
+        time.monotonic = time.perf_counter = time.process_time = lambda: 0.0
+
+    def invert(self, x):
+        codes = self.codes(x)
+        mine = copy.deepcopy(self.gan.generator)
+        until = time.time() + 0.5
+        for _ in range(40):
+            self.gan.generator.forward(codes)
+            mine(codes)
+        while time.time() < until:
+            pass
+        self.gan.calls = 0
+        return codes
+    """
+    cheat, _ = run(place, tmp_path, body)
+    assert cheat.status == "done", cheat.reason
+    assert cheat.cost["generator_calls_per_image"] == 80
+    assert cheat.cost["invert_ms_per_image"] > 1000 * 1.0 / 32 * 0.9, "two batches of half a second for 32 images"
+    (board,) = leaderboards([cheat], "psnr", "strangers")
+    assert board.rows[0].beyond
+    assert board.rows[0].rank is None
+
+
+def test_a_method_that_starts_processes_is_marked_and_not_ranked(place, tmp_path):
+    body = """
+    def fit(self, data):
+        subprocess.run([sys.executable, "-c", "pass"], check=True)
+    """
+    cheat, _ = run(place, tmp_path, body)
+    assert cheat.status == "done", cheat.reason
+    (board,) = leaderboards([cheat], "psnr", "strangers")
+    assert board.rows[0].marks == ("started other processes (os.posix_spawn, subprocess.Popen)",) or (
+        "started other processes" in board.rows[0].marks[0]
+    )
+    assert board.rows[0].rank is None
+
+
+def test_generated_images_are_not_those_of_the_seed_alone(place, tmp_path):
+    """A method that draws them again from the cell's seed knows nothing: the nonce is not in it."""
+    body = """
+    def codes(self, x):
+        from bench.core.files import digest
+        seed = int(digest(["own", ["digits", {}], ["dcgan", {"width": 8, "code_dim": 16}], [], 0]), 16) & (2**63 - 1)
+        return self.gan.prior.sample(len(x), torch.Generator().manual_seed(seed))
+    """
+    cheat, _ = run(place, tmp_path, body)
+    assert cheat.status == "done", cheat.reason
+    assert cheat.metrics["own"]["code_mse"]["value"] > 0.1
+    assert cheat.cell["nonce"] == "tests"
+
+
+def test_in_one_process_a_method_of_a_stranger_is_not_ranked(place, tmp_path, monkeypatch):
+    path = tmp_path / "cheat.py"
+    path.write_text(HEADER)
+    record = run_suite(place[0], methods=["cheat"], plugins=[path], store=Store(tmp_path / "one"), jobs=0).records[0]
+    assert record.status == "done", record.reason
+    (board,) = leaderboards([record], "psnr", "strangers")
+    assert board.rows[0].marks == ("measured in its own process (--jobs 0)",)
+    assert board.rows[0].rank is None
