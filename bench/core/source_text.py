@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.core.files import file_stamp
+
 SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 """Fields of syntax trees without meaning: contexts follow from positions, and the prefix "u" has no effect."""
 IMPORTS, NAME = "\x01", "\x02"
@@ -76,12 +78,11 @@ def read_source(path: Path) -> SourceText:
         SyntaxError: the file is not valid Python.
         OSError: the file cannot be read.
     """
-    stat = path.stat()
-    return _read(path, stat.st_mtime_ns, stat.st_size)
+    return _read(path, file_stamp(path.stat()))
 
 
 @cache
-def _read(path: Path, modified: int, size: int) -> SourceText:
+def _read(path: Path, stamp: tuple[int, ...]) -> SourceText:
     return parse_source(path.read_bytes(), str(path))
 
 
