@@ -54,6 +54,7 @@ def test_a_generator_that_knows_its_codes_needs_no_options(module, here, opened)
     assert gan.calls == 0
     hashed = hashlib.sha256((here / f"{module}.py").read_bytes()).hexdigest()
     assert gan.provenance == {"factory": f"{module}:Generator", "sha256": hashed, "options": {}}
+    assert gan.identity == opened(f"factory:{module}:Generator").identity
 
 
 def test_random_weights_are_the_same_each_time_and_leave_the_global_generator_alone(module, opened):

@@ -13,7 +13,7 @@ import bench
 from bench.core.declared import declared_options
 from bench.core.fingerprints import CodeReader
 from bench.core.import_graph import SourceTree
-from bench.core.paths import shipped_folder
+from bench.core.paths import allowing_code, home, shipped_folder
 from bench.core.registry import add_plugin
 from bench.core.types import ComponentSpec
 from bench.harness import fit_stage, invert_stage, keys, stages, train_stage
@@ -290,3 +290,32 @@ def test_keys_need_no_torch(tiny_suite):
         "[keys_of(cell) for cell in cells]; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tiny_suite)], check=True)
+
+
+GENERATOR = """
+from torch import nn
+
+class Generator(nn.Sequential):
+    code_dim, prior = 3, "normal"
+
+    def __init__(self):
+        size = int(open("size").read())
+        super().__init__(nn.Linear(3, size), nn.Tanh(), nn.Linear(size, 64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8)))
+"""
+
+
+def test_a_factory_counts_with_the_images_of_its_first_opening(cell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "factory_of_keys.py").write_text(GENERATOR)
+    (tmp_path / "size").write_text("4")
+    cell = dataclasses.replace(cell, gan=ComponentSpec("factory:factory_of_keys:Generator"))
+    never_opened = keys_of(cell)
+    with allowing_code():
+        opened = keys_of(cell)
+    assert changed_stages(never_opened, opened) == ALL
+    assert keys_of(cell) == opened, "a plan that runs no code"
+    shutil.rmtree(home() / "opened")
+    (tmp_path / "size").write_text("5")
+    with allowing_code():
+        assert changed_stages(keys_of(cell), opened) == ALL

@@ -10,12 +10,6 @@ from bench.core.errors import DataError
 from bench.overfit.inputs import from_folders
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A cache of its own."""
-    monkeypatch.setenv("GANINV_HOME", str(tmp_path / "home"))
-
-
 def fill(folder, first, count=6):
     """Images of one grey value each, all of the same sizes and dates."""
     folder.mkdir()
