@@ -319,3 +319,44 @@ def test_a_factory_counts_with_the_images_of_its_first_opening(cell, tmp_path, m
     (tmp_path / "size").write_text("5")
     with allowing_code():
         assert changed_stages(keys_of(cell), opened) == ALL
+
+
+BESIDE = """
+from dataclasses import dataclass
+from bench import Inverter, method
+{top}
+
+@method("beside")
+@dataclass
+class Beside(Inverter):
+    def invert(self, x):
+        {inner}
+        return x * FACTOR
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "inner", "edited"),
+    [
+        ("from side import FACTOR", "pass", "side.py"),
+        ("", "from side import FACTOR", "side.py"),
+        ("from lib.side import FACTOR", "pass", "lib/side.py"),
+        ("from lib import FACTOR", "pass", "lib/deep/side.py"),
+        ("", "import lib.deep.side; FACTOR = lib.deep.side.FACTOR", "lib/deep/side.py"),
+        ("from .side import FACTOR", "pass", "side.py"),
+        ("", "from .lib.side import FACTOR", "lib/side.py"),
+        ("FACTOR = __import__('side').FACTOR", "pass", "side.py"),
+    ],
+)
+def test_whatever_a_plugin_imports_from_beside_it_counts(tmp_path, top, inner, edited):
+    for name in ("side.py", "lib/side.py", "lib/deep/side.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("FACTOR = 1\n")
+    (tmp_path / "lib" / "__init__.py").write_text("from .deep.side import FACTOR\n")
+    (tmp_path / "plugin.py").write_text(BESIDE.format(top=top, inner=inner))
+    add_plugin(tmp_path / "plugin.py")
+    before = KeyMaker().component("method", "beside", {})
+    (tmp_path / edited).write_text("# the same\nFACTOR = 1\n")
+    assert KeyMaker().component("method", "beside", {}) == before
+    (tmp_path / edited).write_text("FACTOR = 22\n")
+    assert KeyMaker().component("method", "beside", {}) != before
