@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.core.errors import ContractError
+from bench.core.errors import ContractError, StoreError
 from bench.core.paths import allowing_code, home
 from bench.core.types import ComponentSpec, Gan
 from bench.gans import identity as module_of_identity
@@ -159,6 +159,12 @@ def test_rounding_errors_change_nothing(write, opened):
             again = opened(choice.name)
             assert file_identity(choice)["images"] == hashlib.sha256(values).hexdigest()[:16] != known["images"]
             assert again.identity != first.identity
+
+
+def test_a_home_that_cannot_be_written_is_named(write, opened):
+    (home() / "opened").write_text("a file where a folder should be")
+    with pytest.raises(StoreError, match=r"^cannot write .*\.images: File exists$"):
+        opened(write("homeless"))
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-5], lambda b: b[:40] + bytes([b[40] ^ 1]) + b[41:], lambda b: b""])
