@@ -13,7 +13,7 @@ from bench.core.errors import UnknownName
 from bench.core.files import digest
 from bench.core.fingerprints import CodeReader
 from bench.core.import_graph import INSTALLED
-from bench.core.paths import code_allowed, device
+from bench.core.paths import code_allowed, device, home
 from bench.core.types import ComponentSpec, Gan
 from bench.gans.behaviour import fingerprint, remembered
 from bench.gans.zoo import gan_identity, runs_code
@@ -21,33 +21,36 @@ from bench.gans.zoo import gan_identity, runs_code
 MADE_BY = ("recipe", "options")
 """Facts of a GAN's provenance that determine its images."""
 
+_opened: set[str] = set()
+"""GANs of the user whose images this process compared with those of their first opening."""
+
 
 def file_identity(choice: ComponentSpec, reader: CodeReader | None = None) -> dict[str, Any] | None:
     """Return the identity of a GAN that is a file, JSON-able; None for a recipe.
 
     It is that of its files and options (``bench.gans.zoo.gan_identity``), and for code of the user the hash of the
-    images that it gave when it was first opened. A GAN that was never opened is opened now if code may run;
-    otherwise that hash is "".
+    images that it gave when it was first opened, "" if it never was. If code may run, the GAN is opened here, once a
+    process: results of a generator that changed unnoticed are not read from the store.
 
     Args:
         choice: name and options.
         reader: reader of code; a new one if None.
 
     Raises:
-        BenchError: see ``bench.gans.zoo.gan_file``; or the GAN is opened and violates the contract.
+        BenchError: see ``bench.gans.zoo.gan_file``; if it is opened also ``bench.gans.external.open_foreign``.
     """
     identity = gan_identity(choice, reader)
     if identity is None or not runs_code(choice.name):
         return identity
     place = device()
-    images = remembered(identity, place)
-    if not images and code_allowed():
+    opened = digest([identity, place, str(home())])
+    if code_allowed() and (opened not in _opened or not remembered(identity, place)):
         from bench.gans.external import open_foreign
 
         prepare_device(place)
         open_foreign(choice, place)
-        images = remembered(identity, place)
-    return {**identity, "images": images}
+        _opened.add(opened)
+    return {**identity, "images": remembered(identity, place)}
 
 
 def generator_identity(gan: Gan, device: str = "cpu") -> str:

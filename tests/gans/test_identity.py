@@ -136,6 +136,20 @@ def test_a_factory_that_reads_something_else_is_refused_until_it_is_named(write,
     assert (after["images"] == before["images"], after | {"images": before["images"]}) == (False, before)
 
 
+def test_a_plan_with_permission_notices_a_change_and_opens_a_gan_once(write, here, opened, monkeypatch):
+    (here / "seed").write_text("1")
+    choice = ComponentSpec(write("planned", READER))
+    opened(choice.name)  # as an earlier process would
+    (here / "seed").write_text("2")
+    with allowing_code(), pytest.raises(ContractError, match="its images differ from"):
+        file_identity(choice)
+    (here / "seed").write_text("1")
+    with allowing_code():
+        known = file_identity(choice)
+        monkeypatch.setattr("bench.gans.external._made", lambda choice, path: pytest.fail("opened again"))
+        assert file_identity(choice) == known
+
+
 def test_a_random_factory_is_refused_when_it_is_opened_again(write, opened):
     name = write(
         "dice", f"import os\n{CODE}".replace("__()", "__(); torch.manual_seed(int.from_bytes(os.urandom(7)))")
