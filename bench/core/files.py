@@ -83,6 +83,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def file_stamp(facts: os.stat_result) -> tuple[int, ...]:
+    """Return device, inode, size, and times of modification and change (ns) of a file: unequal if it was replaced."""
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
 def read_header(path: Path) -> dict[str, Any]:
     """Read the header of a safetensors file, without its tensors or torch.
 

@@ -77,12 +77,15 @@ class SourceTree:
 
 
 def _bases(importer: Path, top: str) -> Iterable[Path]:
-    """Yield the folders of the modules of a user's file: its own folder, and that of its package."""
+    """Yield the folders of the modules of a user's file: its own, that of its package, the current one around it."""
     base = importer.parent
     while (base / "__init__.py").is_file():
         base = base.parent
     own = importer.relative_to(base).parts[0].removesuffix(".py")
-    for folder in dict.fromkeys((importer.parent, base)):
+    around = (
+        [here] if importer.is_relative_to(here := Path.cwd()) else []
+    )  # folders without __init__ are packages too
+    for folder in dict.fromkeys((importer.parent, base, *around)):
         if folder.name not in INSTALLED or top == own:  # other packages in the same folder are not part of it
             yield folder
 
@@ -150,7 +153,7 @@ class ImportGraph:
         return self._references[path]
 
     def parents(self, path: Path) -> list[Path]:
-        """Return the packages around a file whose ``__init__`` does more than import names, as it runs first."""
+        """Return the packages around a file whose ``__init__`` runs first and may have effects."""
         return self._packages_at(path.parent if path.name != "__init__.py" else path.parent.parent)
 
     def next(self, path: Path) -> list[Path]:
@@ -262,10 +265,15 @@ class ImportGraph:
             above, found = folder / "__init__.py", list[Path]()
             if above.is_file():
                 source, outer = self.source(above), self._packages_at(folder.parent)
-                runs = source and source.text and not source.gathers and self.module_of(above) not in CARRIERS
+                runs = source and source.text and self._has_effects(above, source)
                 found = [above, *outer] if runs else outer
             self._around[folder] = found
         return self._around[folder]
+
+    def _has_effects(self, package: Path, source: SourceText) -> bool:
+        """Return True if a package may do more than import names; the suite's modules have no effects at import."""
+        name = self.module_of(package)
+        return not name or (not source.gathers and name not in CARRIERS)
 
 
 def _nameless(path: Path, each: Import) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from bench.core.errors import WeightsError
-from bench.core.files import sha256
+from bench.core.files import file_stamp, sha256
 from bench.core.paths import data_folder, shipped_folder
 
 
@@ -78,12 +78,11 @@ class WeightsFile:
 
 def checksum(path: Path) -> str:
     """Return the SHA-256 of a file (hex); an unchanged file is read once per process."""
-    stat = path.stat()
-    return _checksum(path, stat.st_mtime_ns, stat.st_size)
+    return _checksum(path, file_stamp(path.stat()))
 
 
 @cache
-def _checksum(path: Path, modified: int, size: int) -> str:
+def _checksum(path: Path, stamp: tuple[int, ...]) -> str:
     return sha256(path)
 
 

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.core.files import file_stamp
+
 SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 """Fields of syntax trees without meaning: contexts follow from positions, and the prefix "u" has no effect."""
 IMPORTS, NAME = "\x01", "\x02"
@@ -28,7 +30,7 @@ class Import:
     Attributes:
         module: as written, with leading dots if it is relative.
         name: the imported name; "" for ``import module``, "*" for all names.
-        local: the name that is bound in the file.
+        local: the name that is bound in the file; "" for a call of ``import_module`` or ``__import__``.
     """
 
     module: str
@@ -76,12 +78,11 @@ def read_source(path: Path) -> SourceText:
         SyntaxError: the file is not valid Python.
         OSError: the file cannot be read.
     """
-    stat = path.stat()
-    return _read(path, stat.st_mtime_ns, stat.st_size)
+    return _read(path, file_stamp(path.stat()))
 
 
 @cache
-def _read(path: Path, modified: int, size: int) -> SourceText:
+def _read(path: Path, stamp: tuple[int, ...]) -> SourceText:
     return parse_source(path.read_bytes(), str(path))
 
 
@@ -194,6 +195,10 @@ class _Writer:
         if isinstance(node, ast.Name):
             self.out.append(f"{NAME}{node.id}{NAME}")
             return
+        module = _called_import(node)
+        if module:
+            self._end([str(len(self.imports))])
+            self.imports.append(Import(module, "", ""))
         self.out.append(f"{type(node).__name__}(")
         for name in node._fields:
             value = getattr(node, name, None)
@@ -241,6 +246,16 @@ def _imports(node: ast.Import | ast.ImportFrom) -> list[Import]:
         return [Import(a.name, "", a.asname or a.name.partition(".")[0]) for a in node.names]
     module = "." * node.level + (node.module or "")
     return [Import(module, a.name, a.asname or a.name) for a in node.names if a.name != "TYPE_CHECKING"]
+
+
+def _called_import(node: ast.AST) -> str:
+    """Return the module that ``import_module("name")`` or ``__import__("name")`` loads; "" for any other node."""
+    if not isinstance(node, ast.Call) or not node.args:
+        return ""
+    called, first = dotted_name(node.func).rpartition(".")[2], node.args[0]
+    if called not in {"import_module", "__import__"} or not isinstance(first, ast.Constant):
+        return ""
+    return first.value if isinstance(first.value, str) else ""
 
 
 def dotted_name(node: ast.expr) -> str:

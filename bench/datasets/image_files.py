@@ -1,11 +1,10 @@
-"""Base of datasets of image files, decoded once into a memory-mapped cache whose key holds the files' stamps."""
+"""Base of datasets of image files, decoded once into a memory-mapped cache whose key is their content."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 import json
-import os
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from bench.core.files import digest, write_json
 from bench.core.fingerprints import CodeReader
 from bench.core.paths import data_folder
 from bench.core.types import Dataset, Images
+from bench.datasets.content import content_hashes
 from bench.datasets.decoding import Decoder, make_once, write_pixels
 from bench.datasets.layouts import SPLITS, Layout
 from bench.datasets.source import SPLIT_SEED, VAL_LIMIT, GuardedSource, to_images
@@ -85,11 +85,11 @@ class ImageFiles(GuardedSource):
         return False
 
     def identity(self) -> str:
-        """Return a hash of the files' names, sizes and times, the rules, the reading code, and Pillow's version."""
+        """Return a hash of the files' names and content, the rules, the reading code, and Pillow's version."""
         from PIL import __version__ as pillow
 
-        root = str(self.root)
-        files = [(name, *self._stamp(root, name)) for name in self.list_inputs()]
+        names = self.list_inputs()
+        files = list(zip(names, content_hashes(self.root, names, self.who), strict=True))
         code = CodeReader().file(Path(inspect.getfile(type(self))).resolve()).fingerprint
         rules = [self.rules(), repr(self.decoder()), code, SPLIT_SEED, VAL_LIMIT, f"Pillow {pillow}"]
         return f"{self.registered_name}-{digest([files, rules])}"
@@ -118,13 +118,6 @@ class ImageFiles(GuardedSource):
         cache = data_folder() / f"{self.registered_name}-cache" / identity
         make_once(cache, partial(self._fill, identity))
         return cache
-
-    def _stamp(self, root: str, name: str) -> tuple[int, int]:
-        try:
-            stat = os.stat(f"{root}/{name}")  # noqa: PTH116 - a Path for each of a million files takes seconds
-        except OSError as error:
-            raise DataError(f"{self.who}: cannot read '{name}': {error.strerror or error}") from error
-        return stat.st_size, stat.st_mtime_ns
 
     def _fill(self, identity: str, cache: Path) -> None:
         layout = self.layout()

@@ -44,22 +44,32 @@ class Layout:
 def list_files(root: Path, who: str, suffixes: AbstractSet[str] = SUFFIXES) -> list[str]:
     """Return the sorted names of image files under ``root``, relative with ``/``, without hidden files and folders.
 
+    Links to files and folders are followed.
+
     Args:
         root: the folder, with its sub-folders.
         who: the dataset, as errors name it.
         suffixes: suffixes of image files, lower case, with their dot.
 
     Raises:
-        DataError: the folder does not exist, or holds no such file.
+        DataError: the folder does not exist, or holds no such file; a folder cannot be read, a link leads nowhere or
+            to a folder around it, or an image is not a regular file. The message names the first.
     """
     if not root.is_dir():
         raise DataError(f"{who}: no such folder")
     names = []
-    for place, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inner = Path(place).relative_to(root).as_posix()
-        prefix = "" if inner == "." else f"{inner}/"
-        names += [f"{prefix}{name}" for name in files if not name.startswith(".") and _suffix(name) in suffixes]
+    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
+    while waiting:
+        folder, around = waiting.pop()
+        entries, around = _scanned(root, folder, around, who)
+        for entry in entries:
+            name = f"{folder}{entry.name}"
+            if _leads_to_folder(entry, f"{root}/{name}", who):
+                waiting.append((f"{name}/", around))
+            elif _suffix(entry.name) in suffixes:
+                if not entry.is_file():
+                    raise DataError(f"{who}: '{root}/{name}' is not a regular file")
+                names.append(name)
     if not names:
         raise DataError(f"{who}: no image in it (looked for {', '.join(sorted(suffixes))})")
     return sorted(names)
@@ -103,6 +113,34 @@ def demand_room(found: int, count: int, who: str) -> None:
             f"{who}: {found} images, too few to hold out test_images = {count} and leave 2 for train and val; "
             "complete the folder, or set a smaller test_images for a reduced copy"
         )
+
+
+def _scanned(
+    root: Path, folder: str, around: frozenset[tuple[int, int]], who: str
+) -> tuple[list[os.DirEntry[str]], frozenset[tuple[int, int]]]:
+    """Return the entries of a folder that are not hidden, and device and inode of it and of the folders around it."""
+    place = f"{root}/{folder}".rstrip("/") or "/"
+    try:
+        stat = os.stat(place)  # noqa: PTH116 - as os.scandir, it takes text
+        with os.scandir(place) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
+    except OSError as error:
+        raise DataError(f"{who}: cannot read folder '{place}': {error.strerror or error}") from error
+    if (stat.st_dev, stat.st_ino) in around:
+        raise DataError(f"{who}: '{place}' links to a folder that contains it; remove this link")
+    return entries, around | {(stat.st_dev, stat.st_ino)}
+
+
+def _leads_to_folder(entry: os.DirEntry[str], path: str, who: str) -> bool:
+    """Return True for a folder or a link to one; an entry whose target cannot be reached is an error."""
+    try:
+        if entry.is_dir():
+            return True
+        if entry.is_symlink():
+            os.stat(path)  # noqa: PTH116 - raises if the target does not exist
+    except OSError as error:
+        raise DataError(f"{who}: cannot read '{path}': {error.strerror or error}") from error
+    return False
 
 
 def _suffix(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import IO, ClassVar, Literal, cast
 from filelock import FileLock
 
 from bench.core.errors import DataError, StoreError
-from bench.core.files import digest
+from bench.core.files import digest, file_stamp
 from bench.core.paths import data_folder
 from bench.core.types import Dataset
 from bench.datasets.source import SPLIT_SEED, VAL_LIMIT, GuardedSource, Split, to_dataset
@@ -123,8 +123,7 @@ def check_files(folder: Path, md5: Mapping[str, str]) -> None:
     """
     for name, expected in md5.items():
         path = folder / name
-        stat = path.stat()
-        found = _content_md5(path, (stat.st_mtime_ns, stat.st_size))
+        found = _content_md5(path, file_stamp(path.stat()))
         if found != expected:
             raise DataError(f"{path}: damaged, MD5 is {found} and should be {expected}; delete it and get it again")
 
@@ -149,6 +148,6 @@ def one_line(error: Exception) -> str:
 
 
 @cache
-def _content_md5(path: Path, stamp: tuple[int, int]) -> str:
+def _content_md5(path: Path, stamp: tuple[int, ...]) -> str:
     with opened(path) as handle:
         return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()  # type: ignore[arg-type]

@@ -21,8 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import BenchError, ContractError, WeightsError, suggest, unknown
+from bench.core.files import digest
+from bench.core.fingerprints import CodeReader
 from bench.core.paths import code_allowed
 from bench.core.types import ComponentSpec, Gan, Prior
+from bench.gans.behaviour import observe
 from bench.gans.priors import PriorName, make_prior
 from bench.gans.validate import examine, said, shape_of
 from bench.gans.zoo import EXPORTED, FACTORY, factory_parts, gan_file, gan_identity
@@ -30,6 +33,10 @@ from bench.gans.zoo import EXPORTED, FACTORY, factory_parts, gan_file, gan_ident
 DESCRIBING = ("code_dim", "prior")
 """Options that describe the codes of a generator without these attributes."""
 TORCHSCRIPT, EXPORT, PICKLE = "TorchScript", "torch.export", "pickle"
+
+
+_imported: dict[Path, str] = {}
+"""Files of factories that this process imported, with the fingerprint of their code then."""
 
 
 class AlwaysEval(nn.Module):
@@ -62,7 +69,7 @@ def open_foreign(choice: ComponentSpec, device: str = "cpu") -> Gan:
     (or ``z_dim``); they are passed only to a factory with such parameters. Random weights are drawn from seed 0.
 
     Provenance: "factory" or "file", "sha256" of the module's or archive's file, "options", and the SHA-256 of
-    files that options name.
+    files that options name. The identity also covers code and images of fixed codes.
 
     Args:
         choice: ``factory:MODULE:FUNCTION``, or ``checkpoint:PATH`` of a TorchScript or ``torch.export`` archive.
@@ -71,7 +78,7 @@ def open_foreign(choice: ComponentSpec, device: str = "cpu") -> Gan:
     Raises:
         BenchError: code is not allowed to run (``bench.core.paths.allowing_code``).
         UnknownName: an option without effect.
-        ContractError: the code fails, or its GAN violates the contract.
+        ContractError: the code fails, its GAN violates the contract, or gives other images than when first opened.
         WeightsError: the file is not a complete archive of its kind.
     """
     if not code_allowed():
@@ -89,8 +96,10 @@ def open_foreign(choice: ComponentSpec, device: str = "cpu") -> Gan:
         source = {"file": path.name}
     gan = _as_gan(made, describing, device, choice.name).to(device).freeze()
     examine(gan, device, choice.name)
+    images = observe(gan, identity, device, choice.name)
     files = {"option_files": identity["option files"]} if identity["option files"] else {}
     gan.provenance = {**source, "sha256": identity["file"], "options": dict(choice.options), **files}
+    gan.identity = digest([identity, images])
     gan.calls = 0
     return gan
 
@@ -119,6 +128,7 @@ def _function(name: str, path: Path) -> Callable[..., Any]:
     here = str(Path.cwd())
     if not {here, ""} & set(sys.path):
         sys.path.append(here)  # last, so that no file of the user replaces an installed package
+    code, imported = CodeReader().file(path).fingerprint, module_name in sys.modules
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
@@ -126,6 +136,9 @@ def _function(name: str, path: Path) -> Callable[..., Any]:
     loaded = getattr(module, "__file__", None)
     if loaded is None or Path(loaded).resolve() != path:
         raise ContractError(f"{name}: another module is already called {module_name} ({loaded}); rename {path.name}")
+    if imported and _imported.get(path, code) != code:
+        raise ContractError(f"{name}: {path} or a module beside it changed after it was imported; start Python anew")
+    _imported[path] = code
     function = getattr(module, attribute, None)
     if not callable(function):
         known = [n for n, value in vars(module).items() if inspect.isfunction(value)]

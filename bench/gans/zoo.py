@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import ContractError, WeightsError, unknown
-from bench.core.files import module_file, sha256
+from bench.core.files import file_stamp, module_file, sha256
 from bench.core.fingerprints import CodeReader
 from bench.core.paths import shipped_folder
 from bench.core.types import ComponentSpec
@@ -124,11 +124,10 @@ def _existing(text: str) -> Path | None:
 
 
 def _sha256(path: Path) -> str:
-    stat = path.stat()
-    return _sha256_at(path.resolve(), (stat.st_mtime_ns, stat.st_size))
+    return _sha256_at(path.resolve(), file_stamp(path.stat()))
 
 
 @cache
-def _sha256_at(path: Path, stamp: tuple[int, int]) -> str:
+def _sha256_at(path: Path, stamp: tuple[int, ...]) -> str:
     """Return the SHA-256 of a file, computed once a process while the file stays the same, for all cells."""
     return sha256(path)

@@ -24,7 +24,8 @@ from bench.core.fingerprints import Code, CodeReader
 from bench.core.options import create
 from bench.core.paths import device
 from bench.core.types import Budget, Cell, ComponentSpec
-from bench.gans.zoo import gan_file, gan_identity, pick_of, without_pick
+from bench.gans.identity import file_identity
+from bench.gans.zoo import gan_file, pick_of, without_pick
 from bench.metrics.gan_quality import quality_metric
 from bench.metrics.weights import network_of, weights_identity
 
@@ -187,7 +188,7 @@ class KeyMaker:
         """Return the identity of a GAN that is a file, with the code of its recipe; "" for a recipe to train."""
 
         def make() -> list[Any] | None:
-            identity = gan_identity(choice, self.reader)
+            identity = file_identity(choice, self.reader)
             return None if identity is None else [identity, self._recipe(gan_file(choice.name))]
 
         return self._part(("file", choice.name), choice.options, make)

@@ -19,6 +19,7 @@ from bench.core.options import create
 from bench.core.paths import data_folder
 from bench.core.registry import find
 from bench.core.types import ComponentSpec, Dataset, Gan, Images, Shape
+from bench.datasets.content import content_hashes
 from bench.datasets.decoding import CentreSquare, Decoder, Fixed, make_once, write_pixels
 from bench.datasets.layouts import list_files, shuffle
 from bench.datasets.source import shuffled
@@ -207,8 +208,8 @@ def _decoded(folder: Path, decoder: Decoder, option: str) -> Images:
     who = f"{option} {folder}"
     names = shuffle(list_files(folder, who))
     paths = [folder / name for name in names]
-    stamps = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in zip(names, paths, strict=True)]
-    cache = data_folder() / "overfit-cache" / digest([stamps, repr(decoder), module_code(type(decoder).__module__)])
+    files = list(zip(names, content_hashes(folder, names, who), strict=True))
+    cache = data_folder() / "overfit-cache" / digest([files, repr(decoder), module_code(type(decoder).__module__)])
 
     def refuse(index: int, reason: str) -> None:
         raise DataError(f"{who}: cannot use '{names[index]}': {reason}")

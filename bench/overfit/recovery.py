@@ -22,6 +22,7 @@ from bench.core.errors import BenchError, ContractError
 from bench.core.files import digest, write_bytes
 from bench.core.run_context import Progress, RunContext, silent
 from bench.core.types import Budget, ComponentSpec, Gan, Images
+from bench.gans.identity import generator_identity
 from bench.harness.bound_method import BoundMethod, batch_size, check_untouched, checked_codes, make_method
 from bench.harness.keys import KeyMaker, module_code
 from bench.harness.store import Busy, Store
@@ -124,7 +125,7 @@ class Recovery:
 
     def _identify(self) -> str:
         code = [*module_code(__name__), *search_code(self.search.method)]
-        return digest([self.gan.checksum(), self.search.facts(), code, self.device])
+        return digest([generator_identity(self.gan, self.device), self.search.facts(), code, self.device])
 
     @property
     def chunk(self) -> int:

@@ -192,6 +192,7 @@ class Examiner:
     def _stored(self, case: Case) -> tuple[list[Row], bool]:
         import json
 
+        from bench.gans.identity import generator_identity
         from bench.overfit.reference_generators import make_suspect
 
         pool = self.pool(case.partition)
@@ -202,7 +203,8 @@ class Examiner:
         except Diverged as error:
             return [_facts(case) | {"failed": str(error)}], False
         real = real_images(case, pool, self.data)
-        facts = [_identity(case), gan.checksum(), real.train.checksum, real.test.checksum]
+        made = generator_identity(gan, self.request.device)
+        facts = [_identity(case), made, real.train.checksum, real.test.checksum]
         search = [self.method.name, dict(self.method.options), self.plan.search_steps, self.plan.n]
         key = digest([facts, search, self._code, self.request.device])
         stored = self.store.artefact(STAGE, key)

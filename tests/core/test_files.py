@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.core.errors import StoreError
-from bench.core.files import digest, sha256, write_json, write_text, writing
+from bench.core.files import digest, file_stamp, sha256, write_json, write_text, writing
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_temporary(tmp_path):
@@ -65,3 +66,13 @@ def test_write_json_is_equal_for_equal_content(tmp_path):
     write_json(tmp_path / "a", {"x": 1, "y": 2})
     write_json(tmp_path / "b", {"y": 2, "x": 1})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_stamp_tells_a_file_from_one_of_the_same_size_and_date(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(name.encode())
+        os.utime(tmp_path / name, (1e9, 1e9))
+    one, two = ((tmp_path / name).stat() for name in ("one", "two"))
+    assert (one.st_size, one.st_mtime_ns) == (two.st_size, two.st_mtime_ns)
+    assert file_stamp(one) != file_stamp(two)
+    assert file_stamp(one) == file_stamp((tmp_path / "one").stat())

@@ -80,8 +80,40 @@ def test_identity_changes_with_files_and_options_only(photos):
     assert (
         len({first, *(folder(photos, **o).identity() for o in ({"size": 9}, {"crop": "none"}, {"channels": 1}))}) == 4
     )
-    os.utime(photos / "part0" / "deep" / "00.png", ns=(1, 1))
+    path = photos / "part0" / "deep" / "00.png"
+    os.utime(path, ns=(1, 1))
+    assert folder(photos).identity() == first
+    save(path)
     assert folder(photos).identity() != first
+
+
+def test_folders_of_the_same_names_sizes_and_dates_are_told_apart(tmp_path):
+    loaded, sources = {}, {}
+    for name, value in (("one", 10), ("two", 200)):
+        for k in range(20):
+            path = tmp_path / name / f"{k:02}.bmp"
+            save(path, pixels=np.full((8, 8, 3), value + k, np.uint8))
+            os.utime(path, (1e9, 1e9))
+        sources[name] = folder(tmp_path / name)
+        loaded[name] = sources[name].load()
+    facts = [
+        [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted((tmp_path / n).iterdir())] for n in loaded
+    ]
+    assert facts[0] == facts[1]
+    for name, value in (("one", 10), ("two", 200)):
+        shown = {int(v) for split in SPLITS for v in getattr(loaded[name], split).data.unique()}
+        assert shown == {value + k for k in range(20)}
+    assert sources["one"].identity() != sources["two"].identity()
+
+
+def test_a_class_that_is_a_link_is_a_class(tmp_path):
+    for k in range(12):
+        save(tmp_path / "far" / f"{k}.png")
+        save(tmp_path / "photos" / "cats" / f"{k}.png")
+    (tmp_path / "photos" / "dogs").symlink_to(tmp_path / "far")
+    loaded = folder(tmp_path / "photos").load()
+    assert loaded.classes == ("cats", "dogs")
+    assert sum(len(getattr(loaded, split)) for split in SPLITS) == 24
 
 
 def test_the_place_of_the_folder_is_no_part_of_its_identity(photos, tmp_path):

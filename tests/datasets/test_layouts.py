@@ -1,5 +1,7 @@
 """Listing files and dividing them."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,67 @@ def test_a_test_split_that_leaves_nothing_to_learn_from_is_refused():
     assert [len(split) for split in hold_out(names, 10, "x").values()] == [1, 1, 10]
     with pytest.raises(DataError, match=r"^x: 12 images, too few to hold out test_images = 11 .*smaller test_images"):
         hold_out(names, 11, "x")
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def test_links_to_folders_and_files_are_followed(tmp_path):
+    root = tmp_path / "root"
+    touch(tmp_path / "far" / "deep" / "1.png")
+    touch(root / "cats" / "2.png")
+    (root / "dogs").symlink_to(tmp_path / "far")
+    (root / "cats" / "3.png").symlink_to(tmp_path / "far" / "deep" / "1.png")
+    (root / "again").symlink_to(root / "cats")
+    listed = ["again/2.png", "again/3.png", "cats/2.png", "cats/3.png", "dogs/deep/1.png"]
+    assert list_files(root, "x") == listed
+    (tmp_path / "link").symlink_to(root)
+    assert list_files(tmp_path / "link", "x") == listed
+
+
+def test_links_in_a_circle_are_refused(tmp_path):
+    touch(tmp_path / "a" / "b" / "1.png")
+    (tmp_path / "a" / "b" / "up").symlink_to(tmp_path / "a")
+    with pytest.raises(DataError, match=r"^x: '.*/a/b/up' links to a folder that contains it; remove this link$"):
+        list_files(tmp_path, "x")
+    (tmp_path / "a" / "b" / "up").unlink()
+    touch(tmp_path / "c" / "2.png")
+    (tmp_path / "a" / "other").symlink_to(tmp_path / "c")
+    (tmp_path / "c" / "other").symlink_to(tmp_path / "a")
+    with pytest.raises(DataError, match="links to a folder that contains it"):
+        list_files(tmp_path, "x")
+    (tmp_path / "c" / "other").unlink()
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    with pytest.raises(DataError, match=r"^x: cannot read '.*/self': Too many levels of symbolic links$"):
+        list_files(tmp_path, "x")
+
+
+@pytest.mark.parametrize("name", ["cats", "1.png", "cats.old"])
+def test_a_link_to_nothing_is_named(tmp_path, name):
+    touch(tmp_path / "dogs" / "1.png")
+    (tmp_path / name).symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=rf"^x: cannot read '{tmp_path}/{name}': No such file or directory$"):
+        list_files(tmp_path, "x")
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    for name in ("cats/1.png", "dogs/2.png"):
+        touch(tmp_path / name)
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("dogs"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=rf"^x: cannot read folder '{tmp_path}/dogs': Permission denied$"):
+        list_files(tmp_path, "x")
+
+
+def test_an_image_that_is_no_file_is_named(tmp_path):
+    os.mkfifo(tmp_path / "1.png")
+    with pytest.raises(DataError, match=rf"^x: '{tmp_path}/1.png' is not a regular file$"):
+        list_files(tmp_path, "x")

@@ -54,6 +54,7 @@ def test_a_generator_that_knows_its_codes_needs_no_options(module, here, opened)
     assert gan.calls == 0
     hashed = hashlib.sha256((here / f"{module}.py").read_bytes()).hexdigest()
     assert gan.provenance == {"factory": f"{module}:Generator", "sha256": hashed, "options": {}}
+    assert gan.identity == opened(f"factory:{module}:Generator").identity
 
 
 def test_random_weights_are_the_same_each_time_and_leave_the_global_generator_alone(module, opened):
@@ -161,6 +162,87 @@ def test_modules_beside_a_factory_count(module, here):
     assert identity() == before
     (here / "sizes9.py").write_text("SIDE = 32\n")
     assert identity() != before
+
+
+LAYOUTS = {
+    "beside": ({}, "{m}", "from side_{m} import SIDE", "", "side_{m}.py"),
+    "inside of a function": ({}, "{m}", "", "from side_{m} import SIDE", "side_{m}.py"),
+    "a package": ({"lib_{m}/__init__.py": ""}, "{m}", "from lib_{m}.side import SIDE", "", "lib_{m}/side.py"),
+    "a package's own": ({}, "{m}", "from lib_{m} import SIDE", "", "lib_{m}/__init__.py"),
+    "passed on by a package": (
+        {"lib_{m}/__init__.py": "from .side import SIDE\n"},
+        "{m}",
+        "",
+        "from lib_{m} import SIDE",
+        "lib_{m}/side.py",
+    ),
+    "relative": ({"p_{m}/__init__.py": ""}, "p_{m}.gan", "from .side import SIDE", "", "p_{m}/side.py"),
+    "relative, in a function": (
+        {"p_{m}/__init__.py": ""},
+        "p_{m}.gan",
+        "",
+        "from .side import SIDE",
+        "p_{m}/side.py",
+    ),
+    "of the folder above": (
+        {"p_{m}/__init__.py": "", "p_{m}/q/__init__.py": ""},
+        "p_{m}.q.gan",
+        "from ..side import SIDE",
+        "",
+        "p_{m}/side.py",
+    ),
+    "run by the package": (
+        {"p_{m}/__init__.py": "from . import side\n"},
+        "p_{m}.gan",
+        "SIDE = 4",
+        "",
+        "p_{m}/side.py",
+    ),
+    "a folder without __init__": ({}, "p_{m}.gan", "from p_{m}.side import SIDE", "", "p_{m}/side.py"),
+    "beside such a folder": ({}, "p_{m}.gan", "from side_{m} import SIDE", "", "side_{m}.py"),
+    "by a function": (
+        {},
+        "{m}",
+        "import importlib\nSIDE = importlib.import_module('side_{m}').SIDE",
+        "",
+        "side_{m}.py",
+    ),
+    "a chain": (
+        {"a_{m}.py": "def side():\n    import side_{m}\n    return side_{m}.SIDE\n"},
+        "{m}",
+        "from a_{m} import side\nSIDE = side()",
+        "",
+        "side_{m}.py",
+    ),
+}
+"""Other files, the factory's module, its import at the top or in its function, and the file that is edited."""
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_whatever_a_factory_imports_from_its_folders_counts(here, opened, layout):
+    mark = f"m{sorted(LAYOUTS).index(layout)}"
+    files, module, top, inner, edited = LAYOUTS[layout]
+
+    def write(name, text):
+        path = here / name.replace("{m}", mark)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("{m}", mark))
+
+    for name, text in files.items():
+        write(name, text)
+    made = "nn.Sequential(nn.Linear(2, SIDE * SIDE), nn.Tanh(), nn.Unflatten(1, (1, SIDE, SIDE)))"
+    write(
+        f"{module.replace('.', '/')}.py",
+        f"from torch import nn\n{top}\ndef make():\n    {inner}\n    return {made}\n",
+    )
+    write(edited, "SIDE = 4\n")
+    choice = ComponentSpec(f"factory:{module.replace('{m}', mark)}:make", {"code_dim": 2, "prior": "normal"})
+    before = gan_identity(choice)
+    assert opened(choice.name, **choice.options).image_shape == (1, 4, 4), "the layout is one that Python imports"
+    write(edited, "SIDE = 5\n")
+    assert gan_identity(choice) != before
+    write(edited, "SIDE = 4\n")
+    assert gan_identity(choice) == before
 
 
 def test_a_safetensors_file_is_identified_by_its_content_alone_and_a_recipe_not_here(here):

@@ -52,6 +52,7 @@ def test_an_archive_makes_the_images_of_its_network(here, file, opened, decoded)
     assert gan.image_shape == (1, 4, 4)
     assert gan.prior == Normal(5)
     assert gan.provenance == {"file": file, "sha256": sha256(here / file), "options": options}
+    assert gan.identity == opened(f"checkpoint:{here / file}", **options).identity
     torch.testing.assert_close(decoded(gan, 7), network()(gan.prior.sample(7, torch.Generator().manual_seed(1))))
 
 

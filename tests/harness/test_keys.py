@@ -13,7 +13,7 @@ import bench
 from bench.core.declared import declared_options
 from bench.core.fingerprints import CodeReader
 from bench.core.import_graph import SourceTree
-from bench.core.paths import shipped_folder
+from bench.core.paths import allowing_code, home, shipped_folder
 from bench.core.registry import add_plugin
 from bench.core.types import ComponentSpec
 from bench.harness import fit_stage, invert_stage, keys, measure_stage, stages, train_stage
@@ -295,3 +295,73 @@ def test_keys_need_no_torch(tiny_suite):
         "[keys_of(cell) for cell in cells]; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tiny_suite)], check=True)
+
+
+GENERATOR = """
+from torch import nn
+
+class Generator(nn.Sequential):
+    code_dim, prior = 3, "normal"
+
+    def __init__(self):
+        size = int(open("size").read())
+        super().__init__(nn.Linear(3, size), nn.Tanh(), nn.Linear(size, 64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8)))
+"""
+
+
+def test_a_factory_counts_with_the_images_of_its_first_opening(cell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "factory_of_keys.py").write_text(GENERATOR)
+    (tmp_path / "size").write_text("4")
+    cell = dataclasses.replace(cell, gan=ComponentSpec("factory:factory_of_keys:Generator"))
+    never_opened = keys_of(cell)
+    with allowing_code():
+        opened = keys_of(cell)
+    assert changed_stages(never_opened, opened) == ALL
+    assert keys_of(cell) == opened, "a plan that runs no code"
+    shutil.rmtree(home() / "opened")
+    (tmp_path / "size").write_text("5")
+    with allowing_code():
+        assert changed_stages(keys_of(cell), opened) == ALL
+
+
+BESIDE = """
+from dataclasses import dataclass
+from bench import Inverter, method
+{top}
+
+@method("beside")
+@dataclass
+class Beside(Inverter):
+    def invert(self, x):
+        {inner}
+        return x * FACTOR
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "inner", "edited"),
+    [
+        ("from side import FACTOR", "pass", "side.py"),
+        ("", "from side import FACTOR", "side.py"),
+        ("from lib.side import FACTOR", "pass", "lib/side.py"),
+        ("from lib import FACTOR", "pass", "lib/deep/side.py"),
+        ("", "import lib.deep.side; FACTOR = lib.deep.side.FACTOR", "lib/deep/side.py"),
+        ("from .side import FACTOR", "pass", "side.py"),
+        ("", "from .lib.side import FACTOR", "lib/side.py"),
+        ("FACTOR = __import__('side').FACTOR", "pass", "side.py"),
+    ],
+)
+def test_whatever_a_plugin_imports_from_beside_it_counts(tmp_path, top, inner, edited):
+    for name in ("side.py", "lib/side.py", "lib/deep/side.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("FACTOR = 1\n")
+    (tmp_path / "lib" / "__init__.py").write_text("from .deep.side import FACTOR\n")
+    (tmp_path / "plugin.py").write_text(BESIDE.format(top=top, inner=inner))
+    add_plugin(tmp_path / "plugin.py")
+    before = KeyMaker().component("method", "beside", {})
+    (tmp_path / edited).write_text("# the same\nFACTOR = 1\n")
+    assert KeyMaker().component("method", "beside", {}) == before
+    (tmp_path / edited).write_text("FACTOR = 22\n")
+    assert KeyMaker().component("method", "beside", {}) != before

@@ -55,6 +55,26 @@ def test_another_search_or_seed_is_measured_anew(recovery, honest):
     assert recovery(honest, 6).at(5)._identity == recovery(honest, 5)._identity
 
 
+class Stretched(nn.Module):
+    """G(z) = W (psi z), where psi is no weight."""
+
+    def __init__(self, weight, psi):
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.psi = psi
+
+    def forward(self, z):
+        return (self.psi * z @ self.weight).reshape(-1, 1, 8, 8).clamp(-1.0, 1.0)
+
+
+def test_another_generator_of_the_same_weights_is_measured_anew(recovery, known, real):
+    one, other = (Gan(Stretched(known, psi), None, Normal(40), (1, 8, 8)).freeze() for psi in (1.0, 0.5))
+    assert one.checksum() == other.checksum()
+    codes = [recovery(gan, 100).recover({"train": real.train})["train"].codes for gan in (one, other)]
+    assert codes[1] == pytest.approx(2 * codes[0], abs=0.02)
+    assert np.abs(codes[0]).max() > 1
+
+
 def test_progress_counts_images(recovery, honest, real):
     seen, ask = [], recovery(honest, steps=2)
     ask.progress = lambda what, done, total, figures: seen.append((done, total))

@@ -70,7 +70,14 @@ class Gan:
         provenance: recipe and key, or file and checksum.
         encoder: module from images to codes that was trained together with the generator, or None. A discriminator
             that doubles as the encoder has ``encode(x) -> codes`` instead.
+
+    Attributes:
+        identity: hash of the files, options and images of a GAN of the user, "" for one of a recipe; see
+            ``bench.gans.identity.generator_identity`` for the identity of any GAN.
+        calls: number of codes that were decoded.
     """
+
+    identity: str = ""
 
     def __init__(
         self,
