@@ -256,7 +256,7 @@ def _real(request: OverfitOptions, opened: Sequence[OpenedGan], n: int) -> Real:
         for each in opened:
             if each.dataset not in {"", dataset.name}:
                 raise BenchError(
-                    f"GAN {each.title} was trained on {each.dataset} and never saw an image of {dataset.name}: "
+                    f"GAN {each.title} was trained on {each.dataset}, not on {dataset.name}: use "
                     f"--dataset {each.dataset}"
                 )
         return from_dataset(dataset, limits.pop(), request.seed, n)

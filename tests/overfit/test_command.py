@@ -156,7 +156,7 @@ def test_unseen_images_that_were_trained_on_are_refused(ask, memorising, folders
         (["fashion-mnist/dcgan"], "say which images"),
         (["lsgan", "--dataset", "digits"], "no training of lsgan on digits is stored"),
         (["fashion-mnist/dgcan", "--dataset", "digits"], "did you mean"),
-        (["fashion-mnist/dcgan", "--dataset", "digits"], "trained on fashion-mnist and never saw an image of digits"),
+        (["fashion-mnist/dcgan", "--dataset", "digits"], "trained on fashion-mnist, not on digits: use --dataset"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--prior", "normal"], "knows its codes"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--prior", "gauss"], "unknown prior"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--budget", "huge"], "unknown budget"),

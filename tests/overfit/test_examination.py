@@ -123,7 +123,7 @@ def test_what_other_programs_read_is_json(examined, tmp_path):
 
 
 def test_too_few_and_overlapping_images_end_it(honest, real, opened):
-    with pytest.raises(DataError, match="20 images of each kind are too few"):
+    with pytest.raises(DataError, match="20 images of each group are too few"):
         examine_gan(opened(honest), real, replace(SETTINGS, n=20))
     with pytest.raises(DataError, match="--n 50: noise has 40 training images"):
         examine_gan(opened(honest), real, replace(SETTINGS, n=50))
