@@ -61,7 +61,7 @@ def list_files(root: Path, who: str, suffixes: AbstractSet[str] = SUFFIXES) -> l
         prefix = "" if inner == "." else f"{inner}/"
         names += [f"{prefix}{name}" for name in files if not name.startswith(".") and _suffix(name) in suffixes]
     if not names:
-        raise DataError(f"{who}: no image in it (looked for {', '.join(sorted(suffixes))})")
+        raise DataError(f"{who}: no image in it (expected {', '.join(sorted(suffixes))})")
     return sorted(names)
 
 

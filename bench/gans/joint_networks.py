@@ -78,7 +78,7 @@ class PairDiscriminator(Discriminator):
             NotApplicable: no codes; the logit of an image alone is undefined.
         """
         if codes is None:
-            raise NotApplicable("this GAN's discriminator judges pairs of an image and a code, not images alone")
+            raise NotApplicable("this GAN's discriminator classifies pairs of an image and a code, not images alone")
         logits: Tensor = self.head(torch.cat([last.flatten(1), self.code_branch(codes)], 1))
         return logits.squeeze(1).float()
 

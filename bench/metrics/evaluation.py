@@ -195,7 +195,7 @@ def _pairs(
 ) -> EvalBatch:
     output = gan.decode(codes)
     if output.shape != target.shape:
-        raise ContractError(f"the generator made {tuple(output.shape)}, the images are {tuple(target.shape)}")
+        raise ContractError(f"the generator returned {tuple(output.shape)}, expected {tuple(target.shape)}")
     if no_picture(images):
         if not torch.isfinite(output).all():
             raise ContractError("decoded codes hold values that are not finite")

@@ -116,7 +116,7 @@ def write_sweep(
 def answer(found: Sequence[Stop]) -> str:
     """Return a sentence on the step from which on the GAN memorises."""
     if not any(s.tells for s in found):
-        return "Cannot tell: the search passes its gate at no checkpoint, and none memorises clearly."
+        return "Inconclusive: the search passes its gate at no checkpoint, and none memorises clearly."
     first = starts_at(found)
     if first is None:
         return f"No checkpoint from which on it memorises (p < {ALPHA:g}) was found."

@@ -152,7 +152,7 @@ def _reason(psnr: Mapping[str, object], metric: str, kind: str, method: str, gan
     if not metric:
         return f"no metric of the family {kind} in these records"
     if gans < FEWEST_GANS:
-        return f"{gans} GANs have both numbers; it takes {FEWEST_GANS}"
+        return f"{gans} GANs have both numbers; at least {FEWEST_GANS} are needed"
     return "" if seeds else "no seed that all GANs share"
 
 

@@ -105,7 +105,7 @@ class EightGaussians(Study):
         data = create("dataset", dataset.name, dataset.options).load()
         count = request.images or len(data.test)
         if not 80 <= count <= len(data.test):
-            raise DataError(f"--images {count}: this study takes 80 to {len(data.test):,} test points")
+            raise DataError(f"--images {count}: expected 80 to {len(data.test):,} test points")
         budget = Budget(
             "study",
             0,
@@ -235,8 +235,8 @@ class GaussiansResult:
         """Describe the numbers in the table."""
         covered = ", ".join(str(self.covered(run)) for run in self.runs)
         return (
-            f"A mode is recovered if {self.share:.0%} of its test points come back within {self.radius:g} standard "
-            "deviations of its centre; a point farther than that from every centre is off the modes.",
+            f"A mode is recovered if {self.share:.0%} of its test points are reconstructed within {self.radius:g} "
+            "standard deviations of its centre; a point farther than that from every centre is off the modes.",
             f"Modes that hold at least 1 % of the GAN's own points, by seed: {covered}.",
             "Intervals are Student's t over seeds.",
         )

@@ -39,7 +39,7 @@ def open_data(choice: ComponentSpec) -> Dataset:
     """
     data = open_here(choice, "--dataset").load()
     if not data.test.is_picture:
-        raise DataError(f"dataset {choice.name}: these are points; this study looks at pictures")
+        raise DataError(f"dataset {choice.name}: its data are points; this study requires images")
     return data
 
 
@@ -60,7 +60,7 @@ def choose_networks(request: StudyRequest, roles: Sequence[str], dataset: str) -
         if reason:
             raise WeightsError(f"{role}@{network}: {reason}{_own_network(dataset, network)}")
         if role == "lpips" and not create("features", network).layers:
-            raise NotApplicable(f"--network {network}: it gives no spatial maps, which LPIPS compares")
+            raise NotApplicable(f"--network {network}: it has no spatial maps, which LPIPS compares")
     return chosen
 
 
@@ -68,7 +68,7 @@ def _own_network(dataset: str, missing: str) -> str:
     own = f"{dataset}-cnn"
     if own == missing or own not in registry.entries("features"):
         return ""
-    return f"; or look through the network of {dataset}: --network {own}"
+    return f"; or use the network of {dataset}: --network {own}"
 
 
 class FeatureExtractors:
@@ -180,7 +180,7 @@ def compare(
             other = extractors.look(version)
             distances[number, rows] = extractors.distance(seen, other).numpy()
             distorted[number].append(extractors.features(other))
-        progress("look at images", rows.stop, count, {})
+        progress("features of images", rows.stop, count, {})
     return DistortedFeatures(distances, torch.cat(original), tuple(torch.cat(part) for part in distorted))
 
 

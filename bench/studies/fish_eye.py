@@ -193,7 +193,7 @@ class LensCurves:
         question = f"FID({MILD}) is under half of FID({HARSH})"
         places = [i for c in (MILD, HARSH) for i, known in enumerate(self.coefficients) if abs(known - c) < 1e-9]
         if len(places) < 2:
-            return Evidence(question, "not measured", f"coefficients {MILD} and {HARSH} are not both asked for")
+            return Evidence(question, "not measured", f"coefficients {MILD} and {HARSH} were not both measured")
         mild, harsh = places
         left = float(self.fid[harsh] / 2 - self.fid[mild])
         interval = jackknife_interval(left, self.fid_replicates[:, harsh] / 2 - self.fid_replicates[:, mild])

@@ -222,6 +222,6 @@ def look(extractors: Any, targets: Tensor, outputs: Tensor, request: StudyReques
     for target, output in zip(targets.split(size), outputs.split(size), strict=True):
         sides = (extractors.features(extractors.look(side)) for side in (target, output))
         parts.append((psnr(target, output), ssim(target, output), *sides))
-        request.progress("look at images", min(len(parts) * size, len(targets)), len(targets), {})
+        request.progress("features of images", min(len(parts) * size, len(targets)), len(targets), {})
     first, second, third, fourth = (torch.cat(column) for column in zip(*parts, strict=True))
     return ReconstructionFeatures(first.numpy(), second.numpy(), third, fourth)

@@ -163,7 +163,7 @@ class SearchCurves:
         below = next((method for method in rest if method not in tied), None)
         line = f"{time:g} ms, {UNITS[track]}: **{best}** leads with {found[best].mean():.4g}"
         if tied:
-            line += f", not told apart from {', '.join(tied)}"
+            line += f", not distinguished from {', '.join(tied)}"
         gap = gaps[below] if below else None
         if below and gap:
             line += (

@@ -138,8 +138,8 @@ class TranslationCurves:
         lines = [
             f"LPIPS: mean over images, {RESAMPLES:,} paired bootstrap resamples (95 % percentile interval). FID: 95 "
             f"% interval, delete-a-group jackknife over {GROUPS} groups of images.",
-            f"Claims are judged for t up to {self.judged}: the paper shifts windows of {PAPER_SIDE} pixels by at "
-            f"most {PAPER_MOST}, and these have {self.side}. Larger shifts are shown and not judged.",
+            f"Claims are decided for t up to {self.judged}: the paper shifts windows of {PAPER_SIDE} pixels by at "
+            f"most {PAPER_MOST}, and these have {self.side}. Larger shifts are shown and decide nothing.",
             f"Thresholds: C24, a gap of {LARGEST_GAP} through AlexNet (ours); C25, FID {NEGLIGIBLE:g} (the paper's).",
         ]
         if self.networks["lpips"] != "alex":

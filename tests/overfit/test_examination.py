@@ -107,7 +107,7 @@ def test_a_checkpoint_that_memorises_below_the_gate_tells_too(examined):
     assert sweep.starts_at([one, below]) is below
     assert "from step 30 on" in sweep.answer([below])
     silent = replace(one, passed=False, outcome="cannot tell")
-    assert sweep.answer([silent]).startswith("Cannot tell")
+    assert sweep.answer([silent]).startswith("Inconclusive")
     assert sweep.starts_at([silent, below]) is below
 
 
