@@ -103,7 +103,7 @@ class FeatureExtractors:
         """Names of the networks by role, such as ``lpips@alex, fid@inception``."""
         return ", ".join(f"{role}@{name}" for role, name in self.networks.items())
 
-    def look(self, images: Tensor) -> dict[str, Embedding]:
+    def embed(self, images: Tensor) -> dict[str, Embedding]:
         """Return embeddings of uint8 images ``[B, C, H, W]``, by network."""
         return {name: extractor.embed(images.to(self.device)) for name, extractor in self._extractors.items()}
 
@@ -174,10 +174,10 @@ def compare(
     for start in range(0, count, size):
         rows = slice(start, min(start + size, count))
         versions = distort(images[rows], rows)
-        seen = extractors.look(next(versions))
+        seen = extractors.embed(next(versions))
         original.append(extractors.features(seen))
         for number, version in enumerate(versions):
-            other = extractors.look(version)
+            other = extractors.embed(version)
             distances[number, rows] = extractors.distance(seen, other).numpy()
             distorted[number].append(extractors.features(other))
         progress("features of images", rows.stop, count, {})

@@ -124,16 +124,16 @@ def terminal(result: StudyResult) -> Iterator[Table]:
     yield shown
     if not result.verdicts:
         return
-    judged = Table(title="Verdicts", pad_edge=False)
+    verdicts = Table(title="Verdicts", pad_edge=False)
     for column in ("claim", "verdict", "because"):
-        judged.add_column(column, overflow="fold")
+        verdicts.add_column(column, overflow="fold")
     for verdict in result.verdicts:
-        judged.add_row(
+        verdicts.add_row(
             plain(f"{verdict.claim.id} ({verdict.claim.source})"),
             shown_outcome(verdict.outcome),
             plain(verdict.reason),
         )
-    yield judged
+    yield verdicts
 
 
 def _content(study: Study, request: StudyRequest, result: StudyResult, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def test_glo_goes_on_bit_for_bit_where_it_was_cut_off(pool, tmp_path):
     broken = run_of(6, checkpoint=tmp_path / "half")
     broken.reseed()
     trainer = Codes(GLO_TINY.build(pool.shape, "cpu"), GLO_TINY, pool, broken, TrainingMonitor())
-    trainer.look = lambda step: stop(step) if step == 3 else None
+    trainer.after_step = lambda step: stop(step) if step == 3 else None
     with pytest.raises(KeyboardInterrupt):
         trainer.train()
     assert 0 < torch.load(tmp_path / "half", weights_only=True)["step"] < 6
