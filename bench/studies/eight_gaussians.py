@@ -13,7 +13,7 @@ from bench import statistics
 from bench.core.errors import DataError
 from bench.core.registry import study
 from bench.core.types import Budget, Cell, ComponentSpec
-from bench.reports.verdicts import Evidence, Outcome, Statement, span, verdict
+from bench.reports.verdicts import Evidence, Outcome, Statement, verdict, with_span
 from bench.statistics import Floats
 from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
@@ -250,7 +250,7 @@ def _above(question: str, gaps: list[float] | list[int]) -> Evidence:
         outcome = "holds" if interval.low > 0 else "fails" if interval.high < 0 else "cannot tell"
         if interval.low == interval.high == 0:
             outcome = "fails"  # every seed has a tie
-    detail = f"mean difference {mean:+.3g} {span(interval)}, by seed {', '.join(f'{g:+.3g}' for g in gaps)}"
+    detail = f"mean difference {with_span(mean, interval, '+')}, by seed {', '.join(f'{g:+.3g}' for g in gaps)}"
     return Evidence(question, outcome, detail)
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.reports import plotting
+from bench.reports.formatting import shown_metric
 from bench.reports.published import printed_paper
-from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_least, at_most, span, verdict, within
+from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_least, at_most, verdict, with_span, within
 from bench.statistics import (
     RESAMPLES,
     Floats,
@@ -172,8 +173,8 @@ class TranslationCurves:
         scaled = self.decisive_shift * PAPER_SIDE / self.side
         theirs = float(np.interp(scaled, range(len(self.published["raw"])), self.published["raw"]))
         remark = (
-            f"lpips@{self.networks['lpips']} has another scale than AlexNet's, so {LARGEST_GAP} is taken as the same "
-            f"share of LPIPS at t = {self.decisive_shift} ({LARGEST_GAP / theirs:.1%} of {ours:.4g})"
+            f"{shown_metric('lpips@' + self.networks['lpips'])} has another scale than AlexNet's: {LARGEST_GAP} is "
+            f"scaled to the same share of it at t = {self.decisive_shift} ({LARGEST_GAP / theirs:.1%} of {ours:.4g})"
         )
         return LARGEST_GAP / theirs * ours, remark
 
@@ -184,7 +185,7 @@ class TranslationCurves:
         intervals = [percentile_interval(spread[:, t]) for t in range(len(gaps))]
         worst = int(np.abs(gaps).argmax())
         outcome = all_of(within(interval, tolerance) for interval in intervals)
-        detail = f"largest gap raw - reflected {gaps[worst]:+.4g} {span(intervals[worst])} at t = {worst}"
+        detail = f"largest gap raw - reflected {with_span(gaps[worst], intervals[worst], '+')} at t = {worst}"
         return Evidence(
             f"the gap is at most {tolerance:.4g} at each t ≤ {self.decisive_shift}", outcome, detail, remark
         )
@@ -192,11 +193,12 @@ class TranslationCurves:
     def _negligible(self) -> Evidence:
         inception = self.networks["fid"] == "inception"
         bound = NEGLIGIBLE if inception else self.floor
-        remark = "" if inception else f"fid@{self.networks['fid']} against its own sampling floor, not Inception's 2"
+        shown = shown_metric(f"fid@{self.networks['fid']}")
+        remark = "" if inception else f"{shown} against its own sampling floor, not Inception's 2"
         intervals = self.fid_intervals("raw")[: self.decisive_shift + 1]
         worst = int(self.fid["raw"][: self.decisive_shift + 1].argmax())
         outcome = all_of(at_most(interval, bound) for interval in intervals)
-        detail = f"largest {self.fid['raw'][worst]:.4g} {span(intervals[worst])} at t = {worst}"
+        detail = f"largest {with_span(self.fid['raw'][worst], intervals[worst])} at t = {worst}"
         return Evidence(
             f"FID of raw shifts is at most {bound:.4g} at each t ≤ {self.decisive_shift}", outcome, detail, remark
         )
@@ -207,9 +209,8 @@ class TranslationCurves:
         intervals = [jackknife_interval(float(gaps[t]), spread[:, t]) for t in self.shifts[1:]]
         outcomes = [at_least(interval, 0.0) for interval in intervals]
         least = int(gaps[1 : self.decisive_shift + 1].argmin())
-        detail = (
-            f"smallest gap {gaps[least + 1]:+.4g} {span(intervals[least])} at t = {least + 1}{self._beyond(outcomes)}"
-        )
+        gap = with_span(gaps[least + 1], intervals[least], "+")
+        detail = f"smallest gap {gap} at t = {least + 1}{self._beyond(outcomes)}"
         question = (
             f"FID of reflected shifts is larger than that of raw ones at each t from 1 to {self.decisive_shift}"
         )
@@ -221,9 +222,8 @@ class TranslationCurves:
         intervals = [percentile_interval(spread[:, t]) for t in range(len(steps))]
         outcomes = [at_least(interval, 0.0) for interval in intervals]
         least = int(steps[: self.decisive_shift].argmin())
-        detail = (
-            f"smallest step {steps[least]:+.4g} {span(intervals[least])}, to t = {least + 1}{self._beyond(outcomes)}"
-        )
+        step = with_span(steps[least], intervals[least], "+")
+        detail = f"smallest step {step}, to t = {least + 1}{self._beyond(outcomes)}"
         question = f"LPIPS of {NAMES[kind]} shifts rises at each t up to {self.decisive_shift}"
         return Evidence(question, all_of(outcomes[: self.decisive_shift]), detail)
 

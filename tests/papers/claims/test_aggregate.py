@@ -9,6 +9,7 @@ import pytest
 
 from bench.papers.claims.aggregate import ClaimSource, claim_results, counted
 from bench.papers.claims.spec import read_claims
+from bench.papers.claims.study_results import setting_of
 from bench.papers.compare_tables import compare_tables
 from bench.papers.render import claims_page, reproduction_markdown
 from bench.reports.groups import groups
@@ -212,3 +213,16 @@ def test_a_reproduction_says_its_scale_and_marks_doubt(claims, records):
     assert "smoke decides nothing" in smoke
     printed = reproduction_markdown(claims, "T2", (), (), title="t", budget="cpu")
     assert "## Published" in printed
+
+
+@pytest.mark.parametrize(
+    ("network", "shown"),
+    [
+        ("", "digits, study fish-eye"),
+        ("lpips@alex, fid@inception", "digits, lpips@alex, fid@inception, study fish-eye"),
+        ("lpips@mine, fid@mine", "digits, perceptual@mine, fd@mine, study fish-eye"),
+        ("D of mnist/lsgan, layer last", "digits, D of mnist/lsgan, layer last, study fish-eye"),
+    ],
+)
+def test_the_setting_of_a_study_names_metrics_as_tables_do(network, shown):
+    assert setting_of({"dataset": "digits", "network": network, "study": "fish-eye"}) == shown
