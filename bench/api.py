@@ -285,9 +285,9 @@ def claims(records: Place | Sequence[Place] = (), paper: str | None = None) -> d
         UnknownName: no such paper.
         StoreError: a folder does not exist, or a file cannot be read.
     """
-    from bench.papers.claims.claim_status import all_rulings
+    from bench.papers.claims.claim_status import all_claim_results
 
-    return all_rulings(_paths(records), paper)
+    return all_claim_results(_paths(records), paper)
 
 
 def check_method(target: str) -> list[Checked]:

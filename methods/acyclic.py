@@ -155,10 +155,11 @@ class FrozenFeatures(Acyclic):
         super().__post_init__()
         if self.pool < 0 or bool(self.pool) != bool(self.pool_layer):
             raise ValueError(
-                f"pool = {self.pool} and pool_layer = '{self.pool_layer}' go together: a side from 1 on, and a layer"
+                f"pool = {self.pool} and pool_layer = '{self.pool_layer}' must be set together: a side of 1 or more, "
+                "and a layer"
             )
         if self.df_bn == "batch" and self.features != "discriminator":
-            raise ValueError("df_bn = 'batch' is about the discriminator; it does not go with other features")
+            raise ValueError("df_bn = 'batch' requires features = 'discriminator'")
 
     def make_network(self) -> nn.Module:
         """Return the network from features to codes."""

@@ -22,7 +22,7 @@ from bench.gans.networks import xavier
 from bench.gans.optimizers import adam, descend
 
 Snap = Literal["threshold", "row", "none"]
-DEEPEST = "it is trained with discriminator_layer at its largest, so that the last map is the image's alone"
+DEEPEST = "train it with the largest discriminator_layer, so that the last map depends on the image alone"
 
 
 @dataclass
@@ -266,7 +266,7 @@ class DfiAttributes(ConditionalInverter):
         try:
             size = self.view.size(self.gan, self.run.device)
         except NotApplicable as reason:
-            raise NotApplicable(f"dfi_attributes needs a cgan that sees y late: {reason}; {DEEPEST}") from reason
+            raise NotApplicable(f"dfi_attributes: {reason}; {DEEPEST}") from reason
         return {
             "z": make_connection(size, self.noise, depth=self.depth, width=self.width, norm="group", kind="paper"),
             "y": ConvolutionalEncoder(self.gan.image_shape, self.prior.conditions, 512, self.filters),

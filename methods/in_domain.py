@@ -173,12 +173,12 @@ class InDomain(Inverter):
     def critic_loss(self, x: Tensor, made: Tensor) -> Tensor:
         """Return the logistic loss of one step with R1, a scalar (Zhu et al. 2020, domain-guided encoder)."""
 
-        def judge(images: Tensor, *conditions: Tensor) -> Tensor:
+        def critic(images: Tensor, *conditions: Tensor) -> Tensor:
             logits: Tensor = self.critic(images).squeeze(1)
             return logits
 
-        loss = softplus(-judge(x)).mean() + softplus(judge(made)).mean()
-        return loss + ZeroCentred(self.gamma).penalty(judge, x, made)
+        loss = softplus(-critic(x)).mean() + softplus(critic(made)).mean()
+        return loss + ZeroCentred(self.gamma).penalty(critic, x, made)
 
     def feature_error(self, x: Tensor, made: Tensor) -> Tensor:
         """Return the mean squared difference ``[B]`` of the maps of images and reconstructions."""

@@ -68,7 +68,7 @@ class PivotalTuning(Refiner):
     def refine(self, x: Tensor, codes: Tensor) -> Tensor:
         """Return codes ``[B, c + k]``: the method's, then the changes of the weights; some images at a time."""
         if not isinstance(self.gan, GeneratorWeightsView):
-            raise ContractError("pti needs the GAN seen through its weights (bench.gans.latent_spaces)")
+            raise ContractError("pti requires a GeneratorWeightsView of the GAN (bench.gans.latent_spaces)")
         group = max(1, VALUES // self.gan.code_dim)
         parts = zip(x.split(group), codes.split(group), strict=True)
         return torch.cat([self._tuned(self.gan, *part) for part in parts])

@@ -60,7 +60,7 @@ def test_claims_have_a_ruling_each_and_a_paper_may_stand_alone(tmp_path):
     (paper,) = bench.claims([tmp_path], paper="creswell")
     found = bench.claims([tmp_path], paper=paper)[paper]
     assert bench.claims(str(tmp_path), paper=paper) == {paper: found}
-    assert [ruling.verdict.outcome for ruling in found] == ["not measured"] * len(found)
+    assert [result.verdict.outcome for result in found] == ["not measured"] * len(found)
     assert len(found) >= 3
     with pytest.raises(UnknownName, match="creswell"):
         bench.claims([tmp_path], paper="creswel")

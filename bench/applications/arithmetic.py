@@ -71,11 +71,11 @@ class Arithmetic(Application):
     def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import strip
-        from bench.applications.measures import open_judge
+        from bench.applications.measures import open_scorer
 
         vectors = self.vectors(subject)
         chosen, source = self.lacking(subject)
-        scorer = open_judge(subject)
+        scorer = open_scorer(subject)
         x = subject.x[chosen]
         codes = subject.invert(x)
         plain = subject.decode(codes)
@@ -188,7 +188,7 @@ def flips(
 
     from bench.applications.measures import flipped
 
-    seen, rows = scorer.sees(plain), []
+    seen, rows = scorer.predict(plain), []
     for name, images in edited.items():
         wanted = {a: torch.ones(len(plain), dtype=torch.bool) for a in attributes if a in name.split(" + ")}
         already, done, kept = flipped(scorer, seen, images, wanted)
@@ -200,10 +200,10 @@ def flips(
 
 def how_judged(scorer: AttributeScorer | None) -> tuple[str, ...]:
     """Return an explanation of the columns of a table of attributes, or the reason that there is none."""
-    from bench.applications.measures import NO_JUDGE
+    from bench.applications.measures import NO_CLASSIFIER
 
     if scorer is None:
-        return (NO_JUDGE,)
+        return (NO_CLASSIFIER,)
     return (
         f"Attributes are predicted by {scorer.name}. seen before: share of the reconstructions with the attribute. "
         "flipped: share of the others that have it after the edit. others kept: share of the other attributes whose "

@@ -43,7 +43,7 @@ class Edit(Application):
     def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import strip
-        from bench.applications.measures import column_of, open_judge
+        from bench.applications.measures import column_of, open_scorer
 
         x, codes = subject.x, subject.invert(subject.x)
         conditions = Conditions.of(subject, codes)
@@ -52,7 +52,7 @@ class Edit(Application):
         plain = subject.decode(codes)
         targets = {name: conditions.changed(column) for name, column in columns.items()}
         edited = {name: subject.decode(conditions.code(y)) for name, y in targets.items()}
-        scorer = open_judge(subject)
+        scorer = open_scorer(subject)
         sign = "=" if conditions.classes else "±"
         shown = {"image": x, "inverted": plain, **{f"{sign} {name}": images for name, images in edited.items()}}
         wanted = {name: y[:, columns[name]] > 0.5 for name, y in targets.items()}
@@ -82,14 +82,14 @@ class Swap(Application):
     def run(self, subject: InversionSession) -> ApplicationResult:
         """See ``Application.run``."""
         from bench.applications.figure import strip
-        from bench.applications.measures import NO_JUDGE, open_judge
+        from bench.applications.measures import NO_CLASSIFIER, open_scorer
 
         x = subject.x[: len(subject.images) // 2 * 2]
         codes = subject.invert(x)
         conditions = Conditions.of(subject, codes)
         donors = conditions.y.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
         plain, swapped = subject.decode(codes), subject.decode(conditions.code(donors))
-        scorer = open_judge(subject)
+        scorer = open_scorer(subject)
         captions = [f"{pair + 1}{side}" for pair in range(PAIRS_DRAWN) for side in "ab"][: len(x)]
         shown = {"image": x, "inverted": plain, "swapped": swapped}
         drawn = 2 * PAIRS_DRAWN
@@ -102,7 +102,7 @@ class Swap(Application):
                 "donor's; kept: share of those in which they agree that are predicted as in the reconstruction. "
                 f"Attributes are predicted by {scorer.name}."
                 if scorer
-                else NO_JUDGE,
+                else NO_CLASSIFIER,
             ),
             tables={"Swaps": swaps(scorer, conditions, donors=donors, plain=plain, swapped=swapped)}
             if scorer
@@ -184,7 +184,7 @@ def followed(
 
     from bench.applications.measures import flipped
 
-    seen, rows = scorer.sees(plain), []
+    seen, rows = scorer.predict(plain), []
     for name, images in edited.items():
         already, done, kept = flipped(scorer, seen, images, {name: wanted[name]})
         rows.append(
@@ -205,7 +205,7 @@ def swaps(
 
     columns = _columns(scorer.names, conditions.names)
     own, other = (y[:, [k for _, k in columns]].cpu() > 0.5 for y in (conditions.y, donors))
-    before, after = (scorer.sees(images)[:, [j for j, _ in columns]] for images in (plain, swapped))
+    before, after = (scorer.predict(images)[:, [j for j, _ in columns]] for images in (plain, swapped))
     differs = own != other
     rows = [
         {
@@ -220,10 +220,10 @@ def swaps(
 
 def how_followed(scorer: AttributeScorer | None) -> tuple[str, ...]:
     """Return an explanation of the columns of an edit's table, or the reason that there is none."""
-    from bench.applications.measures import NO_JUDGE
+    from bench.applications.measures import NO_CLASSIFIER
 
     if scorer is None:
-        return (NO_JUDGE,)
+        return (NO_CLASSIFIER,)
     return (
         f"Attributes are predicted by {scorer.name}. so before: share of the reconstructions that have the requested "
         "attribute already. flipped: share of the others that have it after the edit. others kept: share of the "
@@ -235,5 +235,5 @@ def _columns(predicted: Sequence[str], named: Sequence[str]) -> list[tuple[int, 
     """Return the positions of the names that both lists share: in the first, and in the second."""
     shared = [(predicted.index(name), named.index(name)) for name in named if name in predicted]
     if not shared:
-        raise NotApplicable("the classifier tells none of the GAN's conditions")
+        raise NotApplicable("the classifier predicts none of the GAN's conditions")
     return shared

@@ -62,7 +62,7 @@ def steps_across(images: Tensor, places: Sequence[int], axis: int) -> float:
     return float(steps.index_select(axis, chosen).mean())
 
 
-NO_JUDGE = "No table: the dataset has no classifier of its own for such images (--network NAME)."
+NO_CLASSIFIER = "No table: the dataset has no classifier of its own for such images (--network NAME)."
 
 
 @dataclass
@@ -86,11 +86,11 @@ class AttributeScorer:
             NotApplicable: the classifier does not predict it.
         """
         if name not in self.names:
-            raise NotApplicable(f"{self.name} does not tell '{name}'; it tells {', '.join(self.names)}")
+            raise NotApplicable(f"{self.name} does not predict '{name}'; it predicts {', '.join(self.names)}")
         return self.names.index(name)
 
     @torch.no_grad()
-    def sees(self, x: Tensor) -> Tensor:
+    def predict(self, x: Tensor) -> Tensor:
         """Predict ``names`` for images ``[B, C, H, W]`` in [-1, 1]: ``[B, K]`` bool, on the CPU."""
         logits = self.network.embed(to_u8(x)).logits
         assert logits is not None, self.name
@@ -120,7 +120,7 @@ def flipped(
     """
     columns = [scorer.column(name) for name in wanted]
     target = torch.stack([each.cpu() for each in wanted.values()], 1)
-    after = scorer.sees(edited)
+    after = scorer.predict(edited)
     already, done = ((seen[:, columns] == target).all(1) for seen in (before, after))
     others = [k for k in range(len(scorer.names)) if k not in columns]
     kept = before[:, others].eq(after[:, others]).double()
@@ -152,7 +152,7 @@ def own_network(subject: InversionSession, shape: Shape, wanted: str) -> str:
     return name
 
 
-def open_judge(subject: InversionSession) -> AttributeScorer | None:
+def open_scorer(subject: InversionSession) -> AttributeScorer | None:
     """Return the named classifier, or that of the dataset's attributes or classes; None if there is none.
 
     Raises:

@@ -80,7 +80,7 @@ def list_(
     kind: Annotated[ListedKind | None, typer.Argument(help="Kind of entries to list. Default: all kinds.")] = None,
     plugin: Plugins = None,
 ) -> None:
-    """List what is registered; the papers only where they are asked for.
+    """List what is registered. The tables of the papers are listed by 'ganinv list papers' alone.
 
     Examples:  ganinv list methods    |    ganinv list papers
     """
@@ -247,7 +247,7 @@ def check(
         typer.Argument(metavar="[NAME]", help="Name or folder of a paper, if the first argument is 'paper'."),
     ] = None,
 ) -> None:
-    """Run the contract tests on a method: shapes, determinism, batch independence, state, no peeking.
+    """Run the contract tests on a method: shapes, determinism, batch independence, state, no use of test images.
 
     'check paper NAME' instead validates a paper's folder: names exist, numbers parse, claims refer to records.
 

@@ -79,8 +79,8 @@ def interruptible() -> Iterator[None]:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a plain table; title, columns and cells are shown as they are, without markup."""
-    look: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False}
-    grid = Table(title=escape(title) or None, padding=(0, 2, 0, 0), **look)
+    style: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False}
+    grid = Table(title=escape(title) or None, padding=(0, 2, 0, 0), **style)
     for column in columns:
         grid.add_column(escape(column), overflow="fold")
     for row in rows:

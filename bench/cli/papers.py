@@ -107,14 +107,14 @@ def claims(
     Examples:  ganinv claims --records results    |    ganinv claims C51 --records results
     |    ganinv claims --records results --out results/papers/README.md
     """
-    from bench.papers.claims.claim_status import all_rulings, write_rulings
+    from bench.papers.claims.claim_status import all_claim_results, write_claims
     from bench.papers.listing import claim_lines, counts_line, evidence_tables, one_claim
 
     if discussion and not out:
         raise BenchError("--discussion is for the page of --out: give both")
     if claim and out:
         raise BenchError("--out writes the page of all claims: leave the claim out")
-    found = all_rulings(records or [], paper)
+    found = all_claim_results(records or [], paper)
     if claim:
         result = one_claim(found, claim)
         console.paragraphs(claim_lines(result))
@@ -130,4 +130,4 @@ def claims(
     console.note(counts_line(found))
     console.note("The tests behind a claim: ganinv claims C51, with the same --records.")
     if out:
-        console.note(f"wrote {write_rulings(found, out, discussion)}")
+        console.note(f"wrote {write_claims(found, out, discussion)}")

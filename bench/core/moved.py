@@ -14,6 +14,8 @@ MOVED = {
     "bench.datasets.source.Source": "bench.datasets.source.GuardedSource",
     "bench.errors": "bench.core.errors",
     "bench.files": "bench.core.files",
+    "bench.gans.ali.judge_loss": "bench.gans.ali.joint_discriminator_loss",
+    "bench.gans.ali.makers_loss": "bench.gans.ali.generator_encoder_loss",
     "bench.gans.features.Eye": "bench.gans.features.LayeredNetwork",
     "bench.gans.features.View": "bench.gans.features.FeaturePyramid",
     "bench.gans.latent_spaces.View": "bench.gans.latent_spaces.LatentSpaceView",
@@ -35,7 +37,7 @@ MOVED = {
     "methods.search": "methods.gradient_descent",
     "methods.support": "methods.latent_bounds",
 }
-"""Old name -> new name of modules and classes that plug-ins import; errors about the old name state the new one."""
+"""Old name -> new name of what plug-ins import; errors about the old name state the new one."""
 FACED = ("bench.core.errors", "bench.core.registry", "bench.core.types")
 """Modules whose names ``bench`` exports for plug-ins."""
 

@@ -84,7 +84,7 @@ def _status(entry: Entry) -> DatasetStatus:
     try:
         argument = _required_argument(load("dataset", entry.name))
         if argument:
-            return DatasetStatus(f"{entry.name}:{argument}", True, "wherever the argument says", entry.summary)
+            return DatasetStatus(f"{entry.name}:{argument}", True, "the path in its name", entry.summary)
         available, place = open_dataset(entry.name).availability()
     except BenchError as error:
         available, place = False, str(error)

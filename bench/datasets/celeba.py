@@ -157,7 +157,7 @@ class CelebA(ManualImages):
         present = set(images)
         for name in images:
             if name not in listed:
-                raise DataError(f"{self.who}: {title} has no row for '{name}', which lies in {IMAGES}")
+                raise DataError(f"{self.who}: {title} has no row for '{name}', which is in {IMAGES}")
         for name in listed:
             if name not in present:
                 raise DataError(f"{self.who}: {title} names '{name}', which is not in {IMAGES}")

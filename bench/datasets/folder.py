@@ -90,7 +90,7 @@ class Folder(ImageFiles):
 
     def decoder(self) -> Decoder:
         """Return a decoder of square images, central squares or whole ones."""
-        whole = Fixed(self.size, self.size, demand="crop = 'none' demands")
+        whole = Fixed(self.size, self.size, demand="crop = 'none' requires")
         return Decoder(self.size, self.size, self.channels, CentreSquare() if self.crop == "centre" else whole)
 
     def rules(self) -> dict[str, Any]:

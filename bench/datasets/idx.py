@@ -44,6 +44,6 @@ def parse_idx(content: bytes, dimensions: int, where: str) -> NDArray[np.uint8]:
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     if len(content) - start != math.prod(shape):
         raise DataError(
-            f"{where}: header says {shape} = {math.prod(shape)} bytes, the file holds {len(content) - start}"
+            f"{where}: header states {shape} = {math.prod(shape)} bytes, the file holds {len(content) - start}"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

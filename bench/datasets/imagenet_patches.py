@@ -80,7 +80,7 @@ class ImagenetPatches(ManualImages):
         names = self.list_inputs()
         for name in names:
             if name.count("/") != 2:
-                raise DataError(f"{self.who}: '{name}' should lie in {IMAGES}/WNID/")
+                raise DataError(f"{self.who}: '{name}' should be in {IMAGES}/WNID/")
         splits = hold_out(names, self.test_images, self.who)
         if self.train_images:
             splits["train"] = splits["train"][: self.train_images]

@@ -71,7 +71,7 @@ def list_files(root: Path, who: str, suffixes: AbstractSet[str] = SUFFIXES) -> l
                     raise DataError(f"{who}: '{root}/{name}' is not a regular file")
                 names.append(name)
     if not names:
-        raise DataError(f"{who}: no image in it (looked for {', '.join(sorted(suffixes))})")
+        raise DataError(f"{who}: no image in it (expected {', '.join(sorted(suffixes))})")
     return sorted(names)
 
 

@@ -63,7 +63,7 @@ class Omniglot(ManualImages):
             raise DataError(f"{self.who}: 1 image in {TRAIN}, 2 or more needed for train and val")
         for name in (*parts[TRAIN], *parts[TEST]):
             if name.count("/") != 3:
-                raise DataError(f"{self.who}: '{name}' should lie in SET/ALPHABET/CHARACTER/")
+                raise DataError(f"{self.who}: '{name}' should be in SET/ALPHABET/CHARACTER/")
         classes = tuple(dict.fromkeys(_class_of(name) for part in parts.values() for name in part))
         train, val = carve(shuffle(parts[TRAIN]))
         names = {"train": train, "val": val, "test": shuffle(parts[TEST])}

@@ -142,10 +142,10 @@ class PairTrainer(Trainer):
         updates = self.recipe.discriminator_updates(step)
         for update in range(1, updates + 1):
             pairs = self.draw_pairs(for_generator=update == updates)
-            discriminator_loss = self.update_judge(pairs.detached())
+            discriminator_loss = self.update_joint_discriminator(pairs.detached())
         self.require_gradients(False)
         for update in range(self.recipe.generator_steps):
-            generator_loss, cycle = self.update_makers(self.draw_pairs() if update else pairs)
+            generator_loss, cycle = self.update_generator_and_encoder(self.draw_pairs() if update else pairs)
         self.require_gradients(True)
         self.run.report(discriminator=discriminator_loss, generator=generator_loss, cycle=cycle)
 
@@ -157,19 +157,19 @@ class PairTrainer(Trainer):
             inferred = draw(*self.infer(real), self.run.rng)
         return JointSamples(real, inferred, made, codes)
 
-    def update_judge(self, pairs: JointSamples) -> Tensor:
+    def update_joint_discriminator(self, pairs: JointSamples) -> Tensor:
         """Update the discriminator once; returns its loss."""
         with self.precision():
             inferred, made = self.critic(pairs.real, pairs.inferred), self.critic(pairs.made, pairs.codes)
-        loss = judge_loss(inferred, made)
+        loss = joint_discriminator_loss(inferred, made)
         descend(self.discriminator_optimizer, loss)
         return loss.detach()
 
-    def update_makers(self, pairs: JointSamples) -> tuple[Tensor, Tensor]:
+    def update_generator_and_encoder(self, pairs: JointSamples) -> tuple[Tensor, Tensor]:
         """Update generator and encoder once; returns their adversarial loss and their cycle loss."""
         with self.precision():
             inferred, made = self.critic(pairs.real, pairs.inferred), self.critic(pairs.made, pairs.codes)
-        loss = makers_loss(inferred, made)
+        loss = generator_encoder_loss(inferred, made)
         weight = self.recipe.cycle_weight()
         cycle = self.cycle_error(pairs) if weight else torch.zeros_like(loss)
         descend(self.generator_optimizer, loss + weight * cycle)
@@ -183,11 +183,11 @@ class PairTrainer(Trainer):
         return l1_loss(image, pairs.real) + l1_loss(code, pairs.codes)
 
 
-def judge_loss(inferred: Tensor, made: Tensor) -> Tensor:
+def joint_discriminator_loss(inferred: Tensor, made: Tensor) -> Tensor:
     """Return -log D(x, E(x)) - log(1 - D(G(z), z)), averaged, from the logits of both kinds of pairs."""
     return softplus(-inferred).mean() + softplus(made).mean()
 
 
-def makers_loss(inferred: Tensor, made: Tensor) -> Tensor:
-    """Return ``judge_loss`` with the two kinds exchanged, whose gradient does not vanish."""
-    return judge_loss(made, inferred)
+def generator_encoder_loss(inferred: Tensor, made: Tensor) -> Tensor:
+    """Return ``joint_discriminator_loss`` with the two kinds exchanged, whose gradient does not vanish."""
+    return joint_discriminator_loss(made, inferred)

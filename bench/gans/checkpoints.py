@@ -118,7 +118,7 @@ def _fill(gan: Gan, tensors: Mapping[str, Tensor], path: Path) -> None:
         if name.startswith(PRIOR):  # the number of rows depends on the training images
             wanted = (*found[:1], *wanted[1:])
         if found != wanted:
-            raise WeightsError(f"{path}: {name} has shape {found}, the architecture needs {wanted}")
+            raise WeightsError(f"{path}: {name} has shape {found}, expected {wanted}")
         if not torch.isfinite(tensors[name]).all():
             raise WeightsError(f"{path}: {name} holds NaN or infinite values")
     for name, tensor in expected.items():

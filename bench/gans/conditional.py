@@ -105,14 +105,16 @@ class CGAN(GanConfig):
         """Return this recipe with the number of classes or attributes of the images; see ``GanConfig.suited``."""
         values = self.values(images)
         if len(values.unique(dim=0)) < 2:
-            raise NotApplicable(f"cgan needs {self.condition} that differ; the training images' are all alike")
+            raise NotApplicable(
+                f"cgan: all training images have the same {self.condition}; at least two values are required"
+            )
         if self.condition == "attributes":
             found, fits = values.shape[1], self.conditions == values.shape[1]
         else:
             found, fits = int(values.max()) + 1, self.conditions > int(values.max())
         if self.conditions and not fits:
             raise NotApplicable(
-                f"cgan with conditions = {self.conditions}: the training images' {self.condition} need {found}"
+                f"cgan: conditions = {self.conditions}, but the training images' {self.condition} require {found}"
             )
         return dataclasses.replace(self, conditions=self.conditions or found)
 

@@ -70,7 +70,8 @@ class ConditionalDiscriminator(nn.Module):
             if name not in maps:
                 free = ", ".join(maps) or "none"
                 raise NotApplicable(
-                    f"layer {name} sees the condition, which an image does not carry; without it: {free}"
+                    f"the maps of layer {name} depend on the condition, not on the image alone; "
+                    f"layers that depend on it alone: {free}"
                 )
         return [maps[name] for name in layers]
 

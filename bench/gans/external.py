@@ -254,7 +254,7 @@ def _as_gan(made: Any, described: Mapping[str, Any], device: str, where: str) ->
     if isinstance(made, Gan):
         if described:
             raise ContractError(
-                f"{where}: returns a Gan, which knows its codes; remove option {next(iter(described))}"
+                f"{where}: returns a Gan, which defines its own codes; remove option {next(iter(described))}"
             )
         return made
     generator, discriminator = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
@@ -280,7 +280,7 @@ def _prior(generator: nn.Module, described: Mapping[str, Any], where: str) -> Pr
     if dim is None:
         raise ContractError(f"{where}: how many numbers has a code? Add code_dim = NUMBER to its table in the suite")
     if not _whole(dim) or told not in {None, dim}:
-        says = f"the generator says {told}" if _whole(dim) else "expected a whole number, 1 or more"
+        says = f"the generator states {told}" if _whole(dim) else "expected a whole number, 1 or more"
         raise ContractError(f"{where}: code_dim = {dim!r}; {says}")
     attribute = getattr(generator, "prior", None)
     prior = described.get("prior", attribute if isinstance(attribute, str) else None)

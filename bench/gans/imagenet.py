@@ -69,7 +69,7 @@ def open_imagenet(name: str, image_shape: Shape, device: str) -> ImageNetFeature
     """
     channels, height, width = image_shape
     if channels not in {1, 3} or height * width == 1:
-        raise NotApplicable(f"{name} looks at grey or RGB images, not at {channels} x {height} x {width} values")
+        raise NotApplicable(f"{name} requires grey or RGB images, got {channels} x {height} x {width} values")
     path = FILES[name].find()
     network = _loaded(name, path)
     stages = _vgg_stages(network) if name == "vgg16" else _resnet_stages(network)

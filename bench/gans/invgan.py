@@ -128,9 +128,9 @@ class InvGANBigGAN(InvGAN):
 
     def make_discriminator(self, image_shape: Shape) -> InvertibleDiscriminator:
         """See ``InvGAN.make_discriminator``; the second head also sums over pixels and has spectral norm."""
-        judge = biggan.make_discriminator(image_shape, self.width)
+        plain = biggan.make_discriminator(image_shape, self.width)
         code_head = nn.Sequential(biggan.SumPool(self.width), spectral_norm(nn.Linear(self.width, self.code_dim)))
-        return xavier(InvertibleDiscriminator(judge.trunk, judge.head, code_head))
+        return xavier(InvertibleDiscriminator(plain.trunk, plain.head, code_head))
 
     def objective(self) -> Hinge:
         """Return the hinge loss."""
@@ -161,6 +161,6 @@ class InvGANStyleGAN(stylegan.StyleTraining, InvGAN):
 
     def make_discriminator(self, image_shape: Shape) -> InvertibleDiscriminator:
         """See ``InvGAN.make_discriminator``; the second head is one FC on the 4 x 4 map."""
-        judge = stylegan.make_discriminator(image_shape, self.width)
+        plain = stylegan.make_discriminator(image_shape, self.width)
         code_head = EqualLinear(16 * stylegan.channels(4, self.width), self.code_dim, gain=1.0)
-        return InvertibleDiscriminator(judge.trunk, judge.head, code_head)
+        return InvertibleDiscriminator(plain.trunk, plain.head, code_head)

@@ -85,8 +85,8 @@ class InvGANTrainer(Trainer):
             codes = self.mixed_codes()
             fake = self.enter(codes).float()
         with self.precision():
-            judged, inferred, _ = self.both(fake)
-            loss = self.objective.discriminator_loss(as_given, self.both(real)[0], judged)
+            fake_logits, inferred, _ = self.both(fake)
+            loss = self.objective.discriminator_loss(as_given, self.both(real)[0], fake_logits)
             penalty = self.regularizer.penalty(self.plain_critic, real, fake)
         loss = loss + self.recipe.latent_weight * mse_loss(inferred, codes)
         self.descend(loss if penalty is None else loss + penalty, self.discriminator_optimizer)
@@ -129,10 +129,10 @@ class InvGANTrainer(Trainer):
         codes = self.mapping(self.gan.prior.sample(count, self.run.rng)).float()
         if self.replay.codes is not None:
             codes = torch.cat([codes, self.replay.codes])
-        judged, inferred, _ = self.both(self.enter(codes).float())
+        fake_logits, inferred, _ = self.both(self.enter(codes).float())
         self.require_gradients(True)
         return {
-            "generator": self.objective.generator_loss(as_given, judged),
+            "generator": self.objective.generator_loss(as_given, fake_logits),
             "latent": mse_loss(inferred, codes),
         }
 
@@ -148,11 +148,11 @@ class InvGANTrainer(Trainer):
         self.replay.codes = w_real.detach()
         self.require_gradients(False)
         w = self.mapping(self.gan.prior.sample(self.recipe.batch - half, self.run.rng)).float()
-        judged, inferred, features = self.both(self.enter(torch.cat([w, w_real])).float())
+        fake_logits, inferred, features = self.both(self.enter(torch.cat([w, w_real])).float())
         again = self.both(self.enter(inferred[: len(w)]).float())[1]
         self.require_gradients(True)
         return {
-            "generator": self.objective.generator_loss(as_given, judged),
+            "generator": self.objective.generator_loss(as_given, fake_logits),
             "latent": mse_loss(inferred[: len(w)], w),
             "cycle": mse_loss(torch.cat([again, inferred[len(w) :]]), torch.cat([inferred[: len(w)], w_real])),
             "features": mse_loss(features[len(w) :], features_real.detach()),

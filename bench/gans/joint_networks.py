@@ -71,20 +71,20 @@ class PairDiscriminator(Discriminator):
         super().__init__(trunk, nn.Sequential(*joint))
         self.code_branch = nn.Sequential(*_hidden(code_dim, width), *_hidden(width, width))
 
-    def judge(self, last: Tensor, codes: Tensor | None = None) -> Tensor:
+    def logits(self, last: Tensor, codes: Tensor | None = None) -> Tensor:
         """Logits ``[B]`` float32 from the last map and codes ``[B, d]``.
 
         Raises:
             NotApplicable: no codes; the logit of an image alone is undefined.
         """
         if codes is None:
-            raise NotApplicable("this GAN's discriminator judges pairs of an image and a code, not images alone")
+            raise NotApplicable("this GAN's discriminator classifies pairs of an image and a code, not images alone")
         logits: Tensor = self.head(torch.cat([last.flatten(1), self.code_branch(codes)], 1))
         return logits.squeeze(1).float()
 
     def forward(self, x: Tensor, codes: Tensor | None = None) -> Tensor:
-        """Logits ``[B]`` float32 of images with codes; see ``judge``."""
-        return self.judge(self.trunk(x), codes)
+        """Logits ``[B]`` float32 of images with codes; see ``logits``."""
+        return self.logits(self.trunk(x), codes)
 
 
 def _hidden(before: int, after: int) -> list[nn.Module]:
@@ -109,7 +109,7 @@ class InvertibleDiscriminator(Discriminator):
     def both(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits ``[B]``, codes w ``[B, d]`` and the flattened last map ``[B, F]``, all float32."""
         last = self.trunk(x).flatten(1)
-        return self.judge(last), self.code_head(last).float(), last.float()
+        return self.logits(last), self.code_head(last).float(), last.float()
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes w ``[B, d]`` float32 of images."""

@@ -21,7 +21,7 @@ SETTLED_STEPS = 100
 VARIETY_IMAGES = 256
 SHOWN_POINTS = 2_000
 """Points of each kind in a scatter plot."""
-LOOK_STEPS = 500
+CHECK_STEPS = 500
 """Steps between two checks of the samples' variety, and between two grids."""
 
 Quality = Callable[[Gan], float]
@@ -46,14 +46,14 @@ class TrainingMonitor:
     history: list[dict[str, float]] = field(default_factory=list)
     best: list[dict[str, Tensor]] = field(default_factory=list)
 
-    def look(self, gan: Gan, images: Images, seed: int, done: int, steps: int) -> None:
+    def after_step(self, gan: Gan, images: Images, seed: int, done: int, steps: int) -> None:
         """Check variety, draw the grid and score the GAN after ``done`` of ``steps`` steps, whichever are due.
 
         Raises:
             Diverged: all samples are the same.
             StoreError: the grid cannot be written.
         """
-        if done % LOOK_STEPS == 0 or done == steps:
+        if done % CHECK_STEPS == 0 or done == steps:
             if done >= SETTLED_STEPS:
                 check_variety(gan, images, seed)
             if self.grid:
@@ -86,7 +86,7 @@ class TrainingMonitor:
 
 def chosen_steps(steps: int, looks: int) -> set[int]:
     """Return ``looks`` evenly spread step counts, up to ``steps``."""
-    return {round(steps * look / looks) for look in range(1, looks + 1)} - {0}
+    return {round(steps * number / looks) for number in range(1, looks + 1)} - {0}
 
 
 def samples(gan: Gan, count: int, seed: int) -> Tensor:

@@ -64,14 +64,14 @@ class Discriminator(nn.Module):
         """Activation maps of the named layers; "last" is the last convolution's, before the logit."""
         return self.trunk.features(x, layers)
 
-    def judge(self, last: Tensor) -> Tensor:
+    def logits(self, last: Tensor) -> Tensor:
         """Logits ``[B]`` float32 from the last activation map."""
         logits: Tensor = self.head(last.flatten(1))
         return logits.squeeze(1).float()
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[B]`` float32."""
-        return self.judge(self.trunk(x))
+        return self.logits(self.trunk(x))
 
 
 class Crop(nn.Module):

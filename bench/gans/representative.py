@@ -96,7 +96,7 @@ class RepresentativeDiscriminator(Discriminator):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[B]`` float32."""
-        return self.judge(torch.cat([self.trunk(x), self.encoder(x)], 1))
+        return self.logits(torch.cat([self.trunk(x), self.encoder(x)], 1))
 
 
 def make_decoder(image_shape: Shape, width: int) -> nn.Sequential:

@@ -167,7 +167,7 @@ class SpatialDiscriminator(Discriminator):
         logits: Tensor = self.head(self.trunk(x))
         return logits.flatten(1).float()
 
-    def judge(self, last: Tensor) -> Tensor:
+    def logits(self, last: Tensor) -> Tensor:
         """Logits ``[B]`` float32 from the joined map: the mean over its places."""
         logits: Tensor = self.head(last)
         return logits.flatten(1).float().mean(1)
@@ -224,8 +224,8 @@ def centre_of(gan: Gan) -> Gan:
     """
     generator, discriminator = networks_of(gan)
     trunk, side = discriminator.trunk.local, generator.window.side
-    judge = Discriminator(trunk, discriminator.centre_head)
+    local = Discriminator(trunk, discriminator.centre_head)
     encoder = WindowEncoder(trunk, discriminator.connection)
     shape: Shape = (gan.image_shape[0], side, side)
     prior = make_prior("normal", gan.code_dim // 2)
-    return Gan(generator.centre, judge, prior=prior, image_shape=shape, provenance=gan.provenance, encoder=encoder)
+    return Gan(generator.centre, local, prior=prior, image_shape=shape, provenance=gan.provenance, encoder=encoder)

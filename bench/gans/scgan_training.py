@@ -86,17 +86,17 @@ class StageTrainer(Trainer):
 
     def train(self) -> None:
         """Run every step of the stage."""
-        for step in self.run.loop(self.name, self.steps, self.state(), self.look):
+        for step in self.run.loop(self.name, self.steps, self.state(), self.after_step):
             self.regularizer.begin(step / self.steps, self.run.rng)
             self.step(step)
         for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
             optimizer.zero_grad(set_to_none=True)
         if self.steps == 0:
-            self.look(-1)
+            self.after_step(-1)
 
-    def look(self, step: int) -> None:
+    def after_step(self, step: int) -> None:
         """Pass the monitor the GAN after this step."""
-        self.monitor.look(self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.steps)
+        self.monitor.after_step(self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.steps)
 
 
 class CentreTrainer(StageTrainer):
@@ -122,9 +122,9 @@ class CentreTrainer(StageTrainer):
         """Draw windows ``[B, C, side, side]`` of training images."""
         return self.window.crop(super().draw_real()).contiguous(memory_format=torch.channels_last)
 
-    def look(self, step: int) -> None:
-        """See ``StageTrainer.look``; only the first windows are shown."""
-        self.monitor.look(self.gan, self.shown, seed=self.run.seed, done=step + 1, steps=self.steps)
+    def after_step(self, step: int) -> None:
+        """See ``StageTrainer.after_step``; only the first windows are shown."""
+        self.monitor.after_step(self.gan, self.shown, seed=self.run.seed, done=step + 1, steps=self.steps)
 
 
 def train_connection(
@@ -180,11 +180,11 @@ class FullTrainer(StageTrainer):
         self, gan: Gan, recipe: SCGANOptions, images: Images, run: RunContext, steps: int, monitor: TrainingMonitor
     ) -> None:
         super().__init__(gan, recipe, images=images, run=run, name="training", steps=steps, monitor=monitor)
-        self.spatial, self.judges = networks_of(gan)
+        self.spatial, self.spatial_discriminator = networks_of(gan)
         self.window = self.spatial.window
-        self.make, self.judge_places = self.spatial.full, self.judges.patches
+        self.make, self.discriminate_places = self.spatial.full, self.spatial_discriminator.patches
         if recipe.compiled:
-            self.make, self.judge_places = torch.compile(self.make), torch.compile(self.judge_places)
+            self.make, self.discriminate_places = torch.compile(self.make), torch.compile(self.discriminate_places)
 
     def step(self, step: int) -> None:
         """Run the updates of one step, the discriminator's first."""
@@ -200,12 +200,12 @@ class FullTrainer(StageTrainer):
 
     def critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
         """Return logits ``[B, P]`` of every place of images; see ``Trainer.critic``."""
-        return self.judge_places(self.regularizer.view(images))
+        return self.discriminate_places(self.regularizer.view(images))
 
     def draw_codes(self) -> Tensor:
         """Codes ``[B, 2k]``: ẑ_center of windows of training images, and z_edge from its prior."""
         with torch.no_grad(), self.precision():
-            inferred = self.judges.infer(self.window.crop(self.draw_real()))
+            inferred = self.spatial_discriminator.infer(self.window.crop(self.draw_real()))
         edge = torch.randn(inferred.shape, generator=self.run.rng, device=inferred.device)
         return torch.cat([inferred, edge], 1)
 
@@ -229,5 +229,5 @@ class FullTrainer(StageTrainer):
     def code_error(self, made: SpatialSamples) -> Tensor:
         """Return mean |ẑ_center - CN(D_center(y_crop))| (dfi, L_recon of equation 7; a mean over numbers, ours)."""
         with self.precision():
-            inferred = self.judges.infer(self.window.crop(made.full))
+            inferred = self.spatial_discriminator.infer(self.window.crop(made.full))
         return l1_loss(inferred, made.codes[:, : inferred.shape[1]])

@@ -33,7 +33,7 @@ class Tiling:
         """
         (channels, height, width), (found, tall, wide) = tile, image
         if found != channels:
-            raise DataError(f"images of {found} channels: the GAN makes images of {channels}")
+            raise DataError(f"images of {found} channels: expected {channels}, as the GAN's own")
         if tall % height or wide % width or not tall or not wide:
             raise DataError(
                 f"images of {tall}x{wide} pixels: expected {height}x{width}, the GAN's own size, or multiples of it"

@@ -110,14 +110,14 @@ class Trainer:
         self.trained = [p for p in self.discriminator.parameters() if p.requires_grad]
         self.average = _average(gan, recipe.ema) if recipe.ema else None
         self.make: Callable[[Tensor], Tensor] = self.generator
-        self.judge: Critic = self.discriminator
+        self.discriminate: Critic = self.discriminator
         if recipe.compiled:
-            self.make, self.judge = torch.compile(self.generator), torch.compile(self.discriminator)
+            self.make, self.discriminate = torch.compile(self.generator), torch.compile(self.discriminator)
 
     def train(self) -> None:
         """Run every step of the budget; with ``ema``, the generator then has the averaged weights."""
         steps = self.run.budget.train_steps
-        for step in self.run.loop("training", steps, self.state(), self.look):
+        for step in self.run.loop("training", steps, self.state(), self.after_step):
             self.regularizer.begin(step / steps, self.run.rng)
             self.step(step)
         for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
@@ -125,9 +125,9 @@ class Trainer:
         if self.average is not None:
             self.generator.load_state_dict(self.average.module.state_dict())
         if steps == 0:
-            self.look(-1)
+            self.after_step(-1)
 
-    def look(self, step: int) -> None:
+    def after_step(self, step: int) -> None:
         """Pass the monitor the GAN as it would be if the training ended after this step."""
         generator = self.generator if self.average is None else self.average.module
         gan = self.gan
@@ -139,7 +139,9 @@ class Trainer:
             provenance=gan.provenance,
             encoder=gan.encoder,
         )
-        self.monitor.look(shown, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps)
+        self.monitor.after_step(
+            shown, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps
+        )
 
     def state(self) -> dict[str, Stateful]:
         """Return everything that changes from step to step."""
@@ -190,7 +192,7 @@ class Trainer:
 
     def critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
         """Return logits ``[B]`` of images, changed by the regularizer's ``view``."""
-        return self.judge(self.regularizer.view(images), *conditions).float()
+        return self.discriminate(self.regularizer.view(images), *conditions).float()
 
     def plain_critic(self, images: Tensor, *conditions: Tensor) -> Tensor:
         """Return ``critic`` without compilation: penalties differentiate twice, which compiled code cannot."""

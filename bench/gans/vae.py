@@ -81,15 +81,17 @@ class VAETrainer:
             "optimizer": self.optimizer,
             "monitor": self.monitor,
         }
-        for _ in self.run.loop("training", steps, state, self.look):
+        for _ in self.run.loop("training", steps, state, self.after_step):
             self.step()
         self.optimizer.zero_grad(set_to_none=True)
         if steps == 0:
-            self.look(-1)
+            self.after_step(-1)
 
-    def look(self, step: int) -> None:
+    def after_step(self, step: int) -> None:
         """Pass the monitor the networks after this step."""
-        self.monitor.look(self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps)
+        self.monitor.after_step(
+            self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps
+        )
 
     def step(self) -> None:
         """Update both networks once."""

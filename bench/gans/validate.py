@@ -97,7 +97,7 @@ def _check_values(images: Tensor, stated: Shape, where: str) -> None:
     if images.dtype != torch.float32:
         raise ContractError(f"{where}: images are {images.dtype}; expected torch.float32")
     if tuple(images.shape[1:]) != stated:
-        raise ContractError(f"{where}: images are {list(images.shape[1:])}, image_shape says {list(stated)}")
+        raise ContractError(f"{where}: images are {list(images.shape[1:])}, but image_shape is {list(stated)}")
 
 
 def _check_gradient(generator: nn.Module, codes: Tensor, where: str) -> None:

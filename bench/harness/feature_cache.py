@@ -78,7 +78,7 @@ class StoredReference:
             if seen.logits is not None:
                 logits.append(seen.logits.float().cpu())
             done += len(images)
-            self.bench.progress(f"look at {side} images", done, count, {})
+            self.bench.progress(f"features of {side} images", done, count, {})
         found = {"features": torch.cat(features)}
         return {**found, "logits": torch.cat(logits)} if logits else found
 

@@ -113,7 +113,7 @@ def _protocol_rows(kind: str, name: str, cls: type[Any]) -> Rows:
     required = [field.name for field in dataclasses.fields(cls) if field.init and _default(field).startswith("none")]
     if len(required) > name.count(":") + name.count("@"):
         whole = "".join(f"@{n.upper()}" if n == "network" else f":{n.upper()}" for n in required)
-        return [("protocol", f"ask for {name}{whole}")]
+        return [("protocol", f"depends on the argument: ganinv show {name}{whole}")]
     protocol: dict[str, Any] = create(kind, name).protocol()
     rows = [(f"protocol {key}", json.dumps(value, ensure_ascii=False)) for key, value in protocol.items()]
     if issubclass(cls, Metric) and "network" in protocol:

@@ -70,7 +70,7 @@ def _check(name: str) -> Iterator[CheckResult]:
         return
     yield CheckResult(f"{name}: imports, builds and fits", True)
     checks: dict[str, Callable[[], str]] = {
-        "declares what it is": subject.declares,
+        "declares its capacity and summary": subject.declares,
         "returns finite codes of the right shape": subject.codes_are_valid,
         "gives the same result from the same seed": subject.is_deterministic,
         "inverts each image on its own": subject.is_batch_independent,

@@ -76,7 +76,8 @@ class Store:
             aside = folder.with_name(f"{key}.damaged-{uuid.uuid4().hex[:6]}")
             folder.rename(aside)
             warnings.warn(
-                f"{folder}: {', '.join(damaged)} fails its checksum; moved to {aside.name}, made anew", stacklevel=2
+                f"{folder}: {', '.join(damaged)} fails its checksum; moved to {aside.name} and computed again",
+                stacklevel=2,
             )
             return None
         return Artefact(folder, meta)
@@ -234,8 +235,8 @@ def _record(content: Any, path: Path) -> Record:
         schema = content.get("schema", SCHEMA)
         if isinstance(schema, int) and schema > SCHEMA:
             raise StoreError(
-                f"{path} was written by a newer version of this suite: its schema is {schema}, known are those up to "
-                f"{SCHEMA}; update gan-inversion-bench"
+                f"{path} was written by a newer version of this suite: its schema is {schema}, supported are those "
+                f"up to {SCHEMA}; update gan-inversion-bench"
             )
         return Record(**content, folder=path.parent)
     except (TypeError, AttributeError) as error:

@@ -101,7 +101,9 @@ class Suite:
             if method.meets(gan.title) or gan.title not in listed
         ]
         if not cells:
-            raise SuiteError(f"suite {self.name}: nothing to run: none of these methods meets any of these GANs")
+            raise SuiteError(
+                f"suite {self.name}: nothing to run: none of these methods is paired with any of these GANs"
+            )
         return cells
 
     def _methods(self, names: Sequence[str] | None, budget: str) -> list[SuiteEntry]:
@@ -134,7 +136,7 @@ def suite_files() -> dict[str, Path]:
             if path.stem in {"claims", "paper"}:
                 continue
             if path.stem in found:
-                raise SuiteError(f"suite '{path.stem}' stands twice: {found[path.stem]} and {path}")
+                raise SuiteError(f"suite '{path.stem}' exists twice: {found[path.stem]} and {path}")
             found[path.stem] = path
     return dict(sorted(found.items()))
 

@@ -125,10 +125,10 @@ class SuiteReader:
         for budget in budgets:
             titles = [e.title for e in found if e.takes_part(budget)]
             if not titles:
-                raise SuiteError(f"{self.at(f'budgets.{budget}')}: no {kind} takes part at budget '{budget}'")
+                raise SuiteError(f"{self.at(f'budgets.{budget}')}: no {kind} is listed for budget '{budget}'")
             for title in titles:
                 if titles.count(title) > 1:
-                    raise SuiteError(f"{self.at(title)}: {kind} '{title}' stands twice; give one of them a label")
+                    raise SuiteError(f"{self.at(title)}: {kind} '{title}' is listed twice; give one of them a label")
         return found
 
     def _entrant(self, kind: str, value: Any, budgets: Collection[str], partners: Collection[str]) -> SuiteEntry:
@@ -172,7 +172,7 @@ class SuiteReader:
             for each in entrants:
                 if each.takes_part(budget) and not any(each.meets(title) for title in present):
                     raise SuiteError(
-                        f"{self.at(each.title)}: {kind} '{each.title}' meets no {met} at budget '{budget}'"
+                        f"{self.at(each.title)}: {kind} '{each.title}' is paired with no {met} at budget '{budget}'"
                     )
 
     def budgets(self, value: Any) -> tuple[dict[str, Budget], dict[str, tuple[int, ...]], dict[str, Any]]:

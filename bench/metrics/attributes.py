@@ -66,8 +66,8 @@ class AttributeMetric(NetworkMetric):
             return lacking
         if images.labels is None:
             return f"{lacking}, and the images have no labels"
-        last = int(images.labels.max())
-        return None if last < self.extractor.classes else f"{self.network} does not tell {last + 1} classes apart"
+        known, last = self.extractor.classes, int(images.labels.max())
+        return None if last < known else f"{self.network} classifies {known} classes, the labels go up to {last}"
 
     def seen(self, pairs: EvalBatch, side: Literal["target", "output"]) -> Predictions:
         """Return the annotations and the network's predictions for one side of a batch.
@@ -91,8 +91,8 @@ class AttributeMetric(NetworkMetric):
 
     def _lacking(self, images_have: tuple[str, ...]) -> str | None:
         if not self.extractor.attributes:
-            return f"{self.network} tells no attributes apart"
-        return None if self.names(images_have) else f"{self.network} knows none of the images' attributes"
+            return f"{self.network} predicts no attributes"
+        return None if self.names(images_have) else f"{self.network} predicts none of the images' attributes"
 
 
 @metric("fac")

@@ -14,7 +14,7 @@ from bench.core.registry import metric
 from bench.core.types import EvalBatch, Images, Metric
 from bench.metrics.base import mean_summary
 
-NO_CONDITIONS = "the GAN has no conditions, so its codes ask for none"
+NO_CONDITIONS = "the GAN is not conditional"
 
 
 @metric("condition_accuracy")
@@ -69,7 +69,9 @@ class ConditionAccuracy(Metric):
             return (asked > 0.5).eq(pairs.attributes.bool()).double().mean(1)
         if pairs.labels is not None and int(pairs.labels.max()) < asked.shape[1]:
             return asked.argmax(1).eq(pairs.labels).double()
-        self._lacking = f"codes ask for {asked.shape[1]} conditions, which these images do not tell"
+        self._lacking = (
+            f"codes hold {asked.shape[1]} conditions, which the images' labels and attributes do not match"
+        )
         return torch.zeros(len(pairs.codes), device=pairs.codes.device)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:

@@ -35,7 +35,7 @@ class DomainNetwork(PinnedNetwork):
         """Return a reason for images of another shape than the dataset's."""
         if shape == self.shape:
             return None
-        return f"{self.name} looks at {_size(self.shape)} images, these are {_size(shape)}"
+        return f"{self.name} requires {_size(self.shape)} images, got {_size(shape)}"
 
     def protocol(self) -> dict[str, Any]:
         """Return layers and checksum; the weights file holds its recipe, seed, dataset and accuracy."""
@@ -53,7 +53,7 @@ class DomainNetwork(PinnedNetwork):
         network = load_classifier(path)
         told = tuple(getattr(network, "attributes", ()))
         if network.kind != self.kind or told != self.attributes:
-            raise WeightsError(f"weights {path}: tells other {self.kind} than {self.name}")
+            raise WeightsError(f"weights {path}: trained on other {self.kind} than {self.name}")
         self.network: DomainClassifier = network.to(device)
 
     @torch.no_grad()

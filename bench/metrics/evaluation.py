@@ -71,7 +71,7 @@ class _BatchScores:
                 "give [0, 1], expected [-1, 1]"
             )
 
-    def look(self, pairs: EvalBatch) -> None:
+    def add(self, pairs: EvalBatch) -> None:
         """Update the extreme pixel values, and keep the first pairs for the gallery."""
         for side, levels in enumerate((pairs.target_u8, pairs.output_u8)):
             self.darkest[side] = min(self.darkest[side], int(levels.min()))
@@ -148,7 +148,7 @@ def evaluate(
         for metric in active:
             _collect(metric, pairs, rows, columns)
         sets.add(pairs, partial(_midpoints, gan, codes, rows, device))
-        found.look(pairs)
+        found.add(pairs)
     if not no_picture(images):
         found.check_floor()
     summaries = _summarise(active, found, skipped)
@@ -195,7 +195,7 @@ def _pairs(
 ) -> EvalBatch:
     output = gan.decode(codes)
     if output.shape != target.shape:
-        raise ContractError(f"the generator made {tuple(output.shape)}, the images are {tuple(target.shape)}")
+        raise ContractError(f"the generator returned {tuple(output.shape)}, expected {tuple(target.shape)}")
     if no_picture(images):
         if not torch.isfinite(output).all():
             raise ContractError("decoded codes hold values that are not finite")

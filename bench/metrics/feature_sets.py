@@ -133,7 +133,7 @@ class FeatureSets:
         """
         rows = self._logits[side].rows[:count] if side in self._logits else self._reference_set(side, count).logits
         if rows is None or not len(rows):
-            raise NotApplicable(f"{self.network.name} gives no logits")
+            raise NotApplicable(f"{self.network.name} has no logits")
         return rows
 
     def once(self, key: Any, make: Callable[[], T]) -> T:

@@ -44,7 +44,7 @@ def kernel_distance(
     """
     check_features(first, second, max(2, subset))
     if subset < 2:
-        raise ContractError(f"a subset of {subset} has no pair; it takes at least 2")
+        raise ContractError(f"a subset of {subset} has no pair; expected at least 2")
     rng = np.random.RandomState(seed)
     distances = []
     for _ in range(subsets):

@@ -31,7 +31,7 @@ class LabelAccuracy(NetworkMetric):
         >>> metric.applies(Images(pixels))
         'the images have no labels'
         >>> metric.applies(Images(pixels, labels=torch.tensor([0, 10])))
-        'fashion-mnist-cnn tells 10 classes apart, the labels go to 10'
+        'fashion-mnist-cnn classifies 10 classes, the labels go up to 10'
     """
 
     network: str = DEFAULT_NETWORK["label_accuracy"]
@@ -50,7 +50,7 @@ class LabelAccuracy(NetworkMetric):
             return "the images have no labels"
         if int(images.labels.max()) >= self.extractor.classes:
             known, last = self.extractor.classes, int(images.labels.max())
-            return f"{self.network} tells {known} classes apart, the labels go to {last}"
+            return f"{self.network} classifies {known} classes, the labels go up to {last}"
         return super().applies(images)
 
     def prepare(self, device: str) -> None:
@@ -78,5 +78,5 @@ class LabelAccuracy(NetworkMetric):
         assert pairs.labels is not None
         logits = pairs.embed(self.extractor, side).logits
         if logits is None:
-            raise ContractError(f"feature network '{self.network}' states classes but gives no logits")
+            raise ContractError(f"feature network '{self.network}' states classes but returns no logits")
         return logits.argmax(1).eq(pairs.labels).double()

@@ -30,7 +30,7 @@ def as_rgb(images: Tensor) -> Tensor:
 
 def grey_or_rgb(shape: Shape) -> str | None:
     """Return the reason why a network for colour images does not accept this shape, or None."""
-    return None if shape[0] in {1, 3} else f"{shape[0]} channels: the network needs 1 (grey) or 3 (RGB)"
+    return None if shape[0] in {1, 3} else f"{shape[0]} channels: the network requires 1 (grey) or 3 (RGB)"
 
 
 @contextmanager

@@ -93,7 +93,7 @@ class Lpips(NetworkMetric):
     def applies(self, images: Images) -> str | None:
         """Return a reason for a network without maps, and for shapes that the network does not accept."""
         if not self.extractor.layers:
-            return f"{self.network} gives no spatial maps"
+            return f"{self.network} has no spatial maps"
         return super().applies(images)
 
     def prepare(self, device: str) -> None:

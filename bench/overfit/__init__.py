@@ -11,8 +11,8 @@
   samples and of both real sets give AuthPct, C_T, 1-NN accuracy, precision and recall, the ``copying`` test,
   ``variety``, and a test that train and test images are exchangeable. No search is involved.
 - ``modes.mode_statistics(...) -> ModeStatistics``: classes of images that samples lack and the search cannot recover.
-- ``verdict.judge(errors, sets, modes) -> OverfitVerdict``: ``outcome`` is one of ``verdict.OUTCOMES``, with reasons.
-  Every argument but ``errors`` may be None; the verdict then leaves that part out.
+- ``verdict.overfit_verdict(errors, sets, modes) -> OverfitVerdict``: ``outcome`` is one of ``verdict.OUTCOMES``, with
+  reasons. Every argument but ``errors`` may be None; the verdict then leaves that part out.
 
 ``recovery.Recovery(gan, search, store).recover(groups)`` measures the errors of a GAN, ``examination.examine_gan``
 does all of it for ``ganinv overfit``, ``report`` writes the report, ``ranking`` compares GANs and ``sweep`` follows a

@@ -34,7 +34,7 @@ from bench.overfit.statistics import (
     error_statistics,
     signed_gap,
 )
-from bench.overfit.verdict import OverfitVerdict, judge
+from bench.overfit.verdict import OverfitVerdict, overfit_verdict
 
 GROUPS = ("train", "test", "own")
 SAMPLES = 2_000
@@ -172,7 +172,7 @@ def examine_gan(
         statistics=statistics,
         sets=sets,
         modes=modes,
-        verdict=judge(statistics, sets, modes),
+        verdict=overfit_verdict(statistics, sets, modes),
         curve=curve,
         galleries={name: _gallery(groups[name], errors[name], recovery) for name in GROUPS},
         remarks=(*opened.remarks, *real.remarks, *duplicates),

@@ -117,7 +117,7 @@ def open_gan(
     title = Path(choice.name.removeprefix(CHECKPOINT)).name if choice.name.startswith(CHECKPOINT) else choice.title
     if not runs_code(choice.name):
         if prior or code_dim:
-            raise BenchError(f"GAN {choice.name} knows its codes; leave --prior and --code-dim out")
+            raise BenchError(f"GAN {choice.name} defines its own codes; omit --prior and --code-dim")
         gan = load_gan(path).to(device).freeze()
         facts = gan.provenance.get("metadata", {})
         limit, name = int(facts.get("train_images", 0)), str(facts.get("dataset", ""))
@@ -187,10 +187,10 @@ def from_folders(train: Path, test: Path, shape: Shape, seed: int, n: int = 0, r
         raise DataError(f"--train and --test are both {train}; give images that the GAN was not trained on")
     channels, height, width = shape
     if channels not in {1, 3}:
-        raise DataError(f"the generator makes images of {channels} channels; files can hold 1 or 3")
+        raise DataError(f"the generator's images have {channels} channels; files can hold 1 or 3")
     if resize and height != width:
         raise DataError(f"--resize makes squares, the generator's images are {width} x {height}; resize the files")
-    window = CentreSquare() if resize else Fixed(width, height, demand="the generator makes (--resize resizes)")
+    window = CentreSquare() if resize else Fixed(width, height, demand="without --resize the files must have")
     decoder = Decoder(width, height, 1 if channels == 1 else 3, window)
     parts = [_decoded(folder, decoder, option) for folder, option in ((train, "--train"), (test, "--test"))]
     remarks: tuple[str, ...] = ("images were cut to their central square and resized",) if resize else ()
@@ -248,8 +248,8 @@ def check_overlap(train: Images, test: Images, title: str) -> None:
     same = sum(found in known for found in _hashes(test))
     if same:
         raise DataError(
-            f"{title}: {same:,} of {len(test):,} unseen images are also training images, pixel for pixel; what was "
-            "trained on is not unseen: remove them from one of the two"
+            f"{title}: {same:,} of {len(test):,} unseen images are also training images, pixel for pixel; "
+            "remove them from one of the two"
         )
 
 

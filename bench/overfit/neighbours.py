@@ -33,7 +33,7 @@ CAN_SEE = {
     "0 if samples are copies of them. Not: which difference.",
     "precision": "Samples that resemble no unseen image. Not: copies, which score 1.",
     "recall": "Unseen images that no sample resembles: missing modes. Not: their cause.",
-    "variety": "Samples that are more alike than unseen images are. Not: a few missing modes.",
+    "variety": "Samples that are more similar to each other than unseen images are. Not: a few missing modes.",
 }
 
 

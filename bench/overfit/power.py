@@ -70,8 +70,8 @@ def check_enough(count: int, delta: float = LARGE_EFFECT, alpha: float = ALPHA, 
     needed = images_needed(delta, alpha, power)
     if count < needed:
         raise DataError(
-            f"{count} images of each kind are too few: a test at p < {alpha:g} that finds an effect of Cliff's delta "
-            f"{delta:g} with probability {power:g} needs {needed} of each"
+            f"{count} images of each group are too few: a test at p < {alpha:g} that finds an effect of Cliff's "
+            f"delta {delta:g} with probability {power:g} needs {needed} of each"
         )
 
 

@@ -117,8 +117,8 @@ class Recovery:
         beyond = [space for space in method.spaces if space not in CODES]
         if beyond:
             raise BenchError(
-                f"--search {self.search.method.name} changes {beyond[0]}, with which it reaches any image; "
-                "take a search of codes: lbfgs, lm, adam, cma, gradient"
+                f"--search {self.search.method.name} changes {beyond[0]}, with which it can fit any image; "
+                "use a search over codes: lbfgs, lm, adam, cma, gradient"
             )
         method.base.build()
         return method
@@ -142,7 +142,9 @@ class Recovery:
         """
         for name, images in groups.items():
             if images.shape != self.gan.image_shape:
-                raise BenchError(f"{name} images are {images.shape}, the generator makes {self.gan.image_shape}")
+                raise BenchError(
+                    f"{name} images are {images.shape}, expected {self.gan.image_shape} as the generator's"
+                )
         before, total, done = self.gan.checksum(), sum(map(len, groups.values())), 0
         waiting = {
             (name, start): images.take(slice(start, start + self.chunk))
@@ -227,8 +229,8 @@ def open_search(choice: ComponentSpec) -> BoundMethod:
     method = make_method(choice)
     if method.base.trained_on != "nothing":
         raise BenchError(
-            f"--search {choice.name} is trained on {method.base.trained_on}, so that its errors could not be told "
-            "from what it learnt; take a search without training: lbfgs, lm, adam, cma, gradient"
+            f"--search {choice.name} is trained on {method.base.trained_on}, so that its errors also depend on "
+            "its training; use a search without training: lbfgs, lm, adam, cma, gradient"
         )
     return method
 

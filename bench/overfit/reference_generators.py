@@ -84,9 +84,7 @@ class ReferenceGenerator:
         if self.family not in FAMILIES:
             raise unknown("suspect", self.family, FAMILIES)
         if (self.kept > 0) != (self.family == "collapsed") or bool(self.without) != (self.family == "dropping"):
-            raise BenchError(
-                f"suspect {self.family}: 'kept' is of a collapsed one, 'without' of one that drops classes"
-            )
+            raise BenchError(f"suspect {self.family}: 'kept' is for the family 'collapsed', 'without' for 'dropping'")
 
     @property
     def name(self) -> str:
@@ -152,7 +150,7 @@ def training_images(suspect: ReferenceGenerator, pool: Images) -> Images:
     """
     if suspect.images > len(pool):
         raise DataError(
-            f"suspect {suspect.name}: {suspect.images:,} training images asked for, {len(pool):,} are there"
+            f"suspect {suspect.name}: {suspect.images:,} training images requested, {len(pool):,} available"
         )
     images = pool.first(suspect.images)
     if not suspect.without:

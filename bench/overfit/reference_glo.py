@@ -84,13 +84,15 @@ class Codes:
             "mover": self.mover,
             "monitor": self.monitor,
         }
-        for _ in self.run.loop(LOOP, steps, state, self.look):
+        for _ in self.run.loop(LOOP, steps, state, self.after_step):
             self.step()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def look(self, step: int) -> None:
+    def after_step(self, step: int) -> None:
         """Pass the generator after this step to the monitor."""
-        self.monitor.look(self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps)
+        self.monitor.after_step(
+            self.gan, self.images, seed=self.run.seed, done=step + 1, steps=self.run.budget.train_steps
+        )
 
     def step(self) -> None:
         """Update the generator and the codes of a batch once."""

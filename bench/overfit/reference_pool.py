@@ -50,7 +50,7 @@ def split_pool(parts: Sequence[Images], unseen: int, seed: int) -> Pool:
     """
     images = distinct(joined(parts))
     if len(images) <= unseen:
-        raise DataError(f"{unseen:,} unseen images asked for, {len(images):,} different images are there in all")
+        raise DataError(f"{unseen:,} unseen images requested, {len(images):,} different images available in all")
     order = torch.from_numpy(np.random.RandomState(seed).permutation(len(images)))
     cut = len(images) - unseen
     return Pool(images.take(order[:cut]), images.take(order[cut:]))

@@ -80,7 +80,7 @@ def _lists(e: OverfitReport, environment: Mapping[str, Any]) -> Iterator[tuple[s
     found = [f"{f.fault}: {f.state}. {'; '.join(f.because)}" for f in e.verdict.findings]
     yield "The three faults", found
     if e.verdict.advice:
-        yield "What would tell more", list(e.verdict.advice)
+        yield "What would be more conclusive", list(e.verdict.advice)
     if e.remarks:
         yield "Remarks", list(e.remarks)
     device, commit = machine_texts(environment)
@@ -89,7 +89,7 @@ def _lists(e: OverfitReport, environment: Mapping[str, Any]) -> Iterator[tuple[s
 
 def _blocks(e: OverfitReport) -> Iterator[Block]:
     yield "Recovery errors", tables.error_columns(), list(tables.error_rows(e))
-    yield "Statistics", ("statistic", "value", "what it sees, and what not"), list(tables.number_rows(e))
+    yield "Statistics", ("statistic", "value", "what it detects, and what not"), list(tables.number_rows(e))
     kinds = ("class", "of unseen images", "of samples", "median error", "")
     yield f"Classes of images: {e.modes.basis}", kinds, list(tables.kind_rows(e))
     if e.curve:

@@ -229,7 +229,7 @@ def _check(request: OverfitOptions) -> None:
         raise unknown("prior", request.prior, get_args(PriorName), "--prior")
     folders = [request.train, request.test]
     if bool(request.dataset) == any(folders) or any(folders) != all(folders):
-        raise BenchError("say which images: --dataset NAME, or --train DIR and --test DIR")
+        raise BenchError("no images given: --dataset NAME, or --train DIR and --test DIR")
     if request.resize and request.dataset:
         raise BenchError("--resize is for --train and --test; options of a dataset follow its name: celeba?size=64")
     if min(request.n, request.steps, request.code_dim, request.seed) < 0:
@@ -256,7 +256,7 @@ def _real(request: OverfitOptions, opened: Sequence[OpenedGan], n: int) -> Real:
         for each in opened:
             if each.dataset not in {"", dataset.name}:
                 raise BenchError(
-                    f"GAN {each.title} was trained on {each.dataset} and never saw an image of {dataset.name}: "
+                    f"GAN {each.title} was trained on {each.dataset}, not on {dataset.name}: use "
                     f"--dataset {each.dataset}"
                 )
         return from_dataset(dataset, limits.pop(), request.seed, n)

@@ -41,7 +41,7 @@ class Stop:
     outcome: str
 
     @property
-    def tells(self) -> bool:
+    def conclusive(self) -> bool:
         """True if the result is conclusive: the search passes its gate, or memorisation is significant below it."""
         return self.passed or self.outcome == "memorises"
 
@@ -89,7 +89,7 @@ def starts_at(found: Sequence[Stop]) -> Stop | None:
     A checkpoint is conclusive if it passes its gate, or memorises below it.
     """
     first = None
-    for stop in reversed([s for s in found if s.tells]):
+    for stop in reversed([s for s in found if s.conclusive]):
         if stop.outcome != "memorises":
             break
         first = stop
@@ -115,8 +115,8 @@ def write_sweep(
 
 def answer(found: Sequence[Stop]) -> str:
     """Return a sentence on the step from which on the GAN memorises."""
-    if not any(s.tells for s in found):
-        return "Cannot tell: the search passes its gate at no checkpoint, and none memorises clearly."
+    if not any(s.conclusive for s in found):
+        return "Inconclusive: the search passes its gate at no checkpoint, and none memorises clearly."
     first = starts_at(found)
     if first is None:
         return f"No checkpoint from which on it memorises (p < {ALPHA:g}) was found."

@@ -66,7 +66,7 @@ class OverfitVerdict:
         return tuple(text for finding in self.findings if finding.state == wanted for text in finding.because)
 
 
-def judge(
+def overfit_verdict(
     errors: ErrorStatistics, sets: SetStatistics | None = None, modes: ModeStatistics | None = None
 ) -> OverfitVerdict:
     """Decide the outcome.

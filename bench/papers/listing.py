@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.core.errors import BenchError, unknown
-from bench.papers.claims.aggregate import ClaimResult, ClaimSource, counted, rule
+from bench.papers.claims.aggregate import ClaimResult, ClaimSource, claim_results, counted
 from bench.papers.claims.claim_status import advice
 from bench.papers.claims.render import PUBLISHED
 from bench.papers.compare_tables import compare_tables
@@ -86,8 +86,8 @@ def claims_rows(paper: Paper, made: Reproduction) -> Rows:
     """Return the rows of the claims about a reproduced table."""
     source = ClaimSource(made.table.name, made.groups, made.studies, made.budget)
     reason = "smoke decides nothing" if made.budget == "smoke" else advice(made.table)
-    rulings = rule(paper.claims, [source], {made.table.name: made.table.nearest}, {made.table.name: reason})
-    return ruling_rows([r for r in rulings if made.table.name in r.claim.records])
+    results = claim_results(paper.claims, [source], {made.table.name: made.table.nearest}, {made.table.name: reason})
+    return claim_rows([r for r in results if made.table.name in r.claim.records])
 
 
 def claim_lines(result: ClaimResult) -> list[tuple[str, str]]:
@@ -132,7 +132,7 @@ def evidence_tables(result: ClaimResult) -> Iterator[tuple[str, Sequence[str], R
         yield "Other settings", ("on", "outcome", "because"), others
 
 
-def ruling_rows(rulings: Sequence[ClaimResult]) -> Rows:
+def claim_rows(results: Sequence[ClaimResult]) -> Rows:
     """Return one row per claim."""
     return [
         (
@@ -142,13 +142,13 @@ def ruling_rows(rulings: Sequence[ClaimResult]) -> Rows:
             r.setting or ABSENT,
             r.verdict.reason,
         )
-        for r in rulings
+        for r in results
     ]
 
 
 def counts_line(found: Mapping[str, Sequence[ClaimResult]]) -> str:
     """Return a line with the number of claims of each outcome."""
-    every = [ruling for rulings in found.values() for ruling in rulings]
+    every = [result for results in found.values() for result in results]
     counts = ", ".join(f"{count} {shown_outcome(outcome)}" for outcome, count in counted(every).items())
     return f"{len(every)} claims: {counts}."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.papers.claims.aggregate import ClaimResult, ClaimSource, counted, rule
+from bench.papers.claims.aggregate import ClaimResult, ClaimSource, claim_results, counted
 from bench.papers.claims.render import PUBLISHED
 from bench.papers.claims.spec import Claims
 from bench.papers.compare_tables import Part, PrintedAndMeasured, compare_tables
@@ -61,9 +61,9 @@ def reproduction_markdown(
         lines += [f"## {escape(drawn)}", "", f"![{escape(drawn)}]({drawn}/picture.png)", ""]
     advice = {name: "smoke decides nothing" if budget == "smoke" else f"nothing is stored for {name}"}
     source = ClaimSource(name, tuple(measured), tuple(studies), budget)
-    rulings = [r for r in rule(claims, [source], {name: nearest}, advice) if name in r.claim.records]
-    if rulings:
-        lines += ["## Claims", "", *rulings_table(rulings), *evidence_lines(rulings)]
+    results = [r for r in claim_results(claims, [source], {name: nearest}, advice) if name in r.claim.records]
+    if results:
+        lines += ["## Claims", "", *claims_table(results), *evidence_lines(results)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -144,24 +144,24 @@ def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else ABSENT if value is None else str(value)
 
 
-def rulings_table(rulings: Sequence[ClaimResult]) -> list[str]:
+def claims_table(results: Sequence[ClaimResult]) -> list[str]:
     """Return a table with one row per claim."""
     return [
-        *table(CLAIMS, ([*map(escape, row[:3]), f"**{row[3]}**", *map(escape, row[4:])] for row in _rows(rulings))),
+        *table(CLAIMS, ([*map(escape, row[:3]), f"**{row[3]}**", *map(escape, row[4:])] for row in _rows(results))),
         "",
     ]
 
 
-def _rows(rulings: Sequence[ClaimResult]) -> Iterator[list[str]]:
-    for r in rulings:
+def _rows(results: Sequence[ClaimResult]) -> Iterator[list[str]]:
+    for r in results:
         claim = r.claim
         about = [claim.id, f"{claim.text} ({claim.source})", PUBLISHED[r.verdict.published]]
         yield [*about, shown_outcome(r.verdict.outcome), r.setting or ABSENT, r.verdict.reason]
 
 
-def evidence_lines(rulings: Sequence[ClaimResult]) -> Iterator[str]:
+def evidence_lines(results: Sequence[ClaimResult]) -> Iterator[str]:
     """Yield the folded tests of every claim, with its evaluations in other settings."""
-    for r in rulings:
+    for r in results:
         tests = r.verdict.evidence
         yield from (f"<details><summary>{r.claim.id}: {len(tests)} tests, {1 + len(r.others)} settings</summary>", "")
         rows = [[escape(e.question), shown_outcome(e.outcome), escape(e.detail), escape(e.stand_in)] for e in tests]
@@ -179,17 +179,24 @@ def claims_page(papers: Mapping[str, Sequence[ClaimResult]], discussion: str = "
         papers: results of claims by paper.
         discussion: Markdown with headings of the second level or below.
     """
-    every = [ruling for rulings in papers.values() for ruling in rulings]
-    rows = [[name, *(str(n) for n in counted(rulings).values())] for name, rulings in papers.items()]
+    every = [result for results in papers.values() for result in results]
+    rows = [[name, *(str(n) for n in counted(results).values())] for name, results in papers.items()]
     rows.append(["**all**", *(f"**{n}**" for n in counted(every).values())])
-    lines = ["# Claims of the papers", "", *table(["paper", *map(shown_outcome, counted(every))], rows), "", RULE, ""]
+    lines = [
+        "# Claims of the papers",
+        "",
+        *table(["paper", *map(shown_outcome, counted(every))], rows),
+        "",
+        CRITERION,
+        "",
+    ]
     lines += [discussion.strip(), ""] if discussion.strip() else []
-    for name, rulings in papers.items():
-        lines += [f"## {name}", "", *rulings_table(rulings), *evidence_lines(rulings)]
+    for name, results in papers.items():
+        lines += [f"## {name}", "", *claims_table(results), *evidence_lines(results)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-RULE = (
+CRITERION = (
     "A test is decided by its 95 % interval: bootstrap over the same images (values averaged over seeds) for metrics "
     "that have a value an image, Student's t over seeds for the others. It holds or fails where the interval lies on "
     "one side, and is inconclusive where it crosses. A claim holds when all of its tests do and fails when one does. "

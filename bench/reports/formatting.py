@@ -65,6 +65,11 @@ def shown_metric(name: str) -> str:
     return track + slash + base + at + network
 
 
+def shown_metrics(names: str) -> str:
+    """Return ``shown_metric`` of each name in a list such as ``lpips@alex, fid@fashion-mnist-cnn``."""
+    return ", ".join(map(shown_metric, names.split(", ")))
+
+
 def column_title(column: Column) -> str:
     """Return the name and direction of a metric: ``psnr ↑``."""
     if column.heading == "cost":

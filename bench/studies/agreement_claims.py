@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.core.errors import UnknownName
 from bench.reports.groups import ResultGroup, title_of
 from bench.reports.published import plain, printed_paper
-from bench.reports.verdicts import Evidence, Outcome, Statement, Verdict, at_least, span, verdict
+from bench.reports.verdicts import Evidence, Outcome, Statement, Verdict, at_least, verdict, with_span
 from bench.statistics import Interval
 from bench.studies.agreement_cells import family_of
 from bench.studies.agreement_matrix import Agreement
@@ -78,7 +78,7 @@ def _differently(found: Agreement, pixel: str, name: str) -> Evidence:
     rho, interval = found.interval(pixel, name)
     turned = None if interval is None else Interval(-interval.high, -interval.low)
     outcome: Outcome = at_least(turned, -ALIKE)
-    return Evidence(f"Spearman({pixel}, {name}) is at most {ALIKE}", outcome, f"{rho:.3f} {span(interval)}")
+    return Evidence(f"Spearman({pixel}, {name}) is at most {ALIKE}", outcome, with_span(rho, interval))
 
 
 def _overlap(name: str, ranks: Ranks, method: str) -> Evidence:
@@ -152,7 +152,7 @@ def _reason(psnr: Mapping[str, object], metric: str, kind: str, method: str, gan
     if not metric:
         return f"no metric of the family {kind} in these records"
     if gans < FEWEST_GANS:
-        return f"{gans} GANs have both numbers; it takes {FEWEST_GANS}"
+        return f"{gans} GANs have both numbers; at least {FEWEST_GANS} are needed"
     return "" if seeds else "no seed that all GANs share"
 
 

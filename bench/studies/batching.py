@@ -102,7 +102,7 @@ class Batching(Study):
             },
             draw=lambda: found.draw(where),
             caption=f"Largest difference of a coordinate, image by image, in units of the codes' spread. {where}.",
-            advice="ganinv check METHOD asks the same of any method, on a tiny GAN.",
+            advice="ganinv check METHOD runs the same test on any method, with a tiny GAN.",
         )
 
 
@@ -157,10 +157,10 @@ class BatchingResult:
     def words(self) -> tuple[str, ...]:
         """Describe the numbers in the table."""
         return (
-            "Every image starts from a code that its own pixels decide, whatever is inverted with it.",
+            "The start code of an image depends on its own pixels alone, whatever is inverted with it.",
             "A difference is the largest over a code's coordinates, divided by the standard deviation of all codes.",
-            "Double precision decides: the generator's weights and sums are float64; codes, images and the state of "
-            "the search stay float32. Single precision is what every other number here is measured in.",
+            "The tests use double precision: the generator's weights and sums are float64; codes, images and the "
+            "state of the search stay float32. Every other number here is measured in single precision.",
             "Nothing is sampled, so there is no interval: a test holds when every image keeps within the tolerance.",
         )
 

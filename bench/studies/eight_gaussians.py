@@ -13,7 +13,7 @@ from bench import statistics
 from bench.core.errors import DataError
 from bench.core.registry import study
 from bench.core.types import Budget, Cell, ComponentSpec
-from bench.reports.verdicts import Evidence, Outcome, Statement, span, verdict
+from bench.reports.verdicts import Evidence, Outcome, Statement, verdict, with_span
 from bench.statistics import Floats
 from bench.studies.base import Study, StudyRequest, StudyResult, words_of
 
@@ -105,7 +105,7 @@ class EightGaussians(Study):
         data = create("dataset", dataset.name, dataset.options).load()
         count = request.images or len(data.test)
         if not 80 <= count <= len(data.test):
-            raise DataError(f"--images {count}: this study takes 80 to {len(data.test):,} test points")
+            raise DataError(f"--images {count}: expected 80 to {len(data.test):,} test points")
         budget = Budget(
             "study",
             0,
@@ -235,8 +235,8 @@ class GaussiansResult:
         """Describe the numbers in the table."""
         covered = ", ".join(str(self.covered(run)) for run in self.runs)
         return (
-            f"A mode is recovered if {self.share:.0%} of its test points come back within {self.radius:g} standard "
-            "deviations of its centre; a point farther than that from every centre is off the modes.",
+            f"A mode is recovered if {self.share:.0%} of its test points are reconstructed within {self.radius:g} "
+            "standard deviations of its centre; a point farther than that from every centre is off the modes.",
             f"Modes that hold at least 1 % of the GAN's own points, by seed: {covered}.",
             "Intervals are Student's t over seeds.",
         )
@@ -250,7 +250,7 @@ def _above(question: str, gaps: list[float] | list[int]) -> Evidence:
         outcome = "holds" if interval.low > 0 else "fails" if interval.high < 0 else "cannot tell"
         if interval.low == interval.high == 0:
             outcome = "fails"  # every seed has a tie
-    detail = f"mean difference {mean:+.3g} {span(interval)}, by seed {', '.join(f'{g:+.3g}' for g in gaps)}"
+    detail = f"mean difference {with_span(mean, interval, '+')}, by seed {', '.join(f'{g:+.3g}' for g in gaps)}"
     return Evidence(question, outcome, detail)
 
 

@@ -39,7 +39,7 @@ def open_data(choice: ComponentSpec) -> Dataset:
     """
     data = open_here(choice, "--dataset").load()
     if not data.test.is_picture:
-        raise DataError(f"dataset {choice.name}: these are points; this study looks at pictures")
+        raise DataError(f"dataset {choice.name}: its data are points; this study requires images")
     return data
 
 
@@ -60,7 +60,7 @@ def choose_networks(request: StudyRequest, roles: Sequence[str], dataset: str) -
         if reason:
             raise WeightsError(f"{role}@{network}: {reason}{_own_network(dataset, network)}")
         if role == "lpips" and not create("features", network).layers:
-            raise NotApplicable(f"--network {network}: it gives no spatial maps, which LPIPS compares")
+            raise NotApplicable(f"--network {network}: it has no spatial maps, which LPIPS compares")
     return chosen
 
 
@@ -68,7 +68,7 @@ def _own_network(dataset: str, missing: str) -> str:
     own = f"{dataset}-cnn"
     if own == missing or own not in registry.entries("features"):
         return ""
-    return f"; or look through the network of {dataset}: --network {own}"
+    return f"; or use the network of {dataset}: --network {own}"
 
 
 class FeatureExtractors:
@@ -103,7 +103,7 @@ class FeatureExtractors:
         """Names of the networks by role, such as ``lpips@alex, fid@inception``."""
         return ", ".join(f"{role}@{name}" for role, name in self.networks.items())
 
-    def look(self, images: Tensor) -> dict[str, Embedding]:
+    def embed(self, images: Tensor) -> dict[str, Embedding]:
         """Return embeddings of uint8 images ``[B, C, H, W]``, by network."""
         return {name: extractor.embed(images.to(self.device)) for name, extractor in self._extractors.items()}
 
@@ -174,13 +174,13 @@ def compare(
     for start in range(0, count, size):
         rows = slice(start, min(start + size, count))
         versions = distort(images[rows], rows)
-        seen = extractors.look(next(versions))
+        seen = extractors.embed(next(versions))
         original.append(extractors.features(seen))
         for number, version in enumerate(versions):
-            other = extractors.look(version)
+            other = extractors.embed(version)
             distances[number, rows] = extractors.distance(seen, other).numpy()
             distorted[number].append(extractors.features(other))
-        progress("look at images", rows.stop, count, {})
+        progress("features of images", rows.stop, count, {})
     return DistortedFeatures(distances, torch.cat(original), tuple(torch.cat(part) for part in distorted))
 
 

@@ -53,7 +53,7 @@ class FeatureOverlap(Study):
         from bench.studies.overlap_plane import Plane, draw
 
         if request.network:
-            raise NotApplicable("feature-overlap looks through the GAN's own discriminator: leave out --network")
+            raise NotApplicable("feature-overlap uses the GAN's own discriminator: omit --network")
         choice = request.dataset or ComponentSpec(self.default_dataset)
         missing = f"no LSGAN of {choice.name} ships; name a GAN, such as --option gan=lsgan"
         gan_choice = choose_gan(self.gan, SHIPPED.format(dataset=choice.name), missing)
@@ -117,7 +117,7 @@ class FeatureOverlap(Study):
 
 
 ASKED = """\
-DFI takes its features from a discriminator that was trained to tell real from generated images, and learns from
-generated ones only. It works on real images if the features of both kinds lie in the same place. The paper shows
+DFI takes its features from a discriminator that was trained to classify real and generated images, and is fitted
+to generated ones only. It works on real images if the features of both have the same distribution. The paper shows
 two principal components of an LSGAN's features: both kinds overlap much, and the real ones spread wider, because
 the GAN's samples are less diverse."""

@@ -11,7 +11,7 @@ import numpy as np
 from bench.core.registry import study
 from bench.core.types import ComponentSpec
 from bench.reports import plotting
-from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_least, span, verdict
+from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_least, verdict, with_span
 from bench.statistics import (
     RESAMPLES,
     Floats,
@@ -176,14 +176,14 @@ class LensCurves:
     def _linear(self) -> Evidence:
         value = float(r_squared(self.coefficients, self.lpips))
         interval = percentile_interval(r_squared(self.coefficients, self.lpips_replicates))
-        detail = f"R² {value:.4f} {span(interval)} over images"
+        detail = f"R² {with_span(value, interval)} over images"
         return Evidence(f"LPIPS is linear in c: R² ≥ {LINEAR}", at_least(interval, LINEAR), detail)
 
     def _convex(self) -> Evidence:
         changes = slope_changes(self.coefficients, self.fid)
         spread = slope_changes(self.coefficients, self.fid_replicates)
         intervals = [jackknife_interval(float(v), spread[:, i]) for i, v in enumerate(changes)]
-        shown = ", ".join(f"{v:+.3g} {span(i)}" for v, i in zip(changes, intervals, strict=True))
+        shown = ", ".join(with_span(float(v), i, "+") for v, i in zip(changes, intervals, strict=True))
         outcome = all_of(at_least(interval, 0.0) for interval in intervals)
         return Evidence(
             "FID is convex in c: no slope is smaller than the one before", outcome, f"slopes change by {shown}"
@@ -193,12 +193,12 @@ class LensCurves:
         question = f"FID({MILD}) is under half of FID({HARSH})"
         places = [i for c in (MILD, HARSH) for i, known in enumerate(self.coefficients) if abs(known - c) < 1e-9]
         if len(places) < 2:
-            return Evidence(question, "not measured", f"coefficients {MILD} and {HARSH} are not both asked for")
+            return Evidence(question, "not measured", f"coefficients {MILD} and {HARSH} were not both measured")
         mild, harsh = places
         left = float(self.fid[harsh] / 2 - self.fid[mild])
         interval = jackknife_interval(left, self.fid_replicates[:, harsh] / 2 - self.fid_replicates[:, mild])
         values = f"FID {self.fid[mild]:.4g} against {self.fid[harsh]:.4g}"
-        detail = f"{values}; half of the latter is larger by {left:.4g} {span(interval)}"
+        detail = f"{values}; half of the latter is larger by {with_span(left, interval)}"
         return Evidence(question, at_least(interval, 0.0), detail)
 
 

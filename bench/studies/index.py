@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.core.errors import BenchError, StoreError
 from bench.core.files import write_text
+from bench.reports.formatting import shown_metrics
 from bench.reports.render_markdown import escape, table
 from bench.reports.verdicts import shown_outcome
 
@@ -59,7 +60,7 @@ def index(studies: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [INTRODUCTION, "", f"{len(rows)} verdicts: {summary}.", ""]
     lines += table(["claim", "what it says", "decided on", "verdict", "because", "study"], rows)
     for name, study in studies.items():
-        where = ", ".join(filter(None, [study["dataset"], study["network"]]))
+        where = ", ".join(filter(None, [study["dataset"], shown_metrics(study["network"])]))
         lines += ["", f"## [{escape(study['study'])}: {escape(where)}]({name}/README.md)", ""]
         lines += [f"![{escape(study['study'])}]({name}/figure.png)"]
     return "\n".join(lines) + "\n"
@@ -70,7 +71,7 @@ def _verdict_rows(name: str, study: Mapping[str, Any]) -> Sequence[list[str]]:
         [
             f"{verdict['claim']} ({escape(verdict['source'])})",
             escape(verdict["text"]),
-            escape(", ".join(filter(None, [verdict["dataset"], verdict["network"]]))),
+            escape(", ".join(filter(None, [verdict["dataset"], shown_metrics(verdict["network"])]))),
             f"**{shown_outcome(verdict['outcome'])}**",
             escape(
                 "; ".join(

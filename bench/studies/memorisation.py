@@ -76,7 +76,7 @@ class Memorisation(Study):
         from bench.studies.memorisation_rules import Findings
 
         if request.network or request.images:
-            raise BenchError("memorisation looks at pixels: leave out --network and --images")
+            raise BenchError("memorisation uses pixels and all images: omit --network and --images")
         choice = request.dataset or ComponentSpec(self.default_dataset)
         method = checked("method", parse_choice(self.search, "--option search ="), "--option search")
         data = create("dataset", choice.name, choice.options).load()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.reports import plotting
-from bench.reports.verdicts import Evidence, Statement, Verdict, at_least, span, verdict
+from bench.reports.verdicts import Evidence, Statement, Verdict, at_least, verdict, with_span
 from bench.statistics import Floats, Interval, partition, percentile_interval
 from bench.studies.base import StudyRequest
 
@@ -142,7 +142,7 @@ class Plane:
         evidence = []
         for name, threshold, question in tests:
             interval = self.interval(name)
-            detail = f"{NAMES[name]} {self.values[name]:.3f} {span(interval)}"
+            detail = f"{NAMES[name]} {with_span(self.values[name], interval)}"
             evidence.append(Evidence(question, at_least(interval, threshold), detail, remark))
         return verdict(C29, evidence)
 

@@ -24,6 +24,7 @@ from bench.harness.experiment_report import (
     table_section,
 )
 from bench.harness.suite import parse_choice, parse_options
+from bench.reports.formatting import shown_metrics
 from bench.reports.render_markdown import escape, table
 from bench.reports.verdicts import Verdict, shown_outcome
 from bench.studies.base import Progress, Study, StudyRequest, StudyResult, silent
@@ -97,7 +98,7 @@ def report(name: str, study: Study, request: StudyRequest, result: StudyResult) 
 
 def markdown(study: Study, result: StudyResult, facts: Mapping[str, Any]) -> str:
     """Return the report as Markdown."""
-    heading = f"{result.title}: {result.dataset}{f', {result.network}' if result.network else ''}"
+    heading = f"{result.title}: {_where(result)}"
     lines = [f"# {escape(heading)}", "", result.asked.strip(), ""]
     lines += ["![figure](figure.png)", "", result.caption]
     if result.verdicts:
@@ -115,7 +116,7 @@ def terminal(result: StudyResult) -> Iterator[Table]:
     from rich.table import Table
 
     title, rows = next(iter(result.tables.items()))
-    shown = Table(title=plain(f"{title}: {result.dataset} {result.network}".strip()), pad_edge=False)
+    shown = Table(title=plain(f"{title}: {_where(result)}"), pad_edge=False)
     rows = _brief(rows)
     for column in rows.columns:
         shown.add_column(plain(str(column)), justify="right", overflow="fold")
@@ -124,16 +125,16 @@ def terminal(result: StudyResult) -> Iterator[Table]:
     yield shown
     if not result.verdicts:
         return
-    judged = Table(title="Verdicts", pad_edge=False)
+    verdicts = Table(title="Verdicts", pad_edge=False)
     for column in ("claim", "verdict", "because"):
-        judged.add_column(column, overflow="fold")
+        verdicts.add_column(column, overflow="fold")
     for verdict in result.verdicts:
-        judged.add_row(
+        verdicts.add_row(
             plain(f"{verdict.claim.id} ({verdict.claim.source})"),
             shown_outcome(verdict.outcome),
             plain(verdict.reason),
         )
-    yield judged
+    yield verdicts
 
 
 def _content(study: Study, request: StudyRequest, result: StudyResult, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,8 +192,13 @@ def _brief(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[[c for c in rows.columns if not re.search("_(sd|low|high)$", str(c))]]
 
 
+def _where(result: StudyResult) -> str:
+    """Return the dataset and the networks, with metrics under the names that tables show."""
+    return ", ".join(filter(None, [result.dataset, shown_metrics(result.network)]))
+
+
 def _verdict_lines(result: StudyResult) -> Iterator[str]:
-    where = escape(", ".join(filter(None, [result.dataset, result.network])))
+    where = escape(_where(result))
     rows = [
         [
             v.claim.id,

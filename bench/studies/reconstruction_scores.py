@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.core.errors import DataError
 from bench.reports import plotting
 from bench.reports.published import printed_paper
-from bench.reports.verdicts import Evidence, Statement, Verdict, at_least, span, verdict
+from bench.reports.verdicts import Evidence, Statement, Verdict, at_least, verdict, with_span
 from bench.statistics import Floats, percentile_interval, resample_counts
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Scores:
             interval = percentile_interval(self.replicates[:, first, 0] - self.replicates[:, second, 0])
             detail = (
                 f"{self.values[first, 0].mean():.4f} against {self.values[second, 0].mean():.4f}: "
-                f"{gap:+.4f} {span(interval)}"
+                f"{with_span(gap, interval, '+')}"
             )
             yield Evidence(
                 f"mAP on originals after full reconstructions is {words}", at_least(interval, least), detail

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.reports import plotting
-from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_most, span, verdict, within
+from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_most, verdict, with_span, within
 from bench.statistics import Floats, Interval, t_interval
 
 if TYPE_CHECKING:
@@ -122,8 +122,9 @@ class SampleSizeCurves:
         count, kind = len(shares), "disjoint" if self.disjoint[SMALL] else "overlapping"
         unpaired = self.values["fid_unpaired"]
         apart = float(unpaired[SMALL].mean() / unpaired[last].mean() - 1)
+        percent = with_span(100 * float(shares.mean()), t_interval(100 * shares), "+")
         detail = (
-            f"{shares.mean():+.2%} {span(interval)} over {count} {kind} subsets, of which {inside} lie within; "
+            f"{percent} % over {count} {kind} subsets, of which {inside} lie within; "
             f"unpaired sets differ by {apart:+.1%}"
         )
         return Evidence(question, within(interval, SHARE), detail, _stand_in(last))

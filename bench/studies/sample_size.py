@@ -73,7 +73,7 @@ class SampleSize(Study):
         extractors = feature_networks.FeatureExtractors(networks, data.shape, request.device)
         cell = Cell(choice, gan, method=method, seed=request.seed, budget=self._budget(count), metrics=())
         outputs, keys = reconstructions(cell, request)
-        pairs = look(extractors, data.test.first(count).data, outputs, request)
+        pairs = reconstruction_features(extractors, data.test.first(count).data, outputs, request)
         curves = SampleSizeCurves.of(self._measured(pairs, request), pairs.psnr, request.seed)
         what = f"{words_of(method)} on {words_of(gan)}"
         where = f"{words_of(choice)}, {count:,} test images, {what}, {self.fit_steps:,} fit steps"
@@ -210,7 +210,9 @@ def reconstructions(cell: Cell, request: StudyRequest) -> tuple[Tensor, Mapping[
     return torch.cat(made), keys
 
 
-def look(extractors: Any, targets: Tensor, outputs: Tensor, request: StudyRequest) -> ReconstructionFeatures:
+def reconstruction_features(
+    extractors: Any, targets: Tensor, outputs: Tensor, request: StudyRequest
+) -> ReconstructionFeatures:
     """Compute per-image values and features of both sides."""
     import torch
 
@@ -220,8 +222,8 @@ def look(extractors: Any, targets: Tensor, outputs: Tensor, request: StudyReques
     parts: list[tuple[Tensor, ...]] = []
     size = batch_size((int(targets.shape[1]), int(targets.shape[2]), int(targets.shape[3])))
     for target, output in zip(targets.split(size), outputs.split(size), strict=True):
-        sides = (extractors.features(extractors.look(side)) for side in (target, output))
+        sides = (extractors.features(extractors.embed(side)) for side in (target, output))
         parts.append((psnr(target, output), ssim(target, output), *sides))
-        request.progress("look at images", min(len(parts) * size, len(targets)), len(targets), {})
+        request.progress("features of images", min(len(parts) * size, len(targets)), len(targets), {})
     first, second, third, fourth = (torch.cat(column) for column in zip(*parts, strict=True))
     return ReconstructionFeatures(first.numpy(), second.numpy(), third, fourth)

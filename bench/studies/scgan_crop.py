@@ -135,7 +135,7 @@ class ScganCrop(Study):
     def _enlarged(self, side: int) -> str:
         if self.resize in (0, side):
             return ""
-        return f", which look at windows resized to {self.resize}x{self.resize} (bilinear, antialiased)"
+        return f", computed on windows resized to {self.resize}x{self.resize} (bilinear, antialiased)"
 
     def _resized(self, images: Tensor) -> Tensor:
         from torch.nn import functional as F

@@ -16,7 +16,7 @@ from bench.harness.bound_method import batch_size
 from bench.metrics.base import to_u8
 from bench.reports import plotting
 from bench.reports.published import printed_paper
-from bench.reports.verdicts import Evidence, Statement, Verdict, span, verdict, within
+from bench.reports.verdicts import Evidence, Statement, Verdict, verdict, with_span, within
 from bench.statistics import (
     RESAMPLES,
     Floats,
@@ -215,7 +215,7 @@ class Crops:
             gap = float(values[second] - values[first])
             tolerance, remark = self._tolerance(metric, float(values[first]))
             question = f"{metric.upper()} of y_crop is within {tolerance:.3g} of y_center's"
-            detail = f"{values[second]:.4g} against {values[first]:.4g}: {gap:+.3g} {span(interval)}"
+            detail = f"{values[second]:.4g} against {values[first]:.4g}: {with_span(gap, interval, '+')}"
             evidence.append(Evidence(question, within(interval, tolerance), detail, remark))
         return verdict(C22, evidence, _printed_agree())
 

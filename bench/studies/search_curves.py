@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.reports import plotting
+from bench.reports.verdicts import with_span
 from bench.statistics import Floats, Interval, mean_interval, paired_interval
 from bench.studies.search_points import COSTS, TRACKS, SearchPoint, Track
 
@@ -163,12 +164,10 @@ class SearchCurves:
         below = next((method for method in rest if method not in tied), None)
         line = f"{time:g} ms, {UNITS[track]}: **{best}** leads with {found[best].mean():.4g}"
         if tied:
-            line += f", not told apart from {', '.join(tied)}"
+            line += f", not distinguished from {', '.join(tied)}"
         gap = gaps[below] if below else None
         if below and gap:
-            line += (
-                f"; {below} is {found[best].mean() - found[below].mean():.3g} [{gap.low:.3g}, {gap.high:.3g}] below"
-            )
+            line += f"; {below} is {with_span(float(found[best].mean() - found[below].mean()), gap)} below"
         yield f"{line}."
 
 

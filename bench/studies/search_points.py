@@ -165,7 +165,7 @@ def _invert(bench: HarnessContext, method: BoundMethod, gan: Gan, images: Images
     mse = torch.cat(parts).double().numpy()
     if not np.isfinite(mse).all():
         raise ContractError(
-            f"the generator makes images that are not numbers of {int((~np.isfinite(mse)).sum())} codes"
+            f"the generator's images of {int((~np.isfinite(mse)).sum())} codes hold NaN or infinite pixels"
         )
     return mse, {name: value / len(images) for name, value in spent.items()}
 

@@ -188,6 +188,6 @@ class TrainOnReconstructions(Study):
 
 
 ASKED = """\
-If a reconstruction keeps what an image shows, a classifier can learn from reconstructions, and then tell originals.
-The paper trains classifiers of attributes on original faces, on faces put together of inverted tiles, and on faces
-that were inverted whole, and looks at all three with each of them."""
+If a reconstruction keeps what an image shows, a classifier can learn from reconstructions and classify originals.
+The paper trains classifiers of attributes on original faces, on faces assembled from inverted tiles, and on faces
+that were inverted whole, and tests each classifier on all three."""

@@ -65,7 +65,7 @@ def cut(canvas: Tensor, top: int, left: int, size: tuple[int, int], shifts: Tens
     rows, columns = _sources(canvas, (top, left), size, shifts)
     for what, index, side in (("rows", rows, canvas.shape[2]), ("columns", columns, canvas.shape[3])):
         if int(index.min()) < 0 or int(index.max()) >= side:
-            raise ValueError(f"a shift asks for {what} {int(index.min())} to {int(index.max())} of {side}")
+            raise ValueError(f"a shift needs {what} {int(index.min())} to {int(index.max())} of {side}")
     return _gather(canvas, rows, columns)
 
 

@@ -144,7 +144,7 @@ class Translation(Study):
 
 ASKED = """\
 The paper shifts real images at random, once so that real surroundings come in ("raw") and once so that the edge is
-filled with a mirror image ("reflection"). LPIPS grows with the shift and cannot tell the two apart; FID stays
+filled with a mirror image ("reflection"). LPIPS grows with the shift and does not distinguish the two; FID stays
 negligible for the former, whose images look real, and grows for the latter, whose images do not."""
 
 

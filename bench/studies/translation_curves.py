@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.reports import plotting
+from bench.reports.formatting import shown_metric
 from bench.reports.published import printed_paper
-from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_least, at_most, span, verdict, within
+from bench.reports.verdicts import Evidence, Statement, Verdict, all_of, at_least, at_most, verdict, with_span, within
 from bench.statistics import (
     RESAMPLES,
     Floats,
@@ -98,7 +99,7 @@ class TranslationCurves:
         return range(len(self.lpips["raw"]))
 
     @property
-    def judged(self) -> int:
+    def decisive_shift(self) -> int:
         """Largest t at which claims are evaluated: the paper's share of the side, at least 1."""
         return min(len(self.shifts) - 1, max(1, PAPER_MOST * self.side // PAPER_SIDE))
 
@@ -138,8 +139,8 @@ class TranslationCurves:
         lines = [
             f"LPIPS: mean over images, {RESAMPLES:,} paired bootstrap resamples (95 % percentile interval). FID: 95 "
             f"% interval, delete-a-group jackknife over {GROUPS} groups of images.",
-            f"Claims are judged for t up to {self.judged}: the paper shifts windows of {PAPER_SIDE} pixels by at "
-            f"most {PAPER_MOST}, and these have {self.side}. Larger shifts are shown and not judged.",
+            f"Claims are decided for t up to {self.decisive_shift}: the paper shifts windows of {PAPER_SIDE} pixels "
+            f"by at most {PAPER_MOST}, and these have {self.side}. Larger shifts are shown and decide nothing.",
             f"Thresholds: C24, a gap of {LARGEST_GAP} through AlexNet (ours); C25, FID {NEGLIGIBLE:g} (the paper's).",
         ]
         if self.networks["lpips"] != "alex":
@@ -168,35 +169,38 @@ class TranslationCurves:
         """Return the tolerance for these networks, and the reason that it differs from that of AlexNet."""
         if self.networks["lpips"] == "alex":
             return LARGEST_GAP, ""
-        ours = float(self.lpips["raw"][self.judged])
-        scaled = self.judged * PAPER_SIDE / self.side
+        ours = float(self.lpips["raw"][self.decisive_shift])
+        scaled = self.decisive_shift * PAPER_SIDE / self.side
         theirs = float(np.interp(scaled, range(len(self.published["raw"])), self.published["raw"]))
         remark = (
-            f"lpips@{self.networks['lpips']} has another scale than AlexNet's, so {LARGEST_GAP} is taken as the same "
-            f"share of LPIPS at t = {self.judged} ({LARGEST_GAP / theirs:.1%} of {ours:.4g})"
+            f"{shown_metric('lpips@' + self.networks['lpips'])} has another scale than AlexNet's: {LARGEST_GAP} is "
+            f"scaled to the same share of it at t = {self.decisive_shift} ({LARGEST_GAP / theirs:.1%} of {ours:.4g})"
         )
         return LARGEST_GAP / theirs * ours, remark
 
     def _gap(self) -> Evidence:
         tolerance, remark = self._tolerance()
         spread = self.lpips_replicates["raw"] - self.lpips_replicates["reflect"]
-        gaps = (self.lpips["raw"] - self.lpips["reflect"])[: self.judged + 1]
+        gaps = (self.lpips["raw"] - self.lpips["reflect"])[: self.decisive_shift + 1]
         intervals = [percentile_interval(spread[:, t]) for t in range(len(gaps))]
         worst = int(np.abs(gaps).argmax())
         outcome = all_of(within(interval, tolerance) for interval in intervals)
-        detail = f"largest gap raw - reflected {gaps[worst]:+.4g} {span(intervals[worst])} at t = {worst}"
-        return Evidence(f"the gap is at most {tolerance:.4g} at each t ≤ {self.judged}", outcome, detail, remark)
+        detail = f"largest gap raw - reflected {with_span(gaps[worst], intervals[worst], '+')} at t = {worst}"
+        return Evidence(
+            f"the gap is at most {tolerance:.4g} at each t ≤ {self.decisive_shift}", outcome, detail, remark
+        )
 
     def _negligible(self) -> Evidence:
         inception = self.networks["fid"] == "inception"
         bound = NEGLIGIBLE if inception else self.floor
-        remark = "" if inception else f"fid@{self.networks['fid']} against its own sampling floor, not Inception's 2"
-        intervals = self.fid_intervals("raw")[: self.judged + 1]
-        worst = int(self.fid["raw"][: self.judged + 1].argmax())
+        shown = shown_metric(f"fid@{self.networks['fid']}")
+        remark = "" if inception else f"{shown} against its own sampling floor, not Inception's 2"
+        intervals = self.fid_intervals("raw")[: self.decisive_shift + 1]
+        worst = int(self.fid["raw"][: self.decisive_shift + 1].argmax())
         outcome = all_of(at_most(interval, bound) for interval in intervals)
-        detail = f"largest {self.fid['raw'][worst]:.4g} {span(intervals[worst])} at t = {worst}"
+        detail = f"largest {with_span(self.fid['raw'][worst], intervals[worst])} at t = {worst}"
         return Evidence(
-            f"FID of raw shifts is at most {bound:.4g} at each t ≤ {self.judged}", outcome, detail, remark
+            f"FID of raw shifts is at most {bound:.4g} at each t ≤ {self.decisive_shift}", outcome, detail, remark
         )
 
     def _above(self) -> Evidence:
@@ -204,28 +208,28 @@ class TranslationCurves:
         spread = self.fid_replicates["reflect"] - self.fid_replicates["raw"]
         intervals = [jackknife_interval(float(gaps[t]), spread[:, t]) for t in self.shifts[1:]]
         outcomes = [at_least(interval, 0.0) for interval in intervals]
-        least = int(gaps[1 : self.judged + 1].argmin())
-        detail = (
-            f"smallest gap {gaps[least + 1]:+.4g} {span(intervals[least])} at t = {least + 1}{self._beyond(outcomes)}"
+        least = int(gaps[1 : self.decisive_shift + 1].argmin())
+        gap = with_span(gaps[least + 1], intervals[least], "+")
+        detail = f"smallest gap {gap} at t = {least + 1}{self._beyond(outcomes)}"
+        question = (
+            f"FID of reflected shifts is larger than that of raw ones at each t from 1 to {self.decisive_shift}"
         )
-        question = f"FID of reflected shifts is larger than that of raw ones at each t from 1 to {self.judged}"
-        return Evidence(question, all_of(outcomes[: self.judged]), detail)
+        return Evidence(question, all_of(outcomes[: self.decisive_shift]), detail)
 
     def _rising(self, kind: str) -> Evidence:
         steps = np.diff(self.lpips[kind])
         spread = np.diff(self.lpips_replicates[kind], axis=1)
         intervals = [percentile_interval(spread[:, t]) for t in range(len(steps))]
         outcomes = [at_least(interval, 0.0) for interval in intervals]
-        least = int(steps[: self.judged].argmin())
-        detail = (
-            f"smallest step {steps[least]:+.4g} {span(intervals[least])}, to t = {least + 1}{self._beyond(outcomes)}"
-        )
-        question = f"LPIPS of {NAMES[kind]} shifts rises at each t up to {self.judged}"
-        return Evidence(question, all_of(outcomes[: self.judged]), detail)
+        least = int(steps[: self.decisive_shift].argmin())
+        step = with_span(steps[least], intervals[least], "+")
+        detail = f"smallest step {step}, to t = {least + 1}{self._beyond(outcomes)}"
+        question = f"LPIPS of {NAMES[kind]} shifts rises at each t up to {self.decisive_shift}"
+        return Evidence(question, all_of(outcomes[: self.decisive_shift]), detail)
 
     def _beyond(self, outcomes: Sequence[str]) -> str:
         """Describe the outcome at shifts beyond the evaluated ones."""
-        rest = outcomes[self.judged :]
+        rest = outcomes[self.decisive_shift :]
         if not rest:
             return ""
         counts = ", ".join(f"{rest.count(each)} {each}" for each in dict.fromkeys(rest))
@@ -309,8 +313,8 @@ def _lpips_panel(axes: Axes, found: TranslationCurves) -> None:
 
 def _shade(axes: Axes, found: TranslationCurves) -> None:
     """Mark the shifts at which claims are not evaluated."""
-    if found.judged < len(found.shifts) - 1:
-        ends = (found.judged, len(found.shifts) - 1)
+    if found.decisive_shift < len(found.shifts) - 1:
+        ends = (found.decisive_shift, len(found.shifts) - 1)
         axes.axvspan(
             *ends, color=plotting.GREY, alpha=0.12, linewidth=0, label="beyond the paper's share of the side"
         )

@@ -163,16 +163,16 @@ def test_an_edit_turns_one_attribute_over_and_keeps_the_noise(conditional):
 
 def test_the_table_of_edits_counts_flips_and_what_is_kept(conditional):
     made, codes = conditional
-    judge = AttributeScorer("lit", Lit(), NAMES)
+    scorer = AttributeScorer("lit", Lit(), NAMES)
     conditions = Conditions.of(made, codes)
     plain, target = made.decode(codes), conditions.changed(0)
     half = target.clone()
     half[5:] = codes[5:, 1:]  # an edit that did nothing to half of the images
     edited = {"Eyeglasses": made.decode(conditions.code(half))}
-    row = followed(judge, plain, edited, {"Eyeglasses": target[:, 0] > 0.5}).iloc[0]
+    row = followed(scorer, plain, edited, {"Eyeglasses": target[:, 0] > 0.5}).iloc[0]
     assert (row["so before"], row["flipped"], row["others kept"]) == (0.0, 0.5, 1.0)
-    with pytest.raises(NotApplicable, match="does not tell 'Young'"):
-        followed(judge, plain, {"Young": plain}, {"Young": target[:, 0] > 0.5})
+    with pytest.raises(NotApplicable, match="does not predict 'Young'"):
+        followed(scorer, plain, {"Young": plain}, {"Young": target[:, 0] > 0.5})
 
 
 def test_the_table_of_vectors_counts_flips(conditional):
@@ -195,11 +195,13 @@ def test_images_that_show_all_that_is_asked_for_already_are_no_flips(conditional
     before, after = torch.zeros(4, 3), torch.zeros(4, 3)
     before[0, :2] = before[1, 0] = 1  # both, one, none, none of the first two
     after[:3, :2] = 1
-    judge = AttributeScorer("lit", Lit(), NAMES)
+    scorer = AttributeScorer("lit", Lit(), NAMES)
     plain, edited = (made.decode(torch.cat([torch.zeros(4, 1), y], 1)) for y in (before, after))
     both = dict.fromkeys(NAMES[:2], torch.ones(4, dtype=torch.bool))
-    assert flipped(judge, judge.sees(plain), edited, both) == (0.25, pytest.approx(2 / 3), 1.0)
-    already, done, _ = flipped(judge, judge.sees(edited[:1]), edited[:1], {name: both[name][:1] for name in both})
+    assert flipped(scorer, scorer.predict(plain), edited, both) == (0.25, pytest.approx(2 / 3), 1.0)
+    already, done, _ = flipped(
+        scorer, scorer.predict(edited[:1]), edited[:1], {name: both[name][:1] for name in both}
+    )
     assert already == 1
     assert math.isnan(done), "none was left to flip"
 

@@ -1,5 +1,6 @@
 """The guides are listed, shown, and true: their commands and their Python run in a folder of their own, in order."""
 
+import ast
 import io
 import re
 import shlex
@@ -152,6 +153,28 @@ def test_the_guide_to_overfitting_explains_every_verdict():
     text = room.guides()["overfit"].read_text()
     for outcome in map(shown, OUTCOMES):
         assert f"| {outcome} |" in text
+
+
+def messages_of(path):
+    """Every text in a Python file, with ``{}`` for what is filled in."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_messages_that_guides_quote_are_those_of_the_code():
+    known = "\n".join(text for path in (ROOT / "bench").rglob("*.py") for text in messages_of(path))
+    quoted = [
+        (name, piece.strip())
+        for name, path in room.guides().items()
+        for line in re.findall(r"^- (\*\*.*?:\*\*)", path.read_text(), re.MULTILINE)
+        for message in re.findall(r'"([^"]+)"', line)
+        for piece in re.sub(r"\b\d+\b|(?<=')\w+(?=')", "{}", message).split("…")
+    ]
+    assert len(quoted) > 15
+    assert not [(name, piece) for name, piece in quoted if piece not in known]
 
 
 def test_what_is_not_run_stands_in_a_guide():

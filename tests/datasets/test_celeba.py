@@ -161,9 +161,7 @@ def test_a_missing_partition_row_is_named(celeba):
 
 def test_an_attribute_list_of_other_images_is_refused(celeba):
     write_lists(celeba, kept=range(COUNT - 1))
-    with pytest.raises(
-        DataError, match=r"list_attr_celeba\.txt has no row for '000040\.jpg', which lies in img_align"
-    ):
+    with pytest.raises(DataError, match=r"list_attr_celeba\.txt has no row for '000040\.jpg', which is in img_align"):
         load()
     write_lists(celeba)
     (celeba / IMAGES / "000003.jpg").unlink()

@@ -244,7 +244,7 @@ def test_damaged_images_are_skipped_named_and_recorded(photos, data):
 
 def test_mixed_sizes(photos):
     save(photos / "part0" / "odd.png", (9, 8))
-    with pytest.raises(DataError, match=r"'part0/odd\.png': 9 x 8 pixels, but crop = 'none' demands 8 x 8"):
+    with pytest.raises(DataError, match=r"'part0/odd\.png': 9 x 8 pixels, but crop = 'none' requires 8 x 8"):
         folder(photos, crop="none").load()
     with pytest.warns(UserWarning, match="1 images skipped"):
         assert len(folder(photos, crop="none", on_bad="skip").load().train) >= 24

@@ -41,7 +41,7 @@ def test_agrees_with_torchvision(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda b: b[:-1], r"header says .* = 60 bytes, the file holds 59"),
+        (lambda b: b[:-1], r"header states .* = 60 bytes, the file holds 59"),
         (lambda b: b + b"x", "the file holds 61"),
         (lambda b: b[:9], "less than the header"),
         (lambda b: b"\0\0\x0d\x03" + b[4:], "starts with '00000d03'"),

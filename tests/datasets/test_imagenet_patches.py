@@ -105,7 +105,7 @@ def test_a_stray_photograph_and_a_reduced_copy(photos):
     with pytest.raises(DataError, match="30 images, too few to hold out test_images = 10000"):
         open_dataset("imagenet-patches").load()
     save(photos[0].parents[1] / "stray.JPEG", (40, 40))
-    with pytest.raises(DataError, match=r"'train/stray\.JPEG' should lie in train/WNID/"):
+    with pytest.raises(DataError, match=r"'train/stray\.JPEG' should be in train/WNID/"):
         load()
 
 

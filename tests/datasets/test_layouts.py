@@ -20,7 +20,7 @@ def test_files_are_listed_sorted_with_their_folders_and_hidden_ones_left_out(tmp
 
 
 def test_nothing_to_list_is_an_error_with_the_endings(tmp_path):
-    with pytest.raises(DataError, match=r"^x: no image in it \(looked for \.jpg\)$"):
+    with pytest.raises(DataError, match=r"^x: no image in it \(expected \.jpg\)$"):
         list_files(tmp_path, "x", {".jpg"})
     with pytest.raises(DataError, match=r"^x: no such folder$"):
         list_files(tmp_path / "nowhere", "x")

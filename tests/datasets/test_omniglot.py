@@ -81,7 +81,7 @@ def test_a_drawing_of_another_size_and_a_stray_one_are_named(drawings, data):
     with pytest.raises(DataError, match=rf"{drawings[0].name}': 104 x 105 pixels, but drawings have 105 x 105"):
         open_dataset("omniglot").load()
     (data / "omniglot" / "images_background" / "Latin" / "stray.png").write_bytes(drawings[1].read_bytes())
-    with pytest.raises(DataError, match=r"Latin/stray\.png' should lie in SET/ALPHABET/CHARACTER/"):
+    with pytest.raises(DataError, match=r"Latin/stray\.png' should be in SET/ALPHABET/CHARACTER/"):
         open_dataset("omniglot").load()
 
 

@@ -9,7 +9,7 @@ from bench.core.errors import BenchError, NotApplicable
 from bench.core.options import create
 from bench.core.run_context import RunContext
 from bench.core.types import Budget, Images
-from bench.gans.ali import ALI, ALICE, JointSamples, PairTrainer, judge_loss, makers_loss
+from bench.gans.ali import ALI, ALICE, JointSamples, PairTrainer, generator_encoder_loss, joint_discriminator_loss
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.training import train_gan
 
@@ -48,9 +48,11 @@ def test_the_losses_are_cross_entropies_with_the_kinds_exchanged():
     inferred, made = torch.tensor([2.0, -1.0, 0.5]), torch.tensor([0.0, 3.0, -2.0])
     real, fake = torch.ones(3), torch.zeros(3)
     entropy = binary_cross_entropy_with_logits
-    torch.testing.assert_close(judge_loss(inferred, made), entropy(inferred, real) + entropy(made, fake))
-    torch.testing.assert_close(makers_loss(inferred, made), entropy(inferred, fake) + entropy(made, real))
-    assert float(judge_loss(torch.zeros(3), torch.zeros(3))) == pytest.approx(2 * math.log(2))
+    torch.testing.assert_close(
+        joint_discriminator_loss(inferred, made), entropy(inferred, real) + entropy(made, fake)
+    )
+    torch.testing.assert_close(generator_encoder_loss(inferred, made), entropy(inferred, fake) + entropy(made, real))
+    assert float(joint_discriminator_loss(torch.zeros(3), torch.zeros(3))) == pytest.approx(2 * math.log(2))
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (3, 64, 64)])
@@ -83,12 +85,12 @@ def test_each_update_moves_its_own_networks(recipe, images):
     makers = torch.nn.ModuleList([trainer.generator, trainer.encoder])
     old_makers, old_judge = copy_of(makers), copy_of(trainer.discriminator)
     pairs = trainer.draw_pairs()
-    trainer.update_judge(pairs.detached())
+    trainer.update_joint_discriminator(pairs.detached())
     assert not any(moved(makers, old_makers))
     assert all(moved(trainer.discriminator, old_judge))
     old_judge = copy_of(trainer.discriminator)
     trainer.require_gradients(False)
-    trainer.update_makers(pairs)
+    trainer.update_generator_and_encoder(pairs)
     trainer.require_gradients(True)
     assert all(moved(makers, old_makers))
     assert not any(moved(trainer.discriminator, old_judge))
@@ -105,7 +107,8 @@ def test_both_makers_learn_to_fool_the_judge(recipe, images, monkeypatch):
         trainer.discriminator.eval()
         if detached:
             monkeypatch.setattr(
-                "bench.gans.ali.makers_loss", lambda inferred, made: judge_loss(made, inferred.detach())
+                "bench.gans.ali.generator_encoder_loss",
+                lambda inferred, made: joint_discriminator_loss(made, inferred.detach()),
             )
         trainer.require_gradients(False)
         state = trainer.run.rng.get_state()
@@ -116,7 +119,7 @@ def test_both_makers_learn_to_fool_the_judge(recipe, images, monkeypatch):
 
         before = looks()
         for _ in range(60):
-            trainer.update_makers(trainer.draw_pairs())
+            trainer.update_generator_and_encoder(trainer.draw_pairs())
         after = looks()
         return [float(new - old) for new, old in zip(after, before, strict=True)]
 

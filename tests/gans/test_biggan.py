@@ -75,7 +75,7 @@ def test_the_logit_is_linear_in_the_sum_over_pixels():
     last = gan.features(x := torch.rand(2, 3, 32, 32)).view(2, 8, 8, 8)
     assert float(last.min()) >= 0.0  # after the ReLU
     shuffled = last.flatten(2)[:, :, torch.randperm(64)].view_as(last)
-    torch.testing.assert_close(gan.discriminator.judge(shuffled), gan.discriminator(x))
+    torch.testing.assert_close(gan.discriminator.logits(shuffled), gan.discriminator(x))
 
 
 def test_features_do_not_depend_on_batch_mates():

@@ -124,12 +124,14 @@ def test_features_are_those_of_the_layers_before_the_condition(layer):
             assert gan.features(x, (name,)).shape == (2, sizes[index])
             continue
         free = ", ".join(names[:layer]) or "none"
-        with pytest.raises(NotApplicable, match=f"layer {name} sees the condition.*: {free}$"):
+        with pytest.raises(NotApplicable, match=f"layer {name} depend on the condition.*: {free}$"):
             gan.features(x, (name,))
     if layer == 4:
         assert torch.equal(gan.features(x), gan.features(x, ("actv4",)))
     else:
-        with pytest.raises(NotApplicable, match="layer last sees the condition, which an image does not carry"):
+        with pytest.raises(
+            NotApplicable, match="the maps of layer last depend on the condition, not on the image alone"
+        ):
             gan.features(x)
 
 
@@ -176,11 +178,11 @@ def test_images_without_conditions_are_refused(digits, faces):
     attributes = dataclasses.replace(RECIPE, condition="attributes")
     with pytest.raises(NotApplicable, match="cgan needs attributes, which"):
         train_gan(attributes, digits, RunContext(BUDGET, 0))
-    with pytest.raises(NotApplicable, match="cgan needs labels that differ"):
+    with pytest.raises(NotApplicable, match="all training images have the same labels"):
         train_gan(RECIPE, digits.take(digits.labels == 4), RunContext(BUDGET, 0))
-    with pytest.raises(NotApplicable, match="conditions = 9: the training images' labels need 10"):
+    with pytest.raises(NotApplicable, match="conditions = 9, but the training images' labels require 10"):
         train_gan(dataclasses.replace(RECIPE, conditions=9), digits, RunContext(BUDGET, 0))
-    with pytest.raises(NotApplicable, match="conditions = 4: the training images' attributes need 3"):
+    with pytest.raises(NotApplicable, match="conditions = 4, but the training images' attributes require 3"):
         train_gan(dataclasses.replace(attributes, conditions=4), faces, RunContext(BUDGET, 0))
 
 

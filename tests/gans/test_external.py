@@ -80,7 +80,7 @@ def test_the_suite_says_what_a_silent_generator_does_not(module, opened):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"code_dim": 6}, "code_dim = 6; the generator says 5"),
+        ({"code_dim": 6}, "code_dim = 6; the generator states 5"),
         ({"code_dim": 0}, "code_dim = 0; expected a whole number"),
         ({"code_dim": "5"}, "code_dim = '5'; expected a whole number"),
         ({"prior": "gauss"}, "prior = 'gauss'; expected 'normal' or 'uniform'"),
@@ -105,7 +105,7 @@ def test_a_whole_gan_keeps_its_prior_and_takes_its_options(module, opened):
     gan = opened(f"factory:{module}:whole", width=4, code_dim=6)
     assert gan.prior == Uniform(6)
     assert "recipe" not in gan.provenance
-    with pytest.raises(ContractError, match="returns a Gan, which knows its codes; remove option prior"):
+    with pytest.raises(ContractError, match="returns a Gan, which defines its own codes; remove option prior"):
         opened(f"factory:{module}:whole", prior="normal")
 
 

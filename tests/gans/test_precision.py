@@ -112,6 +112,6 @@ def test_compiled_training_starts_with_the_same_losses(first_update, one_thread)
         if builds():
             raise
         pytest.skip(f"torch's own C++ does not build at capability {torch.backends.cpu.get_cpu_capability()}")
-    assert compiled.judge is not compiled.discriminator
+    assert compiled.discriminate is not compiled.discriminator
     assert compiled.losses == pytest.approx(plain.losses, rel=1e-4)
     torch.testing.assert_close(compiled.gradient, plain.gradient, rtol=1e-3, atol=1e-5)

@@ -51,7 +51,7 @@ def settle(generator, dim) -> None:
 
 def loud(trainer) -> FullTrainer:
     """The trainer with logits a hundred times as large: untrained ones hardly differ from image to image."""
-    trainer.judges.head.register_forward_hook(lambda module, given, logits: 100 * logits)
+    trainer.spatial_discriminator.head.register_forward_hook(lambda module, given, logits: 100 * logits)
     return trainer
 
 
@@ -81,18 +81,18 @@ def test_the_discriminators_loss_is_equation_8(images, monkeypatch):
     rng = torch.Generator().set_state(trainer.run.rng.get_state())
     reported = trainer.update_discriminator(made.images.detach())
     x = images.floats(images.draw(RECIPE.batch, rng))
-    judge = trainer.gan.discriminator
+    discriminator = trainer.gan.discriminator
 
     def logs(probability):
         return probability.log().mean()
 
-    real, full, glued = (torch.sigmoid(judge.patches(part)) for part in (x, made.full, made.glued))
+    real, full, glued = (torch.sigmoid(discriminator.patches(part)) for part in (x, made.full, made.glued))
     expected = -(logs(real) + 0.5 * (logs(1 - full) + logs(1 - glued)))
     torch.testing.assert_close(reported, expected)
     squares = []
     for image in x.split(1):
         image.requires_grad_(True)
-        (slope,) = torch.autograd.grad(judge.patches(image).mean(), image)
+        (slope,) = torch.autograd.grad(discriminator.patches(image).mean(), image)
         squares.append(slope.square().sum())
     torch.testing.assert_close(losses[0], expected + 10.0 / 2 * torch.stack(squares).mean())
 
@@ -104,15 +104,15 @@ def test_the_generators_loss_is_equation_7(images, monkeypatch):
     rng = torch.Generator().set_state(trainer.run.rng.get_state())
     made = trainer.draw_made()
     trainer.update_full(made)
-    generator, judge = networks_of(trainer.gan)
+    generator, discriminator = networks_of(trainer.gan)
     windows = images.floats(images.draw(RECIPE.batch, rng))[:, :, 16:48, :32]
-    inferred = judge.infer(windows)
+    inferred = discriminator.infer(windows)
     torch.testing.assert_close(made.codes, torch.cat([inferred, torch.randn(4, 3, generator=rng)], 1))
     full = generator.full(made.codes)
     glued = full.clone()
     glued[:, :, 16:48, :32] = generator.centre(inferred)
-    adversarial = sum(-torch.sigmoid(judge.patches(part)).log().mean() for part in (full, glued))
-    error = (inferred - judge.infer(full[:, :, 16:48, :32])).abs().sum(1).mean() / 3
+    adversarial = sum(-torch.sigmoid(discriminator.patches(part)).log().mean() for part in (full, glued))
+    error = (inferred - discriminator.infer(full[:, :, 16:48, :32])).abs().sum(1).mean() / 3
     torch.testing.assert_close(losses[0], (0.5 * adversarial + 10.0 * error).detach())
 
 
@@ -155,11 +155,11 @@ def test_every_stage_moves_its_own_networks_and_nothing_else(images, monkeypatch
     before, seen = {}, {}
 
     def parts(gan):
-        generator, judge = gan.generator, gan.discriminator
+        generator, discriminator = gan.generator, gan.discriminator
         return {
-            "centre": [generator.centre, judge.trunk.local, judge.centre_head],
-            "connection": [judge.connection],
-            "full": [generator.full, judge.trunk.stages, judge.head],
+            "centre": [generator.centre, discriminator.trunk.local, discriminator.centre_head],
+            "connection": [discriminator.connection],
+            "full": [generator.full, discriminator.trunk.stages, discriminator.head],
         }
 
     def values(gan):
@@ -242,7 +242,7 @@ def test_the_watch_looks_at_whole_images_in_the_last_stage(images):
     )
     train_gan(EVEN, images, RunContext(budget(6), 0), watch)
     assert shapes == [(4, *SHAPE)] * 2
-    assert [look["step"] for look in watch.history] == [1, 2]
+    assert [entry["step"] for entry in watch.history] == [1, 2]
     assert len(watch.best) == 2
 
 
@@ -251,17 +251,17 @@ def test_the_watch_looks_at_whole_images_in_the_last_stage(images):
 
 def window_error(gan, images) -> float:
     """Mean error of the code of y_crop, over that of another image's window: 1 for windows that ignore the code."""
-    generator, judge = networks_of(gan)
+    generator, discriminator = networks_of(gan)
     with torch.no_grad():
         inferred = gan.encode(images.floats(slice(None))).chunk(2, 1)[0]
         edge = torch.randn(inferred.shape, generator=torch.Generator().manual_seed(1))
         drawn = generator.window.crop(generator.full(torch.cat([inferred, edge], 1)))
-        error = (judge.infer(drawn) - inferred).abs().mean()
+        error = (discriminator.infer(drawn) - inferred).abs().mean()
     return float(error / (inferred - inferred.roll(1, 0)).abs().mean())
 
 
 def test_the_window_learns_its_code_through_the_reconstruction_loss_alone(images):
-    """Around an untrained window, against an untrained judge: nearer than without the loss (.24 to .62 times)."""
+    """Around an untrained window, against an untrained discriminator: .24 to .62 times the error without the loss."""
 
     def share(weight):
         recipe = dataclasses.replace(RECIPE, code_dim=4, batch=12, learning_rate=5e-3, recon_weight=weight)

@@ -94,7 +94,7 @@ def test_the_average_is_the_exponential_moving_average_of_the_generator(images):
     run.reseed()
     gan = recipe.build(images.shape, "cpu")
     trainer, history = Trainer(gan, recipe, images, run), []
-    trainer.monitor.look = lambda *_, **__: history.append(gan.generator[0].weight.detach().clone())
+    trainer.monitor.after_step = lambda *_, **__: history.append(gan.generator[0].weight.detach().clone())
     trainer.train()
     expected = history[0]
     for weight in history[1:]:
@@ -112,7 +112,7 @@ def test_the_result_is_frozen_and_the_grid_is_drawn(images, tmp_path):
 
 def test_drawing_samples_does_not_change_the_training(images, tmp_path, monkeypatch):
     plain = train_gan(RECIPE, images, RunContext(BUDGET, 0)).checksum()
-    monkeypatch.setattr("bench.gans.monitor.LOOK_STEPS", 2)
+    monkeypatch.setattr("bench.gans.monitor.CHECK_STEPS", 2)
     assert (
         train_gan(RECIPE, images, RunContext(BUDGET, 0), TrainingMonitor(tmp_path / "grid.png")).checksum() == plain
     )

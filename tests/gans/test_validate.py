@@ -87,7 +87,7 @@ def test_batch_norm_that_stays_in_train_mode_is_found():
 
 
 def test_a_stated_shape_that_is_not_that_of_the_images_is_refused():
-    with pytest.raises(ContractError, match=r"images are \[1, 4, 4\], image_shape says \[1, 8, 8\]"):
+    with pytest.raises(ContractError, match=r"images are \[1, 4, 4\], but image_shape is \[1, 8, 8\]"):
         check(Generator(), shape=(1, 8, 8))
 
 

@@ -127,7 +127,7 @@ def test_names_are_found_with_argument_network_and_refiner():
     assert facts["higher is better"] == "False"
     weights = shipped_folder() / "fashion-mnist-cnn.safetensors"
     assert sha256(next(shipped_folder().rglob(weights.name))) in facts["protocol network"]
-    assert dict(only("trained")[1])["protocol"] == "ask for trained:DATASET"
+    assert dict(only("trained")[1])["protocol"] == "depends on the argument: ganinv show trained:DATASET"
 
 
 def test_a_name_of_several_kinds_is_shown_for_each_or_for_the_one_that_is_asked_for():

@@ -86,7 +86,7 @@ def test_methods_can_be_chosen_and_added(tiny_suite):
         ("fit_steps = 6\n", "", r"key 'fit_steps' is missing in budget 'smoke'"),
         ("fit_steps = 6", "fit_steps = -6", r"fit_steps = -6 should be a number, 0 or more"),
         ("seeds = [0]", "seeds = [-1]", r"seeds should be a list of whole numbers"),
-        ('"dfi+opt"]', '"dfi"]', r"method 'dfi' stands twice"),
+        ('"dfi+opt"]', '"dfi"]', r"method 'dfi' is listed twice"),
         ('rank_by = "psnr"\n', "", r"key 'rank_by' is missing"),
         ('"mse", "code_mse"', '"mse", "fid@nothing"', r"unknown features 'nothing'"),
     ],
@@ -176,7 +176,7 @@ def test_an_entry_takes_part_at_the_budgets_and_datasets_that_it_names(entrants)
 def test_one_name_may_stand_once_at_each_budget(entrants):
     suite = read_suite(changed(entrants, 'label = "large"', 'label = "small"'))
     assert [suite.cells(b)[0].gan.options["width"] for b in ("smoke", "cpu")] == [4, 64]
-    with pytest.raises(SuiteError, match="line 12: gan 'small' stands twice"):
+    with pytest.raises(SuiteError, match="line 12: gan 'small' is listed twice"):
         read_suite(changed(entrants, 'budgets = ["smoke"]\n', ""))
 
 
@@ -188,11 +188,11 @@ def test_one_name_may_stand_once_at_each_budget(entrants):
         ('budgets = ["smoke"]', 'budgets = "smoke"', r"budgets should be a list of names"),
         ('["digits-b"]', '["digits-c"]', r"line 14: unknown dataset 'digits-c'; did you mean 'digits-b'"),
         ('["digits-b"]', "[]", r"line 3: datasets should be a list of names"),
-        ('budgets = ["smoke"]', 'budgets = ["cpu"]', r"no gan takes part at budget 'smoke'"),
+        ('budgets = ["smoke"]', 'budgets = ["cpu"]', r"no gan is listed for budget 'smoke'"),
         (
             'label = "digits-b"',
             'label = "digits-b", budgets = ["cpu"]',
-            r"gan 'small' meets no dataset at budget 'smo",
+            r"gan 'small' is paired with no dataset at budget 'smo",
         ),
         ("cpu = { width = 64 }", "cpu = 64", r"cpu should be a table of options, not 64"),
         ("looks = 5", "looks = true", r"looks = True should be a number, 0 or more"),
@@ -218,7 +218,7 @@ def test_a_method_meets_the_gans_that_it_names(entrants):
     assert "random_code" not in {c.method.name for c in suite.cells("smoke")}
     assert {c.gan.title for c in suite.cells("cpu") if c.method.name == "random_code"} == {"large"}
     assert {c.gan.name for c in suite.cells("cpu", methods=["random_code"], gans=["lsgan"])} == {"lsgan"}
-    with pytest.raises(SuiteError, match="suite methods: nothing to run: none of these methods meets any of these"):
+    with pytest.raises(SuiteError, match="suite methods: nothing to run: none of these methods is paired with any"):
         open_suite("methods").cells("smoke", methods=["encoder"], gans=["dcgan"])
     with pytest.raises(UnknownName, match="unknown gan 'larg'; did you mean 'large'"):
         read_suite(changed(entrants, 'gans = ["large"]', 'gans = ["larg"]'))
@@ -226,7 +226,7 @@ def test_a_method_meets_the_gans_that_it_names(entrants):
 
 def test_a_method_that_meets_no_gan_at_a_budget_is_refused(entrants):
     named = '{ name = "random_code", budgets = ["smoke"], gans = ["large"] }'
-    with pytest.raises(SuiteError, match="method 'random_code' meets no gan at budget 'smoke'"):
+    with pytest.raises(SuiteError, match="method 'random_code' is paired with no gan at budget 'smoke'"):
         read_suite(changed(entrants, '"random_code"', named))
 
 

@@ -271,7 +271,7 @@ def test_a_gan_without_conditions_is_not_served(name, ready, trained):
 
 def test_a_discriminator_that_sees_the_condition_early_has_no_features(ready):
     early = dataclasses.replace(RECIPE, discriminator_layer=1, conditions=10).build((1, 28, 28), "cpu").freeze()
-    with pytest.raises(NotApplicable, match="sees y late: layer last sees the condition"):
+    with pytest.raises(NotApplicable, match="dfi_attributes: the maps of layer last depend on the condition"):
         ready("dfi_attributes", early)
 
 

@@ -142,7 +142,7 @@ def test_an_image_whose_tuning_diverges_keeps_finite_weights_and_harms_no_other(
 def test_its_gan_must_be_seen_through_its_weights(gan, images):
     method = create("refiner", "pti")
     method.gan, method.run = gan, RunContext(budget(), seed=3)
-    with pytest.raises(ContractError, match="seen through its weights"):
+    with pytest.raises(ContractError, match="requires a GeneratorWeightsView"):
         method.refine(images, torch.zeros(5, 6))
 
 

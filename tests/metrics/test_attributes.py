@@ -68,12 +68,12 @@ def test_columns_are_matched_by_name_and_not_by_place(pixel_gan, readers):
         ("fac@faces", faces(3, ("Bald", "Male")), "the images lack the attributes Bangs, Black_Hair, Blond_Hair, "),
         ("fac@mute", faces(3), "mute lacks the attributes Bangs, Black_Hair, "),
         ("fac@ten", faces(3), "ten lacks the attributes Bald, "),
-        ("map@ten", faces(3), "ten tells no attributes apart, and the images have no labels"),
-        ("map@faces", faces(3, ("Smiling",)), "faces knows none of the images' attributes, and "),
+        ("map@ten", faces(3), "ten predicts no attributes, and the images have no labels"),
+        ("map@faces", faces(3, ("Smiling",)), "faces predicts none of the images' attributes, and "),
         (
             "map@ten",
             Images(torch.zeros(3, 1, SIDE, SIDE, dtype=torch.uint8), torch.tensor([0, 5, 10])),
-            "ten does not tell 11 classes apart",
+            "ten classifies 10 classes, the labels go up to 10",
         ),
     ],
 )

@@ -42,10 +42,12 @@ def test_a_class_is_right_or_wrong(metric):
 
 def test_codes_that_say_nothing_are_not_measured(metric):
     values = metric.update(pairs(ASKED, make_prior("normal", 5), labels=torch.tensor([0, 1])))
-    with pytest.raises(NotApplicable, match="the GAN has no conditions"):
+    with pytest.raises(NotApplicable, match="the GAN is not conditional"):
         metric.compute(values.numpy())
     metric.prepare("cpu")
     values = metric.update(pairs(ASKED, CONDITIONAL, labels=torch.tensor([0, 7])))
-    with pytest.raises(NotApplicable, match="ask for 3 conditions, which these images do not tell"):
+    with pytest.raises(
+        NotApplicable, match="codes hold 3 conditions, which the images' labels and attributes do not match"
+    ):
         metric.compute(values.numpy())
     assert "neither labels nor attributes" in metric.applies(Images(torch.zeros(1, 1, 2, 2, dtype=torch.uint8)))

@@ -61,7 +61,7 @@ def test_shipped_networks_look_at_their_own_shape_alone(name):
 
 def test_a_refusal_names_both_shapes():
     reason = create("features", "fashion-mnist-cnn").accepts((3, 32, 32))
-    assert reason == "fashion-mnist-cnn looks at 28x28x1 images, these are 32x32x3"
+    assert reason == "fashion-mnist-cnn requires 28x28x1 images, got 32x32x3"
 
 
 def test_the_shipped_network_reads_fashion_mnist_as_well_as_it_says():
@@ -115,7 +115,7 @@ def test_a_file_that_tells_something_else_is_refused(monkeypatch, own_home):
     path = keep("other", noise(8, (3, 64, 64), names=("A", "B")), AttributeClassifierConfig(epochs=1, batch=8))
     foreign = dataclasses.replace(weights.DRAWN_FACES_CNN, file=path.name, sha256=sha256(path), where="trained")
     monkeypatch.setitem(weights.NETWORKS, "drawn-faces-cnn", foreign)
-    with pytest.raises(WeightsError, match="tells other attributes than drawn-faces-cnn"):
+    with pytest.raises(WeightsError, match="trained on other attributes than drawn-faces-cnn"):
         create("features", "drawn-faces-cnn").load("cpu")
 
 
@@ -124,7 +124,7 @@ def test_a_classifier_of_labels_that_was_trained_here_is_found(own_home):
     network = create("features", "trained:mine")
     assert (network.name, network.classes, network.attributes) == ("trained:mine", 4, ())
     assert network.accepts((1, 20, 24)) is None
-    assert network.accepts((3, 20, 24)) == "trained:mine looks at 20x24x1 images, these are 20x24x3"
+    assert network.accepts((3, 20, 24)) == "trained:mine requires 20x24x1 images, got 20x24x3"
     protocol = network.protocol()
     assert (protocol["name"], protocol["weights_sha256"]) == ("trained:mine", sha256(path))
     network.load("cpu")

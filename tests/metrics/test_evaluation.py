@@ -145,7 +145,7 @@ def test_sizes_that_metrics_cannot_see_are_skipped_with_reasons(pixel_gan, make_
     assert result.skipped == {
         "ssim": "5x5 images are smaller than the 11x11 window",
         "fid@fashion-mnist-cnn": "needs at least 2 images, got 1",
-        "lpips@fashion-mnist-cnn": "fashion-mnist-cnn looks at 28x28x1 images, these are 5x5x3",
+        "lpips@fashion-mnist-cnn": "fashion-mnist-cnn requires 28x28x1 images, got 5x5x3",
     }
     assert np.isfinite(result.summaries["psnr"]["value"])
 
@@ -167,7 +167,7 @@ def test_a_classifier_that_cannot_read_the_targets_is_no_judge(pixel_gan, readab
         (lambda c: c * 3, r"decoded codes: pixels lie in \[-3, .*expected \[-1, 1\]"),
         (lambda c: c[:-1], r"codes are \(3, 144\), expected \[4, d\]"),
         (lambda c: torch.full_like(c, float("nan")), "4 of 4 codes hold values that are not finite"),
-        (lambda c: torch.cat([c, c], 1), r"the generator made \(8, 1, 12, 12\)"),
+        (lambda c: torch.cat([c, c], 1), r"the generator returned \(8, 1, 12, 12\)"),
     ],
 )
 def test_mistakes_in_codes_are_named(change, message, pixel_gan, make_images):
@@ -281,6 +281,6 @@ def test_images_of_one_pixel_have_values_or_reasons(pixel_gan):
         "ssim": "1x1 images are smaller than the 11x11 window",
         "ms_ssim": "5 scales need sides of 161 pixels, these have 1",
         "ms_ssim:2": "2 scales need sides of 21 pixels, these have 1",
-        "fid@fashion-mnist-cnn": "fashion-mnist-cnn looks at 28x28x1 images, these are 1x1x1",
-        "lpips@fashion-mnist-cnn": "fashion-mnist-cnn looks at 28x28x1 images, these are 1x1x1",
+        "fid@fashion-mnist-cnn": "fashion-mnist-cnn requires 28x28x1 images, got 1x1x1",
+        "lpips@fashion-mnist-cnn": "fashion-mnist-cnn requires 28x28x1 images, got 1x1x1",
     }

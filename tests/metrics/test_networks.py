@@ -90,7 +90,7 @@ def test_general_networks_look_at_grey_and_rgb_of_any_size():
         network = create("features", name)
         assert network.accepts((1, 28, 28)) is None
         assert network.accepts((3, 65, 31)) is None
-        assert network.accepts((2, 28, 28)) == "2 channels: the network needs 1 (grey) or 3 (RGB)"
+        assert network.accepts((2, 28, 28)) == "2 channels: the network requires 1 (grey) or 3 (RGB)"
 
 
 def test_precision_settings_are_put_back(pinned_random_weights):

@@ -85,9 +85,7 @@ def test_the_domain_network_has_its_own_name_and_protocol():
 
 
 def test_a_network_without_maps_and_other_shapes_give_reasons():
-    assert (
-        open_metrics(["lpips@inception"])[0].applies(Images(two_batches(64)[0])) == "inception gives no spatial maps"
-    )
+    assert open_metrics(["lpips@inception"])[0].applies(Images(two_batches(64)[0])) == "inception has no spatial maps"
     points = Images(torch.zeros(4, 2, 1, 1))
     assert open_metrics(["lpips@alex"])[0].applies(points) == "these are points, not pictures"
 

@@ -107,7 +107,7 @@ def test_batch_norm_in_train_mode_is_set_to_eval_and_said(scripted):
 def test_files_of_another_size_are_named_and_resized_when_asked(ask, memorising, folders, tmp_path):
     Image.fromarray(np.full((16, 16), 99, np.uint8)).save(folders[1] / "large.png")
     said = ask(memorising, *KNOWN)
-    assert "'large.png': 16 x 16 pixels, but the generator makes (--resize resizes) 8 x 8" in said
+    assert "'large.png': 16 x 16 pixels, but without --resize the files must have 8 x 8" in said
     said = ask(memorising, *KNOWN, "--resize", "--steps", "2", "--no-curve", "--out", str(tmp_path / "out"))
     assert "Report:" in said
 
@@ -153,11 +153,11 @@ def test_unseen_images_that_were_trained_on_are_refused(ask, memorising, folders
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["fashion-mnist/dcgan"], "say which images"),
+        (["fashion-mnist/dcgan"], "no images given: --dataset"),
         (["lsgan", "--dataset", "digits"], "no training of lsgan on digits is stored"),
         (["fashion-mnist/dgcan", "--dataset", "digits"], "did you mean"),
-        (["fashion-mnist/dcgan", "--dataset", "digits"], "trained on fashion-mnist and never saw an image of digits"),
-        (["fashion-mnist/dcgan", "--dataset", "digits", "--prior", "normal"], "knows its codes"),
+        (["fashion-mnist/dcgan", "--dataset", "digits"], "trained on fashion-mnist, not on digits: use --dataset"),
+        (["fashion-mnist/dcgan", "--dataset", "digits", "--prior", "normal"], "defines its own codes"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--prior", "gauss"], "unknown prior"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--budget", "huge"], "unknown budget"),
         (["fashion-mnist/dcgan", "--dataset", "digits", "--search", "dfi"], "is trained on"),

@@ -107,7 +107,7 @@ def test_a_checkpoint_that_memorises_below_the_gate_tells_too(examined):
     assert sweep.starts_at([one, below]) is below
     assert "from step 30 on" in sweep.answer([below])
     silent = replace(one, passed=False, outcome="cannot tell")
-    assert sweep.answer([silent]).startswith("Cannot tell")
+    assert sweep.answer([silent]).startswith("Inconclusive")
     assert sweep.starts_at([silent, below]) is below
 
 
@@ -123,7 +123,7 @@ def test_what_other_programs_read_is_json(examined, tmp_path):
 
 
 def test_too_few_and_overlapping_images_end_it(honest, real, opened):
-    with pytest.raises(DataError, match="20 images of each kind are too few"):
+    with pytest.raises(DataError, match="20 images of each group are too few"):
         examine_gan(opened(honest), real, replace(SETTINGS, n=20))
     with pytest.raises(DataError, match="--n 50: noise has 40 training images"):
         examine_gan(opened(honest), real, replace(SETTINGS, n=50))

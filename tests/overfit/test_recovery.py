@@ -100,7 +100,7 @@ def test_nan_is_named(recovery):
 
 
 def test_images_of_another_size_are_refused(recovery, honest):
-    with pytest.raises(BenchError, match=r"the generator makes \(1, 8, 8\)"):
+    with pytest.raises(BenchError, match=r"expected \(1, 8, 8\) as the generator's"):
         recovery(honest).recover({"test": Images(torch.zeros(2, 1, 4, 4, dtype=torch.uint8))})
 
 

@@ -67,7 +67,7 @@ def test_glo_goes_on_bit_for_bit_where_it_was_cut_off(pool, tmp_path):
     broken = run_of(6, checkpoint=tmp_path / "half")
     broken.reseed()
     trainer = Codes(GLO_TINY.build(pool.shape, "cpu"), GLO_TINY, pool, broken, TrainingMonitor())
-    trainer.look = lambda step: stop(step) if step == 3 else None
+    trainer.after_step = lambda step: stop(step) if step == 3 else None
     with pytest.raises(KeyboardInterrupt):
         trainer.train()
     assert 0 < torch.load(tmp_path / "half", weights_only=True)["step"] < 6
@@ -119,7 +119,7 @@ def test_a_suspect_sees_the_first_images_without_the_classes_that_it_lacks(pool)
 @pytest.mark.parametrize(
     ("suspect", "labels", "words"),
     [
-        (ReferenceGenerator("gan", 41), True, "41 training images asked for, 40 are there"),
+        (ReferenceGenerator("gan", 41), True, "41 training images requested, 40 available"),
         (ReferenceGenerator("dropping", without=(1,)), False, "no labels"),
         (ReferenceGenerator("dropping", without=(7,)), True, "leaves out 0 of 40"),
         (ReferenceGenerator("dropping", without=(0, 1, 2, 3, 4)), True, "leaves out 40 of 40"),

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from bench.cli import papers
 from bench.core.errors import BenchError, UnknownName
 from bench.harness.keys import KeyMaker
-from bench.papers.claims.claim_status import all_rulings
+from bench.papers.claims.claim_status import all_claim_results
 from bench.papers.reproduce import reproduce, why_not_runnable
 from bench.papers.spec import open_paper, open_tables
 
@@ -53,7 +53,7 @@ def test_a_table_is_run_then_resumed_and_its_folder_answers_claims(own_home, gan
     assert {path: path.stat().st_mtime_ns for path in records.iterdir()} == stamps
     for path in (folder / "records").glob("*.json"):  # as if they had been measured at cpu
         path.write_text(path.read_text().replace('"name": "smoke"', '"name": "cpu"'))
-    found = {r.claim.id: r for r in all_rulings([])["creswell"]}
+    found = {r.claim.id: r for r in all_claim_results([])["creswell"]}
     assert found["C53"].verdict.outcome in {"holds", "fails", "cannot tell"}
     assert found["C53"].setting == "drawn-faces · gan-noise · cpu"
     assert "4 claims" in ganinv("claims", "--paper", "creswell", "--records", own_home / "reports")

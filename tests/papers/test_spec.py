@@ -11,7 +11,7 @@ import pytest
 
 from bench.core.errors import BenchError, UnknownName
 from bench.harness.store import read_records
-from bench.papers.claims.claim_status import all_rulings
+from bench.papers.claims.claim_status import all_claim_results
 from bench.papers.claims.evaluate import published_outcome
 from bench.papers.claims.subjects import subject
 from bench.papers.spec import Table, open_paper, open_tables, paper_names, read_paper
@@ -239,7 +239,7 @@ def test_costs_are_those_that_records_hold():
 
 def test_where_nothing_is_stored_every_claim_says_what_to_run(own_home):
     (own_home / "reports").mkdir()
-    found = {r.claim.id: r for rulings in all_rulings([]).values() for r in rulings}
+    found = {r.claim.id: r for results in all_claim_results([]).values() for r in results}
     assert len(found) == 54
     assert {r.verdict.outcome for r in found.values()} == {"not measured"}
     assert "ganinv reproduce dfi/fig8" in found["C01"].verdict.reason

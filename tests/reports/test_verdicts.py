@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.reports.verdicts import Evidence, Statement, at_least, at_most, between, span, verdict, within
+from bench.reports.verdicts import Evidence, Statement, at_least, at_most, between, span, verdict, with_span, within
 from bench.statistics import Interval
 
 
@@ -31,6 +31,9 @@ def test_intervals_are_printed_with_the_digits_that_they_support():
     assert span(Interval(-1.23456, 0.5)) == "[-1.2, 0.5]"
     assert span(Interval(-1.23456, 0.5), "+") == "[-1.2, +0.5]"
     assert span(None) == "(no interval)"
+    assert with_span(-0.36772, Interval(-1.23456, 0.5)) == "-0.4 [-1.2, 0.5]"
+    assert with_span(0.36772, Interval(0.31, 0.42), "+") == "+0.37 [+0.31, +0.42]"
+    assert with_span(0.367728, None) == "0.3677 (no interval)"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ MISTAKES = {
     ),
     "KID subset above the smallest size": (["sample-size", "--option", "kid_subset=200"], "expected 2 to 100"),
     "no LSGAN": (["feature-overlap"], "no LSGAN of boxes ships"),
-    "a network for D": (["feature-overlap", *CNN], "looks through the GAN's own discriminator"),
+    "a network for D": (["feature-overlap", *CNN], "uses the GAN's own discriminator"),
     "unknown layer": (
         ["feature-overlap", "--dataset", "boxes?test=200", *LSGAN, "--option", 'layers=["lst"]'],
         "unknown discriminator layer 'lst'",

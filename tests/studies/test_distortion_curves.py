@@ -90,7 +90,7 @@ def test_translation_that_cannot_be_told():
 def test_a_small_window_is_judged_on_the_papers_share_of_its_side():
     lpips, fid = np.minimum(T, 2) * 0.1, np.where(T <= 2, 0.1 * T, 9.0)
     curves = translation(lpips, lpips, fid, np.where(T <= 2, T, 0), DOMAIN, side=28)
-    assert curves.judged == 2
+    assert curves.decisive_shift == 2
     assert told(curves) == dict.fromkeys(NAMES, "holds")
     (_, beyond), (rising, _) = curves.verdicts()[1].evidence, curves.verdicts()[2].evidence
     assert "of 10 larger t: 10 fails" in beyond.detail

@@ -79,12 +79,12 @@ def test_networks_are_the_papers_unless_named_and_never_replaced(monkeypatch, tm
 def test_a_network_that_cannot_serve_is_told():
     with pytest.raises(UnknownName, match="did you mean 'fashion-mnist-cnn'"):
         choose_networks(StudyRequest(network="fashion-mnist-cn"), ("fid",), "fashion-mnist")
-    with pytest.raises(NotApplicable, match=r"looks at 28x28x1 images, these are 32x32x3"):
+    with pytest.raises(NotApplicable, match=r"requires 28x28x1 images, got 32x32x3"):
         FeatureExtractors(CNN, (3, 32, 32), "cpu")
 
 
 def test_points_are_no_pictures():
-    with pytest.raises(DataError, match="these are points"):
+    with pytest.raises(DataError, match="its data are points"):
         open_data(ComponentSpec("gaussians8"))
 
 

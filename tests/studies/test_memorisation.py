@@ -216,7 +216,7 @@ def test_requests_that_cannot_be_met():
     with pytest.raises(DataError, match="no such classes"):
         Memorisation("smoke", without=(-1,)).run(digits)
     for few in ({"n": 20}, {"sizes": (20, 0)}, {"unseen": 40}):
-        with pytest.raises(DataError, match="20 images of each kind are too few"):
+        with pytest.raises(DataError, match="20 images of each group are too few"):
             Memorisation("smoke", **few).run(digits)
 
 

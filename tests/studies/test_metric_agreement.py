@@ -126,7 +126,7 @@ def test_one_seed_and_absent_metrics_decide_nothing(store_record, call, tmp_path
 
 def test_c34_needs_four_gans_and_the_method(agreeing):
     family = one_family(groups(read_records(agreeing)), None)
-    assert top_two(family[:3], "dfi")["MS-SSIM"].reason == "3 GANs have both numbers; it takes 4"
+    assert top_two(family[:3], "dfi")["MS-SSIM"].reason == "3 GANs have both numbers; at least 4 are needed"
     assert top_two(family, "ali")["Inception score"].reason == "no method ali in these records"
     ranks = top_two(family, "dfi")["Inception score"]
     assert ranks.by_seed[0] == (("dfm", "wgan-gp"), ("dfm", "wgan-gp"))

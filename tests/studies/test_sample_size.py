@@ -1,11 +1,13 @@
 """Subsets, the 1/N line, verdicts, and codes that are stored once."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from bench.core.paths import home
 from bench.metrics.frechet import frechet_distance
@@ -69,6 +71,15 @@ def test_the_line_finds_the_bias_that_was_put_in():
 def test_c27_is_decided_by_the_spread_over_subsets(bias, spread, expected):
     curves = made(rows_of(lambda n, i: 4 + bias / n + spread * (i - 4.5) / 9 * (n < 10_000)))
     assert curves.verdicts()[0].outcome == expected
+
+
+def test_c27_prints_the_difference_and_its_interval_in_percent():
+    curves = made(rows_of(lambda n, i: 4 + 0.1 * (i - 4.5) * (n < 10_000) + 0.08 * (n < 10_000)))
+    shares = 100 * (0.1 * (np.arange(10) - 4.5) + 0.08) / 4
+    expected = [shares.mean(), *student.interval(0.95, 9, shares.mean(), shares.std(ddof=1) / np.sqrt(10))]
+    detail = curves.verdicts()[0].evidence[0].detail
+    printed = re.match(r"([+-][\d.]+) \[([+-][\d.]+), ([+-][\d.]+)\] % over 10 disjoint subsets", detail)
+    assert [float(number) for number in printed.groups()] == pytest.approx(expected, abs=0.5)
 
 
 def test_c27_needs_more_than_one_subset_of_a_thousand():

@@ -80,14 +80,14 @@ def test_variation_is_told_as_a_share_of_that_over_images():
 def test_windows_are_inverted_and_drawn_again(gan, images):
     """Against the networks called one by one, in any batches."""
     drawn = reconstruct(gan, images, StudyRequest(seed=3))
-    generator, judge = networks_of(gan)
-    z = judge.infer(images.floats(slice(None))[:, :, 16:48, :32])
+    generator, discriminator = networks_of(gan)
+    z = discriminator.infer(images.floats(slice(None))[:, :, 16:48, :32])
     edge = torch.randn((1, 10, 3), generator=torch.Generator().manual_seed(3))[0]
     crop, other = (generator.full(torch.cat([c, edge], 1))[:, :, 16:48, :32] for c in (z, z.roll(-1, 0)))
     expected = {BASELINE: generator.centre(z), CROP: crop, OTHER: other}
     for name, windows in expected.items():
         assert int((drawn.windows[name].int() - to_u8(windows).int()).abs().max()) <= 1, name
-        error = (judge.infer(windows) - z).abs().mean(1)
+        error = (discriminator.infer(windows) - z).abs().mean(1)
         assert drawn.code_errors[name] == pytest.approx(error.numpy(), rel=1e-3, abs=1e-5)
     assert [len(part) for part in drawn.at(slice(2, 5))] == [3, 3, 3]
 

@@ -91,7 +91,7 @@ def test_the_discussion_names_the_leader_and_whom_nothing_tells_apart():
     points = [point("a", 1, 1.0, 0.01), point("b", 1, 1.0, 0.01), point("c", 1, 1.0, 0.1)]
     lines = SearchCurves.of(points, "processor", 1e-6).discussion((0.5, 1.0)).splitlines()
     assert "no method has a point so early" in lines[0]
-    assert "not told apart from" in lines[1]
+    assert "not distinguished from" in lines[1]
     assert "; c is 10 [" in lines[1]
     assert "0 for every method (3)" in lines[3]
 

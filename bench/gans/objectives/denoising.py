@@ -47,7 +47,7 @@ class DenoisingFeatureMatching(Objective):
         """Return the cross-entropy; the features of the real images are kept for the denoiser."""
         features = self.discriminator.trunk(real)
         self.features = features.detach().flatten(1).float()
-        return softplus(-self.discriminator.judge(features)).mean() + softplus(critic(fake)).mean()
+        return softplus(-self.discriminator.logits(features)).mean() + softplus(critic(fake)).mean()
 
     def learn(self) -> None:
         """Update the denoiser once on the features that were kept."""
@@ -60,7 +60,7 @@ class DenoisingFeatureMatching(Objective):
         flat = features.flatten(1).float()
         with torch.no_grad():
             target = self.denoiser(flat).float()
-        return softplus(-self.discriminator.judge(features)).mean() + self.weight * mse_loss(flat, target)
+        return softplus(-self.discriminator.logits(features)).mean() + self.weight * mse_loss(flat, target)
 
 
 def make_denoiser(width: int, depth: int) -> nn.Sequential:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.papers.claims.evaluate import not_tried, tried
+from bench.papers.claims.evaluate import evaluate_or_report, not_measured
 from bench.papers.claims.scope import ClaimScope, scopes
 from bench.papers.claims.spec import Claim, Claims
 from bench.papers.claims.study_results import setting_of, verdict_of
@@ -74,7 +74,7 @@ class ClaimResult:
     others: tuple[ClaimEvaluation, ...] = field(default=())
 
 
-def rule(
+def claim_results(
     claims: Claims, sources: Sequence[ClaimSource], nearest: Mapping[str, Sequence[str]], advice: Mapping[str, str]
 ) -> list[ClaimResult]:
     """Return the aggregated result of every claim of a paper.
@@ -88,45 +88,45 @@ def rule(
     found: dict[str, list[ClaimSource]] = {}
     for source in sources:
         found.setdefault(source.table, []).append(source)
-    return [_ruling(claim, claims, found=found, nearest=nearest, advice=advice) for claim in claims.claims]
+    return [_claim_result(claim, claims, found=found, nearest=nearest, advice=advice) for claim in claims.claims]
 
 
-def counted(rulings: Sequence[ClaimResult]) -> dict[str, int]:
+def counted(results: Sequence[ClaimResult]) -> dict[str, int]:
     """Return the number of claims with each outcome, in a fixed order."""
-    return {outcome: sum(r.verdict.outcome == outcome for r in rulings) for outcome in OUTCOMES}
+    return {outcome: sum(r.verdict.outcome == outcome for r in results) for outcome in OUTCOMES}
 
 
-def _ruling(
+def _claim_result(
     claim: Claim,
     claims: Claims,
     found: Mapping[str, Sequence[ClaimSource]],
     nearest: Mapping[str, Sequence[str]],
     advice: Mapping[str, str],
 ) -> ClaimResult:
-    trials = [
-        trial
+    evaluations = [
+        evaluation
         for table in claim.records
         for source in _sources(found.get(table, ()), claim.level == "budget")
-        for trial in _trials(claim, claims, source, nearest.get(table, ()))
+        for evaluation in _evaluations(claim, claims, source, nearest.get(table, ()))
     ]
-    unique = {(t.setting, t.verdict.reason): t for t in sorted(trials, key=lambda t: t.rank, reverse=True)}
+    unique = {(t.setting, t.verdict.reason): t for t in sorted(evaluations, key=lambda t: t.rank, reverse=True)}
     ordered = sorted(unique.values(), key=lambda t: (t.verdict.outcome == "not measured", t.rank))
     if ordered:
         first = _worst(ordered) if claim.every else ordered[0]
-        others = [trial for trial in ordered if trial is not first]
+        others = [evaluation for evaluation in ordered if evaluation is not first]
         return ClaimResult(
             claims.paper, claim, verdict=first.verdict, setting=first.setting, place=first.place, others=tuple(others)
         )
     missing = "; ".join(advice.get(table, f"nothing is stored for {table}") for table in claim.records)
-    return ClaimResult(claims.paper, claim, not_tried(claim, claims, claim.unmeasurable or missing))
+    return ClaimResult(claims.paper, claim, not_measured(claim, claims, claim.unmeasurable or missing))
 
 
 def _worst(ordered: Sequence[ClaimEvaluation]) -> ClaimEvaluation:
     """Return the worst of the best evaluations of each dataset at the best budget; the nearest in case of ties."""
     best: dict[int, ClaimEvaluation] = {}
-    for trial in ordered:
-        if trial.rank[0] == ordered[0].rank[0] and trial.verdict.outcome != "not measured":
-            best.setdefault(trial.rank[1], trial)
+    for evaluation in ordered:
+        if evaluation.rank[0] == ordered[0].rank[0] and evaluation.verdict.outcome != "not measured":
+            best.setdefault(evaluation.rank[1], evaluation)
     return min(best.values(), key=lambda t: SEVERITY.index(t.verdict.outcome), default=ordered[0])
 
 
@@ -138,19 +138,23 @@ def _sources(found: Sequence[ClaimSource], together: bool) -> Sequence[ClaimSour
     return [replace(found[0], groups=tuple(groups.values()))]
 
 
-def _trials(claim: Claim, claims: Claims, source: ClaimSource, nearest: Sequence[str]) -> Iterator[ClaimEvaluation]:
+def _evaluations(
+    claim: Claim, claims: Claims, source: ClaimSource, nearest: Sequence[str]
+) -> Iterator[ClaimEvaluation]:
     if claim.from_study:
         for study in source.studies:
-            judged = verdict_of(study, claim)
+            verdict = verdict_of(study, claim)
             budget = source.budget or "cpu"
-            if judged is not None and budget in BUDGETS:
+            if verdict is not None and budget in BUDGETS:
                 images = int(study["protocol"].get("images", 0))
                 rank = (BUDGETS.index(budget), _nearness(str(study["dataset"]), nearest), 0, -images)
-                yield ClaimEvaluation(setting_of(study), judged, rank, source.place)
+                yield ClaimEvaluation(setting_of(study), verdict, rank, source.place)
         return
     decided = [group for group in source.groups if group.budget["name"] in BUDGETS]
     for scope in scopes(decided, claim.level, claims):
-        yield ClaimEvaluation(scope.title, tried(claim, claims, scope), _rank(scope, nearest), source.place)
+        yield ClaimEvaluation(
+            scope.title, evaluate_or_report(claim, claims, scope), _rank(scope, nearest), source.place
+        )
 
 
 def _rank(scope: ClaimScope, nearest: Sequence[str]) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from bench.core.files import write_text
 from bench.core.paths import home
 from bench.harness.store import read_records
 from bench.harness.suite_parser import BUDGETS
-from bench.papers.claims.aggregate import ClaimResult, ClaimSource, rule
+from bench.papers.claims.aggregate import ClaimResult, ClaimSource, claim_results
 from bench.papers.claims.study_results import read_study
 from bench.papers.render import claims_page
 from bench.papers.reproduce import MARK
@@ -79,7 +79,7 @@ class Stored:
         )
 
 
-def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, list[ClaimResult]]:
+def all_claim_results(folders: Sequence[Path], paper: str | None = None) -> dict[str, list[ClaimResult]]:
     """Return the result of every claim, by paper.
 
     Args:
@@ -97,10 +97,12 @@ def all_rulings(folders: Sequence[Path], paper: str | None = None) -> dict[str, 
             raise StoreError(f"--records {root}: no such folder")
     stored = [each for root in roots for each in find_stored(root)]
     read: dict[Path, list[ResultGroup]] = {}
-    return {each.name: rulings_of(each, stored, read) for each in opened}
+    return {each.name: claim_results_of(each, stored, read) for each in opened}
 
 
-def rulings_of(paper: Paper, stored: Sequence[Stored], read: dict[Path, list[ResultGroup]]) -> list[ClaimResult]:
+def claim_results_of(
+    paper: Paper, stored: Sequence[Stored], read: dict[Path, list[ResultGroup]]
+) -> list[ClaimResult]:
     """Return the result of every claim of one paper; ``read`` caches the groups of folders."""
     sources = []
     for table in paper.tables:
@@ -109,7 +111,7 @@ def rulings_of(paper: Paper, stored: Sequence[Stored], read: dict[Path, list[Res
                 measured = [] if each.study is not None else _tables(each.folder, read)
                 sources.append(each.source(table, measured))
     nearest = {table.name: table.nearest for table in paper.tables}
-    return rule(paper.claims, sources, nearest, {table.name: advice(table) for table in paper.tables})
+    return claim_results(paper.claims, sources, nearest, {table.name: advice(table) for table in paper.tables})
 
 
 def advice(table: Table) -> str:
@@ -119,7 +121,7 @@ def advice(table: Table) -> str:
     return f"nothing is stored for {table.name}: ganinv reproduce {table.title}"
 
 
-def write_rulings(found: Mapping[str, Sequence[ClaimResult]], path: Path, discussion: Path | None = None) -> Path:
+def write_claims(found: Mapping[str, Sequence[ClaimResult]], path: Path, discussion: Path | None = None) -> Path:
     """Write the page of all claims; the text of a Markdown file is inserted between the counts and the claims.
 
     Raises:

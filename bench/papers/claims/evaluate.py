@@ -16,7 +16,7 @@ from bench.reports.groups import ResultGroup
 from bench.reports.verdicts import Verdict, verdict
 
 
-def judge(claim: Claim, claims: Claims, scope: ClaimScope) -> Verdict:
+def evaluate_claim(claim: Claim, claims: Claims, scope: ClaimScope) -> Verdict:
     """Evaluate one claim on the groups of a scope.
 
     Raises:
@@ -26,15 +26,15 @@ def judge(claim: Claim, claims: Claims, scope: ClaimScope) -> Verdict:
     return verdict(claim, found, published_outcome(claim, claims))
 
 
-def tried(claim: Claim, claims: Claims, scope: ClaimScope) -> Verdict:
-    """Evaluate one claim as ``judge``; records that contradict the claims file give "not measured" and the error."""
+def evaluate_or_report(claim: Claim, claims: Claims, scope: ClaimScope) -> Verdict:
+    """Evaluate one claim; records that contradict the claims file give "not measured" and the error as its reason."""
     try:
-        return judge(claim, claims, scope)
+        return evaluate_claim(claim, claims, scope)
     except BenchError as error:
-        return not_tried(claim, claims, str(error), claim.id)
+        return not_measured(claim, claims, str(error), claim.id)
 
 
-def not_tried(claim: Claim, claims: Claims, reason: str, question: str = "") -> Verdict:
+def not_measured(claim: Claim, claims: Claims, reason: str, question: str = "") -> Verdict:
     """Return the verdict "not measured" on a claim, with the reason."""
     return verdict(claim, [unmeasured(question, reason)], published_outcome(claim, claims))
 
@@ -43,10 +43,10 @@ def evaluate_claims(claims: Claims, group: ResultGroup) -> list[Verdict]:
     """Evaluate every claim about the methods of one GAN on its group of records.
 
     Raises:
-        BenchError: as ``judge``.
+        BenchError: as ``evaluate_claim``.
     """
     scope = ClaimScope((group,), claims)
-    return [judge(claim, claims, scope) for claim in claims.of_methods]
+    return [evaluate_claim(claim, claims, scope) for claim in claims.of_methods]
 
 
 def published_outcome(claim: Claim, claims: Claims) -> bool | None:

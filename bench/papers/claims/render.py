@@ -14,7 +14,7 @@ from bench.reports.verdicts import Verdict, shown_outcome
 
 PUBLISHED = {True: "holds", False: "fails", None: ABSENT}
 
-RULE = (
+CRITERION = (
     "A test holds or fails when the 95 % interval of the paired difference excludes 0: bootstrap over images (values "
     "averaged over seeds) for per-image metrics, Student's t over seeds for set metrics. Otherwise it is "
     "inconclusive. A claim holds when all of its tests do and fails when one of them does. *pub*: whether the numbers"
@@ -54,7 +54,7 @@ def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
         ]
         for v in verdicts
     ]
-    lines = [RULE, "", *table(["id", "source", "claim", "pub", "measured", "because"], rows), ""]
+    lines = [CRITERION, "", *table(["id", "source", "claim", "pub", "measured", "because"], rows), ""]
     for v in verdicts:
         evidence = [
             [escape(e.question), shown_outcome(e.outcome), escape(e.detail), escape(e.stand_in)] for e in v.evidence

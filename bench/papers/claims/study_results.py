@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.core.errors import StoreError
 from bench.papers.claims.spec import Claim
+from bench.reports.formatting import shown_metrics
 from bench.reports.verdicts import Evidence, Outcome, Verdict
 
 NEEDED = ("study", "dataset", "network", "verdicts", "protocol")
@@ -47,5 +48,6 @@ def verdict_of(study: Mapping[str, Any], claim: Claim) -> Verdict | None:
 
 
 def setting_of(study: Mapping[str, Any]) -> str:
-    """Return the setting of a study in words."""
-    return ", ".join(part for part in (study["dataset"], study["network"], f"study {study['study']}") if part)
+    """Return the setting of a study in words, with metrics under the names that tables show."""
+    networks = shown_metrics(study["network"])
+    return ", ".join(part for part in (study["dataset"], networks, f"study {study['study']}") if part)

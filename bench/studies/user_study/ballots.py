@@ -55,7 +55,7 @@ class Ballots:
             ValueError: the name is taken.
         """
         if participant.name in self.participants:
-            raise ValueError(f"participant {participant.name} stands there twice")
+            raise ValueError(f"participant {participant.name} is listed twice")
         self.participants[participant.name] = participant
 
     def add_vote(self, vote: Vote) -> None:

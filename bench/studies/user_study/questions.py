@@ -169,7 +169,7 @@ def open_study(
     if questions > len(known):
         raise BenchError(
             f"{group.title}: --questions {questions}, but the records keep {len(known)} pictures "
-            f"({len(pictures.targets)} seeds); ask for that many, or run more seeds"
+            f"({len(pictures.targets)} seeds); give at most that many, or run more seeds"
         )
     study = Questionnaire(
         group.title,

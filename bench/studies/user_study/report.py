@@ -62,7 +62,7 @@ def _comparison(table: PrintedTable, study: Questionnaire) -> str:
     where = f"{table.title}: {rows[0].dataset}, {rows[0].backbone} ({rows[0].note})"
     same = plain(rows[0].dataset) == plain(study.dataset) and plain(rows[0].backbone) == plain(study.gan)
     if others:
-        return f"{where}; shares depend on what there is to choose from, and {_and(others)} stood in one study only."
+        return f"{where}; shares depend on what there is to choose from, and {_and(others)} were in one study only."
     return (
         f"{where}; the same choice." if same else f"{where}; the same choice on other images: orders may be compared."
     )

@@ -192,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError as error:
             raise Refused(400, "this is not a form") from error
         if any(len(values) > 1 for values in fields.values()):
-            raise Refused(400, "a field stands in the form twice")
+            raise Refused(400, "the form contains a field twice")
         return {name: value for name, (value,) in fields.items()}
 
     def _number(self, fields: dict[str, str], name: str) -> int:

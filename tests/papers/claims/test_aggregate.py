@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.papers.claims.aggregate import ClaimSource, counted, rule
+from bench.papers.claims.aggregate import ClaimSource, claim_results, counted
 from bench.papers.claims.spec import read_claims
+from bench.papers.claims.study_results import setting_of
 from bench.papers.compare_tables import compare_tables
 from bench.papers.render import claims_page, reproduction_markdown
 from bench.reports.groups import groups
@@ -91,13 +92,13 @@ def study(outcome, dataset, images=100):
     }
 
 
-def ruled(claims, *sources, nearest=("celeba", "drawn-faces")):
+def aggregated(claims, *sources, nearest=("celeba", "drawn-faces")):
     names = {"T1": nearest, "F1": nearest}
-    return {r.claim.id: r for r in rule(claims, sources, names, {"T1": "run T1", "F1": "run F1"})}
+    return {r.claim.id: r for r in claim_results(claims, sources, names, {"T1": "run T1", "F1": "run F1"})}
 
 
 def test_nothing_stored_says_what_to_run(claims):
-    found = ruled(claims)
+    found = aggregated(claims)
     assert [(r.verdict.outcome, r.verdict.reason) for r in found.values()] == [
         ("not measured", "run T1"),
         ("not measured", "run F1"),
@@ -110,11 +111,11 @@ def test_the_setting_nearest_to_the_paper_speaks(claims, records):
         ClaimSource("T1", tuple(groups(records("drawn-faces", 1, 9)))),
         ClaimSource("T1", tuple(groups(records("digits", 9, 1)))),
     )
-    ruling = ruled(claims, far, near)["X1"]
-    assert (ruling.verdict.outcome, ruling.setting) == ("fails", "drawn-faces · gan1 · cpu")
-    assert [(t.setting, t.verdict.outcome) for t in ruling.others] == [("digits · gan1 · cpu", "holds")]
+    result = aggregated(claims, far, near)["X1"]
+    assert (result.verdict.outcome, result.setting) == ("fails", "drawn-faces · gan1 · cpu")
+    assert [(t.setting, t.verdict.outcome) for t in result.others] == [("digits · gan1 · cpu", "holds")]
     paper = ClaimSource("T1", tuple(groups(records("digits", 9, 1, budget="paper"))))
-    assert ruled(claims, near, paper)["X1"].setting == "digits · gan1 · paper"
+    assert aggregated(claims, near, paper)["X1"].setting == "digits · gan1 · paper"
 
 
 def test_of_a_claim_about_every_dataset_the_worst_speaks(claims, records):
@@ -124,17 +125,17 @@ def test_of_a_claim_about_every_dataset_the_worst_speaks(claims, records):
         ClaimSource("T1", tuple(groups(records("digits", 1, 9)))),
     )
     for asked, outcome in ((claims, "holds"), (about, "fails")):
-        assert ruled(asked, holds, fails)["X1"].verdict.outcome == outcome
-    ruling = ruled(about, holds, fails)["X1"]
-    assert [t.verdict.outcome for t in ruling.others] == ["holds"]
+        assert aggregated(asked, holds, fails)["X1"].verdict.outcome == outcome
+    result = aggregated(about, holds, fails)["X1"]
+    assert [t.verdict.outcome for t in result.others] == ["holds"]
     level = ClaimSource("T1", tuple(groups(records("digits", 1, 1))))
-    assert ruled(about, holds, level)["X1"].verdict.outcome == "cannot tell"
+    assert aggregated(about, holds, level)["X1"].verdict.outcome == "cannot tell"
     paper = ClaimSource("T1", tuple(groups(records("celeba", 9, 1, budget="paper"))))
-    assert ruled(about, holds, fails, paper)["X1"].setting == "celeba · gan1 · paper"
+    assert aggregated(about, holds, fails, paper)["X1"].setting == "celeba · gan1 · paper"
 
 
 def test_smoke_decides_nothing(claims, records):
-    found = ruled(
+    found = aggregated(
         claims,
         ClaimSource("T1", tuple(groups(records("celeba", 9, 1, budget="smoke")))),
         ClaimSource("F1", (), (study("holds", "x"),), "smoke"),
@@ -146,15 +147,15 @@ def test_studies_speak_by_nearness_and_then_by_images(claims):
     sources = [
         ClaimSource("F1", (), (study(*each),)) for each in (("holds", "digits"), ("fails", "drawn-faces?side=128"))
     ]
-    assert ruled(claims, *sources)["X2"].verdict.outcome == "fails"
+    assert aggregated(claims, *sources)["X2"].verdict.outcome == "fails"
     more = ClaimSource("F1", (), (study("cannot tell", "drawn-faces", 900),))
-    ruling = ruled(claims, *sources, more)["X2"]
-    assert (ruling.verdict.outcome, ruling.setting) == ("cannot tell", "drawn-faces, n, study bend")
-    assert counted([ruling]) == {"holds": 0, "fails": 0, "cannot tell": 1, "not measured": 0}
+    result = aggregated(claims, *sources, more)["X2"]
+    assert (result.verdict.outcome, result.setting) == ("cannot tell", "drawn-faces, n, study bend")
+    assert counted([result]) == {"holds": 0, "fails": 0, "cannot tell": 1, "not measured": 0}
 
 
 def test_the_page_counts_and_unfolds(claims, records):
-    found = rule(claims, [ClaimSource("T1", tuple(groups(records("celeba", 9, 1))))], {}, {"F1": "run F1"})
+    found = claim_results(claims, [ClaimSource("T1", tuple(groups(records("celeba", 9, 1))))], {}, {"F1": "run F1"})
     text = claims_page({"p": found})
     assert "| p | 1 | 0 | 0 | 1 |" in text
     assert "| X1 | a beats b (T1) | holds | **holds** | celeba · gan1 · cpu |" in text
@@ -212,3 +213,16 @@ def test_a_reproduction_says_its_scale_and_marks_doubt(claims, records):
     assert "smoke decides nothing" in smoke
     printed = reproduction_markdown(claims, "T2", (), (), title="t", budget="cpu")
     assert "## Published" in printed
+
+
+@pytest.mark.parametrize(
+    ("network", "shown"),
+    [
+        ("", "digits, study fish-eye"),
+        ("lpips@alex, fid@inception", "digits, lpips@alex, fid@inception, study fish-eye"),
+        ("lpips@mine, fid@mine", "digits, perceptual@mine, fd@mine, study fish-eye"),
+        ("D of mnist/lsgan, layer last", "digits, D of mnist/lsgan, layer last, study fish-eye"),
+    ],
+)
+def test_the_setting_of_a_study_names_metrics_as_tables_do(network, shown):
+    assert setting_of({"dataset": "digits", "network": network, "study": "fish-eye"}) == shown
