@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from bench.core.environment import environment
-from bench.core.errors import StoreError
+from bench.core.errors import ContractError
 from bench.core.types import Cell, Gan, Images, Record, Track
 from bench.harness.bound_method import view_of
 from bench.harness.context import HarnessContext, load_data, seed_of
@@ -81,13 +81,14 @@ def write_record(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan, traine
     """Measure the stored codes of a cell and store its record.
 
     Raises:
-        StoreError: the codes are not in the store, or the record cannot be written.
+        ContractError: the codes are not in the store any more.
+        StoreError: the record cannot be written.
     """
     import pandas as pd
 
     inverted = bench.store.artefact("invert", keys.invert)
     if inverted is None:
-        raise StoreError(f"{bench.store.root}: the codes of {cell.method.name} ({keys.invert}) are gone")
+        raise ContractError(f"the codes of {cell.method.name} were damaged; --retry-failed computes them again")
     facts = inverted.meta
     codes = load_file(inverted.file("codes.safetensors"), device=bench.device)
     started = time.monotonic()

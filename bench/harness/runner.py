@@ -16,7 +16,7 @@ from bench.core.paths import device as chosen_device
 from bench.core.registry import plugin_files
 from bench.core.types import Cell, Record
 from bench.datasets.catalogue import open_here
-from bench.gans.zoo import runs_code
+from bench.gans.zoo import gan_file, runs_code
 from bench.harness.executor import (
     MEASURE,
     STAGES,
@@ -239,9 +239,16 @@ class Schedule:
             self.store.forget_failure("train", item.keys.train)
         self._number += 1
         self.observer.started(item.cell, self._number, len(self.waiting))
-        self._chains[item.keys.cell] = chain = _Chain(item, deque(STAGES), inside)
+        self._chains[item.keys.cell] = chain = _Chain(item, deque(self._stages(item)), inside)
         self.executor.submit(self._task(item, chain.stages.popleft()))
         return True
+
+    def _stages(self, item: Planned) -> Sequence[StageName]:
+        """Return the stages that are not stored; one whose artefact is damaged is run again by the next stage."""
+        if self.store.has("invert", item.keys.invert):
+            return ("measure",)
+        trained = gan_file(item.cell.gan.name) is not None or self.store.has("train", item.keys.train)
+        return STAGES[1:] if trained else STAGES
 
     def _proceed(self, outcome: StageOutcome) -> None:
         """Submit the next stage of a cell, or end the cell."""

@@ -62,6 +62,10 @@ class Store:
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or home() / "store").resolve()
 
+    def has(self, stage: str, key: str) -> bool:
+        """Return True if an artefact is stored, damaged or not."""
+        return (self.root / stage / key / "meta.json").is_file()
+
     def artefact(self, stage: str, key: str) -> Artefact | None:
         """Return the stored artefact, or None. A damaged one is moved aside with a warning and computed again."""
         folder = self.root / stage / key

@@ -6,9 +6,12 @@ that is not caught has to be true: measured by decoding its codes with the real 
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from bench.api import run_suite
+from bench.core import registry
 from bench.harness import runner
 from bench.harness.store import Store
 from bench.reports.leaderboard import leaderboards
@@ -78,94 +81,145 @@ REFUSED = {
         """,
         "changed which weights of the GAN need gradients during fit",
     ),
-    "turns gradients off": ("""
+    "turns gradients off": (
+        """
     def fit(self, data):
         torch.set_grad_enabled(False)
-        """, "changed grad mode during fit"),
-    "changes the default dtype": ("""
+        """,
+        "changed grad mode during fit",
+    ),
+    "changes the default dtype": (
+        """
     def build(self):
         torch.set_default_dtype(torch.float64)
-        """, "changed torch's default dtype during build"),
-    "changes the number of threads": ("""
+        """,
+        "changed torch's default dtype during build",
+    ),
+    "changes the number of threads": (
+        """
     def fit(self, data):
         torch.set_num_threads(torch.get_num_threads() + 1)
-        """, "changed the number of threads during fit"),
-    "changes the folder and the environment": ("""
+        """,
+        "changed the number of threads during fit",
+    ),
+    "changes the folder and the environment": (
+        """
     def fit(self, data):
         os.environ["GANINV_HOME"] = "/elsewhere"
-        """, "changed environment variables during fit"),
-    "changes the training images": ("""
+        """,
+        "changed environment variables during fit",
+    ),
+    "changes the training images": (
+        """
     def fit(self, data):
         data.train.data.zero_()
-        """, "changed the images that it was given during fit"),
-    "changes the test images": ("""
+        """,
+        "changed the images that it was given during fit",
+    ),
+    "changes the test images": (
+        """
     def invert(self, x):
         for each in gc.get_objects():
             if type(each).__name__ == "Images" and each.data.dtype == torch.uint8:
                 each.data.fill_(127)
         return self.codes(x)
-        """, "changed the images that it was given during invert"),
-    "loads the dataset in fit": ("""
+        """,
+        "changed the images that it was given during invert",
+    ),
+    "loads the dataset in fit": (
+        """
     def fit(self, data):
         from bench.core.options import create
         create("dataset", "digits").load()
-        """, "fit reads the test split"),
-    "loads the dataset in build": ("""
+        """,
+        "fit reads the test split",
+    ),
+    "loads the dataset in build": (
+        """
     def build(self):
         from bench.core.options import create
         create("dataset", "digits").load()
-        """, "build reads the test split"),
-    "reads the file of the dataset": ("""
+        """,
+        "build reads the test split",
+    ),
+    "reads the file of the dataset": (
+        """
     def fit(self, data):
         from sklearn import datasets
         folder = os.path.join(os.path.dirname(datasets.__file__), "data")
         open(os.path.join(folder, "digits.csv.gz"), "rb").read()
-        """, "files of datasets and of the store are not its input"),
-    "reads it and hides the error": ("""
+        """,
+        "files of datasets and of the store are not its input",
+    ),
+    "reads it and hides the error": (
+        """
     def fit(self, data):
         from sklearn import datasets
         try:
             datasets.load_digits()
         except Exception:
             pass
-        """, "files of datasets and of the store are not its input"),
-    "reads the codes of another method": ("""
+        """,
+        "files of datasets and of the store are not its input",
+    ),
+    "reads the codes of another method": (
+        """
     def invert(self, x):
         store = os.path.join(os.environ["GANINV_STORE_OF_THE_TEST"], "train")
         name = os.listdir(store)[0]
         open(os.path.join(store, name, "meta.json")).read()
         return self.codes(x)
-        """, "files of datasets and of the store are not its input"),
-    "mixes a little of the batch's mean in": ("""
+        """,
+        "files of datasets and of the store are not its input",
+    ),
+    "mixes a little of the batch's mean in": (
+        """
     def codes(self, x):
         codes = x.flatten(1)[:, 300:300 + self.gan.code_dim].contiguous()
         return codes + 0.015 * codes.mean(0)
-        """, "does not invert each image on its own"),
-    "sorts by the batch": ("""
+        """,
+        "does not invert each image on its own",
+    ),
+    "sorts by the batch": (
+        """
     def codes(self, x):
         rank = x.flatten(1).sum(1).argsort().argsort().float()
         return rank[:, None].expand(-1, self.gan.code_dim).contiguous()
-        """, "does not invert each image on its own"),
-    "answers differently each time": ("""
+        """,
+        "does not invert each image on its own",
+    ),
+    "answers differently each time": (
+        """
     def codes(self, x):
         return torch.full((len(x), self.gan.code_dim), time.time() % 100)
-        """, "gives other codes for the same images from the same seed"),
-    "keeps what it learned outside of its state": ("""
+        """,
+        "gives other codes for the same images from the same seed",
+    ),
+    "keeps what it learned outside of its state": (
+        """
     def fit(self, data):
         self.learned = data.train.floats(slice(0, 1)).mean()
     def codes(self, x):
         shift = getattr(self, "learned", None)
         return torch.zeros(len(x), self.gan.code_dim) + (1.0 if shift is None else float(shift))
-        """, "gives other codes after state() and load_state()"),
-    "leaves a thread at work": ("""
+        """,
+        "gives other codes after state() and load_state()",
+    ),
+    "leaves a thread at work": (
+        """
     def fit(self, data):
         threading.Thread(target=time.sleep, args=(60,), name="still-searching", daemon=True).start()
-        """, "leaves threads at work after fit: still-searching"),
-    "says that it has another space": ("""
+        """,
+        "leaves threads at work after fit: still-searching",
+    ),
+    "says that it has another space": (
+        """
     @property
     def capacity(self):
         return "pixels"
-        """, "this GAN has no pixels codes"),
+        """,
+        "this GAN has no pixels codes",
+    ),
 }
 
 
@@ -186,9 +240,13 @@ def place(tmp_path_factory, tiny_text):
     return suite, folder / "store"
 
 
-def run(place, tmp_path, body, name="cheat"):
-    """The record of a method in a file."""
-    path = tmp_path / f"{name}.py"
+def run(place, tmp_path, body):
+    """The records of a method in a file, and of a control."""
+    for known in registry.plugin_files():
+        sys.modules.pop(registry._plugin_module(known), None)
+    registry._plugins.clear()
+    registry._table.cache_clear()
+    path = tmp_path / "cheat.py"
     path.write_text(HEADER + body)
     suite, store = place
     return run_suite(suite, methods=["cheat", "random_code"], plugins=[path], store=Store(store)).records
@@ -237,7 +295,7 @@ def test_what_a_method_patches_does_not_reach_the_measuring(place, tmp_path, way
 
 
 def test_time_and_calls_are_counted_from_outside(place, tmp_path):
-    """A stopped clock, a count that is reset, a copy of the generator: the cost is there, and the row is not ranked."""
+    """A stopped clock, a count that is reset, a copy of the generator: the cost is there, the row is not ranked."""
     body = """
     def build(self):
         time.monotonic = time.perf_counter = time.process_time = lambda: 0.0
