@@ -143,7 +143,8 @@ class KeyMaker:
 
         def make() -> list[Any]:
             resolved = resolved_options(kind, name, options, self.reader)
-            return [name, resolved, self._code(kind, name), self._codes_named_in(resolved)]
+            entry = registry.find(kind, name).name
+            return [entry, resolved, self._code(kind, name), self._codes_named_in(resolved)]
 
         return self._part((kind, name), options, make)
 

@@ -98,6 +98,39 @@ def test_a_metric_counts_with_its_options_and_its_network(cell):
     assert key("kid") == key(f"kid:{default}") == key(f"kid:{default}@inception") != key("kid:7"), first
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"dataset": ComponentSpec("digits:28")}, {}),
+        ({"dataset": ComponentSpec("digits:32")}, {"dataset": ComponentSpec("digits", {"side": 32})}),
+        ({"gan": ComponentSpec("dcgan", {"beta2": 0})}, {"gan": ComponentSpec("dcgan", {"beta2": 0.0})}),
+        ({"gan": ComponentSpec("tiled", {"options": {"ema": 0}})}, {"gan": ComponentSpec("tiled")}),
+        (
+            {"method": ComponentSpec("adam", {"learning_rate": 2})},
+            {"method": ComponentSpec("adam", {"learning_rate": 2.0})},
+        ),
+        ({"metrics": ("ms_ssim:5",)}, {"metrics": ("ms_ssim",)}),
+    ],
+)
+def test_two_ways_of_stating_the_same_have_one_key_and_one_seed(cell, one, other):
+    first, second = dataclasses.replace(cell, **one), dataclasses.replace(cell, **other)
+    assert keys_of(first) == keys_of(second)
+    for stage in ("train", "own", "sample", "fit", "invert"):
+        assert stages.seed_of(stage, first) == stages.seed_of(stage, second)
+
+
+def test_a_folder_has_one_key_however_its_path_is_stated(cell, tmp_path):
+    for number in range(12):
+        Image.new("L", (8, 8), 20 * number).save(tmp_path / f"{number}.png")
+    choices = [
+        ComponentSpec(f"folder:{tmp_path}", {"size": 8, "channels": 1}),
+        ComponentSpec("folder", {"path": str(tmp_path), "size": 8, "channels": 1, "crop": "centre"}),
+    ]
+    first, second = (dataclasses.replace(cell, dataset=each) for each in choices)
+    assert keys_of(first) == keys_of(second)
+    assert stages.seed_of("train", first) == stages.seed_of("train", second)
+
+
 def test_images_that_change_while_a_process_runs_change_its_keys(cell, tmp_path):
     for number in range(12):
         Image.new("L", (8, 8), 20 * number).save(tmp_path / f"{number}.png")
