@@ -120,6 +120,7 @@ def own_home(tmp_path_factory, monkeypatch):
         (home / "data" / "fashion-mnist").symlink_to(fetched)
     monkeypatch.setenv("GANINV_HOME", str(home))
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
+    monkeypatch.setattr(sys, "path", [*sys.path])  # to which plug-ins add their folders
     yield home
     _forget_plugins()
 

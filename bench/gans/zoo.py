@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.core.errors import ContractError, WeightsError, unknown
+from bench.core.errors import ContractError, UnknownName, WeightsError, unknown
 from bench.core.files import module_file, sha256
 from bench.core.fingerprints import CodeReader
 from bench.core.paths import shipped_folder
@@ -72,6 +72,18 @@ def runs_code(name: str) -> bool:
     """Return whether opening the GAN of this name runs the user's code: a factory, or an archive of code."""
     archive = name.startswith(CHECKPOINT) and Path(name).suffix.lower() in SCRIPTED | EXPORTED
     return archive or name.startswith(FACTORY)
+
+
+def refuse_options(choice: ComponentSpec) -> None:
+    """Refuse options of a GAN whose weights are a file, in which they would have no effect.
+
+    Raises:
+        UnknownName: a GAN that ships, or a checkpoint of this suite, with an option.
+        BenchError: see ``gan_file``.
+    """
+    if choice.options and not runs_code(choice.name) and gan_file(choice.name) is not None:
+        option = next(iter(choice.options))
+        raise UnknownName(f"{choice.name}: unknown option '{option}'; a GAN that is read from a file has no options")
 
 
 def factory_parts(name: str) -> tuple[str, str]:

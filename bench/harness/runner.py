@@ -90,13 +90,14 @@ def _run_waiting(waiting: list[Planned], store: Store, observer: RunCallbacks, r
     from bench.core.run_context import silent
     from bench.harness.bound_method import open_method
     from bench.harness.context import HarnessContext
-    from bench.harness.train_stage import train
+    from bench.harness.train_stage import open_recipe, train
 
     bench = HarnessContext(store, chosen_device(), observer.progress or silent)
     prepare_device(bench.device)
     for item in waiting:
         if "plug-in" not in _origin(item.cell):
             open_method(item.cell)  # raises for wrong options before anything is trained
+        open_recipe(item.cell.gan)  # raises for wrong options, and for a plug-in that is no recipe
         if runs_code(item.cell.gan.name):
             train(bench, item.cell, item.keys)  # raises for a faulty GAN of the user
     records: dict[str, Record] = {}
