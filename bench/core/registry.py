@@ -44,7 +44,7 @@ __all__ = [
 T = TypeVar("T", bound=type)
 
 BASES = {
-    "dataset": "bench.DatasetSource",
+    "dataset": "bench.datasets.source.GuardedSource",
     "gan": "bench.gans.recipe.GanConfig",
     "metric": "bench.Metric",
     "features": "bench.core.types.FeatureExtractor",
@@ -54,6 +54,8 @@ BASES = {
     "application": "bench.applications.base.Application",
 }
 """Base class of all that is registered of a kind, where a plug-in imports it from."""
+ACCEPTED = {"dataset": "DatasetSource"}
+"""Names of bases that are accepted in place of those in ``BASES``."""
 ENTRY_POINT_GROUP = "ganinv.{kind}s"
 STUDY_GROUP = "ganinv.studies"
 PLUGIN = "ganinv_plugin_"
@@ -169,7 +171,7 @@ def load(kind: str, name: str) -> type[Any]:
         ) from error
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         raise ContractError(f"{kind} '{entry.name}' ({entry.origin}): {entry.attribute} is not a dataclass")
-    if BASES[kind].rpartition(".")[2] not in {base.__name__ for base in cls.__mro__}:
+    if ACCEPTED.get(kind, BASES[kind].rpartition(".")[2]) not in {base.__name__ for base in cls.__mro__}:
         raise ContractError(f"{kind} '{entry.name}' ({entry.origin}): {entry.attribute} must subclass {BASES[kind]}")
     return cls
 

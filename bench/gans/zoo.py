@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.core.environment import imported_version
 from bench.core.errors import ContractError, UnknownName, WeightsError, unknown
 from bench.core.files import module_file, sha256
 from bench.core.fingerprints import CodeReader
@@ -102,7 +103,8 @@ def gan_identity(choice: ComponentSpec, reader: CodeReader | None = None) -> dic
     """Return the identity of a GAN that is a file, JSON-able; None for a recipe.
 
     It is the file's SHA-256; for code of the user also the options, and the SHA-256 of every file that an option
-    names; for a factory also its name and the code of the modules in its folder or package that it imports.
+    names; for a factory also its name and the code of the modules in its folder or package that it imports, with
+    the versions of other packages.
 
     Args:
         choice: name and options.
@@ -118,7 +120,9 @@ def gan_identity(choice: ComponentSpec, reader: CodeReader | None = None) -> dic
     if runs_code(choice.name):
         identity |= {"options": dict(choice.options), "option files": _option_files(choice)}
     if choice.name.startswith(FACTORY):
-        identity |= {"factory": choice.name, "code": (reader or CodeReader()).file(path).fingerprint}
+        code = (reader or CodeReader()).file(path)
+        packages = [f"{name} {imported_version(name)}" for name in code.packages]
+        identity |= {"factory": choice.name, "code": code.fingerprint, "packages": packages}
     return identity
 
 

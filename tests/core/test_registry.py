@@ -215,7 +215,7 @@ def test_a_third_party_package_is_found_through_its_entry_point(tmp_path, monkey
 @pytest.mark.parametrize(
     ("kind", "base"),
     [
-        ("dataset", "bench.DatasetSource"),
+        ("dataset", "bench.datasets.source.GuardedSource"),
         ("gan", "bench.gans.recipe.GanConfig"),
         ("metric", "bench.Metric"),
         ("features", "bench.core.types.FeatureExtractor"),

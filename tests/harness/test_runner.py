@@ -233,7 +233,7 @@ class Odd:
     ("kind", "old", "new", "base"),
     [
         ("gan", 'name = "dcgan"\nwidth = 8\ncode_dim = 16', 'name = "odd"', "bench.gans.recipe.GanConfig"),
-        ("dataset", '"digits"', '"odd"', "bench.DatasetSource"),
+        ("dataset", '"digits"', '"odd"', "bench.datasets.source.GuardedSource"),
     ],
 )
 def test_a_plugin_of_the_wrong_base_is_told_before_any_work(tiny_suite, tmp_path, kind, old, new, base):
