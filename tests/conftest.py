@@ -317,3 +317,30 @@ def suite(make):
             own = {"code_mse": rng.uniform(0, 1, 10)}
             records.append(make(method, seed, images=images, sets={"fid@inception": fid}, own=own, facts=facts))
     return records
+
+
+CLAIM = """
+paper = "p"
+[roles.psnr]
+higher_is_better = true
+answered_by = ["psnr"]
+[[claim]]
+id = "X1"
+source = "s"
+text = "t"
+test = [{test}]
+"""
+PRINTED = "table,dataset,backbone,method,metric,value,std,note\n"
+
+
+@pytest.fixture
+def write_claims(tmp_path):
+    """A function that writes a paper's file of one claim, and its printed numbers if rows are given."""
+
+    def write(test, rows="", facts=""):
+        (tmp_path / "claims.toml").write_text(CLAIM.format(test=test) + facts)
+        if rows:
+            (tmp_path / "published.csv").write_text(PRINTED + rows)
+        return tmp_path / "claims.toml"
+
+    return write
