@@ -123,6 +123,7 @@ def own_home(tmp_path_factory, monkeypatch):
         (home / "data" / "fashion-mnist").symlink_to(fetched)
     monkeypatch.setenv("GANINV_HOME", str(home))
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
+    monkeypatch.setattr(sys, "path", [*sys.path])  # to which plug-ins add their folders
     yield home
     _forget_plugins()
 
@@ -319,3 +320,30 @@ def suite(make):
             own = {"code_mse": rng.uniform(0, 1, 10)}
             records.append(make(method, seed, images=images, sets={"fid@inception": fid}, own=own, facts=facts))
     return records
+
+
+CLAIM = """
+paper = "p"
+[roles.psnr]
+higher_is_better = true
+answered_by = ["psnr"]
+[[claim]]
+id = "X1"
+source = "s"
+text = "t"
+test = [{test}]
+"""
+PRINTED = "table,dataset,backbone,method,metric,value,std,note\n"
+
+
+@pytest.fixture
+def write_claims(tmp_path):
+    """A function that writes a paper's file of one claim, and its printed numbers if rows are given."""
+
+    def write(test, rows="", facts=""):
+        (tmp_path / "claims.toml").write_text(CLAIM.format(test=test) + facts)
+        if rows:
+            (tmp_path / "published.csv").write_text(PRINTED + rows)
+        return tmp_path / "claims.toml"
+
+    return write

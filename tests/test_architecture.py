@@ -45,7 +45,7 @@ def modules(root=ROOT):
 
 
 def imports(path, module, known):
-    """Modules of ours that a file imports anywhere: at its top, in a function, or for its annotations alone."""
+    """Modules of ours that a file imports anywhere: at its top, in a function, for annotations, or by a string."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
@@ -57,6 +57,8 @@ def imports(path, module, known):
                     [*package.split(".")[: len(package.split(".")) - node.level + 1], *filter(None, [base])]
                 )
             named = [f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "import_module":
+            named = [word.value for word in node.args[:1] if isinstance(word, ast.Constant)]
         else:
             continue
         yield from (name for name in named if name in known and name != module)
@@ -136,6 +138,15 @@ def test_a_circle_an_upward_arrow_and_an_unknown_room_are_seen():
     assert room_of("bench.attic.chest") is None
     assert room_of("bench.gans.objectives.base") == "bench.gans"
     assert FLOORS[room_of("bench.papers.spec")] > FLOORS[room_of("methods.lm")]
+
+
+def test_an_import_by_a_string_is_seen(tmp_path):
+    text = "import importlib\nfrom importlib import import_module\n\n"
+    text += "def late(name):\n    importlib.import_module('bench.api')\n    import_module('bench.core.moved')\n"
+    path = tmp_path / "late.py"
+    path.write_text(text + "    return import_module(name)\n")
+    assert set(imports(path, "bench.late", modules())) == {"bench.api", "bench.core.moved"}
+    assert {"bench.api", "bench.core.moved"} <= set(graph()["bench"])
 
 
 def test_the_house_stays_as_small_as_it_is():

@@ -29,12 +29,6 @@ class MaskedGan(LatentSpaceView):
         """See ``Gan.view``; the view has the same mask."""
         return MaskedGan(self.source.view(space), self.visible, self.fill)
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """See ``Gan.decode``; calls are counted by every GAN that this one is a view of."""
-        if isinstance(self.source, LatentSpaceView):
-            self.source.source.calls += len(codes)
-        return super().decode(codes)
-
     def translate(self, z: Tensor) -> Tensor:
         """Return the codes of the source."""
         return self.source.translate(z)

@@ -1,4 +1,7 @@
-"""The commands ``ganinv apply NAME``: one for each registered application, whose fields are its options."""
+"""The commands ``ganinv apply NAME``: one for each registered application, whose fields are its options.
+
+They are made when one is called or listed, after the plug-ins of the command line are registered.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,49 @@ import dataclasses
 import inspect
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from bench.cli import console
 from bench.cli.options import AllowCode, Plugins
 from bench.core import registry
+from bench.core.errors import BenchError, ContractError
+
+
+class ApplicationGroup(TyperGroup):
+    """The commands of all registered applications, of plug-ins too."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all applications."""
+        self._make()
+        return sorted(super().list_commands(ctx))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the arguments name, after registering their plug-ins.
+
+        Raises:
+            BenchError: a plug-in cannot be read, or registers nothing.
+        """
+        for path in _plugins_in(args):
+            registry.add_plugin(path)
+        self._make()
+        return super().resolve_command(ctx, args)
+
+    def _make(self) -> None:
+        for name in registry.entries("application"):
+            if name not in self.commands:
+                self.commands[name] = _built(name)
+
 
 apply_app = typer.Typer(
+    cls=ApplicationGroup,
     help="Applications of inversion. Each command draws a picture and, where numbers are measured, writes tables.",
     no_args_is_help=True,
+    callback=lambda: None,
 )
 
 Step = int | None
@@ -92,7 +125,11 @@ def _run(name: str, options: dict[str, Any], words: dict[str, Any]) -> None:
 
 
 def _command(name: str) -> Callable[..., None]:
-    """Return the command of an application; its options are the fields of the class."""
+    """Return the command of an application; its options are the fields of the class.
+
+    Raises:
+        ContractError: the application cannot be loaded, or an option has the name of one of all applications.
+    """
     cls = registry.load("application", name)
     fields = [field for field in dataclasses.fields(cls) if field.init]
     helps = _helps(cls)
@@ -101,7 +138,11 @@ def _command(name: str) -> Callable[..., None]:
         given = {f.name: _read(f.name, text, cls) for f in fields if (text := words.pop(f.name)) is not None}
         _run(name, given, words)
 
-    common = inspect.signature(_common, eval_str=True).parameters.values()
+    shared = inspect.signature(_common, eval_str=True).parameters
+    taken = [field.name for field in fields if field.name in shared]
+    if taken:
+        raise ContractError(f"application '{name}': option {taken[0]} is one of all applications; rename the field")
+    common = shared.values()
     kind = inspect.Parameter.KEYWORD_ONLY
     own = [inspect.Parameter(f.name, kind, default=None, annotation=_option(f, helps)) for f in fields]
     parameters = [*own, *(p.replace(kind=kind) for p in common)]
@@ -146,5 +187,27 @@ def _helps(cls: type[Any]) -> dict[str, str]:
     return {name: " ".join(about.split()) for name, about in found}
 
 
-for _name in registry.entries("application"):
-    apply_app.command(_name)(_command(_name))
+def _plugins_in(words: Sequence[str]) -> Iterator[Path]:
+    """Yield the files of ``--plugin FILE`` and ``--plugin=FILE``."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        option, _, value = word.partition("=")
+        if option == "--plugin" and (value or following):
+            yield Path(value or following)
+
+
+def _built(name: str) -> Any:
+    """Return the command of an application; that of one that cannot be loaded raises the reason when it is called."""
+    one = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    try:
+        one.command(name)(_command(name))
+    except BenchError as error:
+        one.command(name, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(_broken(error))
+    return typer.main.get_command(one)
+
+
+def _broken(error: BenchError) -> Callable[[], None]:
+    def command() -> None:
+        raise error
+
+    command.__doc__ = f"BROKEN: {error}".replace("[", "\\[")
+    return command

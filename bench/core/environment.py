@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -49,12 +49,26 @@ def environment(device: str) -> dict[str, Any]:
     }
 
 
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "cv2": "opencv-python"}
+"""Packages whose distribution name differs from their import name."""
+
+
 def package_version(name: str) -> str:
     """Return the version of an installed package, or "absent"."""
     try:
         return version(name)
     except PackageNotFoundError:
         return "absent"
+
+
+@cache
+def imported_version(package: str) -> str:
+    """Return the version of a package by the name that code imports, or "absent"; cached, because it reads files."""
+    try:
+        return version(DISTRIBUTIONS.get(package, package))
+    except PackageNotFoundError:
+        found = packages_distributions().get(package)
+        return version(found[0]) if found else "absent"
 
 
 def device_name(device: str) -> str:

@@ -7,7 +7,6 @@ register classes through entry points, single files through ``add_plugin``.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import hashlib
 import importlib
@@ -15,7 +14,6 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -23,46 +21,52 @@ from typing import Any, TypeVar
 
 from bench.core.errors import BenchError, ContractError, unknown
 from bench.core.moved import new_place
+from bench.core.scan import BUILT_IN, ROOMS, Entry, fault_of_name, not_understood, parsed, registered, unreadable
+
+__all__ = [
+    "BASES",
+    "ROOMS",
+    "Entry",
+    "add_plugin",
+    "application",
+    "dataset",
+    "entries",
+    "features",
+    "find",
+    "gan",
+    "load",
+    "method",
+    "metric",
+    "refiner",
+    "study",
+]
 
 T = TypeVar("T", bound=type)
 
-ROOMS = {
-    "dataset": "bench.datasets",
-    "gan": "bench.gans",
-    "metric": "bench.metrics",
-    "features": "bench.metrics",
-    "method": "methods",
-    "refiner": "methods",
-    "study": "bench.studies",
-    "application": "bench.applications",
+BASES = {
+    "dataset": "bench.datasets.source.GuardedSource",
+    "gan": "bench.gans.recipe.GanConfig",
+    "metric": "bench.Metric",
+    "features": "bench.core.types.FeatureExtractor",
+    "method": "bench.Inverter",
+    "refiner": "bench.Refiner",
+    "study": "bench.studies.base.Study",
+    "application": "bench.applications.base.Application",
 }
-BASES = {"metric": "Metric", "method": "Inverter", "refiner": "Refiner"}
-"""Base classes that ``bench`` offers and that what is registered of a kind derives from."""
-BUILT_IN = "built in"
-"""Origin of what the suite itself registers."""
+"""Base class of all that is registered of a kind, where a plug-in imports it from."""
+ACCEPTED = {"dataset": "DatasetSource"}
+"""Names of bases that are accepted in place of those in ``BASES``."""
 ENTRY_POINT_GROUP = "ganinv.{kind}s"
 STUDY_GROUP = "ganinv.studies"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A registered name and its origin; its module is not imported yet.
-
-    ``error`` is set for a file of the suite that cannot be read: it is listed, and its use raises an error.
-    """
-
-    kind: str
-    name: str
-    module: str
-    attribute: str
-    path: Path | None
-    summary: str
-    origin: str
-    error: str = ""
+PLUGIN = "ganinv_plugin_"
+"""Start of the names of the modules of plug-in files."""
 
 
 def _marker(kind: str) -> Callable[[str], Callable[[T], T]]:
     def named(name: str) -> Callable[[T], T]:
+        if fault := fault_of_name(kind, name):
+            raise ContractError(fault)
+
         def mark(cls: T) -> T:
             if not dataclasses.is_dataclass(cls):
                 raise ContractError(
@@ -93,19 +97,21 @@ def add_plugin(path: Path) -> list[Entry]:
     """Register the classes of one file for this process.
 
     Raises:
-        BenchError: the file does not exist, is not valid Python (with the line), or registers nothing.
+        BenchError: the file does not exist, is not valid Python (with the line), registers nothing, or states a name
+            that cannot be written or is no literal string.
         ContractError: a name is taken.
     """
     path = Path(path).resolve()
     if not path.is_file():
         raise BenchError(f"plug-in {path}: no such file")
     try:
-        tree = _parsed(path)
+        tree = parsed(path)
+        found = registered(tree, path, _plugin_module(path), f"plug-in {path.name}")
     except BenchError as error:
         raise BenchError(f"plug-in {error}") from error
-    found = _registered(tree, path, _plugin_module(path), f"plug-in {path.name}")
     if not found:
-        raise BenchError(f'plug-in {path}: registers nothing; decorate a class with @method("name") from bench')
+        advice = f'decorate a class with @method("name") from bench{not_understood(tree)}'
+        raise BenchError(f"plug-in {path}: registers nothing; {advice}")
     _plugins[path] = found
     _table.cache_clear()
     for entry in found:
@@ -158,6 +164,8 @@ def load(kind: str, name: str) -> type[Any]:
     entry = find(kind, name)
     if entry.error:
         raise ContractError(f"{kind} '{entry.name}' ({entry.origin}): {entry.error}")
+    if entry.path is not None and entry.module.startswith(PLUGIN):
+        _reach_neighbours(entry, entry.path)
     try:
         module = _import(entry)
         cls = getattr(module, entry.attribute)
@@ -168,10 +176,8 @@ def load(kind: str, name: str) -> type[Any]:
         ) from error
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         raise ContractError(f"{kind} '{entry.name}' ({entry.origin}): {entry.attribute} is not a dataclass")
-    if kind in BASES and BASES[kind] not in {base.__name__ for base in cls.__mro__}:
-        raise ContractError(
-            f"{kind} '{entry.name}' ({entry.origin}): {entry.attribute} must subclass bench.{BASES[kind]}"
-        )
+    if ACCEPTED.get(kind, BASES[kind].rpartition(".")[2]) not in {base.__name__ for base in cls.__mro__}:
+        raise ContractError(f"{kind} '{entry.name}' ({entry.origin}): {entry.attribute} must subclass {BASES[kind]}")
     return cls
 
 
@@ -188,9 +194,9 @@ def _built_in() -> tuple[Entry, ...]:
             parts = path.relative_to(folder).with_suffix("").parts
             module = ".".join((room, *(p for p in parts if p != "__init__")))
             try:
-                found += _registered(_parsed(path), path, module, BUILT_IN)
+                found += registered(parsed(path), path, module, BUILT_IN)
             except BenchError as error:
-                found += _unreadable(path, module, room, f"cannot be read: {error}")
+                found += unreadable(path, module, room, f"cannot be read: {error}")
     return tuple(found)
 
 
@@ -203,7 +209,14 @@ def _table() -> tuple[Entry, ...]:
             origin = f"package {point.dist.name}" if point.dist else "entry point"
             found.append(
                 Entry(
-                    kind, point.name, module=point.module, attribute=point.attr, path=None, summary="", origin=origin
+                    kind,
+                    point.name,
+                    module=point.module,
+                    attribute=point.attr,
+                    path=None,
+                    summary="",
+                    origin=origin,
+                    error=fault_of_name(kind, point.name),
                 )
             )
     return (*found, *(entry for of_file in _plugins.values() for entry in of_file))
@@ -214,59 +227,6 @@ def _room_folder(room: str) -> Path:
     assert spec is not None, room
     assert spec.submodule_search_locations, room
     return Path(next(iter(spec.submodule_search_locations)))
-
-
-def _parsed(path: Path) -> ast.Module:
-    """Return the syntax tree of a file.
-
-    Raises:
-        BenchError: the file is not valid Python; the message states file, line and reason.
-    """
-    try:
-        return ast.parse(path.read_bytes(), str(path))
-    except SyntaxError as error:
-        line = f", line {error.lineno}" if error.lineno else ""
-        raise BenchError(f"{path}{line}: {error.msg}") from error
-    except ValueError as error:  # null bytes
-        raise BenchError(f"{path}: {error}") from error
-
-
-def _unreadable(path: Path, module: str, room: str, error: str) -> list[Entry]:
-    """Return the entries that the text of a broken file declares; if none, one for the module itself."""
-    text = path.read_bytes().decode(errors="replace")
-    marks = re.findall(r"""^@(?:\w+\.)*(\w+)\(\s*["'](.+?)["']\s*\)""", text, re.MULTILINE)
-    named = [(kind, name) for kind, name in marks if kind in ROOMS]
-    if not named:
-        named = [(next(kind for kind, place in ROOMS.items() if place == room), module)]
-    return [
-        Entry(kind, name, module=module, attribute="", path=path, summary="", origin=BUILT_IN, error=error)
-        for kind, name in named
-    ]
-
-
-def _registered(tree: ast.Module, path: Path, module: str, origin: str) -> list[Entry]:
-    """Return entries of the classes of a file that a decorator of this module registers."""
-    found = []
-    for node in tree.body:
-        if not isinstance(node, ast.ClassDef):
-            continue
-        summary = (ast.get_docstring(node) or "").split("\n")[0]
-        for call in node.decorator_list:
-            named = _decorated_name(call)
-            if named:
-                found.append(
-                    Entry(*named, module=module, attribute=node.name, path=path, summary=summary, origin=origin)
-                )
-    return found
-
-
-def _decorated_name(call: ast.expr) -> tuple[str, str] | None:
-    if not isinstance(call, ast.Call) or len(call.args) != 1 or not isinstance(call.args[0], ast.Constant):
-        return None
-    target = call.func
-    kind = target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
-    value = call.args[0].value
-    return (kind, value) if kind in ROOMS and isinstance(value, str) else None
 
 
 def _new_place(error: Exception) -> str:
@@ -282,11 +242,30 @@ def _place(entry: Entry) -> str:
 
 
 def _plugin_module(path: Path) -> str:
-    return f"ganinv_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    return f"{PLUGIN}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+
+
+def _reach_neighbours(entry: Entry, path: Path) -> None:
+    """Make the modules beside a plug-in importable, after all installed ones, and check that these are not meant.
+
+    Raises:
+        ContractError: the plug-in imports a module beside it, and another module already has its name.
+    """
+    from bench.core.files import module_file
+    from bench.core.neighbours import module_folders, neighbours
+
+    sys.path += [str(folder) for folder in module_folders(path) if str(folder) not in sys.path]
+    for name, file in neighbours(path).items():
+        other = module_file(name)
+        if other != file:
+            raise ContractError(
+                f"{entry.kind} '{entry.name}' ({entry.origin}): imports {name} from {file}, but another module is "
+                f"already called {name} ({other}); rename {file.name}"
+            )
 
 
 def _import(entry: Entry) -> Any:
-    if entry.path is None or not entry.module.startswith("ganinv_plugin_"):
+    if entry.path is None or not entry.module.startswith(PLUGIN):
         return importlib.import_module(entry.module)
     if entry.module in sys.modules:
         return sys.modules[entry.module]

@@ -41,8 +41,11 @@ class LatentSpaceView(Gan):
         self.source = source
 
     def decode(self, codes: Tensor) -> Tensor:
-        """See ``Gan.decode``; the calls are counted for the source too."""
-        self.source.calls += len(codes)
+        """See ``Gan.decode``; the calls are counted for every GAN that this one is a view of."""
+        source: Gan | None = self.source
+        while source is not None:
+            source.calls += len(codes)
+            source = source.source if isinstance(source, LatentSpaceView) else None
         return super().decode(codes)
 
     def view(self, space: str) -> Gan:
@@ -132,12 +135,6 @@ class GeneratorWeightsView(LatentSpaceView):
             raise NotApplicable("this generator has no weights outside fully connected layers, so none to tune")
         generator = TunedGenerator(source.generator, weights, source.prior.dim)
         super().__init__(source, generator, PivotPrior(source.prior, generator.changes))
-
-    def decode(self, codes: Tensor) -> Tensor:
-        """See ``Gan.decode``; the calls are counted for every GAN that this one is a view of."""
-        if isinstance(self.source, LatentSpaceView):
-            self.source.source.calls += len(codes)
-        return super().decode(codes)
 
     def translate(self, z: Tensor) -> Tensor:
         """Return codes ``[B, d]`` of z: those of the source, with unchanged weights."""

@@ -205,7 +205,7 @@ class Tiled(GanConfig):
     """
 
     of: str = "invgan-biggan"
-    options: Any = field(default_factory=dict)
+    options: Any = field(default_factory=dict, metadata={"options of": ("gan", "of")})
     rows: int = 2
     columns: int = 2
     patches: int = 50_000

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.core.errors import ContractError, WeightsError, unknown
+from bench.core.environment import imported_version
+from bench.core.errors import ContractError, UnknownName, WeightsError, unknown
 from bench.core.files import file_stamp, module_file, sha256
 from bench.core.fingerprints import CodeReader
 from bench.core.paths import shipped_folder
@@ -74,6 +75,18 @@ def runs_code(name: str) -> bool:
     return archive or name.startswith(FACTORY)
 
 
+def refuse_options(choice: ComponentSpec) -> None:
+    """Refuse options of a GAN whose weights are a file, in which they would have no effect.
+
+    Raises:
+        UnknownName: a GAN that ships, or a checkpoint of this suite, with an option.
+        BenchError: see ``gan_file``.
+    """
+    if choice.options and not runs_code(choice.name) and gan_file(choice.name) is not None:
+        option = next(iter(choice.options))
+        raise UnknownName(f"{choice.name}: unknown option '{option}'; a GAN that is read from a file has no options")
+
+
 def factory_parts(name: str) -> tuple[str, str]:
     """Return module and function of ``factory:MODULE:FUNCTION``.
 
@@ -90,7 +103,8 @@ def gan_identity(choice: ComponentSpec, reader: CodeReader | None = None) -> dic
     """Return the identity of a GAN that is a file, JSON-able; None for a recipe.
 
     It is the file's SHA-256; for code of the user also the options, and the SHA-256 of every file that an option
-    names; for a factory also its name and the code of the modules in its folder or package that it imports.
+    names; for a factory also its name and the code of the modules in its folder or package that it imports, with
+    the versions of other packages.
 
     Args:
         choice: name and options.
@@ -106,7 +120,9 @@ def gan_identity(choice: ComponentSpec, reader: CodeReader | None = None) -> dic
     if runs_code(choice.name):
         identity |= {"options": dict(choice.options), "option files": _option_files(choice)}
     if choice.name.startswith(FACTORY):
-        identity |= {"factory": choice.name, "code": (reader or CodeReader()).file(path).fingerprint}
+        code = (reader or CodeReader()).file(path)
+        packages = [f"{name} {imported_version(name)}" for name in code.packages]
+        identity |= {"factory": choice.name, "code": code.fingerprint, "packages": packages}
     return identity
 
 

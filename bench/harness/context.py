@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.core.declared import differing_options
+from bench.core.declared import canonical_choice
 from bench.core.files import digest
 from bench.core.options import create
 from bench.core.run_context import Progress, RunContext, silent
@@ -59,19 +59,22 @@ def seed_of(stage: str, cell: Cell) -> int:
     Stages that cells share have the same seed in each: "train", "own" and "sample" depend on dataset and GAN, "fit"
     also on the method without its refiners, "invert" on the whole method, and "own" on the cell's nonce.
     """
-    method, *refiners = cell.method.name.split("+")
-    given = cell.method.options
-    base = differing_options("method", method, {k: v for k, v in given.items() if k not in refiners})
-    refined = {r: differing_options("refiner", r, given[r]) for r in refiners if r in given}
-    options = base | {name: table for name, table in refined.items() if table}
+    whole, (method, base), options = _method(cell)
     own = [cell.nonce] if cell.nonce else []
-    extra = {"train": [], "own": own, "sample": [], "fit": [method, base], "invert": [cell.method.name, options]}[
-        stage
-    ]
-    data = [cell.dataset.name, differing_options("dataset", cell.dataset.name, cell.dataset.options)]
-    name = without_pick(cell.gan.name)
-    gan = [name, differing_options("gan", name, cell.gan.options)]
+    extra = {"train": [], "own": own, "sample": [], "fit": [method, base], "invert": [whole, options]}[stage]
+    data = list(canonical_choice("dataset", cell.dataset.name, cell.dataset.options))
+    gan = list(canonical_choice("gan", without_pick(cell.gan.name), cell.gan.options))
     return int(digest([stage, data, gan, extra, cell.seed]), 16) & (2**63 - 1)
+
+
+def _method(cell: Cell) -> tuple[str, tuple[str, dict[str, Any]], dict[str, Any]]:
+    """Return name of the method, name and options of its base, and all options; without those at their defaults."""
+    name, *refiners = cell.method.name.split("+")
+    given = cell.method.options
+    base, options = canonical_choice("method", name, {k: v for k, v in given.items() if k not in refiners})
+    refined = [(r, *canonical_choice("refiner", r, given.get(r, {}))) for r in refiners]
+    tables = {r: table for r, _, table in refined if table}
+    return "+".join([base, *(found for _, found, _ in refined)]), (base, options), options | tables
 
 
 def load_data(bench: HarnessContext, cell: Cell) -> Dataset:

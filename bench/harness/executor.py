@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.harness.context import HarnessContext
 
 StageName = Literal["open", "train", "fit", "invert", "measure"]
-"""``open`` builds the method from its options without computing anything; the others are the stages of a cell."""
+"""``open`` builds recipe and method from their options and computes nothing; the others are the stages of a cell."""
 STAGES: tuple[StageName, ...] = ("train", "fit", "invert", "measure")
 SUITE, MEASURE = "suite", "measure"
 """Lanes of the suite's own methods, and of measuring."""

@@ -12,13 +12,12 @@ import json
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
 from bench.core import registry
-from bench.core.declared import NETWORK, declared_options, resolved_options
+from bench.core.declared import NETWORK, resolved_options
+from bench.core.environment import imported_version
 from bench.core.files import digest, read_header
 from bench.core.fingerprints import Code, CodeReader
 from bench.core.options import create
@@ -38,8 +37,6 @@ STAGES = {
 """The module of each stage, whose code is part of its key."""
 NAMED = ("dataset", "gan", "metric", "features", "method", "refiner")
 """Kinds of names that options may contain; their code is then part of the key."""
-DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "cv2": "opencv-python"}
-"""Packages whose distribution name differs from their import name."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class KeyMaker:
     def __init__(self, reader: CodeReader | None = None) -> None:
         self.reader = reader or CodeReader()
         self._known: dict[Hashable, Any] = {}
-        self._device = device()
+        self.device = device()
 
     def keys(self, cell: Cell) -> Keys:
         """Return the keys of a cell.
@@ -87,7 +84,7 @@ class KeyMaker:
                 "method": self.component("method", base, options),
                 "seed": cell.seed,
                 "budget": [budget.train_images, budget.fit_steps, budget.search_steps],
-                "device": self._device,
+                "device": self.device,
             }
         )
         invert = digest(
@@ -97,7 +94,7 @@ class KeyMaker:
                 "refiners": [self.component("refiner", r, cell.method.options.get(r, {})) for r in refiners],
                 "budget": [budget.search_steps, budget.refine_steps, budget.test_images, budget.own_images],
                 "nonce": cell.nonce,
-                "device": self._device,
+                "device": self.device,
             }
         )
         measured = {
@@ -109,7 +106,7 @@ class KeyMaker:
         return Keys(train, fit, invert, digest(measured))
 
     def _train(self, cell: Cell) -> str:
-        data, stored = self.dataset(cell.dataset), self._file(cell.gan)
+        data, stored = self.dataset(cell.dataset), self.file(cell.gan)
         if stored:
             named = [without_pick(cell.gan.name), dict(cell.gan.options)]  # as seeds do: equal keys, equal draws
             return digest({"stage": self._stage("train"), "data": data, "file": stored, "gan": named})
@@ -122,7 +119,7 @@ class KeyMaker:
                 "seed": cell.seed,
                 "budget": [cell.budget.train_images, cell.budget.train_steps],
                 "quality": [cell.budget.looks, self.metric(quality)] if quality and cell.budget.looks else None,
-                "device": self._device,
+                "device": self.device,
             }
         )
 
@@ -145,7 +142,8 @@ class KeyMaker:
 
         def make() -> list[Any]:
             resolved = resolved_options(kind, name, options, self.reader)
-            return [name, resolved, self._code(kind, name), self._codes_named_in(resolved)]
+            entry = registry.find(kind, name).name
+            return [entry, resolved, self.code(kind, name), self.codes_named_in(resolved)]
 
         return self._part((kind, name), options, make)
 
@@ -157,7 +155,7 @@ class KeyMaker:
             network = network_of(name) or resolved.get(NETWORK, "")
             base = registry.find("metric", name).name
             stated = resolved | ({NETWORK: network} if network else {})
-            return [base, stated, self._code("metric", name), self.network(network), self._codes_named_in(stated)]
+            return [base, stated, self.code("metric", name), self.network(network), self.codes_named_in(stated)]
 
         return self._part(("metric", name), {}, make)
 
@@ -165,33 +163,40 @@ class KeyMaker:
         """Return the identity of a feature network: name, code and checksums of its weights; empty for none."""
         if not name:
             return []
-        return [name, self._code("features", name), weights_identity(f"lpips@{name}")]
+        return [name, self.code("features", name), weights_identity(f"lpips@{name}")]
 
     def module(self, name: str) -> list[str]:
         """Return the code of a module of the suite, with the versions of packages."""
         made: list[str] = self._once(("module", name), lambda: _with_versions(self.reader.module(name)))
         return made
 
-    def report(self, kind: str, name: str, arguments: Mapping[str, Any]) -> str:
-        """Return the code of a study or application, and of every registered name that it may open.
+    def code(self, kind: str, name: str) -> list[str]:
+        """Return the code of a registered class, with the versions of packages."""
+        entry = registry.find(kind, name).name
+        made: list[str] = self._once(("code", kind, entry), lambda: _with_versions(self.reader.entry(kind, entry)))
+        return made
 
-        Such names occur in its arguments, in the defaults of its options, or as texts in its modules.
+    def codes_named_in(self, value: Any) -> list[Any]:
+        """Return the code of every registered name that occurs in the strings of a value, at any depth."""
+        names: dict[str, list[str]] = self._once("names", _registered)
+        found = {word for text in texts_in(value) for word in re.split(r"[^\w.-]+", text) if word in names}
+        return [[name, [self.code(kind, name) for kind in names[name]]] for name in sorted(found)]
+
+    def file(self, choice: ComponentSpec) -> str:
+        """Return the identity of a GAN that is a file, with the code of its recipe; "" for a recipe to train.
+
+        Raises:
+            BenchError: see ``bench.gans.zoo.gan_file``.
         """
-        texts = [text for text in self.reader.graph.texts(self.reader.entry_file(kind, name)) if " " not in text]
-        named = self._codes_named_in([texts, arguments, declared_options(kind, name, self.reader)])
-        return digest([self._code(kind, name), named])[:16]
-
-    def _stage(self, stage: str) -> list[Any]:
-        return [stage, self.module(STAGES[stage])]
-
-    def _file(self, choice: ComponentSpec) -> str:
-        """Return the identity of a GAN that is a file, with the code of its recipe; "" for a recipe to train."""
 
         def make() -> list[Any] | None:
             identity = file_identity(choice, self.reader)
             return None if identity is None else [identity, self._recipe(gan_file(choice.name))]
 
         return self._part(("file", choice.name), choice.options, make)
+
+    def _stage(self, stage: str) -> list[Any]:
+        return [stage, self.module(STAGES[stage])]
 
     def _recipe(self, path: Path | None) -> Any:
         """Return the recipe of a checkpoint and its code; errors of unreadable files are raised when it is opened."""
@@ -202,16 +207,6 @@ class KeyMaker:
             return None
         known = name in registry.entries("gan")
         return self.component("gan", name, options) if known else name
-
-    def _code(self, kind: str, name: str) -> list[str]:
-        entry = registry.find(kind, name).name
-        made: list[str] = self._once(("code", kind, entry), lambda: _with_versions(self.reader.entry(kind, entry)))
-        return made
-
-    def _codes_named_in(self, value: Any) -> list[Any]:
-        names: dict[str, list[str]] = self._once("names", _registered)
-        found = {word for text in _texts(value) for word in re.split(r"[^\w.-]+", text) if word in names}
-        return [[name, [self._code(kind, name) for kind in names[name]]] for name in sorted(found)]
 
     def _part(self, what: tuple[str, ...], options: Mapping[str, Any], make: Callable[[], Any]) -> str:
         """Return the digest of a part, "" if it is None."""
@@ -281,27 +276,17 @@ def _registered() -> dict[str, list[str]]:
     return found
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
     """Yield every string in options, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for each in value.values():
-            yield from _texts(each)
+            yield from texts_in(each)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _texts(each)
+            yield from texts_in(each)
 
 
 def _with_versions(code: Code) -> list[str]:
-    return [code.fingerprint, *(f"{name} {_version(name)}" for name in code.packages)]
-
-
-@cache
-def _version(package: str) -> str:
-    """Return the version of an imported package; cached, because it reads files."""
-    try:
-        return version(DISTRIBUTIONS.get(package, package))
-    except PackageNotFoundError:
-        found = packages_distributions().get(package)
-        return version(found[0]) if found else "absent"
+    return [code.fingerprint, *(f"{name} {imported_version(name)}" for name in code.packages)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.core.registry import BUILT_IN, find
+from bench.core.registry import find
+from bench.core.scan import BUILT_IN
 from bench.core.types import Cell
 from bench.gans.zoo import gan_file, runs_code, without_pick
 

@@ -211,9 +211,10 @@ class Schedule:
         return self.records
 
     def _open(self) -> None:
-        """Build every method of the suite, and open every GAN that is code of the user, before work starts."""
-        methods = {json.dumps(cell_facts(p.cell)["method"], sort_keys=True): p for p in self.waiting}
-        tasks = [self._task(item, "open") for item in methods.values() if not plugin_of(item.cell)]
+        """Build every recipe and method of the suite, and open every GAN that is code of the user, before work."""
+        facts = [cell_facts(p.cell) for p in self.waiting]
+        stated = [json.dumps([each["gan"], each["method"]], sort_keys=True) for each in facts]
+        tasks = [self._task(item, "open") for item in dict(zip(stated, self.waiting, strict=True)).values()]
         gans = {p.keys.train: p for p in self.waiting if runs_code(p.cell.gan.name)}
         for task in (*tasks, *(self._task(item, "train") for item in gans.values())):
             self.executor.submit(task)

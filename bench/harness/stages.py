@@ -12,7 +12,8 @@ from bench.harness.executor import StageTask
 from bench.harness.fit_stage import fit
 from bench.harness.invert_stage import invert
 from bench.harness.measure_stage import write_record
-from bench.harness.train_stage import train
+from bench.harness.origins import plugin_of
+from bench.harness.train_stage import open_recipe, train
 
 
 def run_stage(bench: HarnessContext, task: StageTask) -> None:
@@ -23,7 +24,9 @@ def run_stage(bench: HarnessContext, task: StageTask) -> None:
     """
     cell, keys = task.cell, task.keys
     if task.stage == "open":
-        open_method(cell)
+        open_recipe(cell.gan)
+        if not plugin_of(cell):
+            open_method(cell)
         return
     gan, trained = train(bench, cell, keys)
     if task.stage == "fit":

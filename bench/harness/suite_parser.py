@@ -224,16 +224,17 @@ class SuiteReader:
 
 
 def checked(kind: str, choice: ComponentSpec, where: str) -> ComponentSpec:
-    """Return the choice after checking that every name in it is registered.
+    """Return the choice after checking that its names are registered, and that a GAN from a file has no options.
 
     Raises:
-        UnknownName: a name is not registered.
+        UnknownName: a name is not registered, or an option would have no effect.
     """
     if kind == "gan":
-        from bench.gans.zoo import gan_file
+        from bench.gans.zoo import gan_file, refuse_options
 
         if gan_file(choice.name) is None:
             find(kind, choice.name, where)
+        refuse_options(choice)
     elif kind == "method":
         base, *refiners = choice.name.split("+")
         find("method", base, where)

@@ -11,11 +11,12 @@ from bench.core.environment import environment
 from bench.core.errors import ContractError, Diverged
 from bench.core.files import write_bytes
 from bench.core.options import create
-from bench.core.types import Cell, Dataset, Gan
+from bench.core.types import Cell, ComponentSpec, Dataset, Gan
 from bench.gans.checkpoints import load_gan, save_gan
 from bench.gans.external import open_foreign
 from bench.gans.monitor import TrainingMonitor
-from bench.gans.zoo import gan_file, pick_of, runs_code, without_pick
+from bench.gans.recipe import GanConfig
+from bench.gans.zoo import gan_file, pick_of, refuse_options, runs_code, without_pick
 from bench.harness.clock import timed
 from bench.harness.context import HarnessContext, load_data, open_run
 from bench.harness.keys import Keys, cell_facts
@@ -45,6 +46,21 @@ def train(bench: HarnessContext, cell: Cell, keys: Keys) -> tuple[Gan, dict[str,
     return gan, meta
 
 
+def open_recipe(choice: ComponentSpec) -> GanConfig | None:
+    """Return the recipe of a GAN that is trained, with its options; None for a GAN that is a file.
+
+    Raises:
+        UnknownName: an unknown option, or any option of weights in a file.
+        BenchError: a value has the wrong type, or the recipe rejects it.
+        ContractError: the registered class cannot be imported, or is no recipe.
+    """
+    refuse_options(choice)
+    if gan_file(choice.name) is not None:
+        return None
+    recipe: GanConfig = create("gan", without_pick(choice.name), choice.options)
+    return recipe
+
+
 def _picked(artefact: Artefact, cell: Cell) -> Path:
     """Return the weights that the cell selects: those of the last step, or those of the best step."""
     if pick_of(cell.gan.name) == "last":
@@ -65,7 +81,8 @@ def _train(bench: HarnessContext, cell: Cell, keys: Keys) -> Artefact:
         raise Diverged(earlier["reason"])
     data = load_data(bench, cell)
     run = open_run(bench, cell, keys.train, "train")
-    recipe = create("gan", without_pick(cell.gan.name), cell.gan.options)
+    recipe = open_recipe(cell.gan)
+    assert recipe is not None, cell.gan.name
     monitor = _monitor(bench, cell, keys=keys, data=data, seed=run.seed)
     try:
         with timed(bench.clock, "train", cell.budget.timeout, bench.device) as spent:

@@ -19,7 +19,7 @@ def quality_metric(dataset: str) -> str | None:
 
     The network of dataset NAME is registered as NAME-cnn. Works without torch, because keys contain the metric.
     """
-    network = f"{dataset}-cnn"
+    network = f"{dataset.partition(':')[0]}-cnn"
     return f"fid@{network}" if network in registry.entries("features") else None
 
 

@@ -13,11 +13,12 @@ from bench.papers.spec import PartRun, Table
 from bench.papers.suites import network_of
 
 if TYPE_CHECKING:
+    from bench.applications.request import ApplicationRequest
     from bench.harness.experiment import Progress
     from bench.harness.runner import RunCallbacks
 
 ASKED = "asked.json"
-"""Name of the file with the arguments and the code hash of the study or application in the same folder."""
+"""Name of the file with the arguments and the key of the study or application in the same folder."""
 
 
 def check_parts(table: Table, budget: str, dataset: str | None = None) -> None:
@@ -95,10 +96,11 @@ def _asked(run: PartRun, budget: str, dataset: str | None) -> dict[str, Any]:
 
 
 def _once(kind: str, name: str, asked: dict[str, Any], folder: Path, progress: Progress) -> None:
-    """Run a study or application, unless its folder contains a report of the same code and arguments."""
-    from bench.harness.keys import KeyMaker
+    """Run a study or application, unless its folder contains a report of the same code, data and arguments."""
+    from bench.harness.report_keys import report_key
 
-    path, stands = folder / ASKED, asked | {"code": KeyMaker().report(kind, name, asked)}
+    cell = _request(asked, progress).cell() if kind == "application" else None
+    path, stands = folder / ASKED, asked | {"code": report_key(kind, name, asked, cell)}
     if (folder / f"{kind}.json").is_file() and path.is_file() and _stored(path) == stands:
         return
     run = _study if kind == "study" else _application
@@ -121,11 +123,16 @@ def _study(name: str, asked: Mapping[str, Any], folder: Path, progress: Progress
 
 def _application(name: str, asked: Mapping[str, Any], folder: Path, progress: Progress) -> None:
     from bench.applications.publish import run_application
+    from bench.harness.suite import parse_options
+
+    options = parse_options(asked.get("options", ()), f"application {name}")
+    run_application(name, _request(asked, progress), options, out=folder)
+
+
+def _request(asked: Mapping[str, Any], progress: Progress) -> ApplicationRequest:
     from bench.applications.request import STEPS, ApplicationRequest
     from bench.core.paths import device
-    from bench.harness.suite import parse_options
 
     words = {key: value for key, value in asked.items() if key not in {*STEPS, "options"}}
     steps = tuple((step, asked[step]) for step in STEPS if step in asked)
-    request = ApplicationRequest(**words, steps=steps, device=device(), progress=progress)
-    run_application(name, request, parse_options(asked.get("options", ()), f"application {name}"), out=folder)
+    return ApplicationRequest(**words, steps=steps, device=device(), progress=progress)

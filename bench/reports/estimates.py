@@ -109,9 +109,7 @@ class Estimate:
     @property
     def sign(self) -> int | None:
         """1 if the interval is above 0, -1 if it is below, 0 if it contains 0, None without an interval."""
-        if self.interval is None:
-            return None
-        return 0 if self.interval.contains(0.0) else 1 if self.interval.low > 0 else -1
+        return None if self.interval is None else self.interval.sign
 
 
 def quantities(role: MetricMapping, groups: Sequence[ResultGroup]) -> tuple[list[Quantity], str]:

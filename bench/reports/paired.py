@@ -41,9 +41,7 @@ class Difference:
     @property
     def sign(self) -> int | None:
         """1 if a is better, -1 if b is, 0 if the interval contains 0, None if there is no interval."""
-        if self.interval is None:
-            return None
-        return 0 if self.interval.contains(0.0) else 1 if self.interval.low > 0 else -1
+        return None if self.interval is None else self.interval.sign
 
 
 def difference(a: MethodResults, b: MethodResults, track: Track, metric: str, higher_is_better: bool) -> Difference:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from bench.core.errors import NotApplicable
-from bench.core.files import write_text
+from bench.core.files import slug, write_text
 from bench.reports.compare_gans import Family, across_gans
 from bench.reports.figure import quality_versus_cost, reconstructions
 from bench.reports.figure_gans import measured_against_published
@@ -60,7 +59,7 @@ def write_reports(what: Reported, folder: Path, kept: Callable[[Path], bool] = l
         StoreError: the folder cannot be written.
     """
     families = across_gans(what.groups, what.published)
-    names = [f"published{f'-{_slug(family.title)}' if len(families) > 1 else ''}.png" for family in families]
+    names = [f"published{f'-{slug(family.title)}' if len(families) > 1 else ''}.png" for family in families]
     texts = _texts(what, families, names)
     written = []
     for name, text in texts.items():
@@ -72,7 +71,7 @@ def write_reports(what: Reported, folder: Path, kept: Callable[[Path], bool] = l
     for group, board in zip(what.groups, what.boards, strict=True):
         if not group.records:
             continue  # all of its cells are still to run
-        end = f"-{_slug(group.title)}" if len(what.groups) > 1 else ""
+        end = f"-{slug(group.title)}" if len(what.groups) > 1 else ""
         pictures, costs = folder / f"reconstructions{end}.png", folder / f"quality-vs-cost{end}.png"
         written += _drawn(pictures, partial(reconstructions, group), kept)
         written += _drawn(costs, partial(quality_versus_cost, board), kept)
@@ -95,7 +94,3 @@ def _drawn(path: Path, draw: Callable[[Path], Path], kept: Callable[[Path], bool
         return [draw(path)]
     except NotApplicable:
         return []
-
-
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

@@ -28,6 +28,11 @@ class Interval:
         return (self.high - self.low) / 2
 
     @property
+    def sign(self) -> int:
+        """1 if it is above 0, -1 if it is below, 0 if it contains 0."""
+        return 0 if self.contains(0.0) else 1 if self.low > 0 else -1
+
+    @property
     def degenerate(self) -> bool:
         """True if it has no width but that of rounding: all values were equal."""
         return not self.half > 1e-9 * max(abs(self.low), abs(self.high))

@@ -51,6 +51,9 @@ def least_ratio(work, bare, x):
 
 
 def check(benchmark, work, bare, x):
+    """The work gives what the bare network gives, and takes less than 1.5 times its processor seconds."""
+    with torch.no_grad():
+        torch.testing.assert_close(work(x[:8]), bare(x[:8]), atol=1e-4, rtol=1e-4)
     ratio = least_ratio(work, bare, x)
     benchmark.pedantic(work, (x,), rounds=3)
     benchmark.extra_info["over the bare network"] = ratio
@@ -69,7 +72,6 @@ def test_dfi_against_its_two_networks(benchmark, one_thread, gan, images):
             x = stage(x)
         return connection(x.flatten(1))
 
-    torch.testing.assert_close(method.invert(images[:8]), bare(images[:8]), atol=1e-4, rtol=1e-4)
     check(benchmark, method.invert, bare, images)
 
 

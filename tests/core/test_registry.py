@@ -212,10 +212,29 @@ def test_a_third_party_package_is_found_through_its_entry_point(tmp_path, monkey
     assert "far" not in registry.entries("method")
 
 
-@pytest.mark.parametrize(("kind", "base"), [("metric", "Metric"), ("method", "Inverter"), ("refiner", "Refiner")])
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [
+        ("dataset", "bench.datasets.source.GuardedSource"),
+        ("gan", "bench.gans.recipe.GanConfig"),
+        ("metric", "bench.Metric"),
+        ("features", "bench.core.types.FeatureExtractor"),
+        ("method", "bench.Inverter"),
+        ("refiner", "bench.Refiner"),
+        ("study", "bench.studies.base.Study"),
+        ("application", "bench.applications.base.Application"),
+    ],
+)
 def test_a_class_without_the_base_of_its_kind_is_refused(tmp_path, kind, base):
     head = f"from dataclasses import dataclass\nfrom bench import {kind}\n\n"
     text = f'{head}@{kind}("mine")\n@dataclass\nclass Mine:\n    x: int = 0\n'
     registry.add_plugin(write(tmp_path, "mine.py", text))
-    with pytest.raises(ContractError, match=rf"{kind} 'mine' \(plug-in mine.py\): Mine must subclass bench\.{base}$"):
+    with pytest.raises(ContractError) as caught:
         registry.load(kind, "mine")
+    assert str(caught.value) == f"{kind} 'mine' (plug-in mine.py): Mine must subclass {base}"
+    module, _, name = base.rpartition(".")
+    assert isinstance(getattr(importlib.import_module(module), name), type)
+
+
+def test_every_kind_has_a_base():
+    assert registry.BASES.keys() == registry.ROOMS.keys()

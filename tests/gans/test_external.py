@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from bench.core import environment
 from bench.core.errors import BenchError, ContractError, UnknownName
 from bench.core.files import sha256
 from bench.core.paths import code_allowed
 from bench.core.types import ComponentSpec
+from bench.gans import zoo
 from bench.gans.external import open_foreign
 from bench.gans.priors import Normal, Uniform
 from bench.gans.zoo import gan_file, gan_identity, runs_code
@@ -243,6 +245,16 @@ def test_whatever_a_factory_imports_from_its_folders_counts(here, opened, layout
     assert gan_identity(choice) != before
     write(edited, "SIDE = 4\n")
     assert gan_identity(choice) == before
+
+
+def test_versions_of_the_packages_that_a_factory_imports_count(module, here, monkeypatch):
+    choice = ComponentSpec(f"factory:{module}:Generator")
+    before = gan_identity(choice)
+    assert f"torch {environment.imported_version('torch')}" in before["packages"]
+    monkeypatch.setattr(zoo, "imported_version", lambda name: "0.0" if name == "torch" else "1.0")
+    after = gan_identity(choice)
+    assert "torch 0.0" in after["packages"]
+    assert {name for name in before if before[name] != after[name]} == {"packages"}
 
 
 def test_a_safetensors_file_is_identified_by_its_content_alone_and_a_recipe_not_here(here):

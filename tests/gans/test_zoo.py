@@ -3,11 +3,13 @@
 import pytest
 import torch
 
+from bench.core.errors import UnknownName
 from bench.core.options import create
 from bench.core.paths import shipped_folder
+from bench.core.types import ComponentSpec
 from bench.gans.checkpoints import load_gan
 from bench.gans.monitor import check_variety
-from bench.gans.zoo import shipped_gans
+from bench.gans.zoo import refuse_options, shipped_gans
 
 NINE = ("dcgan", "lsgan", "dfm", "rfgan", "sngan", "wgan-gp", "gan", "gan-noise", "wgan")
 
@@ -27,3 +29,15 @@ def test_a_model_loads_and_draws_various_images(name):
 
 def test_all_of_them_take_less_than_25_megabytes():
     assert sum(path.stat().st_size for path in shipped_folder().rglob("*")) < 25e6
+
+
+def test_a_gan_from_a_file_has_no_options_and_others_keep_theirs():
+    path = shipped_gans()["fashion-mnist/dcgan"]
+    for name in ("fashion-mnist/dcgan", f"checkpoint:{path}"):
+        refuse_options(ComponentSpec(name))
+        with pytest.raises(
+            UnknownName, match=r"unknown option 'psi'; a GAN that is read from a file has no options$"
+        ):
+            refuse_options(ComponentSpec(name, {"psi": 0.5}))
+    refuse_options(ComponentSpec("dcgan", {"width": 8}))
+    refuse_options(ComponentSpec("factory:some.module:make", {"anything": 1}))

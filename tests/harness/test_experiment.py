@@ -78,7 +78,13 @@ def test_an_experiment_is_opened_by_name_with_its_options(plugin):
         (Application, "inpant", {}, UnknownName, "unknown application 'inpant'; did you mean 'inpaint'"),
         (Study, "mine", {"size": 1}, UnknownName, "unknown option 'size'; did you mean 'sizes'"),
         (Study, "mine", {"sizes": "many"}, BenchError, "option sizes = 'many'"),
-        (Application, "odd", {}, ContractError, r"'odd': Odd must subclass bench\.applications\.base\.Application"),
+        (
+            Application,
+            "odd",
+            {},
+            ContractError,
+            r"'odd' \(plug-in mine.py\): Odd must subclass bench\.applications\.base\.Application",
+        ),
     ],
 )
 def test_what_cannot_be_opened_is_said(plugin, kind, name, options, error, says):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import bench
+from bench.core import environment
 from bench.core.declared import declared_options
 from bench.core.fingerprints import CodeReader
 from bench.core.import_graph import SourceTree
@@ -19,6 +20,7 @@ from bench.core.types import ComponentSpec
 from bench.harness import fit_stage, invert_stage, keys, measure_stage, stages, train_stage
 from bench.harness.context import seed_of
 from bench.harness.keys import STAGES, KeyMaker, keys_of, module_code
+from bench.harness.report_keys import report_key
 from bench.harness.suite import read_suite
 
 ALL = ["train", "fit", "invert", "cell"]
@@ -99,6 +101,39 @@ def test_a_metric_counts_with_its_options_and_its_network(cell):
     assert key("kid") == key(f"kid:{default}") == key(f"kid:{default}@inception") != key("kid:7"), first
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"dataset": ComponentSpec("digits:28")}, {}),
+        ({"dataset": ComponentSpec("digits:32")}, {"dataset": ComponentSpec("digits", {"side": 32})}),
+        ({"gan": ComponentSpec("dcgan", {"beta2": 0})}, {"gan": ComponentSpec("dcgan", {"beta2": 0.0})}),
+        ({"gan": ComponentSpec("tiled", {"options": {"ema": 0}})}, {"gan": ComponentSpec("tiled")}),
+        (
+            {"method": ComponentSpec("adam", {"learning_rate": 2})},
+            {"method": ComponentSpec("adam", {"learning_rate": 2.0})},
+        ),
+        ({"metrics": ("ms_ssim:5",)}, {"metrics": ("ms_ssim",)}),
+    ],
+)
+def test_two_ways_of_stating_the_same_have_one_key_and_one_seed(cell, one, other):
+    first, second = dataclasses.replace(cell, **one), dataclasses.replace(cell, **other)
+    assert keys_of(first) == keys_of(second)
+    for stage in ("train", "own", "sample", "fit", "invert"):
+        assert stages.seed_of(stage, first) == stages.seed_of(stage, second)
+
+
+def test_a_folder_has_one_key_however_its_path_is_stated(cell, tmp_path):
+    for number in range(12):
+        Image.new("L", (8, 8), 20 * number).save(tmp_path / f"{number}.png")
+    choices = [
+        ComponentSpec(f"folder:{tmp_path}", {"size": 8, "channels": 1}),
+        ComponentSpec("folder", {"path": str(tmp_path), "size": 8, "channels": 1, "crop": "centre"}),
+    ]
+    first, second = (dataclasses.replace(cell, dataset=each) for each in choices)
+    assert keys_of(first) == keys_of(second)
+    assert stages.seed_of("train", first) == stages.seed_of("train", second)
+
+
 def test_images_that_change_while_a_process_runs_change_its_keys(cell, tmp_path):
     for number in range(12):
         Image.new("L", (8, 8), 20 * number).save(tmp_path / f"{number}.png")
@@ -137,20 +172,20 @@ def test_stages_are_where_their_keys_look_for_them():
 @pytest.mark.parametrize(("package", "changed"), [("torch", ALL), ("numpy", ALL), ("torch_fidelity", ["cell"])])
 def test_versions_count_where_they_are_computed_with(cell, monkeypatch, package, changed):
     cell = dataclasses.replace(cell, metrics=("psnr", "ssim", "fid"))
-    before, real = keys_of(cell), keys._version
-    monkeypatch.setattr(keys, "_version", lambda name: "0.0" if name == package else real(name))
+    before, real = keys_of(cell), environment.imported_version
+    monkeypatch.setattr(keys, "imported_version", lambda name: "0.0" if name == package else real(name))
     assert changed_stages(before, keys_of(cell)) == changed
 
 
 def test_versions_are_looked_up_once(monkeypatch):
-    keys._version.cache_clear()
+    environment.imported_version.cache_clear()
     asked = []
-    monkeypatch.setattr(keys, "version", lambda name: asked.append(name) or "1.0")
+    monkeypatch.setattr(environment, "version", lambda name: asked.append(name) or "1.0")
     for _ in range(3):
         module_code(STAGES["measure"])
     assert "torch" in asked
     assert len(asked) == len(set(asked))
-    keys._version.cache_clear()
+    environment.imported_version.cache_clear()
 
 
 def test_packages_are_found_by_the_names_that_they_are_installed_under():
@@ -159,8 +194,8 @@ def test_packages_are_found_by_the_names_that_they_are_installed_under():
         "PIL": "pillow",
         "torch_fidelity": "torch-fidelity",
     }.items():
-        assert keys._version(package) == keys.version(distribution)
-    assert keys._version("yaml_that_is_not_there") == "absent"
+        assert environment.imported_version(package) == environment.version(distribution)
+    assert environment.imported_version("yaml_that_is_not_there") == "absent"
 
 
 def test_another_device_is_another_run(cell, monkeypatch):
@@ -279,7 +314,7 @@ def test_the_code_of_a_report_is_that_of_all_names_it_may_open(copied):
 
     def codes():
         maker = KeyMaker(CodeReader(tree))
-        return [maker.report("application", "merge", each) for each in asked]
+        return [report_key("application", "merge", each, maker=maker) for each in asked]
 
     before, text = codes(), path.read_text()
     path.write_text(f"{text}\n\nEDITED = 1\n")

@@ -13,6 +13,7 @@ import pytest
 
 from bench.api import run_suite
 from bench.core.errors import BenchError, DataError, WeightsError
+from bench.core.registry import add_plugin
 from bench.harness.runner import RunCallbacks
 from bench.harness.store import Store, copy_records, read_records
 from bench.harness.suite import read_suite
@@ -214,6 +215,48 @@ def test_missing_data_weights_and_options_are_told_before_any_work(tiny_suite, t
         go('"mse",', '"mse", "fid@inception",')
     with pytest.raises(BenchError, match="did you mean 'depth'"):
         go('"dfi",', '{ name = "dfi", dept = 3 },')
+    assert not (tmp_path / "store" / "train").exists()
+
+
+ODD = """
+from dataclasses import dataclass
+from bench import {kind}
+
+@{kind}("odd")
+@dataclass
+class Odd:
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "base"),
+    [
+        ("gan", 'name = "dcgan"\nwidth = 8\ncode_dim = 16', 'name = "odd"', "bench.gans.recipe.GanConfig"),
+        ("dataset", '"digits"', '"odd"', "bench.datasets.source.GuardedSource"),
+    ],
+)
+def test_a_plugin_of_the_wrong_base_is_told_before_any_work(tiny_suite, tmp_path, kind, old, new, base):
+    (tmp_path / "odd.py").write_text(ODD.format(kind=kind))
+    assert old in tiny_suite.read_text()
+    tiny_suite.write_text(tiny_suite.read_text().replace(old, new))
+    add_plugin(tmp_path / "odd.py")
+    with pytest.raises(BenchError) as caught:
+        run_suite(str(tiny_suite), store=Store(tmp_path / "store"))
+    assert str(caught.value).endswith(f"{kind} 'odd' (plug-in odd.py): Odd must subclass {base}")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "store" / "train").exists()
+
+
+@pytest.mark.parametrize("options", ["width = 8", "[gans.smoke]\nwidth = 8"])
+def test_an_option_of_a_gan_from_a_file_is_told_before_any_work(tiny_suite, tmp_path, options):
+    text = tiny_suite.read_text()
+    assert '"dcgan"\nwidth = 8\ncode_dim = 16' in text
+    tiny_suite.write_text(text.replace('"dcgan"\nwidth = 8\ncode_dim = 16', f'"fashion-mnist/dcgan"\n{options}'))
+    says = "fashion-mnist/dcgan: unknown option 'width'; a GAN that is read from a file has no options"
+    with pytest.raises(BenchError) as caught:
+        run_suite(str(tiny_suite), store=Store(tmp_path / "store"))
+    assert str(caught.value) == says
     assert not (tmp_path / "store" / "train").exists()
 
 

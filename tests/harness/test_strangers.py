@@ -262,7 +262,7 @@ def test_a_trick_is_a_failed_row_with_its_reason(place, tmp_path, monkeypatch, w
 
 
 def test_an_honest_method_of_a_stranger_passes(place, tmp_path):
-    cheat, honest = run(place, tmp_path, "")
+    cheat, _ = run(place, tmp_path, "")
     assert cheat.status == "done", cheat.reason
     assert cheat.facts["plugin"] == "plug-in cheat.py"
 

@@ -131,24 +131,12 @@ def test_everything_that_reports_are_drawn_from_is_noticed(published, records, m
     assert published(records)[1] >= BOARDS
 
 
-def test_a_claims_file_and_the_numbers_beside_it_are_part_of_it(published, records, tmp_path):
-    claims = tmp_path / "claims.toml"
-    claims.write_text("""
-paper = "p"
-[roles.psnr]
-higher_is_better = true
-answered_by = ["psnr"]
-[[claim]]
-id = "X1"
-source = "s"
-text = "t"
-test = [{op = "order", metric = "psnr", better = "dfi+opt", worse = "dfi"}]
-""")
+def test_a_claims_file_and_the_numbers_beside_it_are_part_of_it(published, records, write_claims):
+    order = '{op = "order", metric = "psnr", better = "dfi+opt", worse = "dfi"}'
+    write_claims(order)
     assert "claims.md" in published(records, claims="claims.toml")[1]
     assert published(records, claims="claims.toml")[1] == set()
-    (tmp_path / "published.csv").write_text(
-        "table,dataset,backbone,method,metric,value,std,note\nT,d,b,dfi,psnr,9,,\n"
-    )
+    write_claims(order, "T,d,b,dfi,psnr,9,,\n")
     assert "claims.md" in published(records, claims="claims.toml")[1]
     assert "| T | dfi | psnr | 9 |" in (published.folder / "claims.md").read_text()
     with pytest.raises(BenchError, match=r"claims file .*gone\.toml is not there"):

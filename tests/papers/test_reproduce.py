@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bench.cli import papers
 from bench.core.errors import BenchError, UnknownName
-from bench.harness.keys import KeyMaker
+from bench.harness.report_keys import report_key
 from bench.papers.claims.claim_status import all_claim_results
 from bench.papers.reproduce import reproduce, why_not_runnable
 from bench.papers.spec import open_paper, open_tables
@@ -72,7 +72,7 @@ def test_a_study_answers_its_table_and_is_not_run_twice(own_home, ganinv):
     assert (folder / "study.json").stat().st_mtime_ns > stamp
     assert json.loads((folder / "asked.json").read_text()) == asked
     arguments = {name: value for name, value in asked.items() if name != "code"}
-    assert asked["code"] == KeyMaker().report("study", "batching", arguments)
+    assert asked["code"] == report_key("study", "batching", arguments)
     (folder / "asked.json").write_text(json.dumps(asked | {"code": "0" * 16}))  # as if by other code
     stamp = (folder / "study.json").stat().st_mtime_ns
     ganinv("reproduce", "creswell/batches", "--budget", "smoke")

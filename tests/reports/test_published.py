@@ -10,28 +10,17 @@ from bench.core.errors import BenchError, UnknownName
 from bench.reports.published import PAPERS, printed_paper, printed_table, read_printed
 from bench.reports.strict_toml import read_toml
 
-HEAD = """
-paper = "p"
-[roles.psnr]
-higher_is_better = true
-answered_by = ["psnr"]
-[[claim]]
-id = "X1"
-source = "s"
-text = "t"
-test = [{op = "order", metric = "psnr", better = "a", worse = "b"}]
-"""
-ROWS = "table,dataset,backbone,method,metric,value,std,note\nT1,d,b,a,psnr,1.5,0.2,n\nT2,d,b,a,psnr,2.5,,\n"
+ORDER = '{op = "order", metric = "psnr", better = "a", worse = "b"}'
+ROWS = "T1,d,b,a,psnr,1.5,0.2,n\nT2,d,b,a,psnr,2.5,,\n"
 
 
 @pytest.fixture
-def paper(tmp_path):
+def paper(write_claims):
     """Write a paper's folder and read it."""
 
     def read(facts="", rows=ROWS):
-        (tmp_path / "claims.toml").write_text(HEAD + facts)
-        (tmp_path / "published.csv").write_text(rows)
-        return read_printed(read_toml(tmp_path / "claims.toml"), tmp_path / "claims.toml")
+        path = write_claims(ORDER, rows, facts)
+        return read_printed(read_toml(path), path)
 
     return read
 

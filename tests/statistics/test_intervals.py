@@ -42,3 +42,8 @@ def test_a_number_is_shown_with_the_digits_that_its_interval_supports(low, high,
     interval = Interval(low, high)
     assert interval.decimals == decimals
     assert interval.text(value) == shown
+
+
+@pytest.mark.parametrize(("low", "high", "sign"), [(0.1, 2, 1), (-2, -0.1, -1), (-1, 1, 0), (0, 1, 0), (-1, 0, 0)])
+def test_the_sign_of_an_interval_is_that_of_all_of_its_values(low, high, sign):
+    assert Interval(low, high).sign == sign

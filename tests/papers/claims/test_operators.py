@@ -49,17 +49,7 @@ class FloorTest(ClaimTest):
         for who in self.who:
             yield printed.value(self.metrics[0], who) >= self.value
 '''
-CLAIMS = """
-paper = "p"
-[roles.psnr]
-higher_is_better = true
-answered_by = ["psnr"]
-[[claim]]
-id = "X1"
-source = "s"
-text = "t"
-test = [{op = "floor", metric = "psnr", who = ["a", "b"], value = 15.0}]
-"""
+FLOOR = '{op = "floor", metric = "psnr", who = ["a", "b"], value = 15.0}'
 
 
 @pytest.fixture
@@ -86,16 +76,13 @@ def test_a_file_is_an_operator_and_a_class_is_a_file():
         operators.read_test({"op": "ordre"}, "here")
 
 
-def test_a_further_file_is_read_judged_and_asked_of_the_paper(further, make, tmp_path):
-    (tmp_path / "claims.toml").write_text(CLAIMS)
-    (tmp_path / "published.csv").write_text(
-        "table,dataset,backbone,method,metric,value,std,note\nT,d,g,a,psnr,20,,\nT,d,g,b,psnr,16,,\n"
-    )
+def test_a_further_file_is_read_judged_and_asked_of_the_paper(further, make, write_claims):
+    path = write_claims(FLOOR, "T,d,g,a,psnr,20,,\nT,d,g,b,psnr,16,,\n")
     with pytest.raises(BenchError, match="claim X1, test 1: unknown operator 'floor'"):
-        read_claims(tmp_path / "claims.toml")
+        read_claims(path)
     further("floor", WORST)
     group = only_group([make(method, images={"psnr": np.full(9, value)}) for method, value in (("a", 20), ("b", 10))])
-    (found,) = evaluate_claims(read_claims(tmp_path / "claims.toml"), group)
+    (found,) = evaluate_claims(read_claims(path), group)
     assert (found.outcome, found.published) == ("fails", True)
     assert found.reason == "b reaches 15.0: 10.0"
     assert list(operators.operators())[-1] == "floor"
