@@ -36,7 +36,6 @@ from bench.cli.papers import claims, papers, reproduce
 from bench.cli.study import studies, study
 from bench.cli.user_study import user_study
 from bench.core.errors import BenchError
-from bench.core.types import Record
 
 if TYPE_CHECKING:
     from bench.harness.method_check import CheckResult
@@ -180,7 +179,8 @@ def status(suite: SuiteName, budget: BudgetName = None, gan: Gans = None, plugin
 
     _, planned = look_up(suite, budget, gans=gan, plugins=plugin or [])
     rows = [
-        (p.cell.dataset.title, p.cell.gan.title, p.cell.method.title, str(p.cell.seed), *_state(p.record))
+        (p.cell.dataset.title, p.cell.gan.title, p.cell.method.title, str(p.cell.seed))
+        + (("missing", "") if p.record is None else (p.record.status, p.record.reason))
         for p in planned
     ]
     console.table(
@@ -307,10 +307,6 @@ def _checked(what: str, name: str | None) -> Sequence[CheckResult | ValidationRe
     return check_paper(name)
 
 
-def _state(record: Record | None) -> tuple[str, str]:
-    return ("missing", "") if record is None else (record.status, record.reason)
-
-
 def main() -> None:
     """Entry point: every error is one line, and its exit code is not 0."""
     warnings.showwarning = console.warning_line
@@ -319,7 +315,3 @@ def main() -> None:
     except BenchError as error:
         console.error_line(str(error))
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

@@ -39,12 +39,12 @@ LARGEST_REUSED, KEPT = 32 << 20, 1 << 30
 @cache
 def environment(device: str) -> dict[str, Any]:
     """Return device, versions, and the commit of the suite with a flag for a dirty tree."""
-    commit, dirty = _commit()
+    head, dirty = commit()
     return {
         "device": device_name(device),
         "versions": {"python": platform.python_version(), **{p: package_version(p) for p in PACKAGES}},
         "threads": _threads(),
-        "commit": commit,
+        "commit": head,
         "dirty": dirty,
     }
 
@@ -186,7 +186,9 @@ def _glibc() -> ctypes.CDLL | None:
     return library
 
 
-def _commit() -> tuple[str, bool]:
+@cache
+def commit() -> tuple[str, bool]:
+    """Return the commit of the suite and True for a tree with changes, as they were when first looked up."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return f"release {package_version('gan-inversion-bench')}", False

@@ -201,11 +201,12 @@ def _built_in() -> tuple[Entry, ...]:
 
 
 @cache
-def _table() -> tuple[Entry, ...]:
-    found = list(_built_in())
+def _packaged() -> tuple[Entry, ...]:
+    """Return the entries of installed packages."""
+    found, points = [], entry_points()
     for kind in ROOMS:
         group = STUDY_GROUP if kind == "study" else ENTRY_POINT_GROUP.format(kind=kind)
-        for point in entry_points(group=group):
+        for point in points.select(group=group):
             origin = f"package {point.dist.name}" if point.dist else "entry point"
             found.append(
                 Entry(
@@ -219,7 +220,12 @@ def _table() -> tuple[Entry, ...]:
                     error=fault_of_name(kind, point.name),
                 )
             )
-    return (*found, *(entry for of_file in _plugins.values() for entry in of_file))
+    return tuple(found)
+
+
+@cache
+def _table() -> tuple[Entry, ...]:
+    return (*_built_in(), *_packaged(), *(entry for of_file in _plugins.values() for entry in of_file))
 
 
 def _room_folder(room: str) -> Path:

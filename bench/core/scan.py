@@ -119,13 +119,24 @@ def not_understood(tree: ast.Module) -> str:
 def _decorators(tree: ast.Module) -> dict[str, str]:
     """Return the kind of each name of a decorator in a file, including those that imports and assignments rename."""
     kinds = {kind: kind for kind in ROOMS}
-    for node in ast.walk(tree):
+    for node in _top_level(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "bench":
             kinds |= {alias.asname: alias.name for alias in node.names if alias.asname and alias.name in ROOMS}
     for name, value in _assigned(tree):
         if kind := _last(value, kinds):
             kinds[name] = kind
     return kinds
+
+
+def _top_level(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield the statements of a module, also those within ``if`` and ``try``, but not those of functions."""
+    waiting = list(tree.body)
+    while waiting:
+        node = waiting.pop(0)
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            waiting += [*node.body, *getattr(node, "orelse", ())]
+            waiting += [each for handler in getattr(node, "handlers", ()) for each in handler.body]
 
 
 def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from bench.core.errors import BenchError, NotApplicable, StoreError
 from bench.core.types import Cell
 from bench.harness.keys import Keys
-
-if TYPE_CHECKING:
-    from bench.harness.context import HarnessContext
 
 StageName = Literal["open", "train", "fit", "invert", "measure"]
 """``open`` builds recipe and method from their options and computes nothing; the others are the stages of a cell."""
@@ -96,11 +93,12 @@ class InProcess:
     """Runs each stage in this process when it is waited for; for debugging, and where stages are code of the suite.
 
     Args:
-        bench: context of all stages.
+        run_stage: function that runs the stage of a task.
+        device: "cpu" or "cuda".
     """
 
-    def __init__(self, bench: HarnessContext) -> None:
-        self.bench = bench
+    def __init__(self, run_stage: Callable[[StageTask], None], device: str) -> None:
+        self.run_stage, self.device = run_stage, device
         self._waiting: deque[StageTask] = deque()
 
     def submit(self, task: StageTask) -> None:
@@ -109,13 +107,11 @@ class InProcess:
 
     def wait(self) -> StageOutcome:
         """See ``Executor``."""
-        from bench.harness.stages import run_stage
-
         task = self._waiting.popleft()
         try:
-            run_stage(self.bench, task)
+            self.run_stage(task)
         except Exception as error:
-            return StageOutcome(task, failure_of(error, self.bench.device))
+            return StageOutcome(task, failure_of(error, self.device))
         return StageOutcome(task)
 
     def retire(self, lane: str) -> None:

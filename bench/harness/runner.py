@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.core.errors import BenchError, StoreError, WeightsError
@@ -142,10 +143,11 @@ def _executor(store: Store, observer: RunCallbacks, jobs: int) -> Executor:
     from bench.core.environment import prepare_device
     from bench.core.run_context import silent
     from bench.harness.context import HarnessContext
+    from bench.harness.stages import run_stage
 
     bench = HarnessContext(store, chosen_device(), observer.progress or silent)
     prepare_device(bench.device)
-    return InProcess(bench)
+    return InProcess(partial(run_stage, bench), bench.device)
 
 
 @dataclass

@@ -67,8 +67,7 @@ class Line:
 
 def serve(control: socket.socket) -> NoReturn:
     """Start workers on request and report how they end, until the parent closes the connection."""
-    with suppress(ImportError):
-        import bench.harness.stages  # noqa: F401 - loads torch and all that stages share, so that workers need not
+    _preload()
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # Ctrl-C is the parent's; it closes the connection
@@ -100,6 +99,19 @@ def serve(control: socket.socket) -> NoReturn:
             workers.add(pid)
             os.close(files[0])
             _tell(control, {"started": pid})
+
+
+def _preload() -> None:
+    """Load what workers share: torch, pandas, the stages, the names of the registry; but no method."""
+    with suppress(ImportError):
+        import pandas  # noqa: F401
+
+        import bench.harness.stages  # noqa: F401
+        from bench.core.environment import commit
+        from bench.core.registry import entries
+
+        entries("method")
+        commit()
 
 
 def _tell(control: socket.socket, message: Mapping[str, Any]) -> None:
@@ -159,7 +171,8 @@ def end(pid: int) -> None:
 
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+        unused = (0, 0, 0)
+        ctypes.CDLL(None).prctl(option, value, *unused)
 
 
 # ------------------------------------------------------------------------------------------------- a worker

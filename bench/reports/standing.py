@@ -1,4 +1,4 @@
-"""Which rows stand outside the ranks of a table, and why."""
+"""Rows that stand outside the ranks of a table, and the reasons."""
 
 from __future__ import annotations
 

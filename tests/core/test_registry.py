@@ -206,9 +206,11 @@ def test_a_third_party_package_is_found_through_its_entry_point(tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.syspath_prepend(str(package.parent))
         forget_plugins()  # names are looked up anew
+        registry._packaged.cache_clear()
         assert registry.entries("method")["far"].origin == "package elsewhere"
         assert registry.load("method", "far").__name__ == "Mine"
     forget_plugins()
+    registry._packaged.cache_clear()
     assert "far" not in registry.entries("method")
 
 

@@ -119,7 +119,7 @@ def test_two_ways_of_stating_the_same_have_one_key_and_one_seed(cell, one, other
     first, second = dataclasses.replace(cell, **one), dataclasses.replace(cell, **other)
     assert keys_of(first) == keys_of(second)
     for stage in ("train", "own", "sample", "fit", "invert"):
-        assert stages.seed_of(stage, first) == stages.seed_of(stage, second)
+        assert seed_of(stage, first) == seed_of(stage, second)
 
 
 def test_a_folder_has_one_key_however_its_path_is_stated(cell, tmp_path):
@@ -131,7 +131,7 @@ def test_a_folder_has_one_key_however_its_path_is_stated(cell, tmp_path):
     ]
     first, second = (dataclasses.replace(cell, dataset=each) for each in choices)
     assert keys_of(first) == keys_of(second)
-    assert stages.seed_of("train", first) == stages.seed_of("train", second)
+    assert seed_of("train", first) == seed_of("train", second)
 
 
 def test_images_that_change_while_a_process_runs_change_its_keys(cell, tmp_path):

@@ -93,13 +93,17 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("what", FAULTS)
-def test_a_process_that_dies_is_a_failure_with_its_reason(tiny_suite, tmp_path, trained, what):
-    line, reason = FAULTS[what]
-    path = plugin(tmp_path, f"def invert(self, x):\n        {line}\n        return {CODES}")
-    found = run_suite(tiny_suite, methods=["faulty", "random_code"], plugins=[path], store=Store(trained)).records
-    assert [r.status for r in found] == ["failed", "done"]
-    assert reason in found[0].reason
+def test_a_process_that_dies_is_a_failure_with_its_reason(tiny_suite, tmp_path, trained):
+    names, paths = [], []
+    for number, (line, _) in enumerate(FAULTS.values()):
+        names.append(f"faulty{number}")
+        body = PLUGIN.replace('"faulty"', f'"{names[-1]}"')
+        paths.append(tmp_path / f"{names[-1]}.py")
+        paths[-1].write_text(body.format(body=f"def invert(self, x):\n        {line}\n        return {CODES}"))
+    found = run_suite(tiny_suite, methods=[*names, "random_code"], plugins=paths, store=Store(trained)).records
+    assert [r.status for r in found] == ["failed"] * len(FAULTS) + ["done"]
+    for record, (_, reason) in zip(found, FAULTS.values(), strict=False):
+        assert reason in record.reason
 
 
 def test_a_method_that_does_not_hear_its_alarm_is_killed_with_all_that_it_started(
@@ -209,7 +213,7 @@ def test_measuring_never_imports_a_method(tiny_suite, tmp_path):
         "import sys\nfrom dataclasses import dataclass\nfrom bench import metric\n"
         "from bench.metrics.pixels import Mse\n\n"
         '@metric("noting")\n@dataclass\nclass Noting(Mse):\n    """The MSE; notes the loaded modules."""\n\n'
-        "    def update(self, pairs):\n"
+        "    name = 'noting'\n\n    def update(self, pairs):\n"
         f"        open({str(note)!r}, 'w').write('\\n'.join(sys.modules))\n"
         "        return super().update(pairs)\n"
     )

@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from bench import Inverter, method
 
-@method("cheat")
+@method("NAME")
 @dataclass
 class Cheat(Inverter):
     """The control random_code, and a trick."""
@@ -191,7 +191,7 @@ REFUSED = {
     "answers differently each time": (
         """
     def codes(self, x):
-        return torch.full((len(x), self.gan.code_dim), time.time() % 100)
+        return torch.full((len(x), self.gan.code_dim), 1 + 100 * time.time() % 1)
         """,
         "gives other codes for the same images from the same seed",
     ),
@@ -230,41 +230,48 @@ def in_processes(monkeypatch):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, tiny_text):
-    """A suite and a store in which its GAN and a control are known."""
+    """A suite and the folder of a store."""
     folder = tmp_path_factory.mktemp("strangers")
     suite = folder / "tiny.toml"
     suite.write_text(tiny_text)
-    runner.JOBS, before = 1, runner.JOBS
-    run_suite(suite, methods=["random_code"], store=Store(folder / "store"))
-    runner.JOBS = before
     return suite, folder / "store"
 
 
-def run(place, tmp_path, body):
-    """The records of a method in a file, and of a control."""
+def run(place, tmp_path, bodies):
+    """The record of each method, by name, all of one run; and that of a control, which is honest."""
     for known in registry.plugin_files():
         sys.modules.pop(registry._plugin_module(known), None)
     registry._plugins.clear()
     registry._table.cache_clear()
-    path = tmp_path / "cheat.py"
-    path.write_text(HEADER + body)
     suite, store = place
-    return run_suite(suite, methods=["cheat", "random_code"], plugins=[path], store=Store(store)).records
+    paths = {name: tmp_path / f"{name}.py" for name in bodies}
+    for name, path in paths.items():
+        path.write_text(HEADER.replace("NAME", name) + bodies[name])
+    names = ["random_code", *bodies]
+    found = run_suite(suite, methods=names, plugins=list(paths.values()), store=Store(store), jobs=1).records
+    return dict(zip(names, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def refused(place, tmp_path_factory):
+    """The records of all ways that are refused, and of a control beside them."""
+    names = {way: f"way{number}" for number, way in enumerate(REFUSED)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANINV_STORE_OF_THE_TEST", str(place[1]))
+        found = run(place, tmp_path_factory.mktemp("refused"), {names[way]: REFUSED[way][0] for way in REFUSED})
+    return {way: found[name] for way, name in names.items()} | {"control": found["random_code"]}
 
 
 @pytest.mark.parametrize("way", REFUSED)
-def test_a_trick_is_a_failed_row_with_its_reason(place, tmp_path, monkeypatch, way):
-    monkeypatch.setenv("GANINV_STORE_OF_THE_TEST", str(place[1]))
-    body, reason = REFUSED[way]
-    cheat, honest = run(place, tmp_path, body)
-    assert (cheat.status in {"failed", "not applicable"}, honest.status) == (True, "done"), cheat.reason
-    assert reason in cheat.reason
+def test_a_trick_is_a_failed_row_with_its_reason(refused, way):
+    assert refused[way].status in {"failed", "not applicable"}
+    assert REFUSED[way][1] in refused[way].reason
 
 
-def test_an_honest_method_of_a_stranger_passes(place, tmp_path):
-    cheat, _ = run(place, tmp_path, "")
-    assert cheat.status == "done", cheat.reason
-    assert cheat.facts["plugin"] == "plug-in cheat.py"
+def test_an_honest_row_beside_them_is_not_touched(refused, tmp_path, place):
+    alone = run((place[0], tmp_path / "store"), tmp_path, {})["random_code"]
+    assert refused["control"].status == "done"
+    assert refused["control"].metrics == alone.metrics
 
 
 TRUE = {
@@ -282,21 +289,7 @@ TRUE = {
 }
 
 
-@pytest.mark.parametrize("way", TRUE)
-def test_what_a_method_patches_does_not_reach_the_measuring(place, tmp_path, way):
-    """Its codes are those of the honest one, and so are its figures."""
-    (tmp_path / "honest").mkdir()
-    honest = run(place, tmp_path / "honest", "")[0]
-    cheat = run(place, tmp_path, TRUE[way])[0]
-    if cheat.status == "done":
-        assert cheat.metrics["test"] == honest.metrics["test"]
-    else:
-        assert "changed" in cheat.reason
-
-
-def test_time_and_calls_are_counted_from_outside(place, tmp_path):
-    """A stopped clock, a count that is reset, a copy of the generator: the cost is there, the row is not ranked."""
-    body = """
+COSTLY = """
     def build(self):
         time.monotonic = time.perf_counter = time.process_time = lambda: 0.0
 
@@ -311,47 +304,64 @@ def test_time_and_calls_are_counted_from_outside(place, tmp_path):
             pass
         self.gan.calls = 0
         return codes
-    """
-    cheat, _ = run(place, tmp_path, body)
-    assert cheat.status == "done", cheat.reason
-    assert cheat.cost["generator_calls_per_image"] == 80
-    assert cheat.cost["invert_ms_per_image"] > 1000 * 1.0 / 32 * 0.9, "two batches of half a second for 32 images"
-    (board,) = leaderboards([cheat], "psnr", "strangers")
-    assert board.rows[0].beyond
-    assert board.rows[0].rank is None
-
-
-def test_a_method_that_starts_processes_is_marked_and_not_ranked(place, tmp_path):
-    body = """
+"""
+FORKING = """
     def fit(self, data):
         subprocess.run([sys.executable, "-c", "pass"], check=True)
-    """
-    cheat, _ = run(place, tmp_path, body)
-    assert cheat.status == "done", cheat.reason
-    (board,) = leaderboards([cheat], "psnr", "strangers")
-    assert board.rows[0].marks == ("started other processes (os.posix_spawn, subprocess.Popen)",) or (
-        "started other processes" in board.rows[0].marks[0]
-    )
-    assert board.rows[0].rank is None
-
-
-def test_generated_images_are_not_those_of_the_seed_alone(place, tmp_path):
-    """A method that draws them again from the cell's seed knows nothing: the nonce is not in it."""
-    body = """
+"""
+GUESSING = """
     def codes(self, x):
         from bench.core.files import digest
         seed = int(digest(["own", ["digits", {}], ["dcgan", {"width": 8, "code_dim": 16}], [], 0]), 16) & (2**63 - 1)
         return self.gan.prior.sample(len(x), torch.Generator().manual_seed(seed))
-    """
-    cheat, _ = run(place, tmp_path, body)
-    assert cheat.status == "done", cheat.reason
-    assert cheat.metrics["own"]["code_mse"]["value"] > 0.1
-    assert cheat.cell["nonce"] == "tests"
+"""
 
 
-def test_in_one_process_a_method_of_a_stranger_is_not_ranked(place, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def passed(place, tmp_path_factory):
+    """The records of methods that are not refused."""
+    bodies = {"honest": "", "costly": COSTLY, "forking": FORKING, "guessing": GUESSING}
+    bodies |= {f"patching{number}": body for number, body in enumerate(TRUE.values())}
+    found = run(place, tmp_path_factory.mktemp("passed"), bodies)
+    assert {name: record.reason for name, record in found.items() if record.status != "done"} == {}
+    return found
+
+
+def test_an_honest_method_of_a_stranger_passes(passed):
+    assert passed["honest"].facts["plugin"] == "plug-in honest.py"
+
+
+def test_what_a_method_patches_does_not_reach_the_measuring(passed):
+    """Its codes are those of the honest one, and so are its figures."""
+    for number in range(len(TRUE)):
+        assert passed[f"patching{number}"].metrics["test"] == passed["honest"].metrics["test"]
+
+
+def test_time_and_calls_are_counted_from_outside(passed):
+    """A stopped clock, a count that is reset, a copy of the generator: the cost is there, the row is not ranked."""
+    cost = passed["costly"].cost
+    assert cost["generator_calls_per_image"] == 80
+    assert cost["invert_ms_per_image"] > 1000 * 1.0 / 32 * 0.9, "two batches of half a second for 32 images"
+    (board,) = leaderboards([passed["costly"]], "psnr", "strangers")
+    assert board.rows[0].beyond
+    assert board.rows[0].rank is None
+
+
+def test_a_method_that_starts_processes_is_marked_and_not_ranked(passed):
+    (board,) = leaderboards([passed["forking"]], "psnr", "strangers")
+    assert "started other processes" in board.rows[0].marks[0]
+    assert board.rows[0].rank is None
+
+
+def test_generated_images_are_not_those_of_the_seed_alone(passed):
+    """A method that draws them again from the cell's seed knows nothing: the nonce is not in it."""
+    assert passed["guessing"].metrics["own"]["code_mse"]["value"] > 0.1
+    assert passed["guessing"].cell["nonce"] == "tests"
+
+
+def test_in_one_process_a_method_of_a_stranger_is_not_ranked(place, tmp_path):
     path = tmp_path / "cheat.py"
-    path.write_text(HEADER)
+    path.write_text(HEADER.replace("NAME", "cheat"))
     record = run_suite(place[0], methods=["cheat"], plugins=[path], store=Store(tmp_path / "one"), jobs=0).records[0]
     assert record.status == "done", record.reason
     (board,) = leaderboards([record], "psnr", "strangers")
