@@ -297,9 +297,25 @@ def make(tmp_path):
     return made
 
 
+@pytest.fixture(scope="session")
+def build():
+    """The function behind ``make``, for records that a file's tests share: ``build(folder, "dfi", seed=1)``."""
+    return build_record
+
+
+@pytest.fixture(scope="session")
+def build_suite():
+    """The function behind ``suite``: ``build_suite(make)`` gives its records."""
+    return _suite
+
+
 @pytest.fixture
 def suite(make):
     """Three seeds of two contenders that differ, one tied with the first, one of another class, and a control."""
+    return _suite(make)
+
+
+def _suite(make) -> list[Record]:
     rng = np.random.default_rng(0)
     base = rng.normal(20, 3, 40)
     shifts = {"encoder": 0.0, "twin": 0.0, "worse": -2.0, "wplus": 4.0, "random": -9.0}
