@@ -104,10 +104,17 @@ def differing_options(kind: str, name: str, options: Mapping[str, Any]) -> dict[
     if not options:
         return {}
     try:
-        known = declared_options(kind, name)
+        is_built_in = find(kind, name).origin == "built in"
+        known = _built_in_options(kind, name) if is_built_in else declared_options(kind, name)
     except UnknownName:
         return dict(options)
     return {option: value for option, value in options.items() if not _equal(value, known.get(option, Required))}
+
+
+@cache
+def _built_in_options(kind: str, name: str) -> Mapping[str, Any]:
+    """Return the options of a class of the suite, read once per process: each stage of each cell asks for them."""
+    return declared_options(kind, name)
 
 
 def _equal(value: Any, default: Any) -> bool:
