@@ -97,7 +97,9 @@ def pytest_terminal_summary(terminalreporter):
                 terminalreporter.write_line(f"{report.nodeid}: {figures}")
 
 
-def _forget_plugins():
+def _forget_plugins(search_again=True):
+    if not (registry._plugins or search_again):
+        return  # the table of names holds what is installed, which takes its time to find
     for path in registry._plugins:
         sys.modules.pop(registry._plugin_module(path), None)
     registry._plugins.clear()
@@ -121,7 +123,7 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("GANINV_HOME", str(home))
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
     yield home
-    _forget_plugins()
+    _forget_plugins(search_again=False)
 
 
 @pytest.fixture(scope="session")
@@ -192,7 +194,7 @@ def call(monkeypatch, capsys):
     """Run a command in this process, as if in a new one; gives its exit code, output and errors."""
 
     def ganinv(*words):
-        _forget_plugins()
+        _forget_plugins(search_again=False)
         monkeypatch.setattr(sys, "argv", ["ganinv", *map(str, words)])
         monkeypatch.setattr(app.console.out, "width", 200)
         monkeypatch.setattr(app.console.err, "width", 200)

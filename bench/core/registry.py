@@ -189,10 +189,10 @@ def _built_in() -> tuple[Entry, ...]:
 
 @cache
 def _table() -> tuple[Entry, ...]:
-    found = list(_built_in())
+    found, installed = list(_built_in()), entry_points()  # one search of all packages for all kinds
     for kind in ROOMS:
         group = STUDY_GROUP if kind == "study" else ENTRY_POINT_GROUP.format(kind=kind)
-        for point in entry_points(group=group):
+        for point in installed.select(group=group):
             origin = f"package {point.dist.name}" if point.dist else "entry point"
             found.append(
                 Entry(
