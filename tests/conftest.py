@@ -12,6 +12,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import astuple
+from itertools import count
 from pathlib import Path
 
 import hypothesis
@@ -112,10 +113,18 @@ def forget_plugins():
     return _forget_plugins
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory):
+    """Folders by number, in one of their own: ``mktemp`` would look through thousands for the next number."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def own_home(tmp_path_factory, monkeypatch):
+def own_home(homes, monkeypatch):
     """No test reads or writes the user's store, and none leaves a plug-in behind."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(homes)
+    home.mkdir()
     fetched = USER_DATA / "fashion-mnist"
     if fetched.is_dir():  # real images that the user has are used, never fetched
         (home / "data").mkdir()
