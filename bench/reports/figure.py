@@ -110,6 +110,7 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
     axes.set_ylabel(next(column_title(c) for c in board.columns if c.key == quality), fontsize=9, color=INK)
     _labels(axes, points, [row.method for row in rows])
     _title(axes, fill(board.title, TITLE_CHARACTERS))
+    figure.set_layout_engine("none")  # all that stands outside the axes is placed
     _class_legend(axes, rows)
     return save_figure(figure, path)
 
