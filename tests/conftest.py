@@ -113,6 +113,14 @@ def forget_plugins():
     return _forget_plugins
 
 
+@pytest.fixture(scope="session", autouse=True)
+def without_syncing():
+    """What tests write need not survive a loss of power: no file waits for the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory):
     """Folders by number, in one of their own: ``mktemp`` would look through thousands for the next number."""
