@@ -35,6 +35,8 @@ CONTROL = "#8a8a8a"
 INK = "#303030"
 GAP = 0.01
 """Inches left free on each side of a picture."""
+SMALLEST_CELL = 0.5
+"""Least inches of width for each column of pictures; beside long names the figure is wider."""
 NAME_GAP = 6 / 72
 """Inches between a name and the pictures on its right."""
 CAPTION_GAP = 1.5 / 72
@@ -77,11 +79,12 @@ def reconstructions(group: ResultGroup, path: Path, metric: str = "psnr", images
             raise BenchError(f"{group.title}: {runs.title} and {shown[0][0].title} were given different images")
     count = min(images, len(target))
     seed = min(next(iter(runs.by_seed)) for runs, *_ in shown)
-    rows = [_Row("target", target[:count], [""] * count, INK, "bold")]
+    rows = [_Row("target", target[:count], [""] * count, colour=INK, weight="bold")]
     for runs, _, output in shown:
         own = next(iter(runs.by_seed))
         name = runs.title if own == seed else f"{runs.title} (seed {own})"
-        rows.append(_Row(name, output[:count], _captions(runs, metric, count), CONTROL if runs.control else INK))
+        colour = CONTROL if runs.control else INK
+        rows.append(_Row(name, output[:count], _captions(runs, metric, count), colour=colour))
     note = _metric_note([runs for runs, *_ in shown], metric)
     fewer = f" · {count} image{'s' if count > 1 else ''} kept" if count < images else ""
     figure = _grid(rows, f"{group.title} · seed {seed}{note}{fewer}")
@@ -147,6 +150,9 @@ def _grid(rows: Sequence[_Row], title: str) -> Figure:
         axes.text(0, 0, r.name, ha="right", va="center", fontsize=8, color=r.colour, weight=r.weight) for r in rows
     ]
     left = max(name.get_window_extent().width for name in names) / figure.dpi + NAME_GAP
+    width = max(width, left + SMALLEST_CELL * columns)
+    figure.set_figwidth(width)
+    axes.set_xlim(0, width)
     top = heading.get_window_extent().height / figure.dpi + 2 * GAP
     captions = [CAPTION if any(row.captions) else 0.0 for row in rows]
     cell = (width - left) / columns, (height - top - sum(captions)) / len(rows)
@@ -156,7 +162,7 @@ def _grid(rows: Sequence[_Row], title: str) -> Figure:
         centre = top + cell[1] / 2
         for i, picture in enumerate(row.pictures):
             at = (left + (i + 0.5) * cell[0], centre)
-            _picture(axes, picture, at, (wide * scale, tall * scale), row.captions[i])
+            _picture(axes, picture, centre=at, size=(wide * scale, tall * scale), caption=row.captions[i])
         name.set_position((left + (cell[0] - wide * scale) / 2 - NAME_GAP, centre))
         top += cell[1] + caption
     return figure
