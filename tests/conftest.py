@@ -12,6 +12,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import astuple
+from itertools import count
 from pathlib import Path
 
 import hypothesis
@@ -100,7 +101,9 @@ def pytest_terminal_summary(terminalreporter):
                 terminalreporter.write_line(f"{report.nodeid}: {figures}")
 
 
-def _forget_plugins():
+def _forget_plugins(search_again=True):
+    if not (registry._plugins or search_again):
+        return  # the table of names holds what is installed, which takes its time to find
     for path in registry._plugins:
         sys.modules.pop(registry._plugin_module(path), None)
     registry._plugins.clear()
@@ -113,10 +116,26 @@ def forget_plugins():
     return _forget_plugins
 
 
+@pytest.fixture(scope="session", autouse=True)
+def without_syncing():
+    """What tests write need not survive a loss of power: no file waits for the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory):
+    """Folders by number, in one of their own: ``mktemp`` would look through thousands for the next number."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def own_home(tmp_path_factory, monkeypatch):
+def own_home(homes, monkeypatch):
     """No test reads or writes the user's store, and none leaves a plug-in behind."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(homes)
+    home.mkdir()
     fetched = USER_DATA / "fashion-mnist"
     if fetched.is_dir():  # real images that the user has are used, never fetched
         (home / "data").mkdir()
@@ -125,7 +144,7 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("GANINV_DEVICE", "cpu")
     monkeypatch.setattr(sys, "path", [*sys.path])  # to which plug-ins add their folders
     yield home
-    _forget_plugins()
+    _forget_plugins(search_again=False)
 
 
 @pytest.fixture(scope="session")
@@ -196,7 +215,7 @@ def call(monkeypatch, capsys):
     """Run a command in this process, as if in a new one; gives its exit code, output and errors."""
 
     def ganinv(*words):
-        _forget_plugins()
+        _forget_plugins(search_again=False)
         monkeypatch.setattr(sys, "argv", ["ganinv", *map(str, words)])
         monkeypatch.setattr(app.console.out, "width", 200)
         monkeypatch.setattr(app.console.err, "width", 200)
@@ -301,9 +320,25 @@ def make(tmp_path):
     return made
 
 
+@pytest.fixture(scope="session")
+def build():
+    """The function behind ``make``, for records that a file's tests share: ``build(folder, "dfi", seed=1)``."""
+    return build_record
+
+
+@pytest.fixture(scope="session")
+def build_suite():
+    """The function behind ``suite``: ``build_suite(make)`` gives its records."""
+    return _suite
+
+
 @pytest.fixture
 def suite(make):
     """Three seeds of two contenders that differ, one tied with the first, one of another class, and a control."""
+    return _suite(make)
+
+
+def _suite(make) -> list[Record]:
     rng = np.random.default_rng(0)
     base = rng.normal(20, 3, 40)
     shifts = {"encoder": 0.0, "twin": 0.0, "worse": -2.0, "wplus": 4.0, "random": -9.0}

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from bench.core.class_text import DeclaredOption, FieldText, Required, fields_of
 from bench.core.errors import UnknownName
 from bench.core.fingerprints import CodeReader
 from bench.core.registry import find
+from bench.core.scan import BUILT_IN
 
 __all__ = ["Required", "canonical_choice", "declared_options", "resolved_options"]
 
@@ -60,8 +62,8 @@ def canonical_choice(kind: str, name: str, options: Mapping[str, Any]) -> tuple[
     """
     if not options and not {":", "@"} & set(name):
         return name, {}
-    reader = CodeReader()
     try:
+        reader = _suite_reader() if find(kind, name).origin == BUILT_IN else CodeReader()
         declared = _declared(kind, name, reader)
     except UnknownName:
         return name, dict(options)
@@ -70,6 +72,12 @@ def canonical_choice(kind: str, name: str, options: Mapping[str, Any]) -> tuple[
     if first in found and declared[first].default is Required and isinstance(found[first], str):
         return f"{base}:{found.pop(first)}", found
     return base, found
+
+
+@cache
+def _suite_reader() -> CodeReader:
+    """Return one reader for the suite's classes: each stage of each cell needs their options for its seed."""
+    return CodeReader()
 
 
 def _declared(kind: str, name: str, reader: CodeReader) -> dict[str, DeclaredOption]:

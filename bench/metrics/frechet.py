@@ -52,15 +52,22 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
 
 
 def trace_sqrt_product(first: Tensor, second: Tensor) -> float:
-    """Return the trace of (S1 S2)^½ for two covariances ``[d, d]`` float64.
+    """Return the trace of (S1 S2)^½ for two covariances ``[d, d]`` float64."""
+    return trace_from_root(covariance_root(first), second)
 
-    S1 S2 has the eigenvalues of the symmetric Rᵀ S2 R for any R with R Rᵀ = S1: the Cholesky factor, or the
-    symmetric root where S1 is singular.
-    """
-    root, failed = torch.linalg.cholesky_ex(first)
+
+def covariance_root(covariance: Tensor) -> Tensor:
+    """Return R ``[d, d]`` with R Rᵀ = S: the Cholesky factor, or vectors times root values where S is singular."""
+    root: Tensor
+    root, failed = torch.linalg.cholesky_ex(covariance)
     if failed:
-        values, vectors = torch.linalg.eigh(first)
+        values, vectors = torch.linalg.eigh(covariance)
         root = vectors * values.clamp(min=0.0).sqrt()
+    return root
+
+
+def trace_from_root(root: Tensor, second: Tensor) -> float:
+    """Return the trace of (S1 S2)^½ from R with R Rᵀ = S1: S1 S2 has the eigenvalues of the symmetric Rᵀ S2 R."""
     eigenvalues = torch.linalg.eigvalsh(root.T @ second @ root)
     return float(eigenvalues.clamp(min=0.0).sqrt().sum())
 

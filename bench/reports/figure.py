@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.files import write_bytes
-from bench.core.png import smaller_png
+from bench.core.png import png_bytes
 from bench.reports.formatting import column_title, shown_metric
 from bench.reports.gallery import Pixels, gallery
 from bench.reports.groups import MethodResults, ResultGroup, per_image
@@ -20,7 +20,7 @@ from bench.reports.leaderboard import Leaderboard, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 
 DPI = 150
@@ -33,6 +33,27 @@ SMALLEST_MS = 1e-3
 COLOURS = {"z": "#1f6fb4", "w": "#d1731f", "w+": "#b0392f", "features": "#6a4fa3", "weights": "#2f8f4e"}
 CONTROL = "#8a8a8a"
 INK = "#303030"
+GAP = 0.01
+"""Inches left free on each side of a picture."""
+SMALLEST_CELL = 0.5
+"""Least inches of width for each column of pictures; beside long names the figure is wider."""
+NAME_GAP = 6 / 72
+"""Inches between a name and the pictures on its right."""
+CAPTION_GAP = 1.5 / 72
+"""Inches between a picture and its caption."""
+CAPTION = CAPTION_GAP + 6 / 72
+"""Inches that a line of captions adds to its row."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A name and the pictures ``[k, C, H, W]`` right of it, each with a caption, which may be empty."""
+
+    name: str
+    pictures: Pixels
+    captions: Sequence[str]
+    colour: str
+    weight: str = "normal"
 
 
 def reconstructions(group: ResultGroup, path: Path, metric: str = "psnr", images: int = 8) -> Path:
@@ -58,18 +79,15 @@ def reconstructions(group: ResultGroup, path: Path, metric: str = "psnr", images
             raise BenchError(f"{group.title}: {runs.title} and {shown[0][0].title} were given different images")
     count = min(images, len(target))
     seed = min(next(iter(runs.by_seed)) for runs, *_ in shown)
-    figure, axes = _grid(len(shown) + 1, count)
-    _strip(axes[0], target, [""] * count)
-    _name(axes[0][0], "target", INK, "bold")
-    for line, (runs, _, output) in zip(axes[1:], shown, strict=True):
+    rows = [_Row("target", target[:count], [""] * count, colour=INK, weight="bold")]
+    for runs, _, output in shown:
         own = next(iter(runs.by_seed))
-        _strip(line, output, _captions(runs, metric, count))
-        title = runs.title if own == seed else f"{runs.title} (seed {own})"
-        _name(line[0], title, CONTROL if runs.control else INK)
+        name = runs.title if own == seed else f"{runs.title} (seed {own})"
+        colour = CONTROL if runs.control else INK
+        rows.append(_Row(name, output[:count], _captions(runs, metric, count), colour=colour))
     note = _metric_note([runs for runs, *_ in shown], metric)
     fewer = f" · {count} image{'s' if count > 1 else ''} kept" if count < images else ""
-    title = fill(f"{group.title} · seed {seed}{note}{fewer}", int(figure.get_figwidth() * CHARACTERS_AN_INCH))
-    figure.suptitle(title, fontsize=8, color=INK)
+    figure = _grid(rows, f"{group.title} · seed {seed}{note}{fewer}")
     return save_figure(figure, path)
 
 
@@ -95,6 +113,7 @@ def quality_versus_cost(board: Leaderboard, path: Path) -> Path:
     axes.set_ylabel(next(column_title(c) for c in board.columns if c.key == quality), fontsize=9, color=INK)
     _labels(axes, points, [row.method for row in rows])
     _title(axes, fill(board.title, TITLE_CHARACTERS))
+    figure.set_layout_engine("none")  # all that stands outside the axes is placed
     _class_legend(axes, rows)
     return save_figure(figure, path)
 
@@ -116,30 +135,60 @@ def _metric_note(shown: Sequence[MethodResults], metric: str) -> str:
     return f" · {shown_metric(metric)} under each image" if kept else ""
 
 
-def _grid(rows: int, columns: int) -> tuple[Figure, Any]:
+def _grid(rows: Sequence[_Row], title: str) -> Figure:
+    """Draw rows of pictures, all of one size, on a single pair of axes whose unit is the inch, from the top left."""
     from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    engine = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
-    figure = Figure(figsize=(1.5 + 0.85 * columns, 0.4 + 1.0 * rows), layout=engine)
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    columns = len(rows[0].pictures)
+    width, height = 1.5 + 0.85 * columns, 0.4 + 1.0 * len(rows)
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+    axes.set_axis_off()
+    title = fill(title, int(width * CHARACTERS_AN_INCH))
+    heading = figure.suptitle(title, y=1 - GAP / height, va="top", fontsize=8, color=INK)
+    names = [
+        axes.text(0, 0, r.name, ha="right", va="center", fontsize=8, color=r.colour, weight=r.weight) for r in rows
+    ]
+    left = max(name.get_window_extent().width for name in names) / figure.dpi + NAME_GAP
+    width = max(width, left + SMALLEST_CELL * columns)
+    figure.set_figwidth(width)
+    axes.set_xlim(0, width)
+    top = heading.get_window_extent().height / figure.dpi + 2 * GAP
+    captions = [CAPTION if any(row.captions) else 0.0 for row in rows]
+    cell = (width - left) / columns, (height - top - sum(captions)) / len(rows)
+    tall, wide = rows[0].pictures.shape[2:]
+    scale = min((cell[0] - 2 * GAP) / wide, (cell[1] - 2 * GAP) / tall)
+    for name, row, caption in zip(names, rows, captions, strict=True):
+        centre = top + cell[1] / 2
+        for i, picture in enumerate(row.pictures):
+            at = (left + (i + 0.5) * cell[0], centre)
+            _picture(axes, picture, centre=at, size=(wide * scale, tall * scale), caption=row.captions[i])
+        name.set_position((left + (cell[0] - wide * scale) / 2 - NAME_GAP, centre))
+        top += cell[1] + caption
+    return figure
 
 
-def _strip(axes: Sequence[Axes], pictures: Pixels, captions: Sequence[str]) -> None:
-    for axis, picture, caption in zip(axes, pictures, captions, strict=False):
-        grey = picture.shape[0] == 1
-        shown = picture[0] if grey else picture.transpose(1, 2, 0)
-        axis.imshow(shown, cmap="gray" if grey else None, vmin=0, vmax=255, interpolation="nearest")
-        axis.set_xticks([])
-        axis.set_yticks([])
-        axis.set_xlabel(caption, fontsize=6, labelpad=1.5, color="#606060")
-        for spine in axis.spines.values():
-            spine.set_linewidth(0.3)
-            spine.set_color("#b0b0b0")
+def _picture(
+    axes: Axes, picture: Pixels, centre: tuple[float, float], size: tuple[float, float], caption: str
+) -> None:
+    """Draw ``[C, H, W]`` in a thin frame of this centre and size, its caption below."""
+    from matplotlib.patches import Rectangle
 
-
-def _name(axis: Axes, label: str, colour: str, weight: str = "normal") -> None:
-    axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8, labelpad=6, color=colour, weight=weight)
+    (x, y), (width, height) = centre, size
+    left, top = x - width / 2, y - height / 2
+    grey = picture.shape[0] == 1
+    axes.imshow(
+        picture[0] if grey else picture.transpose(1, 2, 0),
+        cmap="gray" if grey else None,
+        vmin=0,
+        vmax=255,
+        interpolation="nearest",
+        aspect="auto",
+        extent=(left, left + width, top + height, top),
+    )
+    axes.add_patch(Rectangle((left, top), width, height, fill=False, linewidth=0.3, edgecolor="#b0b0b0"))
+    if caption:
+        axes.text(x, top + height + CAPTION_GAP, caption, ha="center", va="top", fontsize=6, color="#606060")
 
 
 def _canvas() -> tuple[Figure, Axes]:
@@ -173,7 +222,7 @@ def _colour(row: Row) -> str:
 def _labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
     """Write each name right of its point, or above it with a line if it would cover another name or point."""
     figure = axes.figure
-    figure.draw_without_rendering()  # type: ignore[union-attr]
+    lay_out(figure)
     width, height = 6.0 * DPI / 100, 11.0 * figure.dpi / 72
     pixels = axes.transData.transform(points)
     placed: list[tuple[float, float, float]] = []
@@ -204,7 +253,7 @@ def _title(axes: Axes, text: str) -> None:
     figure, pad = axes.figure, 6.0
     for _ in range(8):
         title = axes.set_title(text, fontsize=9, color=INK, pad=pad)
-        figure.draw_without_rendering()  # type: ignore[union-attr]
+        lay_out(figure)
         highest = max((name.get_window_extent().y1 for name in axes.texts), default=0.0)
         overlap = highest - title.get_window_extent().y0
         if overlap <= 0:
@@ -221,12 +270,22 @@ def _class_legend(axes: Axes, rows: Sequence[Row]) -> None:
     axes.legend(fontsize=7.5, frameon=False, loc="best")
 
 
+def lay_out(figure: Figure | SubFigure) -> None:
+    """Place the axes of a figure and their texts, which costs less than a draw without rendering."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)  # type: ignore[arg-type]
+
+
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG, atomically; equal figures give equal bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    FigureCanvasAgg(figure)
-    drawn = BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
-    write_bytes(path, smaller_png(drawn.getvalue()) or drawn.getvalue())
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    lay_out(figure)
+    figure.set_layout_engine("none")
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    write_bytes(path, png_bytes(pixels, DPI))
     return path

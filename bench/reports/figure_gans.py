@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.core.errors import NotApplicable
 from bench.reports.compare_gans import Family, Ordering, Standing
-from bench.reports.figure import INK, save_figure
+from bench.reports.figure import INK, lay_out, save_figure
 from bench.reports.formatting import shown_metric
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def measured_against_published(family: Family, path: Path) -> Path:
     for axes, ordering in zip(panels, shown, strict=False):
         _panel(axes, ordering)
     figure.suptitle(f"{family.title}: up and right is better; bars are standard deviations", fontsize=9, color=INK)
-    figure.draw_without_rendering()
+    lay_out(figure)
     for axes, ordering in zip(panels, shown, strict=False):
         _names(axes, ordering.both)
     return save_figure(figure, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from bench.core.options import create
 from bench.core.types import ComponentSpec, Dataset, Embedding, FeatureExtractor, Shape
 from bench.datasets.catalogue import open_here
 from bench.metrics.evaluation import batch_size
-from bench.metrics.frechet import frechet_distance, trace_sqrt_product
+from bench.metrics.frechet import covariance_root, frechet_distance, trace_from_root
 from bench.metrics.perceptual import lpips, read_heads
 from bench.metrics.weights import LPIPS_HEADS, weights_available
 from bench.statistics import Floats, Interval, jackknife_interval, partition
@@ -202,11 +203,16 @@ class Moments:
     def distances(self, other: Moments) -> Floats:
         """Compute the Fréchet distance to ``other`` without each group in turn, ``[K]``."""
         found = []
-        for (mean_1, cov_1), (mean_2, cov_2) in zip(self._without(), other._without(), strict=True):
-            cross = trace_sqrt_product(cov_1, cov_2)
+        for (mean_1, trace_1, root_1), (mean_2, cov_2) in zip(self._roots, other._without(), strict=True):
+            cross = trace_from_root(root_1, cov_2)
             apart = float((mean_1 - mean_2).square().sum())
-            found.append(max(0.0, apart + float(cov_1.trace() + cov_2.trace()) - 2 * cross))
+            found.append(max(0.0, apart + float(trace_1 + cov_2.trace()) - 2 * cross))
         return np.array(found)
+
+    @cached_property
+    def _roots(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Mean, trace and root of the covariance without each group in turn, made once for all comparisons."""
+        return [(mean, covariance.trace(), covariance_root(covariance)) for mean, covariance in self._without()]
 
     def _without(self) -> Iterator[tuple[Tensor, Tensor]]:
         count, total, scatter = self.counts.sum(), self.sums.sum(0), self.scatters.sum(0)

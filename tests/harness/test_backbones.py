@@ -17,12 +17,12 @@ WITHOUT_DFI = {"cgan": "condition", "vae": "no discriminator"}
 """GANs whose discriminator gives dfi no features, and a word of the reason."""
 BUILT_IN = [name for name, entry in entries("gan").items() if entry.origin == "built in"]
 TINY = {"width": 4, "code_dim": 4, "batch": 4}
+MORE = {"cgan": {"conditions": 2}, "ali": {"pair_width": 16}, "alice": {"pair_width": 16}}
 
 
 def supported(name: str) -> set[int]:
     """Sides for which the GAN builds networks, 1 for points."""
-    more = {"conditions": 2} if name == "cgan" else {}
-    given = {"options": TINY} if name == "tiled" else TINY | more
+    given = {"options": TINY} if name == "tiled" else TINY | MORE.get(name, {})
     found = set()
     for side in (1, *SIDES):
         shape: Shape = (2, 1, 1) if side == 1 else (3, side, side)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from bench.core.types import Budget, Cell, ComponentSpec
 from bench.harness.suite import open_suite
 from bench.papers import manifest
 from bench.papers.publish import publish
+from bench.reports import figure, write
 
 BOARDS = {f"leaderboard.{end}" for end in ("md", "csv", "tex", "json")}
 HEAVY = ("torch", "matplotlib", "pandas", "pyarrow", "scipy")
@@ -32,16 +36,51 @@ def changed(before, after):
     return {name for name in {**before, **after} if before.get(name) != after.get(name)}
 
 
-@pytest.fixture
-def records(make, tmp_path):
+@pytest.fixture(scope="module", autouse=True)
+def small_figures():
+    """Coarse figures of two images a method, except in processes of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figure, "DPI", 50)
+        patch.setattr(write, "reconstructions", partial(figure.reconstructions, images=2))
+        yield
+
+
+@pytest.fixture(scope="module")
+def made_once(build, tmp_path_factory):
     """Three methods with values of every image and pictures, in a folder of their own."""
     rng = np.random.default_rng(0)
     target = rng.integers(256, size=(4, 1, 8, 8), dtype=np.uint8)
     noise = rng.normal(0, 1, 40)
+    make = partial(build, tmp_path_factory.mktemp("made"))
     return [
         make(method, images={"psnr": value + noise}, gallery=(target, 255 - target), key=f"{number:024x}")
         for number, (method, value) in enumerate({"random_code": 5, "dfi": 20, "dfi+opt": 22}.items())
     ]
+
+
+@pytest.fixture
+def records(made_once, tmp_path):
+    """A test's own copy of these records."""
+    shutil.copytree(made_once[0].folder, tmp_path / "made")
+    return [replace(deepcopy(record), folder=tmp_path / "made") for record in made_once]
+
+
+def write_out(suite, records, folder, missing=()):
+    """Publish records of a suite; gives the terminal's tables as text, and what was written."""
+    before = stamps(folder) if folder.is_dir() else {}
+    console = Console(width=120, record=True, file=io.StringIO())
+    for table in publish(suite, records, folder, missing):
+        console.print(table)
+    return console.export_text(), changed(before, stamps(folder))
+
+
+@pytest.fixture(scope="module")
+def published_once(tiny_text, made_once, tmp_path_factory):
+    """A folder of reports of the records under the tiny suite, its text, and what was written."""
+    suite = tmp_path_factory.mktemp("suite") / "tiny.toml"
+    suite.write_text(tiny_text)
+    folder = tmp_path_factory.mktemp("published") / "out"
+    return folder, *write_out(open_suite(str(suite)), made_once, folder)
 
 
 @pytest.fixture
@@ -50,15 +89,17 @@ def published(tiny_suite, tmp_path):
     folder = tmp_path / "out"
 
     def run(records, missing=(), **changes):
-        before = stamps(folder) if folder.is_dir() else {}
-        console = Console(width=120, record=True, file=io.StringIO())
-        suite = replace(open_suite(str(tiny_suite)), **changes)
-        for table in publish(suite, records, folder, missing):
-            console.print(table)
-        return console.export_text(), changed(before, stamps(folder))
+        return write_out(replace(open_suite(str(tiny_suite)), **changes), records, folder, missing)
 
     run.folder = folder
     return run
+
+
+@pytest.fixture
+def first(published, published_once):
+    """Reports of the records that are there already; gives their text."""
+    shutil.copytree(published_once[0], published.folder)
+    return published_once[1]
 
 
 def test_a_second_run_of_a_stored_suite_draws_and_writes_nothing(tiny_suite, own_home, call):
@@ -87,8 +128,8 @@ assert not [name for name in {HEAVY!r} if name in sys.modules], sorted(sys.modul
     assert changed(before, stamps(folder)) >= {"leaderboard.md", "reconstructions.png", manifest.FILE}
 
 
-def test_what_is_kept_is_shown_as_it_was_drawn(published, records):
-    first, written = published(records)
+def test_what_is_kept_is_shown_as_it_was_drawn(published, first, published_once, records):
+    written = published_once[2]
     names = {"summary.md", "quality-vs-cost.png", "reconstructions.png", manifest.FILE, *BOARDS}
     assert {name for name in written if not name.startswith("records/")} == names
     assert len(written) == len(names) + 2 * len(records)  # values and pictures; no JSON was stored
@@ -96,8 +137,7 @@ def test_what_is_kept_is_shown_as_it_was_drawn(published, records):
     assert "dfi+opt" in first
 
 
-def test_a_file_that_was_deleted_or_edited_comes_back_alone(published, records):
-    published(records)
+def test_a_file_that_was_deleted_or_edited_comes_back_alone(published, first, records):
     whole = {path.name: path.read_bytes() for path in published.folder.iterdir() if path.is_file()}
     (published.folder / "quality-vs-cost.png").unlink()
     with (published.folder / "leaderboard.md").open("a") as file:
@@ -109,8 +149,7 @@ def test_a_file_that_was_deleted_or_edited_comes_back_alone(published, records):
     assert {path.name: path.read_bytes() for path in published.folder.iterdir() if path.is_file()} == whole
 
 
-def test_everything_that_reports_are_drawn_from_is_noticed(published, records, monkeypatch):
-    first, _ = published(records)
+def test_everything_that_reports_are_drawn_from_is_noticed(published, first, records, monkeypatch):
     budget = Budget(**records[0].cell["budget"])
     cell = Cell(
         ComponentSpec("digits", label="Digits"), ComponentSpec("dcgan"), ComponentSpec("late"), 0, budget, ("psnr",)
@@ -144,16 +183,14 @@ def test_a_claims_file_and_the_numbers_beside_it_are_part_of_it(published, recor
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"made_from": 1}', '{"made_from"'])
-def test_a_damaged_list_of_reports_draws_everything_again(published, records, content):
-    first, written = published(records)
+def test_a_damaged_list_of_reports_draws_everything_again(published, first, published_once, records, content):
     (published.folder / manifest.FILE).write_text(content)
     again, made_again = published(records)
     assert again == first
-    assert {name for name in written if "/" not in name} == made_again
+    assert {name for name in published_once[2] if "/" not in name} == made_again
 
 
-def test_a_board_that_cannot_be_read_draws_everything_again(published, records):
-    first, _ = published(records)
+def test_a_board_that_cannot_be_read_draws_everything_again(published, first, records):
     path = published.folder / manifest.FILE
     content = json.loads(path.read_text())
     del content["boards"][0]["rows"][0]["cells"]

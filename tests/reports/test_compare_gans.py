@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from copy import deepcopy
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -25,11 +27,16 @@ PRINTED = {"dcgan": 15.10, "lsgan": 15.25, "dfm": 15.74, "rfgan": 15.94, "wgan-g
 MEASURED = {"dcgan": 14.0, "lsgan": 13.0, "dfm": 15.0, "rfgan": 17.0, "sngan": 16.0, "wgan-gp": 16.5, "gan": 12.0}
 
 
-@pytest.fixture
-def gans(make):
-    """Records of DFI and a control on seven GANs, with the psnr of ``MEASURED`` plus a tenth a seed."""
+@pytest.fixture(scope="module")
+def gans(build, tmp_path_factory):
+    """Records of DFI and a control on seven GANs, with the psnr of ``MEASURED`` plus a tenth a seed.
 
-    def made(budget="cpu", lpips="lpips@fashion-mnist-cnn", count=1000, seeds=3, **fashion):
+    Files of equal arguments are written once; each call gives records of its own.
+    """
+
+    @cache
+    def written(budget, lpips, count, seeds, **fashion):
+        make = partial(build, tmp_path_factory.mktemp("gans"))
         dataset = {"name": "fashion-mnist", "options": {}, "label": ""} | fashion
         records = []
         for (gan, psnr), seed in itertools.product(MEASURED.items(), range(seeds)):
@@ -40,6 +47,9 @@ def gans(make):
                 more = {"budget": {"name": budget}, "facts": facts, "key": f"{gan}-{method}-{seed}"}
                 records.append(make(method, seed, images=values, cell=cell, **more))
         return records
+
+    def made(budget="cpu", lpips="lpips@fashion-mnist-cnn", count=1000, seeds=3, **fashion):
+        return deepcopy(written(budget, lpips, count, seeds, **fashion))
 
     return made
 

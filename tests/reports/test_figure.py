@@ -63,6 +63,26 @@ def test_the_line_above_says_how_many_images_are_kept_and_fits(make, tmp_path, d
     assert extent.x1 <= made.bbox.width
 
 
+@pytest.mark.parametrize(("images", "methods", "name"), [(2, 5, "a name " * 9), (8, 1, "a name that is long")])
+def test_pictures_are_square_and_nothing_covers_anything(make, tmp_path, drawn, images, methods, name):
+    names = [name, *map(str, range(methods - 1))]
+    kept = np.zeros((images, 1, 8, 8), np.uint8)
+    records = [make(m, images={"psnr": np.full(9, 23.4567)}, gallery=(kept, kept)) for m in names]
+    reconstructions(only_group(records), tmp_path / "r.png", images=images)
+    (made,) = drawn
+    made.draw_without_rendering()
+    (axes,) = made.axes
+    pictures = [picture.get_window_extent() for picture in axes.images]
+    assert len(pictures) == images * (methods + 1)
+    (side,) = {round(side) for box in pictures for side in (box.width, box.height)}
+    assert side > 0.4 * made.dpi
+    texts = [text for text in (made._suptitle, *axes.texts) if text.get_text()]
+    assert [text.get_text() for text in texts].count("23.5") == images * methods
+    boxes = pictures + [text.get_window_extent() for text in texts]
+    assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+    assert made.bbox.padded(0.5).count_contains([c for box in boxes for c in box.corners()]) == 4 * len(boxes)
+
+
 def test_methods_must_have_seen_the_same_images(make, tmp_path):
     target, output = gallery()
     records = [make("a", gallery=(target, output)), make("b", gallery=(255 - target, output))]
