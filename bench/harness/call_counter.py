@@ -55,7 +55,8 @@ class CallCounter:
             order.append(module)
             rows[id(module)] = rows.get(id(module), 0) + _rows(inputs)
 
-        handles = [m.register_forward_pre_hook(note) for m in self.gan.generator.modules()]
+        python = [m for m in self.gan.generator.modules() if not isinstance(m, torch.jit.ScriptModule)]
+        handles = [module.register_forward_pre_hook(note) for module in python]
         device = next((p.device for p in self.gan.generator.parameters()), torch.device("cpu"))
         rng = torch.Generator(device).manual_seed(0)
         try:

@@ -125,9 +125,11 @@ def _restored(gan: Gan, before: list[Any]) -> str:
     elif [flag for _, flag in now[5]] != [flag for _, flag in before[5]]:
         changed = "which weights of the GAN need gradients"
     for module, _, training, _ in before[4]:
-        module.training = training
+        if module.training != training:
+            module.training = training
     for parameter, flag in before[5]:
-        parameter.requires_grad_(flag)
+        if parameter.requires_grad != flag:
+            parameter.requires_grad_(flag)
     return changed
 
 
