@@ -32,9 +32,15 @@ class Setting(NamedTuple):
     read: Callable[[], Any]
     restore: Callable[[Any], Any]
 
+    def differs(self, before: Any) -> bool:
+        """Return True if the setting changed; what is added to a dict is no change (libraries add variables)."""
+        now = self.read()
+        return (
+            any(now.get(key) != value for key, value in before.items()) if isinstance(before, dict) else now != before
+        )
+
 
 def _set_environment(values: dict[str, str]) -> None:
-    os.environ.clear()
     os.environ.update(values)
 
 
@@ -88,7 +94,7 @@ def guarded(
         try:
             yield
         finally:
-            spoilt = [(each, value) for each, value in zip(SETTINGS, before, strict=True) if each.read() != value]
+            spoilt = [(each, value) for each, value in zip(SETTINGS, before, strict=True) if each.differs(value)]
             for setting, value in spoilt:  # no others: setting the default device has a cost
                 setting.restore(value)
     changed = [setting.name for setting, _ in spoilt]

@@ -22,7 +22,7 @@ from bench.harness.fit_stage import built, restore, state_of
 from bench.harness.guard import guarded
 from bench.harness.keys import Keys
 
-SAMPLE = 12
+SAMPLE = 8
 """Images whose codes are compared, with as many companions in their batch."""
 
 

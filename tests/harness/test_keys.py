@@ -227,7 +227,7 @@ def copied(tmp_path_factory):
         ("bench/harness/invert_stage.py", "1000 * seconds", "100 * seconds", ["invert", "cell"]),
         ("bench/harness/feature_cache.py", "50_000", "40_000", ["cell"]),
         ("bench/metrics/evaluation.py", "2**21", "2**20", ["cell"]),
-        ("bench/harness/run_check.py", "SAMPLE = 12", "SAMPLE = 13", ["invert", "cell"]),
+        ("bench/harness/run_check.py", "SAMPLE = 8", "SAMPLE = 9", ["invert", "cell"]),
         ("bench/harness/guard.py", "TMonitor", "AMonitor", ["fit", "invert", "cell"]),
         ("bench/harness/runner.py", "JOBS = 1", "JOBS = 2", []),
         ("bench/harness/processes.py", "GRACE = 10.0", "GRACE = 20.0", []),
