@@ -20,7 +20,7 @@ StageName = Literal["open", "train", "fit", "invert", "measure"]
 """``open`` builds recipe and method from their options and computes nothing; the others are the stages of a cell."""
 STAGES: tuple[StageName, ...] = ("train", "fit", "invert", "measure")
 SUITE, MEASURE = "suite", "measure"
-"""Lanes of the suite's own methods, and of measuring."""
+"""Beginnings of the lanes of the suite's own methods, and of measuring."""
 TRACEBACK_LINES = 12
 
 

@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from bench.harness.executor import StageFailure, StageOutcome, StageTask
+from bench.harness.executor import MEASURE, StageFailure, StageOutcome, StageTask
 from bench.harness.keys import cell_facts
 from bench.harness.worker import Line, end
 from bench.harness.worker_server import ServerDied, server, stop_server
@@ -174,7 +174,9 @@ class LocalProcesses:
             self._ended(worker)
         elif "progress" in message:
             what, step, steps, figures = message["progress"]
-            self.progress(str(what), int(step), int(steps), dict(figures))
+            others = [each for each in self._workers.values() if each.task and each is not worker]
+            if worker.lane != MEASURE or not others:  # one line of progress at a time: that of the slower work
+                self.progress(str(what), int(step), int(steps), dict(figures))
         elif "warning" in message:
             warnings.warn(str(message["warning"]), UserWarning, stacklevel=2)
         elif "ready" in message:

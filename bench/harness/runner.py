@@ -157,6 +157,7 @@ class _Chain:
     item: Planned
     stages: deque[StageName]
     inside: ExitStack
+    slot: int
 
 
 class Schedule:
@@ -199,7 +200,7 @@ class Schedule:
         queue = deque(self.waiting)
         with ExitStack() as all_locks:
             while queue or self._chains:
-                while queue and self._computing() < self.jobs and len(self._chains) < self.jobs + MEASURED_AHEAD:
+                while queue and len(self._computing()) < self.jobs and len(self._chains) < self.jobs + MEASURED_AHEAD:
                     item = queue.popleft()
                     if not self._begin(item, all_locks, wait=False):
                         elsewhere.append(item)
@@ -242,8 +243,9 @@ class Schedule:
             self.store.forget_failure("train", item.keys.train)
         self._number += 1
         self.observer.started(item.cell, self._number, len(self.waiting))
-        self._chains[item.keys.cell] = chain = _Chain(item, deque(self._stages(item)), inside)
-        self.executor.submit(self._task(item, chain.stages.popleft()))
+        slot = min(set(range(self.jobs)) - {chain.slot for chain in self._computing()}, default=0)
+        self._chains[item.keys.cell] = chain = _Chain(item, deque(self._stages(item)), inside, slot)
+        self.executor.submit(self._task(item, chain.stages.popleft(), slot))
         return True
 
     def _stages(self, item: Planned) -> Sequence[StageName]:
@@ -260,7 +262,7 @@ class Schedule:
         if outcome.task.lane.startswith(PLUGIN) and (failure or chain.stages[0] == "measure"):
             self.executor.retire(outcome.task.lane)
         if failure is None and chain.stages:
-            self.executor.submit(self._task(chain.item, chain.stages.popleft()))
+            self.executor.submit(self._task(chain.item, chain.stages.popleft(), chain.slot))
             return
         if failure is not None and failure.ends_the_run:
             raise StoreError(failure.reason)
@@ -273,12 +275,12 @@ class Schedule:
         chain.inside.close()
         self.observer.finished(chain.item.cell, record)
 
-    def _computing(self) -> int:
-        """Return how many cells are not yet measured."""
-        return sum(bool(chain.stages) for chain in self._chains.values())
+    def _computing(self) -> list[_Chain]:
+        """Return the cells that are not yet measured."""
+        return [chain for chain in self._chains.values() if chain.stages]
 
-    def _task(self, item: Planned, stage: StageName) -> StageTask:
-        lane = MEASURE if stage == "measure" else SUITE
+    def _task(self, item: Planned, stage: StageName, slot: int = 0) -> StageTask:
+        lane = MEASURE if stage == "measure" else f"{SUITE} {slot}"
         if stage in {"fit", "invert"} and plugin_of(item.cell):
             lane = f"{PLUGIN} {item.keys.cell}"
         return StageTask(stage, item.cell, item.keys, lane)

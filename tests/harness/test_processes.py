@@ -79,7 +79,7 @@ def gone(pid, seconds=10.0):
 
 
 def test_processes_and_one_process_give_the_same_records(tiny_suite, tmp_path, trained):
-    apart = run_suite(tiny_suite, store=Store(trained)).records
+    apart = run_suite(tiny_suite, store=Store(trained), jobs=2).records  # two cells at once
     runner_jobs = runner.run_cells(read_suite(tiny_suite).cells(), Store(tmp_path / "one"), jobs=0)
     assert [content(r) for r in apart] == [content(r) for r in runner_jobs]
     assert {r.status for r in apart} == {"done"}

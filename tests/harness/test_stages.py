@@ -27,6 +27,7 @@ from bench.harness.store import Store
 BUDGET = Budget("test", 5, 7, 6, 0, 0, 0, 0, 60.0)
 PIXELS = 28 * 28
 METHODS = '''
+import time
 from dataclasses import dataclass
 
 import torch
@@ -59,6 +60,24 @@ class Pixels(Inverter):
 
     def invert(self, x):
         self.gan.decode(torch.zeros(len(x), 784))
+        return x.flatten(1)
+
+
+@method("cut")
+@dataclass
+class Cut(Inverter):
+    """Three steps of a generator call and some time each; the second is cut once."""
+
+    def fit(self, data):
+        self.run.checkpoint_seconds = 0.0
+        for step in self.run.loop("cut", 3, {}):
+            self.gan.decode(torch.zeros(10, 784))
+            time.sleep(0.1)
+            if step == 1 and len(fits) == 0:
+                fits.append(step)
+                raise RuntimeError("cut")
+
+    def invert(self, x):
         return x.flatten(1)
 
 
@@ -146,6 +165,15 @@ def test_a_fit_that_changes_the_gan_is_refused_and_not_stored(bench, fits):
     with pytest.raises(ContractError, match="changed the GAN's weights during fit"):
         fit(bench, cell(change=True), keys(), closed())
     assert bench.store.artefact("fit", "kf") is None
+
+
+def test_a_fit_that_was_cut_costs_the_sum_of_its_parts(bench, fits):
+    with pytest.raises(RuntimeError, match="cut"):
+        fit(bench, cell("cut"), keys(), closed())
+    _, facts = fit(bench, cell("cut"), keys(), closed())
+    assert facts["generator_calls"] == 30, "ten of the first part, twenty after it: the step that was cut is repeated"
+    assert facts["seconds"] > 0.3
+    assert facts["steps"] == 3
 
 
 def test_own_images_are_those_of_their_codes_and_the_same_for_every_method(bench, fits):
