@@ -8,6 +8,7 @@ restored bit for bit; values that are not errors of pixels only need more space.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,21 @@ def decode(coded: pd.DataFrame, columns: Sequence[str], pixels: int) -> pd.DataF
         expected = _expected(name, coded[SUMS[name]].to_numpy(), pixels)
         table[name] = (coded[name].to_numpy(np.int64) + expected.view(np.int64)).view(np.float64)
     return table
+
+
+def values_checksum(table: pd.DataFrame) -> str:
+    """Return the SHA-256 (hex) of per-image values: the same for a table from Parquet and from packed files.
+
+    Args:
+        table: columns "track", "index" and one for each metric, in any order of columns and rows.
+    """
+    rows = table.sort_values(["track", "index"], kind="stable")
+    found = hashlib.sha256()
+    for name in sorted(table.columns):
+        column = rows[name]
+        content = "\n".join(map(str, column)).encode() if name == "track" else column.to_numpy(np.float64).tobytes()
+        found.update(f"{name}:{len(column)}\n".encode() + content)
+    return found.hexdigest()
 
 
 def _sums(name: str, values: Floats, pixels: int) -> Floats:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench.core.environment import environment
 from bench.core.errors import ContractError
+from bench.core.packed_values import values_checksum
 from bench.core.types import Cell, Gan, Images, Record, Track
 from bench.harness.bound_method import view_of
 from bench.harness.context import HarnessContext, load_data, seed_of
@@ -95,6 +96,7 @@ def write_record(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan, traine
     view = view_of(gan, facts)
     results = measure(bench, cell, keys=keys, view=view, codes=codes)
     metrics = open_metrics(cell.metrics)
+    per_image = pd.concat([r.per_image.assign(track=track) for track, r in results.items()], ignore_index=True)
     record = Record(
         key=keys.cell,
         cell=cell_facts(cell),
@@ -106,6 +108,7 @@ def write_record(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan, traine
             **{name: facts[name] for name in FACTS},
             "code_dim": view.code_dim,
             "codes_sha256": inverted.meta["files"]["codes.safetensors"],
+            "values_sha256": values_checksum(per_image),
             "gan_checksum": gan.checksum(),
             "gan": gan.provenance,
             "gan_quality": trained.get("history", []),
@@ -123,6 +126,5 @@ def write_record(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan, traine
         environment=environment(bench.device),
         folder=bench.store.records_folder,
     )
-    per_image = pd.concat([r.per_image.assign(track=track) for track, r in results.items()], ignore_index=True)
     test = results["test"]
     bench.store.put_record(record, per_image, {"target": test.gallery_target, "output": test.gallery_output})

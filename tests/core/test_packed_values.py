@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from bench.core.packed_values import ABSOLUTES, SQUARES, _log10, decode, encode
+from bench.core.packed_values import ABSOLUTES, SQUARES, _log10, decode, encode, values_checksum
 from bench.metrics import pixels
 
 SHAPE = (3, 16, 16)
@@ -75,3 +75,16 @@ def test_the_logarithm_is_right_to_a_few_units_in_the_last_place():
     expected = np.array([math.log10(value) for value in x])
     error = abs(_log10(x) - expected)
     assert (error <= 4 * np.spacing(np.maximum(abs(expected), 0.25))).all()
+
+
+def test_the_checksum_is_that_of_the_values_and_not_of_their_order_or_file(table, tmp_path):
+    table = table.assign(track=["test"] * 30 + ["own"] * 10)
+    expected = values_checksum(table)
+    table.sample(frac=1, random_state=0)[sorted(table.columns)].to_parquet(tmp_path / "values.parquet")
+    assert values_checksum(pd.read_parquet(tmp_path / "values.parquet")) == expected
+    assert values_checksum(decode(encode(table, SIZE), list(table.columns), SIZE)) == expected
+    for column in ("psnr", "other", "index"):
+        changed = table.copy()
+        changed[column] = changed[column].to_numpy(float)
+        changed.loc[7, column] = np.nextafter(changed.loc[7, column], np.inf)
+        assert values_checksum(changed) != expected
