@@ -170,7 +170,8 @@ def leaderboard(group: ResultGroup, rank_by: str, title: str) -> Leaderboard:
         for runs in group.runs
         if runs.by_seed
     ]
-    rows.sort(key=lambda r: (r.control, _class_order(r.capacity), r.rank or len(rows) + 1, _by(r, rank_by, group)))
+    last = len(rows) + 1  # a list that is being sorted looks empty
+    rows.sort(key=lambda r: (r.control, _class_order(r.capacity), r.rank or last, _by(r, rank_by, group)))
     return Leaderboard(
         f"{title}: {group.title}",
         rank_by,

@@ -221,6 +221,34 @@ def test_a_run_that_was_cut_off_before_a_gan_is_reported_all_the_same(make, tmp_
     assert "no record" in (tmp_path / "leaderboard.md").read_text()
 
 
+def test_rows_beyond_the_budget_and_marked_ones_stand_below_the_ranked_ones_without_a_rank(make):
+    """Each of them has the best values of the table."""
+    rng = np.random.default_rng(0)
+    base = rng.normal(20, 3, 40)
+    made = [make("honest", images={"psnr": base}), make("worse", images={"psnr": base - 3})]
+    made += [make("busy", images={"psnr": base + 9}, cost={"generator_calls_per_image": 99.0})]
+    made += [make("forking", images={"psnr": base + 9}, facts={"started_processes": ["os.fork"]})]
+    made += [make("alone", images={"psnr": base + 9}, facts={"plugin": "plug-in a.py", "isolated": False})]
+    board = board_of(made)
+    assert [(row.method, row.rank) for row in board.rows][:2] == [("honest", 1), ("worse", 2)]
+    assert {row.method: row.rank for row in board.rows[2:]} == {"busy": None, "forking": None, "alone": None}
+    best = {row.method for row in board.rows if row.values["test/psnr"].best}
+    assert best == {"honest"}
+    text = markdown([board])
+    assert "§ not ranked. forking: started other processes (os.fork); alone: measured in its own process" in text
+    assert "As their authors declare: training data and optimized metrics of alone (plug-in a.py)." in text
+
+
+def test_records_of_two_nonces_do_not_share_a_table(make):
+    own = {"images": {"psnr": np.full(4, 20.0)}, "own": {"code_mse": np.full(4, 1.0)}}
+    made = [make(name, cell={"nonce": nonce}, **own) for name, nonce in (("one", "a1"), ("other", "b2"))]
+    with pytest.raises(BenchError, match=r"nonce of the generated images differs: one .* has a1, other .* has b2"):
+        board_of(made)
+    del own["own"]
+    made = [make(name, cell={"nonce": nonce}, **own) for name, nonce in (("one", "a1"), ("other", "b2"))]
+    assert len(board_of(made).rows) == 2, "without generated images it does not matter"
+
+
 def test_who_does_more_than_the_budget_s_steps_is_marked(make):
     """The budget of these records has 5 steps of search and 5 of refinement."""
     made = [
