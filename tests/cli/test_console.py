@@ -103,7 +103,7 @@ def test_cells_are_counted_and_named_with_their_brackets(screen):
     assert screen.lines("err") == [
         "3 cells: 1 stored, 2 to run",
         f"[1/2] digits · {ODD} · dfi+opt · seed 3",
-        f"  failed: diverged {ODD}",
+        f"  digits · {ODD} · dfi+opt · seed 3 failed: diverged {ODD}",
         f"waiting for another process: digits · {ODD} · dfi+opt · seed 3",
     ]
 

@@ -96,9 +96,11 @@ def test_a_package_whose_name_cannot_be_written_is_listed_and_nothing_else_break
     (info / "entry_points.txt").write_text("[ganinv.methods]\nfar+off = elsewhere:Mine\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     forget_plugins()
+    registry._packaged.cache_clear()
     assert "none of + : @" in registry.entries("method")["far+off"].error
     assert registry.load("method", "dfi")
     monkeypatch.undo()
+    registry._packaged.cache_clear()
 
 
 USING = f"from bench import method\n{HEAD}from {{module}} import STEP\n\n@method('mine'){BODY}    step = STEP\n"
