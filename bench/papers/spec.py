@@ -225,7 +225,7 @@ def _check(tables: tuple[Table, ...], claims: Claims, path: Path) -> None:
     slugs = [table.slug for table in tables]
     for slug in slugs:
         if slugs.count(slug) > 1:
-            raise BenchError(f"{path}: table '{slug}' stands there twice")
+            raise BenchError(f"{path}: table '{slug}' is defined twice")
     for printed in claims.tables:
         if printed.name not in names:
             raise unknown("table", printed.name, names, f"{path}: published.csv has a")

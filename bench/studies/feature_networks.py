@@ -20,6 +20,7 @@ from bench.metrics.evaluation import batch_size
 from bench.metrics.frechet import covariance_root, frechet_distance, trace_from_root
 from bench.metrics.perceptual import lpips, read_heads
 from bench.metrics.weights import LPIPS_HEADS, weights_available
+from bench.reports.formatting import shown_metrics
 from bench.statistics import Floats, Interval, jackknife_interval, partition
 from bench.studies.base import Progress, StudyRequest
 
@@ -103,6 +104,11 @@ class FeatureExtractors:
     def title(self) -> str:
         """Names of the networks by role, such as ``lpips@alex, fid@inception``."""
         return ", ".join(f"{role}@{name}" for role, name in self.networks.items())
+
+    @property
+    def shown(self) -> str:
+        """Their names as texts show them, such as ``perceptual@fashion-mnist-cnn``."""
+        return shown_metrics(self.title)
 
     def embed(self, images: Tensor) -> dict[str, Embedding]:
         """Return embeddings of uint8 images ``[B, C, H, W]``, by network."""

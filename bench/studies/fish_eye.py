@@ -79,7 +79,7 @@ class FishEye(Study):
             dataset=words_of(choice),
             network=extractors.title,
             asked=ASKED,
-            measured=_how(extractors.title, where, len(images)),
+            measured=_how(extractors.shown, where, len(images)),
             tables={"LPIPS and FID by coefficient": measured.frame()},
             verdicts=(measured.verdict(),),
             protocol={
@@ -91,8 +91,8 @@ class FishEye(Study):
                 "resamples": RESAMPLES,
                 "transform": "bench.studies.transforms.fish_eye, nearest source pixel, black outside",
             },
-            draw=lambda: _draw(measured, images.data[:EXAMPLES], f"{where}, {extractors.title}"),
-            caption=f"LPIPS and FID between test images and their distorted copies. {where}; {extractors.title}.",
+            draw=lambda: _draw(measured, images.data[:EXAMPLES], f"{where}, {extractors.shown}"),
+            caption=f"LPIPS and FID between test images and their distorted copies. {where}; {extractors.shown}.",
             advice="See ganinv study translation for shifts of the same images.",
         )
 

@@ -82,7 +82,7 @@ class SampleSize(Study):
             dataset=words_of(choice),
             network=extractors.title,
             asked=ASKED,
-            measured=(f"{where}; {extractors.title}.", *curves.words(self.kid_subset)),
+            measured=(f"{where}; {extractors.shown}.", *curves.words(self.kid_subset)),
             tables={"Mean and standard deviation over subsets": curves.frame()},
             verdicts=curves.verdicts(),
             protocol={
@@ -95,8 +95,8 @@ class SampleSize(Study):
                 "networks": extractors.protocol(),
                 "kid": f"{self.kid_subset} images in each of 100 subsets",
             },
-            draw=lambda: draw(curves, f"{where}, {extractors.title}"),
-            caption=f"Reconstructions of test images, measured on subsets. {where}; {extractors.title}.",
+            draw=lambda: draw(curves, f"{where}, {extractors.shown}"),
+            caption=f"Reconstructions of test images, measured on subsets. {where}; {extractors.shown}.",
             advice="The codes are stored: the same command with other sizes or repeats only measures.",
         )
 

@@ -77,7 +77,7 @@ class ScganCrop(Study):
             dataset=words_of(choice),
             network=extractors.title,
             asked=ASKED,
-            measured=(f"{where}; {extractors.title}{self._enlarged(window.side)}.", *crops.words()),
+            measured=(f"{where}; {extractors.shown}{self._enlarged(window.side)}.", *crops.words()),
             tables={"The window": crops.frame(), "What z_edge changes": crops.variation()},
             verdicts=(crops.verdict(),),
             protocol={
@@ -91,7 +91,7 @@ class ScganCrop(Study):
                 "networks": extractors.protocol(),
                 "groups": feature_networks.GROUPS,
             },
-            draw=lambda: draw(crops, shown, f"{where}, {extractors.title}"),
+            draw=lambda: draw(crops, shown, f"{where}, {extractors.shown}"),
             caption=f"Input window, y_center and y_full with several z_edge, and y_glue with the last. {where}.",
             advice="Other places: --option gan=scgan?window=top-left. A trained GAN: --option gan=checkpoint:FILE.",
         )

@@ -88,7 +88,7 @@ class Translation(Study):
             dataset=words_of(choice),
             network=extractors.title,
             asked=ASKED,
-            measured=(f"{where}; {extractors.title}.", *shifting.words(border), *curves.words()),
+            measured=(f"{where}; {extractors.shown}.", *shifting.words(border), *curves.words()),
             tables={"LPIPS and FID by shift": curves.frame()},
             verdicts=curves.verdicts(),
             protocol={
@@ -102,8 +102,8 @@ class Translation(Study):
                 "resamples": RESAMPLES,
                 "shifts": "two uniform numbers an image, floor(u (2t + 1)) - t, the same for raw and reflected",
             },
-            draw=lambda: draw(curves, shifting.examples(images.data[:EXAMPLES]), f"{where}, {extractors.title}"),
-            caption=f"LPIPS and FID between windows of test images and shifted ones. {where}; {extractors.title}. "
+            draw=lambda: draw(curves, shifting.examples(images.data[:EXAMPLES]), f"{where}, {extractors.shown}"),
+            caption=f"LPIPS and FID between windows of test images and shifted ones. {where}; {extractors.shown}. "
             f"{shifting.words(border)[0]}",
             advice="See ganinv study fish-eye for another distortion of the same images.",
         )

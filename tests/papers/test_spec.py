@@ -195,7 +195,7 @@ def test_a_table_s_name_may_have_a_space(folder):
             {"table": '[[table.study]]\nname = "s"\ncpu = { image = 3 }\n'},
             "study s, cpu: unknown key 'image'.*'images'",
         ),
-        ({"table": '[[table]]\nname = "t1"\nshows = "y"\n'}, "table 't1' stands there twice"),
+        ({"table": '[[table]]\nname = "t1"\nshows = "y"\n'}, "table 't1' is defined twice"),
         ({"claim": 'records = ["T7"]'}, r"claims.toml: claim X1: unknown table 'T7'; known: T1"),
         ({"claim": 'recrods = ["T1"]'}, "claim X1: unknown key 'recrods'.*did you mean 'records'"),
         ({"rows": "sixth,T9,d,b,dfi,psnr,1,,\n"}, "published.csv has a: unknown table 'T9'"),

@@ -75,7 +75,7 @@ def read_claims(path: Path) -> Claims:
         named = entry.get("id", f"number {position}") if isinstance(entry, dict) else f"number {position}"
         claim = _claim(entry, printed.roles, f"{path}: claim {named}")
         if claim.id in claims:
-            raise BenchError(f"{path}: claim {claim.id} stands there twice")
+            raise BenchError(f"{path}: claim {claim.id} is defined twice")
         claims[claim.id] = claim
     return Claims(**vars(printed), claims=tuple(claims.values()))
 

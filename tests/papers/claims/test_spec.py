@@ -246,7 +246,7 @@ def test_broken_files_are_named(claims_file, tmp_path):
         read_claims(tmp_path / "nowhere.toml")
     good = 'test = [{op = "order", metric = "psnr", better = "a", worse = "b"}]\n'
     twice = good + '[[claim]]\nid = "X1"\nsource = "s"\ntext = "t"\n' + good
-    with pytest.raises(BenchError, match="claim X1 stands there twice"):
+    with pytest.raises(BenchError, match="claim X1 is defined twice"):
         read_claims(claims_file(twice))
     (tmp_path / "published.csv").write_text("table,dataset,backbone,method,metric,value,note\nT,d,b,a,psnr,many,\n")
     with pytest.raises(BenchError, match=r"published.csv: row 2"):
