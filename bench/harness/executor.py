@@ -19,8 +19,8 @@ from bench.harness.keys import Keys
 StageName = Literal["open", "train", "fit", "invert", "measure"]
 """``open`` builds recipe and method from their options and computes nothing; the others are the stages of a cell."""
 STAGES: tuple[StageName, ...] = ("train", "fit", "invert", "measure")
-SUITE, MEASURE = "suite", "measure"
-"""Beginnings of the lanes of the suite's own methods, and of measuring."""
+SUITE, STRANGERS, MEASURE = "suite", "plug-in", "measure"
+"""Beginnings of the lanes of the suite's own methods, of others, of which each cell has one, and of measuring."""
 TRACEBACK_LINES = 12
 
 

@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from bench.harness.executor import MEASURE, StageFailure, StageOutcome, StageTask
+from bench.harness.executor import MEASURE, STRANGERS, StageFailure, StageOutcome, StageTask
 from bench.harness.keys import cell_facts
 from bench.harness.worker import Line, end
 from bench.harness.worker_server import ServerDied, server, stop_server
@@ -28,6 +28,8 @@ GRACE = 10.0
 """Seconds after a stage's limit within which it has to stop by itself."""
 PRINTED = 65536
 """Bytes of a run's output by code in workers that are passed on; the rest is dropped."""
+LONGEST_REASON = 1000
+"""Characters of a reason."""
 DEATHS = 2
 """Servers that a task may lose before it is given up."""
 
@@ -41,7 +43,8 @@ class Worker:
         line: the line to it.
         lane: name of the lane.
         task: task that it works on.
-        part: name of the part that is timed, its beginning (wall and processor seconds), and its last moment.
+        part: name of the part that is timed, and its beginning in wall and processor seconds.
+        heard: moment of its last message.
         environment: as reported when it was ready.
     """
 
@@ -49,18 +52,31 @@ class Worker:
     line: Line
     lane: str
     task: StageTask | None = None
-    part: tuple[str, float, float, float, float] | None = None
+    part: tuple[str, float, float] | None = None
+    heard: float = field(default_factory=time.monotonic)
     environment: Mapping[str, Any] | None = None
 
+    @property
+    def at(self) -> str:
+        """Name of what it is at."""
+        return self.part[0] if self.part else self.task.stage if self.task else "start"
+
+    @property
+    def limit(self) -> float:
+        """Seconds that a part of its task may take."""
+        return self.task.cell.budget.timeout if self.task else float("inf")
+
     def deadline(self) -> float:
-        """Return the time after which it is killed."""
-        return self.part[3] + self.part[4] + GRACE if self.part else float("inf")
+        """Return the time after which it is killed; outside timed parts, that of a stranger's silence."""
+        if self.part is None and not self.lane.startswith(STRANGERS):
+            return float("inf")
+        return (self.part[1] if self.part else self.heard) + self.limit + GRACE
 
     def spent(self) -> dict[str, float]:
         """Return the cost of the part since its beginning."""
         if self.part is None:
             return {"seconds": 0.0, "processor_seconds": 0.0}
-        _, wall, processor, *_ = self.part
+        _, wall, processor = self.part
         return {"seconds": time.monotonic() - wall, "processor_seconds": processor_seconds(self.pid) - processor}
 
 
@@ -105,7 +121,7 @@ class LocalProcesses:
         worker = self._workers.pop(lane, None)
         if worker is not None:
             end(worker.pid)
-            worker.line.connection.close()
+            worker.line.socket.close()
 
     def close(self) -> None:
         """End all workers; the server stays for the next run."""
@@ -142,7 +158,7 @@ class LocalProcesses:
             device=self.device,
             store=str(self.store),
             allow_code=self.allow_code,
-            isolated=lane.startswith("plug-in"),
+            isolated=lane.startswith(STRANGERS),
         )
         worker = self._workers[lane] = Worker(pid, line, lane)
         return worker
@@ -166,31 +182,45 @@ class LocalProcesses:
                 self._heard(lines[ready])
         for worker in list(self._workers.values()):
             if time.monotonic() > worker.deadline():
-                self._overdue(worker)
+                limit = f"limit {worker.limit:g} s"
+                self._give_up(worker, f"out of time ({limit}); it did not stop by itself, its process was killed")
 
     def _heard(self, worker: Worker) -> None:
-        message = worker.line.receive()
-        if message is None:
+        """Deal with what a worker sent; a method in it may have sent anything."""
+        try:
+            messages = worker.line.arrived()
+            worker.heard = time.monotonic()
+            for message in messages or ():
+                self._take(worker, message)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+            self._give_up(worker, "its process sent what is no message of the suite")
+            return
+        if messages is None and worker in self._workers.values():
             self._ended(worker)
-        elif "progress" in message:
-            what, step, steps, figures = message["progress"]
-            others = [each for each in self._workers.values() if each.task and each is not worker]
-            if worker.lane != MEASURE or not others:  # one line of progress at a time: that of the slower work
-                self.progress(str(what), int(step), int(steps), dict(figures))
+
+    def _take(self, worker: Worker, message: Mapping[str, Any]) -> None:
+        if "progress" in message:
+            self._show(worker, *message["progress"])
         elif "warning" in message:
-            warnings.warn(str(message["warning"]), UserWarning, stacklevel=2)
-        elif "ready" in message:
-            worker.environment = message["ready"]
+            warnings.warn(str(message["warning"])[:LONGEST_REASON], UserWarning, stacklevel=2)
+        elif "ready" in message and worker.environment is None:
+            worker.environment = dict(message["ready"])
         elif "begin" in message:
-            moment = time.monotonic()
-            worker.part = (message["begin"], moment, processor_seconds(worker.pid), moment, float(message["limit"]))
+            worker.part = (str(message["begin"])[:80], time.monotonic(), processor_seconds(worker.pid))
         elif "clock" in message:
             with suppress(OSError):
                 worker.line.send(**worker.spent())
             worker.part = None if message["clock"] == "end" else worker.part
-        else:
-            failed = message.get("failed")
-            self._finish(worker, None if failed is None else StageFailure(**failed))
+        elif worker.task is not None:
+            self._finish(worker, _failure(worker, message["failed"]) if "failed" in message else None)
+
+    def _show(self, worker: Worker, what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
+        others = [each for each in self._workers.values() if each.task and each is not worker]
+        if worker.lane == MEASURE and others:
+            return  # one line of progress at a time: that of the slower work
+        most = min(max(int(steps), 1), 10**9)
+        shown = {str(name)[:20]: float(value) for name, value in list(figures.items())[:8]}
+        self.progress(" ".join(str(what).split())[:80], min(max(int(step), 0), most), most, shown)
 
     def _finish(self, worker: Worker, failure: StageFailure | None) -> None:
         assert worker.task is not None
@@ -207,22 +237,13 @@ class LocalProcesses:
         except ServerDied:
             self._restart()
             return
+        self._give_up(worker, death(source.exits.pop(worker.pid, None)))
+
+    def _give_up(self, worker: Worker, how: str) -> None:
+        """End a worker; its task failed."""
         self.retire(worker.lane)
         if worker.task is not None:
-            self._finish(worker, self._failure(worker, death(source.exits.pop(worker.pid, None))))
-
-    def _overdue(self, worker: Worker) -> None:
-        assert worker.part is not None
-        what, limit = worker.part[0], worker.part[4]
-        self.retire(worker.lane)
-        reason = f"{what}: out of time (limit {limit:g} s); it did not stop by itself, its process was killed"
-        self._finish(worker, StageFailure(reason, environment=worker.environment))
-
-    @staticmethod
-    def _failure(worker: Worker, how: str) -> StageFailure:
-        assert worker.task is not None
-        what = worker.part[0] if worker.part else worker.task.stage
-        return StageFailure(f"{what}: {how}", environment=worker.environment)
+            self._finish(worker, StageFailure(f"{worker.at}: {how}", environment=worker.environment))
 
     def _restart(self) -> None:
         """Run the tasks of all workers again under a new server; theirs died with them."""
@@ -248,6 +269,17 @@ class LocalProcesses:
         self.printed(text.decode(errors="replace"))
         if self._shown > PRINTED:
             self.printed(f"[more than {PRINTED // 1024} KiB were printed; what follows is not shown]\n")
+
+
+def _failure(worker: Worker, stated: Mapping[str, Any]) -> StageFailure:
+    """Return the failure that a worker reports. A stranger's cannot end the run, nor speak of another machine."""
+    return StageFailure(
+        " ".join(str(stated["reason"]).split())[:LONGEST_REASON] or "failed",
+        "not applicable" if stated["status"] == "not applicable" else "failed",
+        traceback=str(stated["traceback"])[-20 * LONGEST_REASON :],
+        ends_the_run=bool(stated["ends_the_run"]) and not worker.lane.startswith(STRANGERS),
+        environment=worker.environment,
+    )
 
 
 def death(status: int | None) -> str:

@@ -11,11 +11,11 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from bench.core.environment import time_limit
 from bench.core.errors import ContractError
 from bench.core.run_context import silent
 from bench.core.types import Capacity, Cell, Gan
 from bench.harness.bound_method import BoundMethod, checked_codes
+from bench.harness.clock import timed
 from bench.harness.context import HarnessContext, load_data, open_run
 from bench.harness.coupling import coupling, repeats
 from bench.harness.fit_stage import built, restore, state_of
@@ -42,7 +42,7 @@ def check_in_run(bench: HarnessContext, cell: Cell, keys: Keys, method: BoundMet
         with guarded(bench, "invert", gan):
             return checked_codes(bound.invert(images), images, bound.view).detach()
 
-    with time_limit(cell.budget.timeout, "check"):
+    with timed(bench.clock, "check", cell.budget.timeout, bench.device):
         if method.spaces[-1] not in get_args(Capacity):
             raise ContractError(
                 f"the method's capacity {method.spaces[-1]!r} should be one of {', '.join(get_args(Capacity))}"

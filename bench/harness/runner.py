@@ -21,6 +21,7 @@ from bench.gans.zoo import gan_file, runs_code
 from bench.harness.executor import (
     MEASURE,
     STAGES,
+    STRANGERS,
     SUITE,
     Executor,
     InProcess,
@@ -42,8 +43,6 @@ JOBS = 1
 """Cells that a run computes at once, unless it is told otherwise."""
 MEASURED_AHEAD = 2
 """Cells that may wait for their measuring while others are computed."""
-PLUGIN = "plug-in"
-"""Beginning of the lanes of methods that are not the suite's own; each cell has one."""
 
 
 @dataclass(frozen=True)
@@ -259,7 +258,7 @@ class Schedule:
         """Submit the next stage of a cell, or end the cell."""
         chain = self._chains[outcome.task.keys.cell]
         failure = outcome.failure
-        if outcome.task.lane.startswith(PLUGIN) and (failure or chain.stages[0] == "measure"):
+        if outcome.task.lane.startswith(STRANGERS) and (failure or chain.stages[0] == "measure"):
             self.executor.retire(outcome.task.lane)
         if failure is None and chain.stages:
             self.executor.submit(self._task(chain.item, chain.stages.popleft(), chain.slot))
@@ -282,7 +281,7 @@ class Schedule:
     def _task(self, item: Planned, stage: StageName, slot: int = 0) -> StageTask:
         lane = MEASURE if stage == "measure" else f"{SUITE} {slot}"
         if stage in {"fit", "invert"} and plugin_of(item.cell):
-            lane = f"{PLUGIN} {item.keys.cell}"
+            lane = f"{STRANGERS} {item.keys.cell}"
         return StageTask(stage, item.cell, item.keys, lane)
 
 

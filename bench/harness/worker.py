@@ -19,47 +19,73 @@ import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 FORKS = sys.platform == "linux"
 """Whether the server forks; a process that has loaded macOS's libraries must not."""
+LONGEST_MESSAGE = 1 << 20
+"""Bytes of a message that a parent accepts."""
 PROGRESS_SECONDS = 0.05
 """Shortest time between two reports of progress of one stage."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 class Line:
-    """One end of a connection that carries JSON.
+    """One end of a connection that carries JSON, a message a line.
 
     Args:
-        connection: a connection.
+        end: a connected stream socket.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, end: socket.socket) -> None:
+        self.socket = end
+        self._text = b""
 
     def fileno(self) -> int:
         """Return the file descriptor, so that ``wait`` takes a line."""
-        return self.connection.fileno()
+        return self.socket.fileno()
 
     def send(self, **message: Any) -> None:
         """Send a message.
 
         Raises:
-            OSError: the other end is closed.
+            OSError: the other end is closed, or does not read.
         """
-        self.connection.send_bytes(json.dumps(message).encode())
+        self.socket.sendall(json.dumps(message).encode() + b"\n")
 
     def receive(self) -> dict[str, Any] | None:
-        """Return the next message, None if the other end is closed."""
-        try:
-            message: dict[str, Any] = json.loads(self.connection.recv_bytes())
-        except (EOFError, OSError):
-            return None
+        """Wait for the next message and return it, None if the other end is closed."""
+        while b"\n" not in self._text:
+            received = self.socket.recv(65536)
+            if not received:
+                return None
+            self._text += received
+        line, self._text = self._text.split(b"\n", 1)
+        message: dict[str, Any] = json.loads(line)
         return message
+
+    def arrived(self) -> list[dict[str, Any]] | None:
+        """Read once from a socket that is ready; return the messages that are complete, None if it is closed.
+
+        Raises:
+            ValueError: what came is no message.
+        """
+        try:
+            received = self.socket.recv(65536)
+        except OSError:
+            received = b""
+        if not received:
+            return None
+        *lines, self._text = (self._text + received).split(b"\n")
+        if len(self._text) > LONGEST_MESSAGE:
+            raise ValueError("a message without an end")
+        found = [json.loads(line) for line in lines]
+        if not all(isinstance(each, dict) for each in found):
+            raise ValueError("not an object")
+        return found
 
 
 # ------------------------------------------------------------------------------------------------- the server
@@ -213,7 +239,7 @@ def work(file: int) -> NoReturn:
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")  # sooner than the parent, which has nothing large
-    line = Line(Connection(file))
+    line = Line(socket.socket(fileno=file))
     first = line.receive()
     if first is not None:
         _work(line, first)
@@ -250,7 +276,7 @@ def _work(line: Line, settings: Mapping[str, Any]) -> None:
         try:
             with allowing_code(settings["allow_code"]):
                 run_stage(bench, task)
-        except Exception as error:
+        except BaseException as error:  # also SystemExit and KeyboardInterrupt of a method
             answer: dict[str, Any] = {"failed": vars(failure_of(error, bench.device))}
         else:
             answer = {"done": task.stage}

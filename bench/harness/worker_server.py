@@ -10,10 +10,12 @@ import subprocess
 import sys
 from collections import deque
 from contextlib import suppress
-from multiprocessing.connection import Connection
 
 from bench.core.errors import BenchError
 from bench.harness.worker import Line
+
+UNREAD = 10.0
+"""Seconds after which a worker that does not read is given up."""
 
 
 class Server:
@@ -61,7 +63,8 @@ class Server:
             theirs.close()
         while not self._started:
             self.listen()
-        return self._started.popleft(), Line(Connection(mine.detach()))
+        mine.settimeout(UNREAD)
+        return self._started.popleft(), Line(mine)
 
     def listen(self) -> None:
         """Read what the server reports: workers that started, workers that ended.

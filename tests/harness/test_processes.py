@@ -23,10 +23,18 @@ from bench.harness.suite import read_suite
 
 TIMINGS = {"cost", "environment", "folder"}
 PLUGIN = '''
-import ctypes, gc, os, signal, subprocess, sys, threading, time
+import ctypes, gc, json, os, signal, socket, subprocess, sys, threading, time
 from dataclasses import dataclass
 import torch
 from bench import Inverter, method
+
+def tell(text):
+    """Write to every socket of the process; one leads to the parent."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            socket.socket(fileno=os.dup(int(name))).send(text + b"\\n")
+        except OSError:
+            pass
 
 @method("faulty")
 @dataclass
@@ -89,6 +97,19 @@ FAULTS = {
     "ends itself": ("os._exit(3)", "invert test images: its process ended itself (exit code 3)"),
     "is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "killed (signal 9), most often for want of memory"),
     "crashes": ("ctypes.string_at(0)", "its process died of signal 11"),
+    "sends rubbish": ("tell(b'rubbish')", "its process sent what is no message of the suite"),
+    "sends a number": ("tell(b'7')", "its process sent what is no message of the suite"),
+    "says that it is done": ("tell(b'{\"done\": 1}'); time.sleep(60)", "the codes of faulty6 were damaged"),
+    "says that the run is over": (
+        "failed = dict(reason='full\\ndisk', status='x', traceback='', ends_the_run=True); "
+        "tell(json.dumps(dict(failed=failed)).encode())",
+        "full disk",
+    ),
+    "leaves the process": ("raise SystemExit(4)", "SystemExit: 4"),
+    "cannot be read": (
+        "raise type('Dumb', (Exception,), dict(__str__=lambda self: os.abort()))()",
+        "its process died of signal 6",
+    ),
     "leaves a thread": ("threading.Thread(target=time.sleep, args=(60,), name='worker-x').start()", "worker-x"),
 }
 

@@ -105,7 +105,7 @@ REFUSED = {
     "changes the folder and the environment": (
         """
     def fit(self, data):
-        os.environ["GANINV_HOME"] = "/elsewhere"
+        os.environ["PATH"] = "/elsewhere"
         """,
         "changed environment variables during fit",
     ),
