@@ -89,7 +89,7 @@ def write_record(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan, traine
 
     inverted = bench.store.artefact("invert", keys.invert)
     if inverted is None:
-        raise ContractError(f"the codes of {cell.method.name} were damaged; --retry-failed computes them again")
+        raise ContractError(f"the codes of {cell.method.name} are not in the store; --retry-failed computes them again")
     facts = inverted.meta
     codes = load_file(inverted.file("codes.safetensors"), device=bench.device)
     started = time.monotonic()

@@ -99,7 +99,7 @@ FAULTS = {
     "crashes": ("ctypes.string_at(0)", "its process died of signal 11"),
     "sends rubbish": ("tell(b'rubbish')", "its process sent what is no message of the suite"),
     "sends a number": ("tell(b'7')", "its process sent what is no message of the suite"),
-    "says that it is done": ("tell(b'{\"done\": 1}'); time.sleep(60)", "the codes of faulty6 were damaged"),
+    "says that it is done": ("tell(b'{\"done\": 1}'); time.sleep(60)", "are not in the store; --retry-failed computes them again"),
     "says that the run is over": (
         "failed = dict(reason='full\\ndisk', status='x', traceback='', ends_the_run=True); "
         "tell(json.dumps(dict(failed=failed)).encode())",
