@@ -29,6 +29,7 @@ class HarnessContext:
         clock: measures the cost of stages; the process itself, unless a process outside of it does.
         watch: notes the files that a method opens.
         isolated: True in a process that runs no other method.
+        apart: True if methods run in other processes than those that measure.
     """
 
     store: Store
@@ -37,6 +38,7 @@ class HarnessContext:
     clock: Clock = field(default_factory=OwnClock)
     watch: FileWatch = field(default_factory=FileWatch)
     isolated: bool = False
+    apart: bool = False
     _kept: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
     def keep(self, what: str, key: str, make: Callable[[], Any]) -> Any:

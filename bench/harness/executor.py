@@ -9,15 +9,16 @@ from __future__ import annotations
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from bench.core.errors import BenchError, NotApplicable, StoreError
 from bench.core.types import Cell
 from bench.harness.keys import Keys
 
-StageName = Literal["open", "train", "fit", "invert", "measure"]
-"""``open`` builds recipe and method from their options and computes nothing; the others are the stages of a cell."""
+StageName = Literal["open", "train", "draw", "fit", "invert", "measure"]
+"""``open`` builds recipe and method from their options and computes nothing, ``draw`` makes the generated images for
+a stranger's process; the others are the stages of a cell."""
 STAGES: tuple[StageName, ...] = ("train", "fit", "invert", "measure")
 SUITE, STRANGERS, MEASURE = "suite", "plug-in", "measure"
 """Beginnings of the lanes of the suite's own methods, of others, of which each cell has one, and of measuring."""
@@ -33,12 +34,14 @@ class StageTask:
         cell: the cell.
         keys: keys of all stages of the cell.
         lane: tasks of a lane may share a process, those of different lanes never do.
+        outside: cost of the parts of earlier stages as a process outside of them saw it, for ``measure``.
     """
 
     stage: StageName
     cell: Cell
     keys: Keys
     lane: str
+    outside: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Watch over the files that a method opens: those of datasets and of the store are not its input.
 
-Python reports every file that it opens to audit hooks, which cannot be removed. A method that reads files by other
-means (a compiled extension of its own) is not noticed.
+Python reports every file that it opens, lists, renames or removes to audit hooks, which cannot be removed. A method
+that reads files by other means (compiled code, of its own or of a package) is not noticed.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,12 @@ from bench.core.paths import data_folder
 
 PROCESSES = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"}
 """Audit events of starting another process."""
+CHANGES = {"os.rename", "os.remove", "os.link", "os.symlink", "os.truncate", "os.mkdir", "os.rmdir", "os.chmod"}
+"""Audit events of changing files and folders."""
+LISTINGS = {"os.listdir", "os.scandir"}
+PLACES = [*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), str(Path(__file__).parents[1])]
+PROGRAM = tuple({f"{Path(place).resolve()}{os.sep}" for place in PLACES})
+"""Folders of Python, of installed packages and of this one, in which a method writes nothing."""
 
 
 class FileWatch:
@@ -34,6 +41,7 @@ class FileWatch:
 
     def start(self) -> None:
         """Begin to listen to the audit events of this process; they cannot be unsubscribed."""
+        sys.dont_write_bytecode = True  # imports within a stage write nothing
         sys.addaudithook(self._heard)
 
     @contextmanager
@@ -46,20 +54,21 @@ class FileWatch:
             self._noting = False
 
     @contextmanager
-    def forbidding(self, stage: str, folders: Sequence[Path], but: Sequence[Path] = ()) -> Iterator[None]:
-        """Refuse to open files of datasets, and of these folders, within the block.
+    def forbidding(self, stage: str, folders: Sequence[Path], but: Path | None = None) -> Iterator[None]:
+        """Refuse to open, list or change files of datasets and of these folders, and to change programs.
 
         Args:
             stage: as named in the message.
             folders: whose files may not be opened.
-            but: folders in which the harness itself opens files in the block, such as that of checkpoints.
+            but: the file in them that the harness itself opens in the block: the stage's checkpoint.
 
         Raises:
             ContractError: such a file was opened; also if the method caught the error.
         """
         self._opened.clear()
         self._stage = stage
-        self._allowed = tuple(f"{folder.resolve()}{os.sep}" for folder in but)
+        own = but.resolve() if but else None
+        self._allowed = (str(own), str(own.with_name(f".{own.name}."))) if own else ()
         self._forbidden = tuple(f"{folder.resolve()}{os.sep}" for folder in (*folders, data_folder()))
         try:
             yield
@@ -70,23 +79,33 @@ class FileWatch:
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            self._opening(arguments[0])
+            self._opening(arguments[0], arguments[2] if len(arguments) > 2 else 0)
         elif self._stage and event in PROCESSES:
             self.processes.append(event)
+        elif self._stage and event in CHANGES:
+            for path in (each for each in arguments[:2] if isinstance(each, str | bytes | os.PathLike)):
+                self._opening(path, os.O_WRONLY)
+        elif self._stage and event in LISTINGS and arguments[0] is not None:
+            self._opening(arguments[0], 0)
 
-    def _opening(self, file: Any) -> None:
+    def _opening(self, file: Any, flags: Any) -> None:
         if not (self._noting or self._stage) or not isinstance(file, str | bytes | os.PathLike):
             return
         path = os.path.realpath(os.fsdecode(file))
+        writes = isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
         if self._noting and not path.endswith((".py", ".pyc")):
             self._data.add(path)
-        elif self._stage and self._is_forbidden(path):
+        elif self._stage and self._is_forbidden(path, writes):
             self._opened.append(path)
             raise ContractError(self._message(self._stage, path))
 
-    def _is_forbidden(self, path: str) -> bool:
-        mine = path.startswith(self._allowed) if self._allowed else False
-        return not mine and (path in self._data or path.startswith(self._forbidden))
+    def _is_forbidden(self, path: str, writes: bool) -> bool:
+        mine = bool(self._allowed) and (path == self._allowed[0] or path.startswith(self._allowed[1]))
+        mine |= (
+            bool(self._allowed) and writes and path == str(Path(self._allowed[0]).parent)
+        )  # made if it is not there
+        inside = path in self._data or f"{path}{os.sep}".startswith(self._forbidden)
+        return (inside and not mine) or (writes and path.startswith(PROGRAM))
 
     @staticmethod
     def _message(stage: str, path: str) -> str:

@@ -28,6 +28,8 @@ def fit(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[BoundM
         NotApplicable: the method does not apply to this GAN.
         ContractError: the method reads test images, or changes the GAN or global state.
     """
+    if bench.isolated:
+        bench.forget("data")
     with bench.store.lock("fit", keys.fit):
         run = open_run(bench, cell, keys.fit, "fit")  # its time starts here, not while another process holds the lock
         artefact = bench.store.artefact("fit", keys.fit)
@@ -71,21 +73,24 @@ def _fit(
     bench: HarnessContext, cell: Cell, keys: Keys, method: BoundMethod, run: RunContext, building: Spent
 ) -> Artefact:
     data = load_data(bench, cell).without_test()
+    if bench.isolated:
+        bench.forget("data")  # no frame and no cache holds test images while the method learns
     train = data.train.first(cell.budget.train_images).to(bench.device)
     limited, gan = type(data)(data.name, train, data.val, data.classes), method.base.gan
     with counted(gan) as calls, timed(bench.clock, "fit", cell.budget.timeout, bench.device) as spent:
         run.cost = partial(_cost, bench.clock, calls)
-        with guarded(bench, "fit", gan, (train, data.val)):
+        with guarded(bench, "fit", gan, (train, data.val), run.checkpoint):
             method.base.fit(limited)
+            parameters = trained_parameters(method.base)
+        state = state_of(bench, method)
     meta = {
         "seconds": building.seconds + run.earlier.get("seconds", 0.0) + spent.seconds,
         "processor_seconds": run.earlier.get("processor_seconds", 0.0) + spent.processor_seconds,
         "generator_calls": round(run.earlier.get("generator_calls", 0)) + calls.total,
         "steps": run.steps,
-        "trained_parameters": trained_parameters(method.base),
+        "trained_parameters": parameters,
         "threads": torch.get_num_threads(),
     }
-    state = state_of(bench, method)
     writers = {"state.safetensors": lambda path: write_bytes(path, save(state))}
     artefact = bench.store.put("fit", keys.fit, writers, meta)
     run.finish()
@@ -99,4 +104,4 @@ def _cost(clock: Clock, calls: CallCounter) -> dict[str, float]:
 
 def trained_parameters(method: Inverter) -> int:
     """Return the number of trained parameters: what a method states, or what is found in it if that is more."""
-    return max(method.trained_parameters(), Inverter.trained_parameters(method))
+    return max(int(method.trained_parameters()), Inverter.trained_parameters(method))

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -21,8 +22,8 @@ from bench.datasets.guard import forbid_test_split
 from bench.harness.context import HarnessContext
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)]
-MONITORS = {"TMonitor"}
-"""Classes of threads that a progress bar starts and that compute nothing."""
+MONITORS = {"tqdm._monitor"}
+"""Modules of threads that a progress bar starts and that compute nothing."""
 
 
 class Setting(NamedTuple):
@@ -69,7 +70,11 @@ SETTINGS = (
 
 @contextmanager
 def guarded(
-    bench: HarnessContext, stage: str, gan: Gan | None = None, inputs: Sequence[Images] = ()
+    bench: HarnessContext,
+    stage: str,
+    gan: Gan | None = None,
+    inputs: Sequence[Images] = (),
+    checkpoint: Path | None = None,
 ) -> Iterator[None]:
     """Run a method's code: nothing that it changes outside of itself stays, and no dataset is read.
 
@@ -78,6 +83,7 @@ def guarded(
         stage: as named in messages.
         gan: the GAN that the method is bound to.
         inputs: images that it is given; compared only in a process of the method's own, where they may have changed.
+        checkpoint: the stage's own file in the store.
 
     Raises:
         ContractError: the method changed global state, the GAN or its images, left threads at work, or opened files
@@ -89,7 +95,7 @@ def guarded(
     sums = [_checksum(images) for images in inputs] if bench.isolated else []
     with ExitStack() as inside:
         if bench.isolated:
-            inside.enter_context(bench.watch.forbidding(stage, [bench.store.root], [bench.store.root / "work"]))
+            inside.enter_context(bench.watch.forbidding(stage, [bench.store.root], checkpoint))
         inside.enter_context(forbid_test_split(stage))
         try:
             yield
@@ -104,7 +110,7 @@ def guarded(
         changed.append(fault)
     if sums and sums != [_checksum(images) for images in inputs]:
         changed.append("the images that it was given")
-    if left := [t.name for t in threading.enumerate() if t not in threads and type(t).__name__ not in MONITORS]:
+    if left := [t.name for t in threading.enumerate() if t not in threads and type(t).__module__ not in MONITORS]:
         raise ContractError(f"the method leaves threads at work after {stage}: {', '.join(left)}")
     if changed:
         raise ContractError(f"the method changed {', '.join(changed)} during {stage}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from bench.core.environment import peak_memory, reset_peak_memory
+from bench.core.errors import ContractError
 from bench.core.files import write_bytes
 from bench.core.types import Cell, Dataset, Gan, Images
 from bench.harness.bound_method import BoundMethod, batch_size, checked_codes
@@ -32,6 +33,23 @@ def own_images(bench: HarnessContext, cell: Cell, gan: Gan) -> tuple[Images, Ten
     with torch.no_grad():
         parts = [gan.decode(part).float() for part in codes.split(batch_size(gan))]
     return _told(torch.cat(parts), gan.prior.conditions_of(codes), data), codes
+
+
+def draw(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> None:
+    """Store the generated images of a cell without their codes: a stranger's process gets these images alone."""
+    if bench.store.artefact("own", keys.own) is None:
+        images = {"images": own_images(bench, cell, gan)[0].data.cpu()}
+        bench.store.put("own", keys.own, {"images.safetensors": lambda path: write_bytes(path, save(images))}, {})
+
+
+def _generated(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> Images:
+    """Return the generated images: drawn here, or in a process of a stranger, which has no nonce, read."""
+    if not bench.isolated:
+        return own_images(bench, cell, gan)[0]
+    stored = bench.store.artefact("own", keys.own)
+    if stored is None:
+        raise ContractError("the generated images are not in the store; --retry-failed draws them again")
+    return Images(load_file(stored.file("images.safetensors"), device=bench.device)["images"])
 
 
 def _told(images: Tensor, conditions: Tensor | None, data: Dataset) -> Images:
@@ -64,7 +82,7 @@ def invert(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> Artefact:
     run.checkpoint = None
     method.bind(gan, run)
     data = load_data(bench, cell)
-    images = {"test": data.test.first(cell.budget.test_images), "own": own_images(bench, cell, gan)[0]}
+    images = {"test": data.test.first(cell.budget.test_images), "own": _generated(bench, cell, keys, gan)}
     reset_peak_memory(bench.device)
     codes, diverged, seconds, processor = {}, {}, 0.0, 0.0
     with counted(gan) as calls:

@@ -41,12 +41,13 @@ NAMED = ("dataset", "gan", "metric", "features", "method", "refiner")
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of one cell's stages; ``cell`` names its record."""
+    """The keys of one cell's stages; ``cell`` names its record, ``own`` the images that its GAN generates for it."""
 
     train: str
     fit: str
     invert: str
     cell: str
+    own: str = ""
 
 
 class KeyMaker:
@@ -103,7 +104,8 @@ class KeyMaker:
             "budget": vars(budget),
             "metrics": [self.metric(name) for name in cell.metrics],
         }
-        return Keys(train, fit, invert, digest(measured))
+        own = [train, pick_of(cell.gan.name), cell.seed, cell.nonce, budget.own_images, self.device]
+        return Keys(train, fit, invert, digest(measured), digest([self._stage("invert"), own]))
 
     def _train(self, cell: Cell) -> str:
         data, stored = self.dataset(cell.dataset), self.file(cell.gan)

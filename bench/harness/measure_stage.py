@@ -22,7 +22,7 @@ from bench.harness.context import HarnessContext, load_data, seed_of
 from bench.harness.feature_cache import StoredReference
 from bench.harness.invert_stage import own_images
 from bench.harness.keys import Keys, cell_facts
-from bench.harness.origins import measured_by
+from bench.harness.origins import measured_by, plugin_of
 from bench.metrics.evaluation import Evaluation, evaluate, open_metrics
 
 FACTS = (
@@ -48,6 +48,48 @@ COST = (
     "fit_generator_calls",
     "peak_memory_bytes",
 )
+
+
+def checked_facts(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of an inversion with the types that reports expect, texts of a line.
+
+    Raises:
+        ContractError: a fact is missing, or of another type.
+    """
+    try:
+        texts = {name: _text(meta[name]) for name in ("capacity", "trained_on")}
+        lists = {name: [_text(each) for each in meta[name]] for name in ("optimises", "started_processes")}
+        spaces = [_text(each) for each in meta.get("spaces", [meta["capacity"]])]
+        names = (*COST, "trained_parameters", "fit_steps", "fit_threads", "threads")
+        numbers = {name: meta[name] if isinstance(meta[name], int) else float(meta[name]) for name in names}
+        diverged = {track: int(meta["diverged"][track]) for track in ("test", "own")}
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ContractError(
+            f"what the method says of itself cannot be used: {type(error).__name__}: {error}"
+        ) from error
+    return {**texts, **lists, **numbers, "spaces": spaces, "diverged": diverged, "control": bool(meta["control"])}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} in place of a text")
+    return " ".join(value.encode(errors="replace").decode().split())[:100]
+
+
+def _cost(facts: dict[str, Any], outside: Mapping[str, Mapping[str, float]], cell: Cell) -> dict[str, float]:
+    """Return the cost of a cell: what its process stated, or what was seen from outside if that is more."""
+    if any(part.get("processes", 0) > 1 for part in outside.values()) and not facts["started_processes"]:
+        facts["started_processes"] = ["seen from outside"]
+    found = {name: facts[name] for name in COST}
+    for kind in ("seconds", "processor_seconds"):
+        seen = {name: part.get(kind, 0.0) for name, part in outside.items()}
+        if "fit" in seen:
+            found[f"fit_{kind}"] = max(found[f"fit_{kind}"], seen["fit"] + seen.get("build", 0.0))
+        name = f"invert_{kind.removesuffix('seconds')}ms_per_image"
+        if inverted := [value for what, value in seen.items() if what.startswith("invert ")]:
+            images = cell.budget.own_images + cell.budget.test_images
+            found[name] = max(found[name], 1000 * sum(inverted) / images) if cell.budget.test_images else found[name]
+    return found
 
 
 def measure(
@@ -78,19 +120,37 @@ def measure(
     return results
 
 
-def write_record(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan, trained: Mapping[str, Any]) -> None:
+def write_record(
+    bench: HarnessContext,
+    cell: Cell,
+    keys: Keys,
+    gan: Gan,
+    trained: Mapping[str, Any],
+    outside: Mapping[str, Mapping[str, float]] | None = None,
+) -> None:
     """Measure the stored codes of a cell and store its record.
 
+    Args:
+        bench: context.
+        cell: the cell.
+        keys: its keys.
+        gan: its GAN.
+        trained: facts of the GAN's training.
+        outside: cost of the parts of the earlier stages as the process that started them saw it.
+
     Raises:
-        ContractError: the codes are not in the store any more.
+        ContractError: the codes are not in the store any more, or the facts beside them are not those of a method.
         StoreError: the record cannot be written.
     """
     import pandas as pd
 
     inverted = bench.store.artefact("invert", keys.invert)
     if inverted is None:
-        raise ContractError(f"the codes of {cell.method.name} are not in the store; --retry-failed computes them again")
-    facts = inverted.meta
+        raise ContractError(
+            f"the codes of {cell.method.name} are not in the store; --retry-failed computes them again"
+        )
+    facts = checked_facts(inverted.meta) | {"plugin": plugin_of(cell), "isolated": bench.apart}
+    spent = _cost(facts, outside or {}, cell)
     codes = load_file(inverted.file("codes.safetensors"), device=bench.device)
     started = time.monotonic()
     view = view_of(gan, facts)
@@ -121,7 +181,7 @@ def write_record(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan, traine
         cost={
             "train_seconds": trained["seconds"],
             "measure_seconds": time.monotonic() - started,
-            **{name: facts[name] for name in COST},
+            **spent,
         },
         environment=environment(bench.device),
         folder=bench.store.records_folder,

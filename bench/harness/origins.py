@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
+from bench.core.errors import ContractError
 from bench.core.registry import find
 from bench.core.scan import BUILT_IN
 from bench.core.types import Cell
@@ -18,11 +20,39 @@ def plugin_of(cell: Cell) -> str:
 
 def measured_by(cell: Cell) -> list[str]:
     """Return what of a cell's measurement is not the suite's own code: its GAN, its dataset, metrics."""
-    parts = [("dataset", cell.dataset.name), *(("metric", name) for name in cell.metrics)]
-    if gan_file(cell.gan.name) is None:
-        parts.append(("gan", without_pick(cell.gan.name)))
     code = [f"GAN {cell.gan.name}"] if runs_code(cell.gan.name) else []
-    return code + [f"{what} ({origin})" for what, origin in _outside(parts).items()]
+    return code + [f"{what} ({origin})" for what, origin in _outside(_measuring(cell)).items()]
+
+
+def refuse_shared_files(cells: Iterable[Cell]) -> None:
+    """Check that no file registers both a method and something that takes part in measuring it.
+
+    Raises:
+        ContractError: a file does; measuring would import the method.
+    """
+    methods: dict[Path, str] = {}
+    measuring: dict[Path, str] = {}
+    for cell in cells:
+        base, *refiners = cell.method.name.split("+")
+        _note(methods, [("method", base), *(("refiner", name) for name in refiners)])
+        _note(measuring, _measuring(cell))
+    for path in methods.keys() & measuring.keys():
+        raise ContractError(
+            f"{path} registers {methods[path]} and {measuring[path]}; give them a file each, so that what measures a "
+            "method never imports it"
+        )
+
+
+def _note(found: dict[Path, str], parts: Iterable[tuple[str, str]]) -> None:
+    for kind, name in parts:
+        entry = find(kind, name)
+        if entry.origin != BUILT_IN and entry.path is not None:
+            found[entry.path] = f"{kind} {entry.name}"
+
+
+def _measuring(cell: Cell) -> list[tuple[str, str]]:
+    parts = [("dataset", cell.dataset.name), *(("metric", name) for name in cell.metrics)]
+    return parts if gan_file(cell.gan.name) else [*parts, ("gan", without_pick(cell.gan.name))]
 
 
 def _outside(parts: Iterable[tuple[str, str]]) -> dict[str, str]:

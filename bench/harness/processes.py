@@ -21,6 +21,8 @@ from typing import Any
 
 from bench.harness.executor import MEASURE, STRANGERS, StageFailure, StageOutcome, StageTask
 from bench.harness.keys import cell_facts
+from bench.harness.nonce import VARIABLE
+from bench.harness.process_facts import death, plain_text, session_load
 from bench.harness.worker import Line, end
 from bench.harness.worker_server import ServerDied, server, stop_server
 
@@ -28,8 +30,12 @@ GRACE = 10.0
 """Seconds after a stage's limit within which it has to stop by itself."""
 PRINTED = 65536
 """Bytes of a run's output by code in workers that are passed on; the rest is dropped."""
+WARNINGS = 100
+"""Warnings of a worker that are passed on."""
 LONGEST_REASON = 1000
 """Characters of a reason."""
+PARTS = {"invert test images", "invert own images", "check"}
+"""Parts that the inversion of a stranger's method has."""
 DEATHS = 2
 """Servers that a task may lose before it is given up."""
 
@@ -45,6 +51,7 @@ class Worker:
         task: task that it works on.
         part: name of the part that is timed, and its beginning in wall and processor seconds.
         heard: moment of its last message.
+        warnings: number of warnings that it sent.
         environment: as reported when it was ready.
     """
 
@@ -54,6 +61,7 @@ class Worker:
     task: StageTask | None = None
     part: tuple[str, float, float] | None = None
     heard: float = field(default_factory=time.monotonic)
+    warnings: int = 0
     environment: Mapping[str, Any] | None = None
 
     @property
@@ -77,7 +85,8 @@ class Worker:
         if self.part is None:
             return {"seconds": 0.0, "processor_seconds": 0.0}
         _, wall, processor = self.part
-        return {"seconds": time.monotonic() - wall, "processor_seconds": processor_seconds(self.pid) - processor}
+        total, processes = session_load(self.pid)
+        return {"seconds": time.monotonic() - wall, "processor_seconds": total - processor, "processes": processes}
 
 
 @dataclass
@@ -103,6 +112,7 @@ class LocalProcesses:
     _queues: dict[str, deque[StageTask]] = field(default_factory=dict)
     _finished: deque[StageOutcome] = field(default_factory=deque)
     _lost: dict[tuple[str, str], int] = field(default_factory=dict)
+    _spent: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     _shown: int = 0
 
     def submit(self, task: StageTask) -> None:
@@ -137,11 +147,14 @@ class LocalProcesses:
         try:
             worker = self._workers.get(lane) or self._started(lane)
             worker.task = queue.popleft()
+            task = worker.task
+            nonce = {"nonce": ""} if lane.startswith(STRANGERS) else {}
             worker.line.send(
-                stage=worker.task.stage,
-                cell=cell_facts(worker.task.cell),
-                keys=asdict(worker.task.keys),
+                stage=task.stage,
+                cell=cell_facts(task.cell) | nonce,
+                keys=asdict(task.keys),
                 lane=lane,
+                outside=self._spent.get(task.keys.cell, {}),
             )
         except ServerDied:
             self._restart()
@@ -152,7 +165,7 @@ class LocalProcesses:
         pid, line = server().start_worker()
         line.send(
             folder=str(Path.cwd()),
-            environment=dict(os.environ),
+            environment={k: v for k, v in os.environ.items() if k != VARIABLE},
             path=sys.path,
             plugins=[str(path) for path in self.plugins],
             device=self.device,
@@ -202,17 +215,28 @@ class LocalProcesses:
         if "progress" in message:
             self._show(worker, *message["progress"])
         elif "warning" in message:
-            warnings.warn(str(message["warning"])[:LONGEST_REASON], UserWarning, stacklevel=2)
+            worker.warnings += 1
+            if worker.warnings <= WARNINGS:
+                warnings.warn(str(message["warning"])[:LONGEST_REASON], UserWarning, stacklevel=2)
         elif "ready" in message and worker.environment is None:
             worker.environment = dict(message["ready"])
         elif "begin" in message:
-            worker.part = (str(message["begin"])[:80], time.monotonic(), processor_seconds(worker.pid))
+            worker.part = (str(message["begin"])[:80], time.monotonic(), session_load(worker.pid)[0])
         elif "clock" in message:
+            spent = worker.spent()
             with suppress(OSError):
-                worker.line.send(**worker.spent())
-            worker.part = None if message["clock"] == "end" else worker.part
+                worker.line.send(seconds=spent["seconds"], processor_seconds=spent["processor_seconds"])
+            if message["clock"] == "end" and worker.part is not None and worker.task is not None:
+                self._spent.setdefault(worker.task.keys.cell, {})[worker.part[0]] = spent
+                worker.part = None
+        elif worker.task is not None and "failed" in message:
+            self._finish(worker, _failure(worker, message["failed"]))
         elif worker.task is not None:
-            self._finish(worker, _failure(worker, message["failed"]) if "failed" in message else None)
+            seen = self._spent.get(worker.task.keys.cell, {})
+            if worker.lane.startswith(STRANGERS) and worker.task.stage == "invert" and not seen.keys() >= PARTS:
+                self._give_up(worker, "its process says that it is done, but has not done it")
+                return
+            self._finish(worker, None)
 
     def _show(self, worker: Worker, what: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
         others = [each for each in self._workers.values() if each.task and each is not worker]
@@ -254,8 +278,8 @@ class LocalProcesses:
         for task in reversed(tasks):
             name = task.keys.cell, task.stage
             self._lost[name] = self._lost.get(name, 0) + 1
-            if self._lost[name] >= DEATHS:
-                reason = f"{task.stage}: the server of worker processes was killed {DEATHS} times"
+            if self._lost[name] >= (DEATHS if task.lane.startswith(STRANGERS) else 5 * DEATHS):
+                reason = f"{task.stage}: the server of worker processes was killed {self._lost[name]} times"
                 self._finished.append(StageOutcome(task, StageFailure(reason)))
             else:
                 self._queues.setdefault(task.lane, deque()).appendleft(task)
@@ -274,32 +298,9 @@ class LocalProcesses:
 def _failure(worker: Worker, stated: Mapping[str, Any]) -> StageFailure:
     """Return the failure that a worker reports. A stranger's cannot end the run, nor speak of another machine."""
     return StageFailure(
-        " ".join(str(stated["reason"]).split())[:LONGEST_REASON] or "failed",
+        " ".join(plain_text(stated["reason"]).split())[:LONGEST_REASON] or "failed",
         "not applicable" if stated["status"] == "not applicable" else "failed",
-        traceback=str(stated["traceback"])[-20 * LONGEST_REASON :],
+        traceback=plain_text(stated["traceback"])[-20 * LONGEST_REASON :],
         ends_the_run=bool(stated["ends_the_run"]) and not worker.lane.startswith(STRANGERS),
         environment=worker.environment,
     )
-
-
-def death(status: int | None) -> str:
-    """Return how a process ended, in words, from its exit code or minus its signal."""
-    if status is None:
-        return "its process ended"
-    if status == -9:
-        return "its process was killed (signal 9), most often for want of memory"
-    if status < 0:
-        return f"its process died of signal {-status}"
-    return f"its process ended itself (exit code {status})"
-
-
-def processor_seconds(session: int) -> float:
-    """Return the processor time of a session's processes, also of those that ended; 0 where it is unknown."""
-    ticks = 0
-    numbers = [name for name in os.listdir("/proc") if name.isdigit()] if sys.platform == "linux" else []  # noqa: PTH208
-    for number in numbers:
-        with suppress(OSError, ValueError, IndexError), open(f"/proc/{number}/stat") as file:  # noqa: PTH123 - fast
-            fields = file.read().rpartition(")")[2].split()
-            if int(fields[3]) == session:
-                ticks += sum(int(each) for each in fields[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")

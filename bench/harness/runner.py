@@ -32,7 +32,7 @@ from bench.harness.executor import (
 )
 from bench.harness.keys import KeyMaker, Keys, cell_facts
 from bench.harness.nonce import draw_nonce, nonce_of
-from bench.harness.origins import plugin_of
+from bench.harness.origins import plugin_of, refuse_shared_files
 from bench.harness.store import Busy, Store
 from bench.metrics.weights import weights_available
 
@@ -70,6 +70,7 @@ def plan(cells: Sequence[Cell], store: Store) -> list[Planned]:
     """Return the keys and stored records of cells; needs no torch.
 
     Raises:
+        ContractError: a plug-in file registers a method of a cell and something that measures it.
         DataError: a dataset is missing; the message states how to get it.
         WeightsError: weights of a metric's network are missing; the message names the file, its folder and source.
     """
@@ -79,6 +80,7 @@ def plan(cells: Sequence[Cell], store: Store) -> list[Planned]:
         reason = weights_available(name)
         if reason:
             raise WeightsError(f"metric {name}: {reason}")
+    refuse_shared_files(cells)
     maker, nonce = KeyMaker(), nonce_of(store)
     cells = [cell if cell.nonce else replace(cell, nonce=nonce) for cell in cells]
     keys = [maker.keys(cell) for cell in cells]
@@ -252,7 +254,8 @@ class Schedule:
         if self.store.has("invert", item.keys.invert):
             return ("measure",)
         trained = gan_file(item.cell.gan.name) is not None or self.store.has("train", item.keys.train)
-        return STAGES[1:] if trained else STAGES
+        stages: list[StageName] = ["draw"] if plugin_of(item.cell) else []
+        return [*(() if trained else STAGES[:1]), *stages, *STAGES[1:]]
 
     def _proceed(self, outcome: StageOutcome) -> None:
         """Submit the next stage of a cell, or end the cell."""
@@ -279,7 +282,7 @@ class Schedule:
         return [chain for chain in self._chains.values() if chain.stages]
 
     def _task(self, item: Planned, stage: StageName, slot: int = 0) -> StageTask:
-        lane = MEASURE if stage == "measure" else f"{SUITE} {slot}"
+        lane = MEASURE if stage in {"draw", "measure"} else f"{SUITE} {slot}"
         if stage in {"fit", "invert"} and plugin_of(item.cell):
             lane = f"{STRANGERS} {item.keys.cell}"
         return StageTask(stage, item.cell, item.keys, lane)

@@ -10,7 +10,7 @@ from bench.harness.bound_method import open_method
 from bench.harness.context import HarnessContext
 from bench.harness.executor import StageTask
 from bench.harness.fit_stage import fit
-from bench.harness.invert_stage import invert
+from bench.harness.invert_stage import draw, invert
 from bench.harness.measure_stage import write_record
 from bench.harness.origins import plugin_of
 from bench.harness.train_stage import open_recipe, train
@@ -31,7 +31,9 @@ def run_stage(bench: HarnessContext, task: StageTask) -> None:
     gan, trained = train(bench, cell, keys)
     if task.stage == "fit":
         bench.keep("method", keys.invert, lambda: fit(bench, cell, keys, gan))
+    elif task.stage == "draw":
+        draw(bench, cell, keys, gan)
     elif task.stage == "invert":
         invert(bench, cell, keys, gan)
     elif task.stage == "measure":
-        write_record(bench, cell, keys, gan=gan, trained=trained)
+        write_record(bench, cell, keys, gan=gan, trained=trained, outside=task.outside)

@@ -1,4 +1,4 @@
-"""Worker processes, and the server that forks them: ``python -m bench.harness.worker FD``.
+"""Worker processes, and the server that forks them.
 
 The server has imported torch and the suite's stages, but no method, and forks a worker in some milliseconds. On
 systems where forking such a process is not safe, it starts a new one. Parent, server and workers exchange JSON, never
@@ -26,6 +26,11 @@ from typing import Any, NoReturn
 
 FORKS = sys.platform == "linux"
 """Whether the server forks; a process that has loaded macOS's libraries must not."""
+START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from bench.harness.worker import main; main(sys.argv[2:])"
+)
+"""Program of a server. It has the path of its parent, after Python's own start has run nothing from there."""
 LONGEST_MESSAGE = 1 << 20
 """Bytes of a message that a parent accepts."""
 PROGRESS_SECONDS = 0.05
@@ -161,7 +166,7 @@ def _become_worker(file: int, control: socket.socket) -> NoReturn:
 
 
 def _spawned(file: int) -> int:
-    words = [sys.executable, "-P", "-m", __spec__.name if __spec__ else __name__, "--worker", str(file)]
+    words = [sys.executable, "-P", "-c", START, json.dumps(sys.path), "--worker", str(file)]
     return subprocess.Popen(words, pass_fds=[file], stdin=subprocess.DEVNULL).pid
 
 
@@ -267,12 +272,13 @@ def _work(line: Line, settings: Mapping[str, Any]) -> None:
         add_plugin(Path(path))
     prepare_device(settings["device"])
     bench = HarnessContext(Store(Path(settings["store"])), settings["device"], _Progress(line))
-    bench.clock, bench.isolated = OutsideClock(line), settings["isolated"]
+    bench.clock, bench.isolated, bench.apart = OutsideClock(line), settings["isolated"], True
     if bench.isolated:
         bench.watch.start()
     line.send(ready=environment(bench.device))
     while (message := line.receive()) is not None:
-        task = StageTask(message["stage"], cell_from(message["cell"]), Keys(**message["keys"]), message["lane"])
+        keys, cell = Keys(**message["keys"]), cell_from(message["cell"])
+        task = StageTask(message["stage"], cell, keys, lane=message["lane"], outside=message["outside"])
         try:
             with allowing_code(settings["allow_code"]):
                 run_stage(bench, task)
@@ -298,7 +304,9 @@ class _Progress:
             self.line.send(progress=[what, step, steps, {name: float(value) for name, value in figures.items()}])
 
 
-def _main(words: list[str]) -> None:
+def main(words: list[str]) -> None:
+    """Start a server, or a worker where processes are not forked."""
+
     def ignored(number: int, frame: FrameType | None) -> None:
         """Do nothing; the parent decides."""
 
@@ -307,7 +315,3 @@ def _main(words: list[str]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         work(int(words[1]))
     serve(socket.socket(fileno=int(words[0])))
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1:])

@@ -10,10 +10,13 @@ import subprocess
 import sys
 from collections import deque
 from contextlib import suppress
+from multiprocessing.connection import wait
 
 from bench.core.errors import BenchError
-from bench.harness.worker import Line
+from bench.harness.worker import START, Line
 
+SILENT = 60.0
+"""Seconds after which a server that does not answer is given up; it loads torch in a few."""
 UNREAD = 10.0
 """Seconds after which a worker that does not read is given up."""
 
@@ -30,12 +33,10 @@ class Server:
             raise BenchError("worker processes need Linux or macOS; --jobs 0 runs all stages in one process")
         self.owner = os.getpid()
         self.control, theirs = socket.socketpair()
-        words = [sys.executable, "-P", "-m", "bench.harness.worker", str(theirs.fileno())]
-        variables = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
+        words = [sys.executable, "-P", "-c", START, json.dumps(sys.path), str(theirs.fileno())]
         self.process = subprocess.Popen(
             words,
             pass_fds=[theirs.fileno()],
-            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -62,6 +63,8 @@ class Server:
         finally:
             theirs.close()
         while not self._started:
+            if not wait([self.control], SILENT):
+                self.process.kill()
             self.listen()
         mine.settimeout(UNREAD)
         return self._started.popleft(), Line(mine)

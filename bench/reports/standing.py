@@ -10,6 +10,9 @@ from bench.reports.groups import MethodResults
 SLACK = 1.1
 """Largest number of generator calls per step of the budget; a search makes one more at its start and its end."""
 
+LARGEST_BATCH = 1024
+"""Generated images that a step of fitting may use."""
+
 
 def costs(runs: MethodResults, name: str) -> dict[int, float]:
     """Return a cost of a method for each seed that states it."""
@@ -19,8 +22,11 @@ def costs(runs: MethodResults, name: str) -> dict[int, float]:
 
 def beyond_budget(runs: MethodResults, budget: Mapping[str, Any]) -> bool:
     """Return True if a method takes clearly more generator calls or steps of fitting than the budget has steps."""
-    return _beyond(runs, "generator_calls_per_image", budget, ("search_steps", "refine_steps")) or _beyond(
-        runs, "fit_steps", budget, ("fit_steps",)
+    most = SLACK * LARGEST_BATCH * int(budget.get("fit_steps", 0))
+    return (
+        _beyond(runs, "generator_calls_per_image", budget, ("search_steps", "refine_steps"))
+        or _beyond(runs, "fit_steps", budget, ("fit_steps",))
+        or max(costs(runs, "fit_generator_calls").values(), default=0.0) > most
     )
 
 

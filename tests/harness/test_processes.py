@@ -16,7 +16,8 @@ from bench.core.errors import BenchError
 from bench.harness import processes, runner, worker_server
 from bench.harness.executor import StageTask
 from bench.harness.keys import keys_of
-from bench.harness.processes import LocalProcesses, death, processor_seconds
+from bench.harness.process_facts import death, session_load
+from bench.harness.processes import LocalProcesses
 from bench.harness.runner import RunCallbacks
 from bench.harness.store import Store
 from bench.harness.suite import read_suite
@@ -99,7 +100,10 @@ FAULTS = {
     "crashes": ("ctypes.string_at(0)", "its process died of signal 11"),
     "sends rubbish": ("tell(b'rubbish')", "its process sent what is no message of the suite"),
     "sends a number": ("tell(b'7')", "its process sent what is no message of the suite"),
-    "says that it is done": ("tell(b'{\"done\": 1}'); time.sleep(60)", "are not in the store; --retry-failed computes them again"),
+    "says that it is done": (
+        "tell(b'{\"done\": 1}'); time.sleep(60)",
+        "its process says that it is done, but has not done it",
+    ),
     "says that the run is over": (
         "failed = dict(reason='full\\ndisk', status='x', traceback='', ends_the_run=True); "
         "tell(json.dumps(dict(failed=failed)).encode())",
@@ -261,7 +265,7 @@ def test_processor_time_is_that_of_a_whole_session():
     process = subprocess.Popen(words, start_new_session=True)
     most = 0.0
     while process.poll() is None:
-        most = max(most, processor_seconds(process.pid))
+        most = max(most, session_load(process.pid)[0])
         time.sleep(0.01)
     assert most > 0.8, "the child's half second and most of the parent's"
 

@@ -12,6 +12,7 @@ import pytest
 
 from bench.api import run_suite
 from bench.core import registry
+from bench.core.errors import ContractError
 from bench.harness import runner
 from bench.harness.store import Store
 from bench.reports.leaderboard import leaderboards
@@ -172,6 +173,57 @@ REFUSED = {
         """,
         "files of datasets and of the store are not its input",
     ),
+    "poisons the checkpoint of another fit": (
+        """
+    def fit(self, data):
+        open(os.path.join(os.environ["GANINV_STORE_OF_THE_TEST"], "work", "fit-0.checkpoint"), "wb").write(b"x")
+        """,
+        "files of datasets and of the store are not its input",
+    ),
+    "removes what others stored": (
+        """
+    def fit(self, data):
+        os.rename(os.path.join(os.environ["GANINV_STORE_OF_THE_TEST"], "train"), "elsewhere")
+        """,
+        "files of datasets and of the store are not its input",
+    ),
+    "lists the store": (
+        """
+    def fit(self, data):
+        os.listdir(os.environ["GANINV_STORE_OF_THE_TEST"])
+        """,
+        "files of datasets and of the store are not its input",
+    ),
+    "edits a metric": (
+        """
+    def fit(self, data):
+        import bench.metrics
+        open(os.path.join(os.path.dirname(bench.metrics.__file__), "new.py"), "w")
+        """,
+        "files of datasets and of the store are not its input",
+    ),
+    "works where parameters are counted": (
+        """
+    def trained_parameters(self):
+        torch.set_grad_enabled(False)
+        return 1
+        """,
+        "changed grad mode during fit",
+    ),
+    "works in state": (
+        """
+    def state(self):
+        torch.set_grad_enabled(False)
+        return {}
+        """,
+        "changed grad mode during state",
+    ),
+    "describes itself by something else": (
+        """
+    trained_on = 5
+        """,
+        "what the method says of itself cannot be used: TypeError: int in place of a text",
+    ),
     "mixes a little of the batch's mean in": (
         """
     def codes(self, x):
@@ -305,6 +357,22 @@ COSTLY = """
         self.gan.calls = 0
         return codes
 """
+POOLING = """
+    def state(self):
+        for _ in range(100):
+            self.gan.decode(self.gan.prior.sample(500, torch.Generator().manual_seed(0)))
+        return {}
+"""
+PEEKING = """
+    def fit(self, data):
+        frame = sys._getframe()
+        while frame is not None:
+            for value in list(frame.f_locals.values()):
+                kept = getattr(value, "_kept", {})
+                assert not hasattr(kept.get("data", (0, None))[1], "test"), "test images while it learns"
+                assert not getattr(value, "nonce", ""), "the nonce of the generated images"
+            frame = frame.f_back
+"""
 FORKING = """
     def fit(self, data):
         subprocess.run([sys.executable, "-c", "pass"], check=True)
@@ -321,6 +389,7 @@ GUESSING = """
 def passed(place, tmp_path_factory):
     """The records of methods that are not refused."""
     bodies = {"honest": "", "costly": COSTLY, "forking": FORKING, "guessing": GUESSING}
+    bodies |= {"pooling": POOLING, "peeking": PEEKING}
     bodies |= {f"patching{number}": body for number, body in enumerate(TRUE.values())}
     found = run(place, tmp_path_factory.mktemp("passed"), bodies)
     assert {name: record.reason for name, record in found.items() if record.status != "done"} == {}
@@ -345,6 +414,26 @@ def test_time_and_calls_are_counted_from_outside(passed):
     (board,) = leaderboards([passed["costly"]], "psnr", "strangers")
     assert board.rows[0].beyond
     assert board.rows[0].rank is None
+
+
+def test_calls_count_wherever_they_are_made(passed):
+    """50,000 in ``state``: more than six steps of fitting can use."""
+    assert passed["pooling"].cost["fit_generator_calls"] == 50_000
+    (board,) = leaderboards([passed["pooling"]], "psnr", "strangers")
+    assert board.rows[0].beyond
+
+
+def test_what_measures_a_method_does_not_lie_in_its_file(place, tmp_path):
+    path = tmp_path / "both.py"
+    body = (
+        "\n    pass\n\nfrom bench import metric\nfrom bench.metrics.pixels import Mse\n\n"
+        '@metric("mine")\n@dataclass\nclass Mine(Mse):\n    """Mine."""\n\n    name = "mine"\n'
+    )
+    path.write_text(HEADER.replace("NAME", "both") + body)
+    suite = tmp_path / "both.toml"
+    suite.write_text(place[0].read_text().replace('"mse",', '"mse", "mine",', 1))
+    with pytest.raises(ContractError, match=r"both\.py registers method both and metric mine; give them a file each"):
+        run_suite(suite, methods=["both"], plugins=[path], store=Store(tmp_path / "store"))
 
 
 def test_a_method_that_starts_processes_is_marked_and_not_ranked(passed):
