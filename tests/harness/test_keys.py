@@ -33,7 +33,19 @@ def cell(tiny_suite):
 
 
 def changed_stages(a, b):
-    return [f.name for f in dataclasses.fields(a) if getattr(a, f.name) != getattr(b, f.name)]
+    """The stages whose keys differ; the generated images (``own``) have one of their own, tested below."""
+    names = [f.name for f in dataclasses.fields(a) if f.name != "own"]
+    return [name for name in names if getattr(a, name) != getattr(b, name)]
+
+
+def test_generated_images_have_a_key_of_their_own(cell):
+    """They depend on the GAN, the seed, their number and the nonce, and on no method."""
+    own = keys_of(cell).own
+    assert keys_of(dataclasses.replace(cell, method=ComponentSpec("random_code"))).own == own
+    others = [{"seed": 1}, {"nonce": "b"}, {"budget": dataclasses.replace(cell.budget, own_images=9)}]
+    others += [{"gan": ComponentSpec("dcgan", {"width": 4})}]
+    assert len({own, *(keys_of(dataclasses.replace(cell, **each)).own for each in others)}) == 5
+    assert changed_stages(keys_of(cell), keys_of(dataclasses.replace(cell, nonce="b"))) == ["invert", "cell"]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +240,7 @@ def copied(tmp_path_factory):
         ("bench/harness/feature_cache.py", "50_000", "40_000", ["cell"]),
         ("bench/metrics/evaluation.py", "2**21", "2**20", ["cell"]),
         ("bench/harness/run_check.py", "SAMPLE = 8", "SAMPLE = 9", ["invert", "cell"]),
-        ("bench/harness/guard.py", "TMonitor", "AMonitor", ["fit", "invert", "cell"]),
+        ("bench/harness/guard.py", "tqdm._monitor", "some._monitor", ["fit", "invert", "cell"]),
         ("bench/harness/runner.py", "JOBS = 1", "JOBS = 2", []),
         ("bench/harness/processes.py", "GRACE = 10.0", "GRACE = 20.0", []),
         ("bench/harness/worker.py", "0.05", "0.06", []),
