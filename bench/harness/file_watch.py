@@ -22,6 +22,7 @@ PROCESSES = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.f
 CHANGES = {"os.rename", "os.remove", "os.link", "os.symlink", "os.truncate", "os.mkdir", "os.rmdir", "os.chmod"}
 """Audit events of changing files and folders."""
 LISTINGS = {"os.listdir", "os.scandir"}
+DEVICES = ("/dev/", "/proc/")
 PLACES = [*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), str(Path(__file__).parents[1])]
 PROGRAM = tuple({f"{Path(place).resolve()}{os.sep}" for place in PLACES})
 """Folders of Python, of installed packages and of this one, in which a method writes nothing."""
@@ -32,6 +33,7 @@ class FileWatch:
 
     def __init__(self) -> None:
         self.processes: list[str] = []
+        self.written: dict[str, None] = {}
         self._data: set[str] = set()
         self._noting = False
         self._forbidden: tuple[str, ...] = ()
@@ -98,14 +100,20 @@ class FileWatch:
         elif self._stage and self._is_forbidden(path, writes):
             self._opened.append(path)
             raise ContractError(self._message(self._stage, path))
+        elif self._stage and writes and not self._is_own(path) and not path.startswith(DEVICES):
+            self.written[path] = None
 
     def _is_forbidden(self, path: str, writes: bool) -> bool:
-        mine = bool(self._allowed) and (path == self._allowed[0] or path.startswith(self._allowed[1]))
-        mine |= (
-            bool(self._allowed) and writes and path == str(Path(self._allowed[0]).parent)
-        )  # made if it is not there
+        mine = self._is_own(path) and (writes or path != str(Path(self._allowed[0]).parent))
         inside = path in self._data or f"{path}{os.sep}".startswith(self._forbidden)
         return (inside and not mine) or (writes and path.startswith(PROGRAM))
+
+    def _is_own(self, path: str) -> bool:
+        """Return True for the stage's checkpoint, its temporary files, and its folder, which is made if need be."""
+        if not self._allowed:
+            return False
+        own, temporary = self._allowed
+        return path in {own, str(Path(own).parent)} or path.startswith(temporary)
 
     @staticmethod
     def _message(stage: str, path: str) -> str:

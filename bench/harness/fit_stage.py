@@ -79,7 +79,7 @@ def _fit(
     limited, gan = type(data)(data.name, train, data.val, data.classes), method.base.gan
     with counted(gan) as calls, timed(bench.clock, "fit", cell.budget.timeout, bench.device) as spent:
         run.cost = partial(_cost, bench.clock, calls)
-        with guarded(bench, "fit", gan, (train, data.val), run.checkpoint):
+        with guarded(bench, "fit", gan, inputs=(train, data.val), checkpoint=run.checkpoint):
             method.base.fit(limited)
             parameters = trained_parameters(method.base)
         state = state_of(bench, method)

@@ -118,6 +118,7 @@ def invert(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> Artefact:
         "plugin": plugin_of(cell),
         "isolated": bench.isolated,
         "started_processes": sorted(set(bench.watch.processes)),
+        "written_files": list(bench.watch.written)[:5],
     }
     if plugin_of(cell):
         check_in_run(bench, cell, keys=keys, method=method, gan=gan)

@@ -38,6 +38,7 @@ FACTS = (
     "plugin",
     "isolated",
     "started_processes",
+    "written_files",
 )
 COST = (
     "fit_seconds",
@@ -58,7 +59,9 @@ def checked_facts(meta: Mapping[str, Any]) -> dict[str, Any]:
     """
     try:
         texts = {name: _text(meta[name]) for name in ("capacity", "trained_on")}
-        lists = {name: [_text(each) for each in meta[name]] for name in ("optimises", "started_processes")}
+        lists = {
+            name: [_text(each) for each in meta[name]] for name in ("optimises", "started_processes", "written_files")
+        }
         spaces = [_text(each) for each in meta.get("spaces", [meta["capacity"]])]
         names = (*COST, "trained_parameters", "fit_steps", "fit_threads", "threads")
         numbers = {name: meta[name] if isinstance(meta[name], int) else float(meta[name]) for name in names}

@@ -38,6 +38,8 @@ def marks(runs: MethodResults) -> tuple[str, ...]:
             found["measured in its own process (--jobs 0)"] = None
         if started := record.facts.get("started_processes"):
             found[f"started other processes ({', '.join(started)})"] = None
+        if written := record.facts.get("written_files"):
+            found[f"wrote files ({', '.join(written)})"] = None
     return tuple(found)
 
 

@@ -40,6 +40,7 @@ def content(records):
     plain = []
     for record in records:
         fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name not in TIMINGS}
+        fields["facts"] = {k: v for k, v in record.facts.items() if k != "isolated"}  # in processes or in this one
         plain.append(json.dumps(fields, sort_keys=True))
     return plain
 

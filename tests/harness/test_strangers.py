@@ -373,6 +373,12 @@ PEEKING = """
                 assert not getattr(value, "nonce", ""), "the nonce of the generated images"
             frame = frame.f_back
 """
+MEMO = """
+    def invert(self, x):
+        with open(os.path.join(os.environ["TMPDIR"], "memo"), "a") as file:
+            file.write("a note for the next seed")
+        return self.codes(x)
+"""
 FORKING = """
     def fit(self, data):
         subprocess.run([sys.executable, "-c", "pass"], check=True)
@@ -389,9 +395,11 @@ GUESSING = """
 def passed(place, tmp_path_factory):
     """The records of methods that are not refused."""
     bodies = {"honest": "", "costly": COSTLY, "forking": FORKING, "guessing": GUESSING}
-    bodies |= {"pooling": POOLING, "peeking": PEEKING}
+    bodies |= {"pooling": POOLING, "peeking": PEEKING, "memo": MEMO}
     bodies |= {f"patching{number}": body for number, body in enumerate(TRUE.values())}
-    found = run(place, tmp_path_factory.mktemp("passed"), bodies)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("memo")))
+        found = run(place, tmp_path_factory.mktemp("passed"), bodies)
     assert {name: record.reason for name, record in found.items() if record.status != "done"} == {}
     return found
 
@@ -414,6 +422,15 @@ def test_time_and_calls_are_counted_from_outside(passed):
     (board,) = leaderboards([passed["costly"]], "psnr", "strangers")
     assert board.rows[0].beyond
     assert board.rows[0].rank is None
+
+
+def test_a_memo_on_disk_is_marked_and_not_ranked(passed):
+    (board,) = leaderboards([passed["memo"]], "psnr", "strangers")
+    (mark,) = board.rows[0].marks
+    assert mark.startswith("wrote files (")
+    assert "memo" in mark
+    assert board.rows[0].rank is None
+    assert passed["honest"].facts["written_files"] == []
 
 
 def test_calls_count_wherever_they_are_made(passed):
