@@ -105,7 +105,7 @@ class KeyMaker:
             "metrics": [self.metric(name) for name in cell.metrics],
         }
         own = [train, pick_of(cell.gan.name), cell.seed, cell.nonce, budget.own_images, self.device]
-        return Keys(train, fit, invert, digest(measured), digest([self._stage("invert"), own]))
+        return Keys(train, fit, invert, cell=digest(measured), own=digest([self._stage("invert"), own]))
 
     def _train(self, cell: Cell) -> str:
         data, stored = self.dataset(cell.dataset), self.file(cell.gan)

@@ -304,26 +304,21 @@ def run(place, tmp_path, bodies):
     return dict(zip(names, found, strict=True))
 
 
-@pytest.fixture(scope="module")
-def refused(place, tmp_path_factory):
-    """The records of all ways that are refused, and of a control beside them."""
+def test_each_trick_is_a_failed_row_with_its_reason_and_an_honest_row_beside_them_is_not_touched(
+    place, tmp_path, monkeypatch
+):
+    """All in one run, which costs less than one for each."""
     names = {way: f"way{number}" for number, way in enumerate(REFUSED)}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANINV_STORE_OF_THE_TEST", str(place[1]))
-        found = run(place, tmp_path_factory.mktemp("refused"), {names[way]: REFUSED[way][0] for way in REFUSED})
-    return {way: found[name] for way, name in names.items()} | {"control": found["random_code"]}
-
-
-@pytest.mark.parametrize("way", REFUSED)
-def test_a_trick_is_a_failed_row_with_its_reason(refused, way):
-    assert refused[way].status in {"failed", "not applicable"}
-    assert REFUSED[way][1] in refused[way].reason
-
-
-def test_an_honest_row_beside_them_is_not_touched(refused, tmp_path, place):
+    monkeypatch.setenv("GANINV_STORE_OF_THE_TEST", str(place[1]))
+    (tmp_path / "refused").mkdir()
+    found = run(place, tmp_path / "refused", {names[way]: REFUSED[way][0] for way in REFUSED})
+    records = {way: found[names[way]] for way in REFUSED}
+    passed = {way for way, record in records.items() if record.status == "done"}
+    other = {way: records[way].reason for way in REFUSED if REFUSED[way][1] not in records[way].reason}
+    assert (passed, other) == (set(), {})
     alone = run((place[0], tmp_path / "store"), tmp_path, {})["random_code"]
-    assert refused["control"].status == "done"
-    assert refused["control"].metrics == alone.metrics
+    assert found["random_code"].status == "done"
+    assert found["random_code"].metrics == alone.metrics
 
 
 TRUE = {
@@ -391,30 +386,28 @@ GUESSING = """
 """
 
 
-@pytest.fixture(scope="module")
-def passed(place, tmp_path_factory):
+def run_all(place, tmp_path, monkeypatch):
     """The records of methods that are not refused."""
     bodies = {"honest": "", "costly": COSTLY, "forking": FORKING, "guessing": GUESSING}
     bodies |= {"pooling": POOLING, "peeking": PEEKING, "memo": MEMO}
     bodies |= {f"patching{number}": body for number, body in enumerate(TRUE.values())}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("memo")))
-        found = run(place, tmp_path_factory.mktemp("passed"), bodies)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    found = run(place, tmp_path, bodies)
     assert {name: record.reason for name, record in found.items() if record.status != "done"} == {}
     return found
 
 
-def test_an_honest_method_of_a_stranger_passes(passed):
+def check_an_honest_method_of_a_stranger_passes(passed):
     assert passed["honest"].facts["plugin"] == "plug-in honest.py"
 
 
-def test_what_a_method_patches_does_not_reach_the_measuring(passed):
+def check_what_a_method_patches_does_not_reach_the_measuring(passed):
     """Its codes are those of the honest one, and so are its figures."""
     for number in range(len(TRUE)):
         assert passed[f"patching{number}"].metrics["test"] == passed["honest"].metrics["test"]
 
 
-def test_time_and_calls_are_counted_from_outside(passed):
+def check_time_and_calls_are_counted_from_outside(passed):
     """A stopped clock, a count that is reset, a copy of the generator: the cost is there, the row is not ranked."""
     cost = passed["costly"].cost
     assert cost["generator_calls_per_image"] == 80
@@ -424,7 +417,7 @@ def test_time_and_calls_are_counted_from_outside(passed):
     assert board.rows[0].rank is None
 
 
-def test_a_memo_on_disk_is_marked_and_not_ranked(passed):
+def check_a_memo_on_disk_is_marked_and_not_ranked(passed):
     (board,) = leaderboards([passed["memo"]], "psnr", "strangers")
     (mark,) = board.rows[0].marks
     assert mark.startswith("wrote files (")
@@ -433,7 +426,7 @@ def test_a_memo_on_disk_is_marked_and_not_ranked(passed):
     assert passed["honest"].facts["written_files"] == []
 
 
-def test_calls_count_wherever_they_are_made(passed):
+def check_calls_count_wherever_they_are_made(passed):
     """50,000 in ``state``: more than six steps of fitting can use."""
     assert passed["pooling"].cost["fit_generator_calls"] == 50_000
     (board,) = leaderboards([passed["pooling"]], "psnr", "strangers")
@@ -453,13 +446,13 @@ def test_what_measures_a_method_does_not_lie_in_its_file(place, tmp_path):
         run_suite(suite, methods=["both"], plugins=[path], store=Store(tmp_path / "store"))
 
 
-def test_a_method_that_starts_processes_is_marked_and_not_ranked(passed):
+def check_a_method_that_starts_processes_is_marked_and_not_ranked(passed):
     (board,) = leaderboards([passed["forking"]], "psnr", "strangers")
     assert "started other processes" in board.rows[0].marks[0]
     assert board.rows[0].rank is None
 
 
-def test_generated_images_are_not_those_of_the_seed_alone(passed):
+def check_generated_images_are_not_those_of_the_seed_alone(passed):
     """A method that draws them again from the cell's seed knows nothing: the nonce is not in it."""
     assert passed["guessing"].metrics["own"]["code_mse"]["value"] > 0.1
     assert passed["guessing"].cell["nonce"] == "tests"
@@ -473,3 +466,21 @@ def test_in_one_process_a_method_of_a_stranger_is_not_ranked(place, tmp_path):
     (board,) = leaderboards([record], "psnr", "strangers")
     assert board.rows[0].marks == ("measured in its own process (--jobs 0)",)
     assert board.rows[0].rank is None
+
+
+CHECKS = (
+    check_an_honest_method_of_a_stranger_passes,
+    check_what_a_method_patches_does_not_reach_the_measuring,
+    check_time_and_calls_are_counted_from_outside,
+    check_a_memo_on_disk_is_marked_and_not_ranked,
+    check_calls_count_wherever_they_are_made,
+    check_a_method_that_starts_processes_is_marked_and_not_ranked,
+    check_generated_images_are_not_those_of_the_seed_alone,
+)
+
+
+def test_what_is_not_refused_is_measured_truly_or_marked(place, tmp_path, monkeypatch):
+    """One run for all of these checks."""
+    passed = run_all(place, tmp_path, monkeypatch)
+    for check in CHECKS:
+        check(passed)
