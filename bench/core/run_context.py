@@ -160,17 +160,16 @@ class RunContext:
         write_bytes(self.checkpoint, buffer.getvalue())
 
     def _resume(self, what: str, steps: int, state: Mapping[str, Stateful]) -> int:
+        is_first, self._resumed = not self._resumed, True  # later ones may read what this process wrote
         if not self.checkpoint or not self.checkpoint.is_file():
-            self._resumed = True
             return 0
         try:
             content = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError):
             self.checkpoint.unlink()  # checkpoints are written atomically; an unreadable one was damaged later
             return 0
-        if not self._resumed and content["loop"][2] == self.seed:
+        if is_first and content["loop"][2] == self.seed:
             self.earlier = dict(content.get("cost", {}))
-        self._resumed = True
         earlier = content["finished"].get(what, {})
         if content["loop"][2] == self.seed and earlier.get("steps") == steps:
             for name, thing in state.items():

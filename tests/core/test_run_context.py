@@ -55,6 +55,27 @@ def test_a_damaged_checkpoint_is_dropped(tmp_path):
     )
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_cost_of_parts_is_that_of_processes_before_this_one(tmp_path, damaged):
+    """Each step costs 1; two loops, a checkpoint after every step. What this process wrote is not added again."""
+    checkpoint = tmp_path / "c"
+
+    def stage(stop=None):
+        run = RunContext(BUDGET, seed=1, checkpoint=checkpoint, checkpoint_seconds=0)
+        spent = iter(range(1, 100))
+        run.cost = lambda: {"steps": float(next(spent))}
+        for name in ("first", "second"):
+            for step in run.loop(name, 4, {}):
+                if (name, step) == stop:
+                    return run
+        return run
+
+    stage(("first", 3))
+    if damaged:
+        checkpoint.write_bytes(b"PK\x03\x04")
+    assert stage().earlier == ({} if damaged else {"steps": 3.0})
+
+
 def test_nan_is_divergence_and_names_the_figure():
     run = RunContext(BUDGET, seed=1)
     with pytest.raises(Diverged, match="walk: loss is nan at step"):
