@@ -19,7 +19,7 @@ class CallCounter:
     through the modules. A method that computes with the weights alone is not counted.
 
     Args:
-        gan: the GAN in its own latent space; one image of it is made to find the last module.
+        gan: the GAN in its own latent space; two images of it are made to find the last module.
     """
 
     def __init__(self, gan: Gan) -> None:
@@ -60,7 +60,8 @@ class CallCounter:
         device = next((p.device for p in self.gan.generator.parameters()), torch.device("cpu"))
         rng = torch.Generator(device).manual_seed(0)
         try:
-            self.gan.generator(self.gan.prior.sample(2, rng))
+            with torch.random.fork_rng([device] if device.type == "cuda" else []):  # a generator may draw noise
+                self.gan.generator(self.gan.prior.sample(2, rng))
         finally:
             for handle in handles:
                 handle.remove()

@@ -33,12 +33,13 @@ def fit(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> tuple[BoundM
     with bench.store.lock("fit", keys.fit):
         run = open_run(bench, cell, keys.fit, "fit")  # its time starts here, not while another process holds the lock
         artefact = bench.store.artefact("fit", keys.fit)
-        with timed(bench.clock, "build", cell.budget.timeout, bench.device) as building:
-            method = built(bench, cell, gan, run)
-        if artefact:
-            restore(bench, method, load_file(artefact.file("state.safetensors"), device=bench.device))
-        else:
-            artefact = _fit(bench, cell, keys=keys, method=method, run=run, building=building)
+        with counted(gan) as calls:
+            with timed(bench.clock, "build", cell.budget.timeout, bench.device) as building:
+                method = built(bench, cell, gan, run)
+                if artefact:
+                    restore(bench, method, load_file(artefact.file("state.safetensors"), device=bench.device))
+            if artefact is None:
+                artefact = _fit(bench, cell, keys=keys, method=method, run=run, building=building, calls=calls)
     return method, artefact.meta
 
 
@@ -70,14 +71,21 @@ def state_of(bench: HarnessContext, method: BoundMethod) -> dict[str, Tensor]:
 
 
 def _fit(
-    bench: HarnessContext, cell: Cell, keys: Keys, method: BoundMethod, run: RunContext, building: Spent
+    bench: HarnessContext,
+    cell: Cell,
+    keys: Keys,
+    *,
+    method: BoundMethod,
+    run: RunContext,
+    building: Spent,
+    calls: CallCounter,
 ) -> Artefact:
     data = load_data(bench, cell).without_test()
     if bench.isolated:
         bench.forget("data")  # no frame and no cache holds test images while the method learns
     train = data.train.first(cell.budget.train_images).to(bench.device)
     limited, gan = type(data)(data.name, train, data.val, data.classes), method.base.gan
-    with counted(gan) as calls, timed(bench.clock, "fit", cell.budget.timeout, bench.device) as spent:
+    with timed(bench.clock, "fit", cell.budget.timeout, bench.device) as spent:
         run.cost = partial(_cost, bench.clock, calls)
         with guarded(bench, "fit", gan, inputs=(train, data.val), checkpoint=run.checkpoint):
             method.base.fit(limited)
