@@ -22,8 +22,8 @@ class Spent:
 class Clock(Protocol):
     """Measures one part of a stage at a time."""
 
-    def begin(self, what: str, limit: float) -> None:
-        """Begin a part that may take ``limit`` seconds."""
+    def begin(self, what: str) -> None:
+        """Begin a part."""
 
     def now(self) -> Spent:
         """Return its cost so far."""
@@ -39,7 +39,7 @@ class OwnClock:
         self._wall, self._processor = time.monotonic, time.process_time
         self._begun = (0.0, 0.0)
 
-    def begin(self, what: str, limit: float) -> None:
+    def begin(self, what: str) -> None:
         """See ``Clock``."""
         self._begun = self._wall(), self._processor()
 
@@ -60,7 +60,7 @@ def timed(clock: Clock, what: str, limit: float, device: str) -> Iterator[Spent]
         CellTimeout: the limit is exceeded.
     """
     spent = Spent()
-    clock.begin(what, limit)
+    clock.begin(what)
     try:
         with time_limit(limit, what):
             yield spent

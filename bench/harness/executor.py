@@ -65,15 +65,10 @@ class StageFailure:
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """A finished task: its artefact is in the store under the key, unless it failed."""
+    """A finished task: its artefact is in the store under the task's key of the stage, unless it failed."""
 
     task: StageTask
     failure: StageFailure | None = None
-
-    @property
-    def key(self) -> str:
-        """The key of the artefact, or of the record after ``measure``."""
-        return str(getattr(self.task.keys, "cell" if self.task.stage == "measure" else self.task.stage))
 
 
 class Executor(Protocol):

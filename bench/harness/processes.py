@@ -1,8 +1,8 @@
 """Stages in processes of this machine: the executor that a run uses.
 
 Each lane has a worker of its own, forked from a warm server (``bench.harness.worker``), which lives as long as this
-process. A worker that dies, hangs or takes all memory is a failure with its reason, and
-nothing of it reaches another lane.
+process. A worker that dies, hangs or takes all memory is a failure with its reason, and nothing of it reaches another
+lane.
 """
 
 from __future__ import annotations
@@ -179,11 +179,11 @@ class LocalProcesses:
     def _pump(self) -> None:
         """Wait for the next event, and deal with all that are there."""
         source = server()
-        lines = {worker.line.fileno(): worker for worker in self._workers.values()}
+        lines = {worker.line.socket.fileno(): worker for worker in self._workers.values()}
         first = min((worker.deadline() for worker in self._workers.values()), default=float("inf"))
         left = None if first == float("inf") else max(0.0, first - time.monotonic())
-        for ready in wait([source.control, source.output, *lines], left):
-            if ready is source.control:
+        for ready in wait([source.control.socket, source.output, *lines], left):
+            if ready is source.control.socket:
                 try:
                     source.listen()
                 except ServerDied:
@@ -256,7 +256,9 @@ class LocalProcesses:
         """Make a failure of the task of a worker that is not there any more."""
         source, until = server(), time.monotonic() + 2.0
         try:
-            while worker.pid not in source.exits and wait([source.control], max(0.0, until - time.monotonic())):
+            while worker.pid not in source.exits and wait(
+                [source.control.socket], max(0.0, until - time.monotonic())
+            ):
                 source.listen()
         except ServerDied:
             self._restart()

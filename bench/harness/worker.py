@@ -21,7 +21,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 FORKS = sys.platform == "linux"
@@ -48,10 +47,6 @@ class Line:
     def __init__(self, end: socket.socket) -> None:
         self.socket = end
         self._text = b""
-
-    def fileno(self) -> int:
-        """Return the file descriptor, so that ``wait`` takes a line."""
-        return self.socket.fileno()
 
     def send(self, **message: Any) -> None:
         """Send a message.
@@ -96,7 +91,7 @@ class Line:
 # ------------------------------------------------------------------------------------------------- the server
 
 
-def serve(control: socket.socket) -> NoReturn:
+def serve(control: Line) -> NoReturn:
     """Start workers on request and report how they end, until the parent closes the connection."""
     _preload()
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -108,17 +103,17 @@ def serve(control: socket.socket) -> NoReturn:
     signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
     workers: set[int] = set()
     while True:
-        ready = wait([control, woken])
+        ready = wait([control.socket, woken])
         if woken in ready:
             woken.recv(4096)
             for pid, status in _ended():
                 if pid in workers:
                     workers.discard(pid)
-                    _tell(control, {"pid": pid, "status": status})
+                    _tell(control, pid=pid, status=status)
             _kill_orphans(workers)
-        if control in ready:
+        if control.socket in ready:
             try:
-                request, files, _, _ = socket.recv_fds(control, 64, 1)
+                request, files, _, _ = socket.recv_fds(control.socket, 64, 1)
             except OSError:
                 request, files = b"", []
             if not request:
@@ -129,7 +124,7 @@ def serve(control: socket.socket) -> NoReturn:
             pid = _forked(files[0], control) if FORKS else _spawned(files[0])
             workers.add(pid)
             os.close(files[0])
-            _tell(control, {"started": pid})
+            _tell(control, started=pid)
 
 
 def _preload() -> None:
@@ -145,23 +140,23 @@ def _preload() -> None:
         commit()
 
 
-def _tell(control: socket.socket, message: Mapping[str, Any]) -> None:
+def _tell(control: Line, **message: int) -> None:
     with suppress(OSError):
-        control.sendall(json.dumps(message).encode() + b"\n")
+        control.send(**message)
 
 
-def _forked(file: int, control: socket.socket) -> int:
+def _forked(file: int, control: Line) -> int:
     pid = os.fork()
     if not pid:
         _become_worker(file, control)
     return pid
 
 
-def _become_worker(file: int, control: socket.socket) -> NoReturn:
+def _become_worker(file: int, control: Line) -> NoReturn:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    control.close()
+    control.socket.close()
     work(file)
 
 
@@ -215,9 +210,9 @@ class OutsideClock:
 
     line: Line
 
-    def begin(self, what: str, limit: float) -> None:
+    def begin(self, what: str) -> None:
         """See ``bench.harness.clock.Clock``."""
-        self.line.send(begin=what, limit=limit)
+        self.line.send(begin=what)
 
     def now(self) -> Any:
         """See ``bench.harness.clock.Clock``."""
@@ -306,12 +301,7 @@ class _Progress:
 
 def main(words: list[str]) -> None:
     """Start a server, or a worker where processes are not forked."""
-
-    def ignored(number: int, frame: FrameType | None) -> None:
-        """Do nothing; the parent decides."""
-
-    signal.signal(signal.SIGINT, ignored)
     if words[0] == "--worker":
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
         work(int(words[1]))
-    serve(socket.socket(fileno=int(words[0])))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # also while it loads
+    serve(Line(socket.socket(fileno=int(words[0]))))

@@ -32,7 +32,8 @@ class Server:
         if not hasattr(socket, "send_fds"):
             raise BenchError("worker processes need Linux or macOS; --jobs 0 runs all stages in one process")
         self.owner = os.getpid()
-        self.control, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair()
+        self.control = Line(ours)
         words = [sys.executable, "-P", "-c", START, json.dumps(sys.path), str(theirs.fileno())]
         self.process = subprocess.Popen(
             words,
@@ -46,7 +47,6 @@ class Server:
         self.output = self.process.stdout.fileno()
         self.exits: dict[int, int] = {}
         self._started: deque[int] = deque()
-        self._text = b""
         atexit.register(self.close)
 
     def start_worker(self) -> tuple[int, Line]:
@@ -57,13 +57,13 @@ class Server:
         """
         mine, theirs = socket.socketpair()
         try:
-            socket.send_fds(self.control, [b"w"], [theirs.fileno()])
+            socket.send_fds(self.control.socket, [b"w"], [theirs.fileno()])
         except OSError as error:
             raise ServerDied from error
         finally:
             theirs.close()
         while not self._started:
-            if not wait([self.control], SILENT):
+            if not wait([self.control.socket], SILENT):
                 self.process.kill()
             self.listen()
         mine.settimeout(UNREAD)
@@ -75,15 +75,10 @@ class Server:
         Raises:
             ServerDied: the server is not there any more.
         """
-        try:
-            received = self.control.recv(4096)
-        except OSError:
-            received = b""
-        if not received:
+        messages = self.control.arrived()
+        if messages is None:
             raise ServerDied
-        *lines, self._text = (self._text + received).split(b"\n")
-        for line in lines:
-            message = json.loads(line)
+        for message in messages:
             if "started" in message:
                 self._started.append(message["started"])
             else:
@@ -93,7 +88,7 @@ class Server:
         """End the server and its workers."""
         if self.owner != os.getpid():
             return
-        self.control.close()
+        self.control.socket.close()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(5)
         if self.process.poll() is None:
@@ -114,7 +109,7 @@ def server() -> Server:
     """Return the server of this process, started when it is first needed or when the last one died."""
     if _server and _server[0].owner != os.getpid():
         _server.clear()  # that of the process which forked this one
-    if _server and (_server[0].process.poll() is not None or _server[0].control.fileno() < 0):
+    if _server and (_server[0].process.poll() is not None or _server[0].control.socket.fileno() < 0):
         _server.pop().close()
     if not _server:
         _server.append(Server())
