@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -80,15 +83,48 @@ def invert(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> Artefact:
     run = open_run(bench, cell, keys.invert, "invert")
     run.reseed()
     run.checkpoint = None
-    method.bind(gan, run)
-    data = load_data(bench, cell)
-    images = {"test": data.test.first(cell.budget.test_images), "own": _generated(bench, cell, keys, gan)}
-    reset_peak_memory(bench.device)
+    with guarded(bench, "invert", gan):  # properties are code of the method, too
+        method.bind(gan, run)
+        stated = {
+            "capacity": method.spaces[-1],
+            "spaces": method.spaces,
+            "trained_on": method.base.trained_on,
+            "optimises": method.optimises,
+            "control": method.base.control,
+        }
+    test = load_data(bench, cell).test.first(cell.budget.test_images)
+    images = {"test": test, "own": _generated(bench, cell, keys, gan)}
+    codes, cost = _inverted(bench, cell, method=method, images=images, gan=gan)
+    if plugin_of(cell):
+        check_in_run(bench, cell, keys=keys, method=method, gan=gan)
+    meta = {
+        **stated,
+        **cost,
+        "fit_seconds": fitted["seconds"],
+        "fit_processor_seconds": fitted["processor_seconds"],
+        "fit_generator_calls": fitted["generator_calls"],
+        "fit_steps": fitted["steps"],
+        "fit_threads": fitted["threads"],
+        "trained_parameters": fitted["trained_parameters"],
+        "threads": torch.get_num_threads(),
+        "started_processes": sorted(set(bench.watch.processes)),
+        "written_files": list(bench.watch.written)[:5],
+    }
+    content = {track: tensor.cpu().contiguous() for track, tensor in codes.items()}
+    writers = {"codes.safetensors": lambda path: write_bytes(path, save(content))}
+    return bench.store.put("invert", keys.invert, writers, meta)
+
+
+def _inverted(
+    bench: HarnessContext, cell: Cell, method: BoundMethod, images: Mapping[str, Images], gan: Gan
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the codes of each track's images, and what they cost."""
+    run, count = method.base.run, sum(map(len, images.values()))
     codes, diverged, seconds, processor = {}, {}, 0.0, 0.0
+    reset_peak_memory(bench.device)
     with counted(gan) as calls:
         for track, part in images.items():
-            before = run.diverged
-            what = f"invert {track} images"
+            before, what = run.diverged, f"invert {track} images"
             with (
                 timed(bench.clock, what, cell.budget.timeout, bench.device) as spent,
                 guarded(bench, "invert", gan, (part,)),
@@ -96,35 +132,13 @@ def invert(bench: HarnessContext, cell: Cell, keys: Keys, gan: Gan) -> Artefact:
                 codes[track] = invert_images(bench, method, part, what)
             seconds, processor = seconds + spent.seconds, processor + spent.processor_seconds
             diverged[track] = run.diverged - before
-    count = sum(map(len, images.values()))
-    meta = {
-        "fit_seconds": fitted["seconds"],
-        "fit_processor_seconds": fitted["processor_seconds"],
-        "fit_generator_calls": fitted["generator_calls"],
-        "fit_steps": fitted["steps"],
-        "fit_threads": fitted["threads"],
-        "trained_parameters": fitted["trained_parameters"],
+    return codes, {
         "invert_ms_per_image": 1000 * seconds / count,
         "invert_processor_ms_per_image": 1000 * processor / count,
         "generator_calls_per_image": calls.total / count,
         "peak_memory_bytes": peak_memory(bench.device),
-        "capacity": method.spaces[-1],
-        "spaces": method.spaces,
-        "trained_on": method.base.trained_on,
-        "optimises": method.optimises,
-        "control": method.base.control,
         "diverged": diverged,
-        "threads": torch.get_num_threads(),
-        "plugin": plugin_of(cell),
-        "isolated": bench.isolated,
-        "started_processes": sorted(set(bench.watch.processes)),
-        "written_files": list(bench.watch.written)[:5],
     }
-    if plugin_of(cell):
-        check_in_run(bench, cell, keys=keys, method=method, gan=gan)
-    content = {track: tensor.cpu().contiguous() for track, tensor in codes.items()}
-    writers = {"codes.safetensors": lambda path: write_bytes(path, save(content))}
-    return bench.store.put("invert", keys.invert, writers, meta)
 
 
 def invert_images(bench: HarnessContext, method: BoundMethod, images: Images, what: str) -> Tensor:

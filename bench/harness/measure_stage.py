@@ -40,6 +40,8 @@ FACTS = (
     "started_processes",
     "written_files",
 )
+OWN_PARTS = ("build", "fit", "invert test images", "invert own images")
+"""Timed parts in which a method works for itself."""
 COST = (
     "fit_seconds",
     "fit_processor_seconds",
@@ -79,19 +81,22 @@ def _text(value: Any) -> str:
     return " ".join(value.encode(errors="replace").decode().split())[:100]
 
 
-def _cost(facts: dict[str, Any], outside: Mapping[str, Mapping[str, float]], cell: Cell) -> dict[str, float]:
+def _processes(facts: Mapping[str, Any], outside: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return the processes that a stranger's method started: those that it is known for, or that were seen."""
+    seen = any(outside.get(part, {}).get("processes", 0) > 1 for part in OWN_PARTS)
+    return facts["started_processes"] or (["seen from outside"] if seen and facts["plugin"] else [])
+
+
+def _cost(facts: Mapping[str, Any], outside: Mapping[str, Mapping[str, float]], images: int) -> dict[str, float]:
     """Return the cost of a cell: what its process stated, or what was seen from outside if that is more."""
-    if any(part.get("processes", 0) > 1 for part in outside.values()) and not facts["started_processes"]:
-        facts["started_processes"] = ["seen from outside"]
     found = {name: facts[name] for name in COST}
     for kind in ("seconds", "processor_seconds"):
         seen = {name: part.get(kind, 0.0) for name, part in outside.items()}
         if "fit" in seen:
             found[f"fit_{kind}"] = max(found[f"fit_{kind}"], seen["fit"] + seen.get("build", 0.0))
         name = f"invert_{kind.removesuffix('seconds')}ms_per_image"
-        if inverted := [value for what, value in seen.items() if what.startswith("invert ")]:
-            images = cell.budget.own_images + cell.budget.test_images
-            found[name] = max(found[name], 1000 * sum(inverted) / images) if cell.budget.test_images else found[name]
+        inverting = sum(value for part, value in seen.items() if part in OWN_PARTS and part.startswith("invert "))
+        found[name] = max(found[name], 1000 * inverting / images)
     return found
 
 
@@ -153,8 +158,9 @@ def write_record(
             f"the codes of {cell.method.name} are not in the store; --retry-failed computes them again"
         )
     facts = checked_facts(inverted.meta) | {"plugin": plugin_of(cell), "isolated": bench.apart}
-    spent = _cost(facts, outside or {}, cell)
+    facts["started_processes"] = _processes(facts, outside or {})
     codes = load_file(inverted.file("codes.safetensors"), device=bench.device)
+    spent = _cost(facts, outside or {}, sum(map(len, codes.values())))
     started = time.monotonic()
     view = view_of(gan, facts)
     results = measure(bench, cell, keys=keys, view=view, codes=codes)
