@@ -39,7 +39,7 @@ class FileWatch:
         self._forbidden: tuple[str, ...] = ()
         self._allowed: tuple[str, ...] = ()
         self._stage = ""
-        self._opened: list[str] = []
+        self._faults: list[str] = []
 
     def start(self) -> None:
         """Begin to listen to the audit events of this process; they cannot be unsubscribed."""
@@ -67,7 +67,7 @@ class FileWatch:
         Raises:
             ContractError: such a file was opened; also if the method caught the error.
         """
-        self._opened.clear()
+        self._faults.clear()
         self._stage = stage
         own = but.resolve() if but else None
         self._allowed = (str(own), str(own.with_name(f".{own.name}."))) if own else ()
@@ -76,8 +76,8 @@ class FileWatch:
             yield
         finally:
             self._stage = ""
-        if self._opened:
-            raise ContractError(self._message(stage, self._opened[0]))
+        if self._faults:
+            raise ContractError(self._faults[0])
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
@@ -97,16 +97,22 @@ class FileWatch:
         writes = isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
         if self._noting and not path.endswith((".py", ".pyc")):
             self._data.add(path)
-        elif self._stage and self._is_forbidden(path, writes):
-            self._opened.append(path)
-            raise ContractError(self._message(self._stage, path))
+        elif self._stage and (fault := self._fault(path, writes)):
+            self._faults.append(fault)
+            raise ContractError(fault)
         elif self._stage and writes and not self._is_own(path) and not path.startswith(DEVICES):
             self.written[path] = None
 
-    def _is_forbidden(self, path: str, writes: bool) -> bool:
+    def _fault(self, path: str, writes: bool) -> str:
+        """Return the message about a file that a method may not open; "" for any other."""
         mine = self._is_own(path) and (writes or path != str(Path(self._allowed[0]).parent))
-        inside = path in self._data or f"{path}{os.sep}".startswith(self._forbidden)
-        return (inside and not mine) or (writes and path.startswith(PROGRAM))
+        if not mine and (path in self._data or f"{path}{os.sep}".startswith(self._forbidden)):
+            return (
+                f"the method opens {path} during {self._stage}; files of datasets and of the store are not its input"
+            )
+        if writes and path.startswith(PROGRAM):
+            return f"the method changes {path} during {self._stage}; it may not change installed packages"
+        return ""
 
     def _is_own(self, path: str) -> bool:
         """Return True for the stage's checkpoint, its temporary files, and its folder, which is made if need be."""
@@ -114,7 +120,3 @@ class FileWatch:
             return False
         own, temporary = self._allowed
         return path in {own, str(Path(own).parent)} or path.startswith(temporary)
-
-    @staticmethod
-    def _message(stage: str, path: str) -> str:
-        return f"the method opens {path} during {stage}; files of datasets and of the store are not its input"

@@ -13,6 +13,7 @@ from bench.core.declared import declared_options
 from bench.core.errors import BenchError
 from bench.core.files import digest, read_header, sha256
 from bench.core.types import Cell, ComponentSpec
+from bench.datasets.content import content_hashes
 from bench.gans.zoo import CHECKPOINT, FACTORY, gan_file, runs_code, shipped_gans, without_pick
 from bench.harness.keys import KeyMaker, texts_in
 from bench.harness.suite import parse_choice
@@ -114,10 +115,10 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _folder(images: str) -> list[list[Any]]:
-    """Return names, sizes and times of the files in a folder; empty if the text names no folder."""
+def _folder(images: str) -> list[list[str]]:
+    """Return names and hashes of the content of the files in a folder; empty if the text names no folder."""
     root = Path(images).expanduser()
     if not images or not root.is_dir():
         return []
-    stats = [(path, path.stat()) for path in sorted(root.rglob("*")) if path.is_file()]
-    return [[str(path.relative_to(root)), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
+    names = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+    return [list(pair) for pair in zip(names, content_hashes(root, names, "--images"), strict=True)]
