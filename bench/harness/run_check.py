@@ -1,7 +1,4 @@
-"""Check of a stranger's method within a run: on the suite's GAN, under its budget, on a sample of its test images.
-
-The method cannot tell it from the run: GAN, budget, images and calls are those of the suite.
-"""
+"""Check of a stranger's method within a run: on the suite's GAN, under its budget, on a sample of its test images."""
 
 from __future__ import annotations
 
