@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,6 +22,10 @@ UNIT = 2 / LEVELS
 HALF = LEVELS / 2
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = (0.01 * LEVELS) ** 2, (0.03 * LEVELS) ** 2
+LEAST_ERROR = 1 / 12
+"""Squared error of rounding to whole levels, in squared levels (Bennett 1948): below it two images are one at 8 bits."""
+PSNR_CEILING = 10 * math.log10(LEVELS**2 / LEAST_ERROR)
+"""Largest PSNR that is told apart, 10·log10(255² · 12) dB: that of an error of ``LEAST_ERROR``."""
 
 
 def mse(target: Tensor, output: Tensor) -> Tensor:
@@ -39,9 +44,9 @@ def psnr(target: Tensor, output: Tensor) -> Tensor:
     In units of [-1, 1] the peak-to-peak range is 2 and its square 4; taking 2 for the square loses 3.01 dB.
 
     Returns:
-        ``[B]`` float64 in dB; infinite where two images are identical.
+        ``[B]`` float64 in dB, at most ``PSNR_CEILING``, also where two images are identical.
     """
-    return 10.0 * torch.log10(LEVELS**2 / _difference(target, output).square_().mean(1))
+    return 10.0 * torch.log10(LEVELS**2 / _difference(target, output).square_().mean(1).clamp_(min=LEAST_ERROR))
 
 
 def ssim(target: Tensor, output: Tensor) -> Tensor:
@@ -195,11 +200,12 @@ class Mae(PixelMetric):
 @metric("psnr")
 @dataclass
 class Psnr(PixelMetric):
-    """Peak signal-to-noise ratio in dB, averaged over the images that are not identical to their target.
+    """Peak signal-to-noise ratio in dB, averaged over all images.
 
-    Formula: 10 log10(255² / MSE) of each image, MSE in squared levels of 256, over all pixels and channels.
-    Range: from 0 dB for opposite images upwards; one level everywhere is 48.1 dB. Identical images have an infinite
-    value: they are counted as "identical" and left out of the mean.
+    Formula: 10 log10(255² / max(MSE, 1/12)) of each image, MSE in squared levels of 256, over all pixels and channels.
+    Range: from 0 dB for opposite images to 58.92 dB; one level everywhere is 48.1 dB. The ceiling is the error of
+    rounding to 256 levels, 1/12 squared level. Without it identical images would be infinite, and a mean that leaves
+    them out would punish a perfect recovery; "at_ceiling" counts the images that reach it.
     Averaging: decibels of images, not the MSE of the set: MSEs of 1e-4 and 1e-2 give 30.0 dB, but 22.97 dB for their
     mean.
     Traps: on [-1, 1] the peak-to-peak range is 2 and its square 4; 10 log10(2 / MSE) is 3.01 dB too low. Truncating
@@ -211,8 +217,8 @@ class Psnr(PixelMetric):
         >>> import torch
         >>> from bench.metrics.pixels import psnr
         >>> grey = torch.full((1, 3, 4, 4), 100, dtype=torch.uint8)
-        >>> round(psnr(grey, grey + 1).item(), 2), psnr(grey, grey).item()  # one level everywhere, and no difference
-        (48.13, inf)
+        >>> round(psnr(grey, grey + 1).item(), 2), round(psnr(grey, grey).item(), 2)  # one level, and no difference
+        (48.13, 58.92)
     """
 
     name = "psnr"
@@ -220,20 +226,17 @@ class Psnr(PixelMetric):
     unit = "dB"
 
     def protocol(self) -> dict[str, Any]:
-        """Add the data range and the treatment of infinite values."""
-        aggregation = "per image, then the mean over finite values; identical images are counted apart"
-        return {**super().protocol(), "data_range": LEVELS, "aggregation": aggregation}
+        """Add the data range and the ceiling."""
+        return {**super().protocol(), "version": 2, "data_range": LEVELS, "ceiling": round(PSNR_CEILING, 4)}
 
     def update(self, pairs: EvalBatch) -> Tensor:
-        """Return one value per image; infinite for identical images."""
+        """Return one value per image."""
         return psnr(pairs.target_u8, pairs.output_u8)
 
     def compute(self, values: np.ndarray[Any, Any] | None) -> dict[str, float]:
-        """Return the mean over finite values, infinite if there are none; "identical" counts the others."""
+        """Return the mean over images; "at_ceiling" counts those that are told apart no further."""
         assert values is not None
-        finite = values[np.isfinite(values)]
-        value = float(finite.mean()) if len(finite) else float("inf")
-        return {"value": value, "n": float(len(values)), "identical": float(len(values) - len(finite))}
+        return {**mean_summary(values), "at_ceiling": float((values >= PSNR_CEILING - 1e-9).sum())}
 
 
 @metric("ssim")

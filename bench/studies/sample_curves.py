@@ -44,11 +44,10 @@ class SampleSizeCurves:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[int, bool, dict[str, float]]], psnr: Floats, seed: int) -> SampleSizeCurves:
-        """Collect the values of every subset, and PSNR of every image ``[N]``, infinite for identical ones."""
+        """Collect the values of every subset, and PSNR of every image ``[N]``."""
         found = list(rows)
         sizes = dict.fromkeys(size for size, _, _ in found)
         values = {m: {n: np.array([v[m] for size, _, v in found if size == n]) for n in sizes} for m in METRICS}
-        psnr = psnr[np.isfinite(psnr)]
         rng = np.random.RandomState(seed)
         spreads = [psnr[rng.randint(len(psnr), size=len(psnr))].std(ddof=1) for _ in range(500)]
         low, high = np.quantile(spreads, [0.025, 0.975])

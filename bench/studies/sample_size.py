@@ -151,7 +151,7 @@ class ReconstructionFeatures:
     """Per-image values and features of test images and their reconstructions.
 
     Attributes:
-        psnr: PSNR ``[N]``, infinite for identical images.
+        psnr: PSNR ``[N]`` in dB.
         ssim: SSIM ``[N]``.
         target: features ``[N, F]`` of the test images.
         output: features ``[N, F]`` of the reconstructions.

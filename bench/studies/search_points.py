@@ -52,8 +52,11 @@ class SearchPoint:
     fit_seconds: float
 
     def psnr(self, track: Track) -> Floats:
-        """Return the peak signal-to-noise ratio ``[N]`` in dB; the peak-to-peak range is 2, its square 4."""
-        return np.asarray(10 * np.log10(4 / np.maximum(self.mse[track], 1e-12)))
+        """Return the peak signal-to-noise ratio ``[N]`` in dB, with the ceiling of ``bench.metrics.pixels.psnr``.
+
+        The peak-to-peak range is 2, its square 4; an error of 1/12 squared level of 256 is the least.
+        """
+        return np.asarray(10 * np.log10(4 / np.maximum(self.mse[track], 4 / (12 * 255**2))))
 
     def rows(self) -> pd.DataFrame:
         """Return one row per image."""

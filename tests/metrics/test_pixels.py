@@ -117,11 +117,24 @@ def test_floats_and_unequal_shapes_are_refused(function):
         function(pixels, pixels[:1])
 
 
-def test_identical_images_are_counted_apart():
+def test_a_perfect_recovery_has_the_psnr_of_rounding_and_is_never_punished():
     metric = open_metrics(["psnr"])[0]
-    summary = metric.compute(np.array([20.0, np.inf, 30.0]))
-    assert summary == {"value": 25.0, "n": 3.0, "identical": 1.0}
-    assert metric.compute(np.array([np.inf]))["value"] == np.inf
+    target = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).repeat(30, 1, 1, 1)
+    output = target.clone()
+    output[0] = 255 - output[0]  # 29 of 30 are exact
+    found = psnr(target, output).numpy()
+    rounding = np.random.default_rng(0).uniform(-0.5, 0.5, 10**6)  # errors of rounding, in levels
+    assert found[1:] == pytest.approx(10 * np.log10(255**2 / np.square(rounding).mean()), abs=0.01)
+    summary = metric.compute(found)
+    assert summary == {"value": pytest.approx(found.mean()), "n": 30.0, "at_ceiling": 29.0}
+    assert summary["value"] > metric.compute(psnr(target, (target + 1).clamp(max=255)).numpy())["value"]
+
+
+def test_no_psnr_is_above_the_ceiling():
+    target = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    output = target.clone()
+    output[..., 0, 0] = 1  # 77 dB without the ceiling
+    assert psnr(target, output).item() == psnr(target, target).item() == pytest.approx(58.9226, abs=1e-4)
 
 
 def test_every_level_survives_the_way_to_floats_and_back():
