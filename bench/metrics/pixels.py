@@ -23,7 +23,7 @@ HALF = LEVELS / 2
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = (0.01 * LEVELS) ** 2, (0.03 * LEVELS) ** 2
 LEAST_ERROR = 1 / 12
-"""Squared error of rounding to whole levels, in squared levels (Bennett 1948): below it two images are one at 8 bits."""
+"""Squared error of rounding to whole levels, in squared levels (Bennett 1948)."""
 PSNR_CEILING = 10 * math.log10(LEVELS**2 / LEAST_ERROR)
 """Largest PSNR that is told apart, 10·log10(255² · 12) dB: that of an error of ``LEAST_ERROR``."""
 
@@ -202,7 +202,7 @@ class Mae(PixelMetric):
 class Psnr(PixelMetric):
     """Peak signal-to-noise ratio in dB, averaged over all images.
 
-    Formula: 10 log10(255² / max(MSE, 1/12)) of each image, MSE in squared levels of 256, over all pixels and channels.
+    Formula: 10 log10(255² / max(MSE, 1/12)) of each image, MSE in squared levels of 256, over pixels and channels.
     Range: from 0 dB for opposite images to 58.92 dB; one level everywhere is 48.1 dB. The ceiling is the error of
     rounding to 256 levels, 1/12 squared level. Without it identical images would be infinite, and a mean that leaves
     them out would punish a perfect recovery; "at_ceiling" counts the images that reach it.

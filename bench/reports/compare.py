@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench import statistics
@@ -11,9 +11,9 @@ from bench.core.errors import BenchError
 from bench.core.types import Record, Track
 from bench.reports.formatting import ABSENT, shown_metric
 from bench.reports.groups import TRACKS, MethodResults, ResultGroup, groups, only_group
-from bench.reports.paired import Difference, difference
+from bench.reports.paired import Difference, paired_differences
 from bench.reports.verdicts import span
-from bench.statistics import LEVEL, RESAMPLES, Interval
+from bench.statistics import LEVEL, Interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,10 +35,9 @@ class MetricComparison:
     """Comparison on one metric of one track. Advantages are oriented: positive means that a is better.
 
     Attributes:
-        gap: seed-averaged difference with its interval and basis.
-        p: two-sided sign-flip p of a mean advantage of 0, over images, not adjusted for the number of metrics;
-            None for a set metric.
-        wilcoxon: two-sided p of the signed-rank test, over images; None for a set metric.
+        gap: mean difference over training seeds and images, with its interval and what the interval counts.
+        p: two-sided p of a mean advantage of 0, adjusted for the number of compared metrics (Holm); None without an
+            interval.
         effect: Cohen's d_z over images, or None.
         wins: share of images on which a is better, ties count half; None for a set metric.
     """
@@ -47,15 +46,16 @@ class MetricComparison:
     metric: str
     gap: Difference
     p: float | None
-    wilcoxon: float | None
     effect: float | None
     wins: float | None
     by_seed: tuple[SeedDifference, ...]
 
     @property
     def verdict(self) -> str:
-        """The decision of the interval: "a better", "b better" or "inconclusive"."""
-        return {1: "a better", -1: "b better"}.get(self.gap.sign or 0, "inconclusive")
+        """The decision of the adjusted p: "a better", "b better" or "inconclusive"."""
+        if self.p is None or self.p > 1 - LEVEL or not self.gap.mean:
+            return "inconclusive"
+        return "a better" if self.gap.mean > 0 else "b better"
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class MethodComparison:
     metrics: tuple[MetricComparison, ...]
     not_compared: tuple[str, ...] = ()
     """Metrics that were measured for only one of the two."""
+    left_out: tuple[int, ...] = ()
+    """Seeds that are done for only one of the two."""
 
 
 def compare(records: Sequence[Record], method_a: str, method_b: str) -> MethodComparison:
@@ -112,31 +114,41 @@ def _compare(group: ResultGroup, method_a: str, method_b: str) -> MethodComparis
         for metric in group.measured(track):
             sides = [bool(runs.values(track, metric)) for runs in (a, b)]
             if all(sides) and metric in group.higher_is_better:
-                measured.append(_metric(a, b, track=track, metric=metric, up=group.higher_is_better[metric]))
+                measured.append(_metric(group, a, b=b, track=track, metric=metric))
             elif any(sides):
                 alone.append(f"{track}/{metric}")
     return MethodComparison(
-        group.title, a.title, b=b.title, seeds=seeds, metrics=tuple(measured), not_compared=tuple(alone)
+        group.title,
+        a.title,
+        b=b.title,
+        seeds=seeds,
+        metrics=_adjusted(measured),
+        not_compared=tuple(alone),
+        left_out=tuple(sorted(set(a.by_seed) ^ set(b.by_seed))),
     )
 
 
-def _metric(a: MethodResults, b: MethodResults, track: Track, metric: str, up: bool) -> MetricComparison:
-    gap = difference(a, b, track=track, metric=metric, higher_is_better=up)
+def _adjusted(measured: Sequence[MetricComparison]) -> tuple[MetricComparison, ...]:
+    """Return the comparisons with p adjusted for their number."""
+    known = [m.p for m in measured if m.p is not None]
+    adjusted = iter(statistics.holm(known))
+    return tuple(m if m.p is None else replace(m, p=next(adjusted)) for m in measured)
+
+
+def _metric(group: ResultGroup, a: MethodResults, b: MethodResults, track: Track, metric: str) -> MetricComparison:
+    gap = paired_differences(group, track, metric).between(a, b)
     by_seed = []
     for i, seed in enumerate(gap.seeds):
         interval = None if gap.a is None or gap.b is None else statistics.paired_interval(gap.a[i], gap.b[i])
         by_seed.append(SeedDifference(seed, gap.by_seed[i], interval))
     if gap.a is None or gap.b is None:
-        return MetricComparison(
-            track, metric, gap=gap, p=None, wilcoxon=None, effect=None, wins=None, by_seed=tuple(by_seed)
-        )
+        return MetricComparison(track, metric, gap=gap, p=gap.p, effect=None, wins=None, by_seed=tuple(by_seed))
     gaps = statistics.differences(gap.a, gap.b)
     return MetricComparison(
         track,
         metric,
         gap=gap,
-        p=statistics.sign_flip_p(gaps),
-        wilcoxon=statistics.wilcoxon_p(gaps),
+        p=gap.p,
         effect=statistics.effect_size(gaps),
         wins=statistics.win_rate(gap.a.mean(0), gap.b.mean(0)),
         by_seed=tuple(by_seed),
@@ -169,7 +181,7 @@ def _rows(comparison: MethodComparison) -> Iterator[list[str]]:
             *_advantage(m.gap.mean, interval),
             ABSENT if m.p is None else f"{m.p:.2g}",
             ABSENT if m.wins is None else f"{m.wins:.0%}",
-            m.verdict if m.gap.basis != "seeds" else f"{m.verdict} (over seeds)",
+            m.verdict if m.gap.basis not in {"seeds", "images"} else f"{m.verdict} (over {m.gap.basis})",
         ]
 
 
@@ -182,10 +194,13 @@ def _advantage(mean: float | None, interval: Interval | None) -> tuple[str, str]
 
 def _legend(comparison: MethodComparison) -> Iterator[str]:
     yield (
-        "Positive: a is better, whatever the metric's direction. The verdict is that of the "
-        f"{LEVEL:.0%} interval: bootstrap over the same images, seeds averaged, {RESAMPLES} resamples; Student's t "
-        "over seeds for metrics without per-image values. p: sign-flip test over images, not adjusted for the number "
-        "of metrics."
+        "Positive: a is better, whatever the metric's direction. Intervals count that other training seeds and other "
+        "images might have been used, on the same generators and images for both. p: no difference, adjusted for the "
+        f"number of metrics (Holm); the verdict is that of p at {1 - LEVEL:.2g}."
     )
+    if any(m.gap.basis == "one training" for m in comparison.metrics):
+        yield "One training: a second one may turn the difference round, so that no interval can be given."
+    if comparison.left_out:
+        yield f"Seeds done for one of the two only, left out: {', '.join(map(str, comparison.left_out))}."
     if comparison.not_compared:
         yield f"Measured for one of the two only: {', '.join(comparison.not_compared)}."

@@ -10,7 +10,7 @@ from typing import Any
 from bench.reports.context import Context
 from bench.reports.leaderboard import COSTS, Column, Heading, Leaderboard, Row, Value
 from bench.reports.standing import SLACK
-from bench.statistics import LEVEL, RESAMPLES
+from bench.statistics import LEVEL
 
 HEADINGS: dict[Heading, str] = {
     "test": "Test images",
@@ -33,7 +33,7 @@ def number(value: float, decimals: int) -> str:
 
 
 def decimals_for(value: Value, decimals: int) -> int:
-    """Return the decimals that the interval of a value over images supports; ``decimals`` without an interval."""
+    """Return the decimals that the interval of a value supports; ``decimals`` without an interval."""
     if value.interval is None or value.interval.degenerate:
         return decimals
     return min(value.interval.decimals, decimals + 2)
@@ -84,6 +84,11 @@ def method_name(row: Row) -> str:
     return row.method + (BEYOND if row.beyond else "") + (MARKED if row.marks else "")
 
 
+def rank_text(row: Row) -> str:
+    """Return the possible ranks of a method, ``1–3``; a dash if it has none."""
+    return ABSENT if row.rank is None else row.rank.text
+
+
 def latent_dimensions(row: Row) -> str:
     """Return the number of latent dimensions that a method chooses for each image; a dash if it is not recorded."""
     return ABSENT if row.free_numbers is None else number(row.free_numbers, 0)
@@ -126,18 +131,20 @@ def legend(board: Leaderboard) -> Iterator[str]:
     seeds = len(board.context.seeds)
     text = "Mean over seeds"
     if any(v.interval is not None for v in values):
-        text += f" ± half of its {LEVEL:.0%} bootstrap interval over images ({RESAMPLES} resamples, seeds averaged)"
+        over = "training seeds and images" if seeds > 1 else "images"
+        text += f" ± half of its {LEVEL:.0%} interval over {over}"
     if any(v.sd is not None for v in values):
         text += f"; sd: standard deviation over {seeds} seeds"
     yield text + "."
     if seeds == 1:
-        yield "One training seed: a second training of the same methods may order them differently."
-    if any(v.interval is not None for v in values):
-        yield "Intervals and ties are about other images for these trained networks, not about other training seeds."
+        yield (
+            "One training: a second one of the same methods may order them differently. Intervals are about other "
+            "images for these trained networks, and trained methods have an order but no ranks."
+        )
     yield (
-        f"Rank by {shown_metric(board.rank_by)} within a capacity class (what a method may change for each image); "
-        "methods whose paired difference to the leader of their rank has an interval containing 0 share that rank. "
-        "Bold: best of its class, or tied with the best. Controls are not ranked."
+        f"Ranks by {shown_metric(board.rank_by)} within a capacity class (what a method may change for each image): "
+        f"1–3 is first to third. All ranks of a class hold at once with {LEVEL:.0%} confidence, over training seeds "
+        "and images. Bold: best of its class, or not told from it. Controls are not ranked."
     )
     if any(v.optimised for v in values):
         yield f"{OPTIMISED} the method minimises this metric directly."

@@ -9,6 +9,7 @@ from bench.reports.formatting import (
     decimals_for,
     method_name,
     number,
+    rank_text,
     seeds_in_words,
 )
 from bench.reports.leaderboard import Column, Leaderboard, Row
@@ -50,7 +51,7 @@ def _column(column: Column, board: Leaderboard) -> TerminalColumn:
 def _row(place: int, columns: list[Column], board: Leaderboard, several: bool) -> TerminalRow:
     row = board.rows[place]
     last = place + 1 == len(board.rows) or (board.rows[place + 1].control and not row.control)
-    about = [ABSENT if row.rank is None else str(row.rank), method_name(row), *([row.capacity] if several else [])]
+    about = [rank_text(row), method_name(row), *([row.capacity] if several else [])]
     best = [False] * len(about) + [_best(row, column) for column in columns]
     cells = (*about, *(_cell(row, column, board) for column in columns))
     return TerminalRow(cells, tuple(best), row.control, last)

@@ -71,8 +71,14 @@ class MethodResults:
             )
         return np.stack(found)
 
+    def influences(self, track: Track, metric: str, seeds: Iterable[int]) -> Floats | None:
+        """Return the influence ``[S, N]`` of each image on a set metric, or None if a seed has none stored."""
+        columns = [per_image(self.by_seed[seed], track, metric, influence_column(metric)) for seed in seeds]
+        found = [c for c in columns if c is not None]
+        return np.stack(found) if len(found) == len(columns) and len({len(c) for c in found}) == 1 else None
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class ResultGroup:
     """Records of one dataset, GAN and budget, measured under one protocol, and planned cells without a record."""
 
@@ -247,8 +253,15 @@ def _runs(place: str, records: Sequence[Record]) -> Iterator[MethodResults]:
         yield MethodResults(full, choice["name"], done, tuple(r for r in found if r.status != "done"))
 
 
-def per_image(record: Record, track: Track, metric: str) -> Floats | None:
+def influence_column(metric: str) -> str:
+    """Return the column of per-image files that holds the influence of each image on a set metric."""
+    return f"influence/{metric}"
+
+
+def per_image(record: Record, track: Track, metric: str, column: str = "") -> Floats | None:
     """Return the values ``[N]`` of a metric for every image of a track, in the order of the images.
+
+    ``column`` names another column of the file that belongs to the metric.
 
     None if the record has no such values: for a set metric, or a record that was never stored.
 
@@ -256,9 +269,10 @@ def per_image(record: Record, track: Track, metric: str) -> Floats | None:
         BenchError: the file cannot be read.
     """
     rows = image_table(record, track)
-    if rows is None or rows.empty or metric not in rows.columns:
+    column = column or metric
+    if rows is None or rows.empty or column not in rows.columns:
         return None
-    return np.asarray(rows[metric], np.float64) if metric in record.metrics.get(track, {}) else None
+    return np.asarray(rows[column], np.float64) if metric in record.metrics.get(track, {}) else None
 
 
 def image_table(record: Record, track: Track) -> pd.DataFrame | None:

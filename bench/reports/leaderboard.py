@@ -16,9 +16,9 @@ from bench.core.errors import unknown
 from bench.core.types import Capacity, Cell, Record, Track
 from bench.reports.context import Context, context_of
 from bench.reports.groups import TRACKS, MethodResults, ResultGroup, groups
-from bench.reports.ranking import best_methods, ranks
+from bench.reports.ranking import classes, ranking
 from bench.reports.standing import beyond_budget, costs, marks
-from bench.statistics import Interval
+from bench.statistics import Interval, RankSet
 
 Heading = Literal["test", "own", "cost"]
 
@@ -60,9 +60,10 @@ class Value:
     Attributes:
         mean: mean of the stored summary values over seeds.
         sd: standard deviation over seeds (``ddof=1``); None for one seed.
-        interval: 95 % bootstrap interval over images, for metrics whose summary is the mean of per-image values.
+        interval: 95 % interval over training seeds and images; of one seed over images alone, for metrics whose
+            summary is the mean of per-image values.
         by_seed: stored summary value of each seed.
-        best: whether the value is the best of its capacity class, or tied with the best.
+        best: whether the value is the best of its capacity class, or not told from it.
         optimised: whether the method minimises this metric directly.
     """
 
@@ -79,7 +80,7 @@ class Row:
     """The row of one method.
 
     Attributes:
-        rank: rank within its capacity class; None for controls and for methods that cannot be ranked.
+        rank: possible ranks within its capacity class; None for controls and for methods that cannot be ranked.
         capacity: variables that the method may change per image.
         free_numbers: number of these variables, the latent dimensions.
         marks: what the harness noticed of the method, which is therefore not ranked.
@@ -90,7 +91,7 @@ class Row:
     """
 
     method: str
-    rank: int | None
+    rank: RankSet | None
     capacity: str
     free_numbers: int | None
     trained_on: str
@@ -162,16 +163,19 @@ def boards_of(found: Sequence[ResultGroup], rank_by: str, title: str) -> list[Le
 
 def leaderboard(group: ResultGroup, rank_by: str, title: str) -> Leaderboard:
     """Return the table of one group; see ``leaderboards``."""
-    placed, notes = ranks(group, rank_by)
+    placed = ranking(group, "test", rank_by)
     columns = tuple(_columns(group, rank_by))
-    best = {c.key: best_methods(group, c.heading, c.name) for c in columns if c.heading != "cost"}
+    best = {c.key: _best(group, c) for c in columns}
     rows = [
-        _row(runs, placed.get(runs.title), columns=columns, best=best, budget=group.budget)
+        _row(runs, placed.ranks.get(runs.title), columns=columns, best=best, budget=group.budget)
         for runs in group.runs
         if runs.by_seed
     ]
-    last = len(rows) + 1  # a list that is being sorted looks empty
-    rows.sort(key=lambda r: (r.control, _class_order(r.capacity), r.rank or last, _by(r, rank_by, group)))
+    ranked = {runs.title for members in classes(group).values() for runs in members}
+    place = {title: -value for title, value in placed.effects.items() if not np.isnan(value)}
+    rows.sort(
+        key=lambda r: (r.control, _class_order(r.capacity), r.method not in ranked, place.get(r.method, np.inf))
+    )
     return Leaderboard(
         f"{title}: {group.title}",
         rank_by,
@@ -179,7 +183,7 @@ def leaderboard(group: ResultGroup, rank_by: str, title: str) -> Leaderboard:
         columns=columns,
         rows=tuple(rows),
         remarks=tuple(_remarks(group)),
-        notes=notes,
+        notes=placed.notes,
     )
 
 
@@ -189,11 +193,10 @@ def _class_order(capacity: str) -> tuple[int, str]:
     return (known.index(capacity) if capacity in known else len(known)), capacity
 
 
-def _by(row: Row, rank_by: str, group: ResultGroup) -> float:
-    value = row.values.get(f"test/{rank_by}")
-    if value is None or np.isnan(value.mean):
-        return np.inf
-    return -value.mean if group.higher_is_better.get(rank_by, True) else value.mean
+def _best(group: ResultGroup, column: Column) -> frozenset[str]:
+    if column.heading == "cost" or column.higher_is_better is None:
+        return frozenset()
+    return ranking(group, column.heading, column.name).best
 
 
 def _columns(group: ResultGroup, rank_by: str) -> Iterator[Column]:
@@ -217,7 +220,7 @@ def decimals_of(numbers: Sequence[float]) -> int:
 
 def _row(
     runs: MethodResults,
-    rank: int | None,
+    rank: RankSet | None,
     columns: Sequence[Column],
     best: Mapping[str, frozenset[str]],
     budget: Mapping[str, Any],
@@ -252,23 +255,27 @@ def _value(runs: MethodResults, column: Column, best: bool) -> Value | None:
     if not by_seed:
         return None
     mean, sd = statistics.mean_and_sd(list(by_seed.values()))
-    interval = image_interval(runs, column.heading, column.name, mean)
+    interval = value_interval(runs, column.heading, column.name, mean)
     return Value(mean, sd, interval=interval, by_seed=by_seed, best=best, optimised=optimises(runs, column.name))
 
 
-def image_interval(runs: MethodResults, track: Track, metric: str, mean: float) -> Interval | None:
-    """Return the bootstrap interval over images around a stored ``mean``.
+def value_interval(runs: MethodResults, track: Track, metric: str, mean: float) -> Interval | None:
+    """Return the interval around a stored ``mean`` over training seeds and images; of one seed, over images alone.
 
-    None if the summary is not the mean of the finite per-image values (a median, a rate, a set metric).
+    Per-image values are those of which the summary is the mean over finite ones. Where it is not (a median, a rate, a
+    set metric), the images count by their influence on it, if that is stored.
     """
-    images = runs.images(track, metric, runs.values(track, metric))
-    if images is None or not np.isfinite(mean):
+    values = runs.values(track, metric)
+    if not np.isfinite(mean):
         return None
-    averaged = statistics.over_seeds(images)
-    averaged = averaged[np.isfinite(averaged)]
-    if not averaged.size or not np.isclose(averaged.mean(), mean, rtol=1e-3, atol=1e-9):
-        return None
-    return statistics.mean_interval(images)
+    images = runs.images(track, metric, values)
+    if images is not None:
+        means = [row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan for row in images]
+        if not np.allclose(means, list(values.values()), rtol=1e-3, atol=1e-9):
+            images = None
+    if images is None:
+        images = runs.influences(track, metric, values)
+    return statistics.crossed_mean(list(values.values()), [] if images is None else [images]).interval()
 
 
 def optimises(runs: MethodResults, metric: str) -> bool:

@@ -1,63 +1,69 @@
-"""Ranks and best values within capacity classes, with ties."""
+"""Ranks within capacity classes, as sets that hold for all methods of a class at once, and the best values."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.core.types import Track
 from bench.reports.groups import MethodResults, ResultGroup
-from bench.reports.paired import difference
+from bench.reports.paired import PairedDifferences, paired_differences
 from bench.reports.standing import is_ranked
-from bench.statistics import tie_groups
+from bench.statistics import LEVEL, CrossedMean, RankSet, additive_effects, holm, p_values, rank_sets
 
 
-def ranks(group: ResultGroup, metric: str) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Return competition ranks by a metric of the test track, within each capacity class.
+@dataclass(frozen=True)
+class Ranking:
+    """The methods of a table in order of one metric.
 
-    Controls, methods beyond the budget and marked ones are not ranked.
-
-    Methods are ordered by their mean over seeds. The best one leads a tie group; each following method whose 95 %
-    interval of the paired difference to that leader contains 0 shares its rank (over images with values averaged
-    over seeds; over seeds for a metric without per-image values). The first method outside leads the next
-    group. With ranks 1, 1, 3, the third method is worse than the first, but not necessarily than the second.
-
-    Returns:
-        Rank of each method title (absent: outside the ranks, not measured, not a number), and notes on pairs without
-        an interval, which are ranked by their values alone.
+    Attributes:
+        ranks: set of possible ranks of each method title, within its capacity class; absent: outside the ranks, not
+            measured, or compared on one training only.
+        best: titles of the methods at the top of their class: the best one, and those behind it from which it is not
+            told, up to the first from which it is. The best one alone where methods have no rank.
+        effects: mean of each title, higher is better, adjusted for seeds that it lacks.
+        notes: sentences on methods without ranks.
     """
-    placed: dict[str, int] = {}
-    undecided: list[str] = []
-    up = group.higher_is_better.get(metric, True)
-    for members in classes(group).values():
-        order = _best_first(members, "test", metric, up)
 
-        def tied(leader: MethodResults, other: MethodResults) -> bool:
-            gap = difference(leader, other, track="test", metric=metric, higher_is_better=up)
-            if gap.sign is None:
-                undecided.append(f"{leader.title} and {other.title}")
-                return gap.mean == 0
-            return gap.sign == 0
-
-        placed.update(zip((r.title for r in order), tie_groups(order, tied), strict=True))
-    if not undecided:
-        return placed, ()
-    pairs = "; ".join(undecided)
-    return placed, (f"No interval of the difference in {metric} can be given (ranked by value alone) for: {pairs}.",)
+    ranks: dict[str, RankSet]
+    best: frozenset[str]
+    effects: dict[str, float]
+    notes: tuple[str, ...] = ()
 
 
-def best_methods(group: ResultGroup, track: Track, metric: str) -> frozenset[str]:
-    """Return the titles of the methods with the best value of each capacity class, and of those tied with it."""
+def ranking(group: ResultGroup, track: Track, metric: str) -> Ranking:
+    """Rank the methods of a table by a metric.
+
+    All pairs of a capacity class are compared over training seeds and images (``bench.reports.paired``), with Holm's
+    correction for their number. A method's rank is at least 1 + the number of methods that are better, and at most
+    the number of methods - the number of those that are worse: all sets contain the true ranks with 95 % confidence
+    (Mogstad, Romano, Shaikh and Wilhelm 2024, "Inference for Ranks with Applications", section 3). Controls, methods
+    beyond the budget and marked ones are not ranked. On one training seed nothing is said of methods that were
+    trained: they have an order, but no ranks, and may lie anywhere among the others.
+    """
+    pairs = paired_differences(group, track, metric)
+    everyone = [runs.title for runs in group.runs]
+    effects = {t: float(e) for t, e in zip(everyone, additive_effects(pairs.table(everyone)), strict=True)}
+    ranks: dict[str, RankSet] = {}
     best: set[str] = set()
-    up = group.higher_is_better.get(metric)
-    if up is None:
-        return frozenset()
+    notes: list[str] = []
     for members in classes(group).values():
-        order = _best_first(members, track, metric, up)
-        for runs in order:
-            gap = difference(order[0], runs, track=track, metric=metric, higher_is_better=up)
-            if runs is order[0] or gap.sign == 0 or (gap.sign is None and gap.mean == 0):
-                best.add(runs.title)
-    return frozenset(best)
+        order = sorted((r for r in members if np.isfinite(effects[r.title])), key=lambda r: -effects[r.title])
+        better, open_pairs = _better(order, pairs)
+        alone = [len(order) > 1 and bool(open_pairs[i].sum() == len(order) - 1) for i in range(len(order))]
+        sets = rank_sets(better)
+        ranks.update({runs.title: s for runs, s, none in zip(order, sets, alone, strict=True) if not none})
+        if any(alone):
+            notes.append(_without_rank([runs for runs, none in zip(order, alone, strict=True) if none]))
+            best.update(runs.title for runs in order[:1])
+        else:
+            top = list(itertools.takewhile(lambda ranks: ranks.low == 1, sets))
+            best.update(runs.title for runs in order[: len(top)])
+    return Ranking(ranks, frozenset(best), effects, tuple(notes))
 
 
 def classes(group: ResultGroup) -> dict[str, list[MethodResults]]:
@@ -69,7 +75,21 @@ def classes(group: ResultGroup) -> dict[str, list[MethodResults]]:
     return found
 
 
-def _best_first(members: list[MethodResults], track: Track, metric: str, up: bool) -> list[MethodResults]:
-    means = {r.title: float(np.mean(list(v.values()))) for r in members if (v := r.values(track, metric))}
-    ranked = [r for r in members if r.title in means and not np.isnan(means[r.title])]
-    return sorted(ranked, key=lambda r: means[r.title], reverse=up)
+def _better(order: Sequence[MethodResults], pairs: PairedDifferences) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return, for each pair ``[M, M]``, whether the first is better after correction, and whether that is unknown."""
+    index = list(itertools.combinations(range(len(order)), 2))
+    found = [pairs.between(order[i], order[j]).crossed or CrossedMean(np.nan, ()) for i, j in index]
+    p = p_values(found)
+    told = [(pair, mean, value) for pair, mean, value in zip(index, found, p, strict=True) if value is not None]
+    rejected = np.array(holm([value for _, _, value in told])) <= 1 - LEVEL
+    better = np.zeros((len(order), len(order)), bool)
+    unknown = ~np.eye(len(order), dtype=bool)
+    for ((i, j), mean, _), different in zip(told, rejected, strict=True):
+        unknown[i, j] = unknown[j, i] = False
+        better[i, j], better[j, i] = different and mean.value > 0, different and mean.value < 0
+    return better, unknown
+
+
+def _without_rank(members: Sequence[MethodResults]) -> str:
+    names = ", ".join(runs.title for runs in members)
+    return f"One training: {names} stand in the order of their values, without ranks; more seeds give ranks."

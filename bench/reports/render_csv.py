@@ -10,7 +10,7 @@ from typing import Any
 from bench.reports.leaderboard import Leaderboard
 
 CONDITIONS = ("title", "dataset", "dataset_checksum", "gan", "budget", "device", "rank_by")
-ABOUT = ("method", "rank", "capacity", "free_numbers", "trained_on", "control")
+ABOUT = ("method", "rank_low", "rank_high", "capacity", "free_numbers", "trained_on", "control")
 NUMBERS = ("track", "metric", "higher_is_better", "mean", "sd", "low", "high", "level")
 FIELDS = (*CONDITIONS, *ABOUT, *NUMBERS, "seeds", "best", "optimised", "status", "reason")
 
@@ -37,7 +37,8 @@ def csv_text(boards: Sequence[Leaderboard]) -> str:
 
 def _lines(board: Leaderboard) -> Iterator[dict[str, Any]]:
     for row in board.rows:
-        about = {k: getattr(row, k) for k in ABOUT}
+        ranks = {"rank_low": row.rank and row.rank.low, "rank_high": row.rank and row.rank.high}
+        about = {k: ranks[k] if k in ranks else getattr(row, k) for k in ABOUT}
         for column in board.columns:
             value = row.values.get(column.key)
             if value is None:

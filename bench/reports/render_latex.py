@@ -15,6 +15,7 @@ from bench.reports.formatting import (
     legend,
     method_name,
     number,
+    rank_text,
     spread,
 )
 from bench.reports.leaderboard import Column, Heading, Leaderboard, Row
@@ -90,10 +91,9 @@ def _conditions(board: Leaderboard) -> str:
 
 
 def _about(row: Row, full: bool) -> list[str]:
-    rank = escape(ABSENT) if row.rank is None else str(row.rank)
     if not full:
         return [escape(method_name(row))]
-    return [rank, *map(escape, (method_name(row), row.capacity, latent_dimensions(row), row.trained_on))]
+    return [*map(escape, (rank_text(row), method_name(row), row.capacity, latent_dimensions(row), row.trained_on))]
 
 
 def _cell(row: Row, column: Column) -> str:

@@ -15,6 +15,7 @@ from bench.reports.formatting import (
     legend,
     method_name,
     number,
+    rank_text,
     seeds_in_words,
     settings,
     spread,
@@ -49,7 +50,7 @@ def _matrix(boards: Sequence[Leaderboard]) -> Iterator[str]:
     heading = next((column_title(c) for board in boards for c in board.columns if c.key == key), boards[0].rank_by)
     yield f"{escape(heading)}, {escape(context.dataset)}, budget {context.budget['name']},"
     yield f"{context.images.get('test', 0):,} test images, mean over seeds {', '.join(map(str, seeds))}."
-    yield "Bold: best method of its GAN and capacity class, or tied with it."
+    yield "Bold: best method of its GAN and capacity class, or not told from it."
     yield ""
     yield from table(["GAN", *map(escape, methods)], (_across(board, methods, key) for board in boards))
     yield ""
@@ -133,8 +134,9 @@ def _about(row: Row, full: bool, board: Leaderboard) -> list[str]:
     method = escape(method_name(row))
     if len(row.seeds) < len(board.context.seeds):
         method += f" ({len(row.seeds)} of {len(board.context.seeds)} seeds)"
-    rank = ABSENT if row.rank is None else str(row.rank)
-    return [rank, method, row.capacity, latent_dimensions(row), escape(row.trained_on)] if full else [method]
+    return (
+        [rank_text(row), method, row.capacity, latent_dimensions(row), escape(row.trained_on)] if full else [method]
+    )
 
 
 def _cell(row: Row, column: Column, brief: bool = False) -> str:

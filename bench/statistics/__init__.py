@@ -1,17 +1,25 @@
 """Statistics of per-image and per-seed values: intervals, tests, effect sizes, ranks; pure functions of arrays.
 
-Intervals over images describe how the mean varies over other images of the same kind, for the given networks. The
-variation over training seeds is described by the standard deviation over seeds.
+Methods are compared over training seeds and images at once (``bench.statistics.crossed``). Intervals over images
+alone describe how a mean varies over other images of the same kind, for the given networks.
 """
 
 from bench.statistics.comparisons import (
-    EXACT_SIGN_FLIPS,
     differences,
     effect_size,
+    holm,
     paired_interval,
-    sign_flip_p,
-    wilcoxon_p,
     win_rate,
+)
+from bench.statistics.crossed import (
+    CrossedMean,
+    SeedPool,
+    VariancePart,
+    additive_effects,
+    crossed_mean,
+    image_part,
+    p_values,
+    seed_pool,
 )
 from bench.statistics.curves import r_squared, slope_changes
 from bench.statistics.intervals import (
@@ -24,7 +32,15 @@ from bench.statistics.intervals import (
     percentile_intervals,
     t_interval,
 )
-from bench.statistics.ranks import MOST_ORDERED, competition_ranks, share_of_orders, spearman, tie_groups
+from bench.statistics.ranks import (
+    MOST_ORDERED,
+    RankSet,
+    competition_ranks,
+    rank_sets,
+    share_of_orders,
+    spearman,
+    tie_groups,
+)
 from bench.statistics.resampling import (
     RESAMPLES,
     SEED,
@@ -37,34 +53,42 @@ from bench.statistics.resampling import (
 )
 
 __all__ = [
-    "EXACT_SIGN_FLIPS",
     "LEVEL",
     "MOST_ORDERED",
     "RESAMPLES",
     "SEED",
+    "CrossedMean",
     "Floats",
     "Interval",
+    "RankSet",
+    "SeedPool",
+    "VariancePart",
+    "additive_effects",
     "bootstrap_means",
     "competition_ranks",
+    "crossed_mean",
     "differences",
     "effect_size",
+    "holm",
+    "image_part",
     "jackknife_error",
     "jackknife_interval",
     "mean_and_sd",
     "mean_interval",
     "over_seeds",
+    "p_values",
     "paired_interval",
     "partition",
     "percentile_interval",
     "percentile_intervals",
     "r_squared",
+    "rank_sets",
     "resample_counts",
+    "seed_pool",
     "share_of_orders",
-    "sign_flip_p",
     "slope_changes",
     "spearman",
     "t_interval",
     "tie_groups",
-    "wilcoxon_p",
     "win_rate",
 ]

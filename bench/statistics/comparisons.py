@@ -1,15 +1,14 @@
-"""Comparisons of two methods on the same images: paired differences, tests, and effect sizes."""
+"""Comparisons of two methods on the same images: paired differences, correction for their number, effect sizes."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.statistics.intervals import LEVEL, Floats, Interval, over_seeds
-from bench.statistics.resampling import CHUNK, RESAMPLES, SEED, mean_interval
-
-EXACT_SIGN_FLIPS = 14
-"""Largest number n of differences for which all 2^n sign patterns are counted."""
+from bench.statistics.resampling import RESAMPLES, SEED, mean_interval
 
 
 def differences(a: ArrayLike, b: ArrayLike) -> Floats:
@@ -43,41 +42,22 @@ def paired_interval(
     return mean_interval(differences(a, b), level, resamples, seed)
 
 
-def wilcoxon_p(difference: ArrayLike) -> float:
-    """Return the two-sided p of Wilcoxon's signed-rank test (1945) that differences ``[N]`` are symmetric about 0.
+def holm(p: Sequence[float]) -> list[float]:
+    """Return p values ``[K]`` adjusted for their number (Holm 1979, "A simple sequentially rejective procedure").
 
-    Differences of 0 are dropped (Wilcoxon's own treatment). If there are no others, p is 1.
+    A test is rejected at a level if its adjusted p is at most the level; then the chance that any of the K is
+    rejected wrongly is at most the level, however they depend on each other.
+
+    Example:
+        >>> [round(each, 3) for each in holm([0.01, 0.04, 0.03, 0.005])]
+        [0.03, 0.06, 0.06, 0.02]
     """
-    from scipy.stats import wilcoxon
-
-    array = _finite(difference)
-    if not np.any(array):
-        return 1.0
-    return float(wilcoxon(array, zero_method="wilcox").pvalue)
-
-
-def sign_flip_p(difference: ArrayLike, flips: int = 5000, seed: int = SEED) -> float:
-    """Return the two-sided p of the sign-flip test that the mean of differences ``[N]`` is 0 (Fisher 1935).
-
-    The permutation test is exact for up to ``EXACT_SIGN_FLIPS`` differences, else Monte Carlo with the observed
-    pattern included, so that p is at least 1 / (flips + 1). With n differences p is at least 2 / 2^n: five images
-    never reach .05.
-    """
-    array = _finite(difference)
-    array = array[array != 0]
-    if not array.size:
-        return 1.0
-    observed = abs(array.sum()) * (1 - 1e-12)
-    if array.size <= EXACT_SIGN_FLIPS:
-        signs = 1.0 - 2.0 * ((np.arange(2**array.size)[:, None] >> np.arange(array.size)) & 1)
-        return float((np.abs(signs @ array) >= observed).mean())
-    rng = np.random.default_rng(seed)
-    step, extreme = max(1, CHUNK // array.size), 0
-    for start in range(0, flips, step):
-        rows = min(step, flips - start)
-        signs = 1.0 - 2.0 * rng.integers(2, size=(rows, array.size))
-        extreme += int((np.abs(signs @ array) >= observed).sum())
-    return (extreme + 1) / (flips + 1)
+    values = np.asarray(p, np.float64)
+    order = np.argsort(values, kind="stable")
+    scaled = np.minimum(1.0, values[order] * np.arange(len(values), 0, -1))
+    adjusted = np.empty(len(values))
+    adjusted[order] = np.maximum.accumulate(scaled) if len(values) else scaled
+    return [float(each) for each in adjusted]
 
 
 def effect_size(difference: ArrayLike) -> float | None:

@@ -79,7 +79,7 @@ def over_seeds(values: ArrayLike) -> Floats:
     return averaged
 
 
-def t_quantile(level: float, freedom: int) -> float:
+def t_quantile(level: float, freedom: float) -> float:
     """Return the half-width, in standard errors, of an interval of Student's t with these degrees of freedom."""
     from scipy.special import stdtrit  # as in scipy.stats.t, without loading every distribution
 

@@ -1,9 +1,10 @@
-"""Orders of methods, GANs and metrics: ranks with ties, and agreement of two orders."""
+"""Orders of methods, GANs and metrics: ranks with ties, sets of possible ranks, and agreement of two orders."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,39 @@ def tie_groups(order: Sequence[Any], tied: Callable[[Any, Any], bool]) -> list[i
             leader = position
         ranks.append(leader + 1)
     return ranks
+
+
+@dataclass(frozen=True)
+class RankSet:
+    """The ranks that an item may have, ``low`` to ``high``, 1 for the best."""
+
+    low: int
+    high: int
+
+    @property
+    def text(self) -> str:
+        """``2`` or ``1–3``."""
+        return str(self.low) if self.low == self.high else f"{self.low}–{self.high}"
+
+
+def rank_sets(better: ArrayLike) -> list[RankSet]:
+    """Return the set of possible ranks of each of M items, from the pairs that are told apart.
+
+    A rank is at least 1 + the number of items that are better, and at most M - the number of those that are worse. If
+    all pairs are right at once with some confidence, so are all sets (Mogstad, Romano, Shaikh and Wilhelm 2024,
+    "Inference for Ranks with Applications to Mobility across Neighbourhoods and Academic Achievement across
+    Countries", section 3).
+
+    Args:
+        better: bool ``[M, M]``; entry (i, j) is True if item i is better than item j.
+
+    Example:
+        >>> [ranks.text for ranks in rank_sets([[0, 0, 1], [0, 0, 1], [0, 0, 0]])]
+        ['1–2', '1–2', '3']
+    """
+    array = np.asarray(better, bool).reshape(-1, len(np.asarray(better)))
+    count = len(array)
+    return [RankSet(1 + int(a), count - int(b)) for a, b in zip(array.sum(0), array.sum(1), strict=True)]
 
 
 def spearman(rows: ArrayLike, others: ArrayLike) -> Floats:
