@@ -11,9 +11,9 @@ from bench import statistics
 from bench.core.errors import BenchError
 from bench.papers.claims.scope import ClaimScope, scopes
 from bench.papers.claims.subjects import ClaimSubject
-from bench.reports.estimates import Quantity
 from bench.reports.groups import ResultGroup
 from bench.reports.published import PrintedNumber, PrintedPaper, PrintedTable
+from bench.reports.quantities import Quantity
 from bench.statistics import competition_ranks
 
 FEWEST = 3

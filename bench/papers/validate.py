@@ -16,8 +16,8 @@ from bench.papers.claims.spec import Claim
 from bench.papers.claims.subjects import ClaimSubject
 from bench.papers.spec import ABOUT, Paper, PartRun, Table, paper_folder, read_paper
 from bench.papers.suites import cells_of, suites_of
-from bench.reports.estimates import COSTS, EXACT
 from bench.reports.published import MetricMapping, plain
+from bench.reports.quantities import COSTS, EXACT
 
 
 @dataclass(frozen=True)

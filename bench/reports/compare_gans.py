@@ -10,10 +10,10 @@ import numpy as np
 from bench import statistics
 from bench.core.errors import UnknownName
 from bench.core.files import digest
-from bench.reports.estimates import answers
 from bench.reports.formatting import shown_metric
 from bench.reports.groups import ResultGroup, title_of
 from bench.reports.published import MetricMapping, PrintedNumber, PrintedTable, plain
+from bench.reports.quantities import answers
 from bench.statistics import competition_ranks
 
 FEWEST = 3

@@ -1,190 +1,78 @@
-"""Measurements of subjects in records, and the interval of any statistic of several of them."""
+"""The estimate of any statistic of several measurements, with its interval over training seeds and images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from bench import statistics
-from bench.core.errors import BenchError
-from bench.core.types import Record
-from bench.reports.formatting import shown_metric
-from bench.reports.groups import MethodResults, ResultGroup
-from bench.reports.published import MetricMapping
-from bench.statistics import Floats, Interval
+from bench.reports.paired import Basis, basis_of
+from bench.reports.quantities import Measurement
+from bench.statistics import LEAST_P, CrossedMean, Floats, Interval, SeedPool, crossed_mean
 
-Kind = Literal["test", "own", "cost", "facts"]
-COSTS = (
-    "train_seconds",
-    "fit_seconds",
-    "measure_seconds",
-    "invert_ms_per_image",
-    "generator_calls_per_image",
-    "fit_generator_calls",
-    "peak_memory_bytes",
-)
-"""Costs of a cell that records contain."""
-EXACT = ("trained_parameters",)
-"""Facts that are counted, not estimated: equal at every seed, they have no uncertainty."""
+DRAWS = 20_000
+"""Draws of the means from which the interval of a statistic that is not linear is taken."""
+NONE_IN_COMMON = "no seed with numbers for both"
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """A number in records: a metric of a track, a cost, or a fact that is a number.
+class Contrast:
+    """A linear statistic of K values: their sum with these weights. Its interval needs no simulation."""
 
-    Attributes:
-        name: name in claims files: ``own/code_mse``, ``cost/invert_ms_per_image``, or ``psnr`` for the test track.
-        up: whether higher is better.
-    """
+    weights: tuple[float, ...]
 
-    name: str
-    up: bool
-
-    @property
-    def shown(self) -> str:
-        """Name of the quantity in tables and evidence; see ``shown_metric``."""
-        return shown_metric(self.name)
-
-    @property
-    def orient(self) -> float:
-        """1 if higher is better, else -1; a value multiplied by it is better the higher it is."""
-        return 1.0 if self.up else -1.0
-
-    @property
-    def kind(self) -> Kind:
-        """Section of a record that contains the quantity."""
-        first, slash, _ = self.name.partition("/")
-        return first if slash else "test"  # type: ignore[return-value]
-
-    @property
-    def key(self) -> str:
-        """Name of the quantity in that section."""
-        return self.name.partition("/")[2] or self.name
-
-    def of(self, record: Record) -> float | None:
-        """Return the value in one record, None if there is none."""
-        if self.kind in {"cost", "facts"}:
-            value = getattr(record, self.kind).get(self.key)
-            return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-        summary = record.metrics.get(self.kind, {}).get(self.key)
-        return None if summary is None else float(summary["value"])
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """The measured values of a quantity for one method.
-
-    Attributes:
-        by_seed: value of each seed.
-        images: per-image values ``[S, N]`` of the same seeds, images in order; None for quantities of other kinds.
-        shown: identity of the images; measurements with equal identities are paired.
-        exact: whether the value is counted rather than estimated.
-        count: number of images of a set metric, on which its value depends; 0 for other quantities.
-    """
-
-    by_seed: Mapping[int, float]
-    images: Floats | None = None
-    shown: str = ""
-    exact: bool = False
-    count: int = 0
-
-    @property
-    def mean(self) -> float:
-        """Mean over seeds."""
-        return float(np.mean(list(self.by_seed.values())))
+    def __call__(self, values: Floats) -> Floats:
+        """Return the sum of values ``[..., K]`` with the weights."""
+        return np.asarray(values @ np.asarray(self.weights), np.float64)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic with its interval. ``basis``: the resampled unit; ``why``: the reason if there is no interval."""
+    """A statistic with its interval.
+
+    Attributes:
+        value: the statistic of the means over seeds and images.
+        interval: 95 % interval, or None.
+        basis: what the interval counts: training seeds, images or both; "count" for a counted number.
+        why: reason if there is no interval.
+        error: the error of a linear statistic; draws ``[R]`` of another one.
+    """
 
     value: float
     interval: Interval | None
-    basis: Literal["images", "seeds", "count", "nothing"]
+    basis: Basis | Literal["count"]
     why: str = ""
+    error: CrossedMean | Floats | None = None
 
     @property
     def sign(self) -> int | None:
         """1 if the interval is above 0, -1 if it is below, 0 if it contains 0, None without an interval."""
         return None if self.interval is None else self.interval.sign
 
-
-def quantities(role: MetricMapping, groups: Sequence[ResultGroup]) -> tuple[list[Quantity], str]:
-    """Return the quantities of these groups that are mapped to a role, and a remark if they only stand in for it.
-
-    Raises:
-        BenchError: the direction of a metric differs between the records and the role.
-    """
-    measured = list(dict.fromkeys(name for group in groups for name in _measured(group)))
-    found = [name for name in measured if _matches(name, role.answered_by)]
-    remark = ""
-    if not found:
-        found = [name for name in measured if _matches(name, role.stand_in)]
-        remark = f"{', '.join(found)} stands in for {role.name}" if found else ""
-    for group, name in ((g, n) for g in groups for n in found):
-        metric = name.removeprefix("own/")
-        if group.higher_is_better.get(metric, role.higher_is_better) != role.higher_is_better:
-            raise BenchError(f"{group.title}: {name} has another direction than the paper's {role.name}")
-    return [Quantity(name, role.higher_is_better) for name in found], remark
-
-
-def answers(role: MetricMapping, group: ResultGroup) -> tuple[list[str], str]:
-    """Return the metrics of the test track that are mapped to a role, and a remark if they only stand in for it.
-
-    Raises:
-        BenchError: as ``quantities``.
-    """
-    found, remark = quantities(role, [group])
-    return [quantity.key for quantity in found if quantity.kind == "test"], remark
-
-
-def _measured(group: ResultGroup) -> list[str]:
-    names: dict[str, None] = {}
-    for record in group.records:
-        names |= dict.fromkeys(record.metrics.get("test", {}))
-        names |= {f"own/{name}": None for name in record.metrics.get("own", {})}
-        names |= {f"cost/{name}": None for name in record.cost}
-        names |= {f"facts/{name}": None for name in EXACT if name in record.facts}
-    return list(names)
-
-
-def _matches(name: str, families: Sequence[str]) -> bool:
-    return name in families or name.split("@", maxsplit=1)[0] in families
-
-
-def read(group: ResultGroup, runs: MethodResults, quantity: Quantity) -> Measurement:
-    """Return the measurement of a quantity for one method.
-
-    Raises:
-        BenchError: there is no value; gives the reason stated in the records.
-    """
-    found = {seed: quantity.of(record) for seed, record in runs.by_seed.items()}
-    values = {seed: value for seed, value in found.items() if value is not None}
-    if not values:
-        reasons = [f"{r.status}: {r.reason}" for r in runs.others]
-        where = f"{quantity.kind}/{quantity.key}"
-        reasons += [r.skipped[where] for r in runs.by_seed.values() if where in r.skipped]
-        raise BenchError(f"{runs.name} has no {quantity.name} ({reasons[0] if reasons else 'not asked for'})")
-    if quantity.kind in {"cost", "facts"}:
-        return Measurement(values, exact=quantity.key in EXACT)
-    images = runs.images("own" if quantity.kind == "own" else "test", quantity.key, values)
-    facts = next(iter(runs.by_seed.values())).facts
-    mark = [quantity.kind, facts.get("dataset_checksum", group.title)]
-    if quantity.kind == "own":  # made by the GAN: shared by its methods alone
-        mark.append(str([runs.by_seed[seed].facts.get("gan_checksum") for seed in values]))
-    first = runs.by_seed[next(iter(values))].metrics[quantity.kind][quantity.key]
-    return Measurement(values, images, str(mark), count=0 if images is not None else int(first.get("n", 0)))
+    def p(self, threshold: float = 0.0) -> float:
+        """Return the two-sided p that the statistic is ``threshold``; 1 without an interval."""
+        if self.interval is None:
+            return 1.0
+        if self.basis == "count":
+            return 1.0 if self.value == threshold else LEAST_P
+        if isinstance(self.error, CrossedMean):
+            return self.error.p(threshold) or LEAST_P
+        draws = np.asarray(self.error)[~np.isnan(np.asarray(self.error))]
+        fewer = min(int((draws <= threshold).sum()), int((draws >= threshold).sum()))
+        return min(1.0, 2 * (fewer + 1) / (len(draws) + 1))
 
 
 def estimate(readings: Sequence[Measurement], statistic: Callable[[Floats], Floats]) -> Estimate:
-    """Estimate a statistic of several measurements on their common seeds, with a 95 % interval.
+    """Estimate a statistic of the means of several measurements on their common seeds, with a 95 % interval.
 
-    Per-image values are resampled over images: measurements on the same images jointly, others independently. Without
-    per-image values, the interval is Student's t over seeds. An image whose value is not finite in one measurement is
-    left out of all measurements on the same images.
+    The interval counts training seeds and images. A ``Contrast`` has the error of a crossed mean; two methods of one
+    table share the table's variance over seeds (``bench.reports.paired``). The interval of any other statistic is
+    that of its values for means drawn with the same two errors, jointly for measurements on the same images or the
+    same seeds. One seed of something that was trained gives no interval. An image whose value is not finite in one
+    measurement is left out of all measurements on the same images.
 
     Args:
         readings: K measurements.
@@ -192,39 +80,94 @@ def estimate(readings: Sequence[Measurement], statistic: Callable[[Floats], Floa
     """
     seeds = [seed for seed in readings[0].by_seed if all(seed in r.by_seed for r in readings)]
     if not seeds:
-        return Estimate(np.nan, None, "nothing", "no seed with numbers for both")
-    by_seed = np.asarray(statistic(np.array([[r.by_seed[seed] for r in readings] for seed in seeds])), np.float64)
-    if all(r.exact for r in readings) and np.ptp(by_seed) == 0:
-        value = float(by_seed[0])
+        return Estimate(np.nan, None, "nothing", NONE_IN_COMMON)
+    stored = np.array([[r.by_seed[seed] for r in readings] for seed in seeds])
+    if all(r.exact for r in readings) and not np.ptp(stored, axis=0).any():
+        value = float(statistic(stored[0]))
         return Estimate(value, Interval(value, value), "count")
-    stacks = [_rows(reading, seeds) for reading in readings]
-    if all(stack is not None for stack in stacks):
-        return _over_images([s for s in stacks if s is not None], [r.shown for r in readings], statistic)
-    if not np.isfinite(by_seed).all():
-        return Estimate(np.nan, None, "nothing", "no seed with numbers for both")
-    why = "" if len(seeds) > 1 else "one seed of a set metric"
-    return Estimate(float(by_seed.mean()), statistics.t_interval(by_seed), "seeds", why)
+    means, blocks = _aligned(readings, seeds, stored)
+    if not np.isfinite(means).all():
+        return Estimate(np.nan, None, "nothing", NONE_IN_COMMON)
+    value = float(statistic(means.mean(0)))
+    basis, why = _basis(readings, len(seeds), blocks)
+    if why:
+        return Estimate(value, None, basis, why)
+    if isinstance(statistic, Contrast):
+        parts = [np.tensordot(np.asarray(statistic.weights)[places], rows, 1) for places, rows in blocks]
+        pool, mixed = _shared_pool(readings)
+        error = crossed_mean(statistic(means), parts, pool, own_freedom=mixed)
+        return Estimate(value, error.interval(), basis, error=error)
+    draws = np.asarray(statistic(_drawn(means, blocks)), np.float64)
+    return Estimate(value, statistics.percentile_interval(draws), basis, error=draws)
 
 
-def _rows(reading: Measurement, seeds: Sequence[int]) -> Floats | None:
-    if reading.images is None:
-        return None
-    return statistics.over_seeds(reading.images[[list(reading.by_seed).index(seed) for seed in seeds]])
+Block = tuple[list[int], Floats]
+"""Numbers of the measurements on one set of images, and their values ``[K, S, N]``."""
 
 
-def _over_images(stacks: Sequence[Floats], shown: Sequence[str], statistic: Callable[[Floats], Floats]) -> Estimate:
-    sets = list(dict.fromkeys((mark, len(stack)) for mark, stack in zip(shown, stacks, strict=True)))
-    places = [sets.index((mark, len(stack))) for mark, stack in zip(shown, stacks, strict=True)]
-    means, drawn = np.empty(len(stacks)), np.empty((statistics.RESAMPLES, len(stacks)))
-    for number in range(len(sets)):
-        rows = [k for k, place in enumerate(places) if place == number]
-        values = np.array([stacks[k] for k in rows])
-        values = np.where(np.isfinite(values).all(0), values, np.nan)
-        there = values[:, np.isfinite(values[0])]
-        if not there.shape[1]:
-            return Estimate(np.nan, None, "nothing", "no seed with numbers for both")
-        means[rows] = there.mean(1)
-        drawn[:, rows] = statistics.bootstrap_means(values, seed=number)
-        if there.shape[1] < 2:
-            return Estimate(float(statistic(means)), None, "images", "one image")
-    return Estimate(float(statistic(means)), statistics.percentile_interval(statistic(drawn)), "images")
+def _aligned(readings: Sequence[Measurement], seeds: Sequence[int], stored: Floats) -> tuple[Floats, list[Block]]:
+    """Return the means ``[S, K]`` over images, and the values of each set of images."""
+    means = stored.copy()
+    found: dict[tuple[str, tuple[int, ...]], list[tuple[int, Floats]]] = {}
+    for number, reading in enumerate(readings):
+        values = reading.images if reading.images is not None else reading.influences
+        if values is not None:
+            rows = values[[list(reading.by_seed).index(seed) for seed in seeds]]
+            found.setdefault((reading.shown, rows.shape), []).append((number, rows))
+    blocks = []
+    for members in found.values():
+        numbers, rows = [number for number, _ in members], np.stack([rows for _, rows in members])
+        rows = rows[:, :, np.isfinite(rows).all((0, 1))]
+        for place, number in enumerate(numbers):
+            if readings[number].images is not None:
+                means[:, number] = rows[place].mean(1) if rows.shape[2] else np.nan
+        blocks.append((numbers, rows))
+    return means, blocks
+
+
+def _basis(readings: Sequence[Measurement], seeds: int, blocks: Sequence[Block]) -> tuple[Basis, str]:
+    """Return what an interval counts, and the reason if there can be none."""
+    covered = sum(len(places) for places, rows in blocks if rows.shape[2] > 1)
+    several = len({id(r.table.group) for r in readings if r.table is not None}) > 1
+    trained = several or any(r.kind == "trained" for r in readings)
+    basis = basis_of(seeds, covered == len(readings), trained)
+    if basis == "one training":
+        return basis, "one training"
+    if basis == "nothing":
+        return basis, "one image" if blocks else "one seed without per-image values"
+    return basis, ""
+
+
+def _shared_pool(readings: Sequence[Measurement]) -> tuple[SeedPool | None, bool]:
+    """Return the variance over seeds that two measurements of one table share, and whether their kinds differ."""
+    table, kinds = readings[0].table, [r.kind for r in readings]
+    if table is None or len(readings) != 2 or readings[1].table is not table:
+        return None, False
+    return table.pool(*kinds), kinds[0] != kinds[1]
+
+
+def _drawn(means: Floats, blocks: Sequence[Block]) -> Floats:
+    """Draw means ``[R, K]`` around those measured, with the errors over images and over seeds."""
+    rng = np.random.default_rng(statistics.SEED)
+    seeds, count = means.shape
+    drawn = np.tile(means.mean(0), (DRAWS, 1))
+    for places, rows in blocks:
+        if rows.shape[2] > 1:
+            drawn[:, places] += rng.standard_normal((DRAWS, len(places))) @ _image_root(rows)
+    if seeds > 1:
+        deviations = (means - means.mean(0)) / np.sqrt(seeds * (seeds - 1))
+        stretch = np.sqrt((seeds - 1) / rng.chisquare(seeds - 1, (DRAWS, 1)))
+        drawn += stretch * (rng.standard_normal((DRAWS, seeds)) @ deviations).reshape(DRAWS, count)
+    return drawn
+
+
+def _image_root(rows: Floats) -> Floats:
+    """Return a root ``[K, K]`` of the covariance of means that is due to the choice of images; see ``image_part``."""
+    seeds, images = rows.shape[1:]
+    columns = rows.mean(1)
+    covariance = seeds * np.atleast_2d(np.cov(columns))
+    if seeds > 1:
+        rest = rows - rows.mean(2, keepdims=True) - columns[:, None] + rows.mean((1, 2), keepdims=True)
+        covariance = covariance - np.tensordot(rest, rest, ([1, 2], [1, 2])) / ((seeds - 1) * (images - 1))
+    values, vectors = np.linalg.eigh(covariance / (seeds * images))
+    return np.asarray(np.sqrt(values.clip(min=0))[:, None] * vectors.T)

@@ -8,7 +8,7 @@ ones, searches, controls) and never taken below a pair's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from bench.core.types import Track
-from bench.reports.groups import MethodResults, ResultGroup
+from bench.reports.groups import MethodResults, ResultGroup, per_image
 from bench.statistics import CrossedMean, Floats, Interval, SeedPool, crossed_mean, over_seeds, seed_pool
 
 Basis = Literal["images and seeds", "seeds", "images", "one training", "nothing"]
@@ -70,13 +70,17 @@ class PairedDifferences:
     """Differences of any two methods of a table on one metric; the table's variance over seeds is estimated once.
 
     Attributes:
+        group: the table.
         orient: 1 if higher values of the metric are better, else -1.
     """
 
     def __init__(self, group: ResultGroup, track: Track, metric: str) -> None:
+        self.group = group
         self.orient = 1.0 if group.higher_is_better.get(metric, True) else -1.0
         self._track, self._metric = track, metric
-        self._means = {runs.title: self._seed_means(runs) for runs in group.runs}
+        self._values = {runs.title: runs.values(track, metric) for runs in group.runs}
+        self._rows = {r.title: {s: per_image(r.by_seed[s], track, metric) for s in r.by_seed} for r in group.runs}
+        self._means = {title: _seed_means(values, self._rows[title]) for title, values in self._values.items()}
         kinds = {runs.title: kind_of(runs) for runs in group.runs}
         self._pools = {
             kind: seed_pool(self.table(title for title in kinds if kinds[title] == kind))
@@ -106,10 +110,10 @@ class PairedDifferences:
         seeds = tuple(seed for seed in of_a if seed in of_b)
         if not seeds:
             return Difference(seeds, "nothing")
-        left, right = (runs.images(self._track, self._metric, seeds) for runs in (a, b))
+        left, right = self._images(a, seeds), self._images(b, seeds)
         if left is not None and right is not None:
-            left, right = self.orient * left, self.orient * right
-            gaps = left - right if left.shape == right.shape else np.full((len(seeds), 1), np.nan)
+            with np.errstate(invalid="ignore"):
+                gaps = left - right
             gaps = gaps[:, np.isfinite(over_seeds(gaps))]
             if not gaps.shape[1]:
                 return Difference(seeds, "nothing", a=left, b=right)
@@ -140,14 +144,20 @@ class PairedDifferences:
         shown = tuple(map(float, by_seed))
         return Difference(seeds, basis, crossed=found, by_seed=shown, **dict(zip("ab", sides or (), strict=False)))
 
-    def _seed_means(self, runs: MethodResults) -> dict[int, float]:
-        """Return the mean over images of each seed that has one, or the stored value of a set metric."""
-        values = runs.values(self._track, self._metric)
-        for seed in values:
-            images = runs.images(self._track, self._metric, [seed])
-            if images is not None and np.isfinite(images).any():
-                values[seed] = float(images[np.isfinite(images)].mean())
-        return values
+    def _images(self, runs: MethodResults, seeds: Iterable[int]) -> Floats | None:
+        rows = [self._rows[runs.title][seed] for seed in seeds]
+        found = [row for row in rows if row is not None]
+        return self.orient * np.stack(found) if found and len(found) == len(rows) else None
+
+
+def _seed_means(values: Mapping[int, float], rows: Mapping[int, Floats | None]) -> dict[int, float]:
+    """Return the mean over finite images of each seed that has them, or the stored value of a set metric."""
+    means = dict(values)
+    for seed in values:
+        row = rows[seed]
+        if row is not None and np.isfinite(row).any():
+            means[seed] = float(row[np.isfinite(row)].mean())
+    return means
 
 
 @lru_cache(maxsize=256)

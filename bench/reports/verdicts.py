@@ -7,12 +7,12 @@ if its whole interval lies on one side of a threshold, and is inconclusive if th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from bench.statistics import Interval
+from bench.statistics import LEVEL, Interval, holm
 
 Outcome = Literal["holds", "fails", "cannot tell", "not measured"]
 ORDER: tuple[Outcome, ...] = ("fails", "not measured", "cannot tell", "holds")
@@ -42,6 +42,9 @@ class Evidence:
     detail: str
     stand_in: str = ""
     """The metric or dataset that stands in for that of the claim, if any."""
+    p: float | None = None
+    """Two-sided p of the bound that is violated, 1 if none is; None for tests that are not corrected for their
+    number."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,26 @@ class Verdict:
 def verdict(claim: Statement, evidence: Iterable[Evidence], published: bool | None = None) -> Verdict:
     """Return the verdict: a claim fails if one test fails, and holds if all tests hold.
 
-    Otherwise it is not measured if one test is not, and else inconclusive ("cannot tell").
+    Otherwise it is not measured if one test is not, and else inconclusive ("cannot tell"). Of many tests one fails by
+    chance: a failing test counts if its p survives Holm's correction for the number of tests of the claim, and is
+    inconclusive otherwise. That all tests hold by chance is no likelier than that one does: they need no correction.
     """
-    found = tuple(evidence)
+    found = _corrected(tuple(evidence))
     return Verdict(claim, all_of(e.outcome for e in found), found, published)
+
+
+def _corrected(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    known = [each.p for each in evidence if each.p is not None]
+    adjusted = iter(holm(known))
+    return tuple(each if each.p is None else _after(each, next(adjusted), len(known)) for each in evidence)
+
+
+def _after(each: Evidence, p: float, tests: int) -> Evidence:
+    if each.outcome != "fails" or p <= 1 - LEVEL:
+        return each
+    return replace(
+        each, outcome="cannot tell", detail=f"{each.detail}; p = {p:.2g} after correction for {tests} tests"
+    )
 
 
 def all_of(outcomes: Iterable[Outcome]) -> Outcome:

@@ -12,6 +12,7 @@ from bench.statistics.comparisons import (
     win_rate,
 )
 from bench.statistics.crossed import (
+    LEAST_P,
     CrossedMean,
     SeedPool,
     VariancePart,
@@ -53,6 +54,7 @@ from bench.statistics.resampling import (
 )
 
 __all__ = [
+    "LEAST_P",
     "LEVEL",
     "MOST_ORDERED",
     "RESAMPLES",

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.core.errors import UnknownName
-from bench.reports.estimates import answers
 from bench.reports.groups import ResultGroup, title_of
 from bench.reports.published import MetricMapping, PrintedNumber, PrintedPaper, plain
+from bench.reports.quantities import answers
 from bench.statistics import competition_ranks, mean_and_sd
 
 

@@ -1,8 +1,9 @@
 """Evaluation of a paper's claims on records: each test with its evidence, and a verdict that may be inconclusive.
 
-A per-image metric is decided by the paired bootstrap interval over images (values averaged over seeds), a set
-metric by Student's t interval over seeds; either must exclude 0, or lie on one side of a threshold. One seed of a
-set metric decides nothing. Each test is defined in its own file of ``bench.papers.claims.operators``.
+Every test is decided by a 95 % interval over training seeds and images (``bench.reports.estimates``), which must
+exclude 0, or lie on one side of a threshold. One training decides nothing between methods that are trained, nor
+between GANs. A claim of many tests fails only if a failing one survives the correction for their number
+(``bench.reports.verdicts.verdict``). Each test is defined in its own file of ``bench.papers.claims.operators``.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from bench.core.errors import BenchError, UnknownName
 from bench.core.files import digest
 from bench.papers.claims.subjects import ClaimSubject, Level
-from bench.reports.estimates import Measurement, Quantity, quantities, read
 from bench.reports.groups import MethodResults, ResultGroup, title_of
 from bench.reports.published import PrintedPaper, plain
+from bench.reports.quantities import Measurement, Quantity, quantities, read
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ClaimScope:
         return " · ".join([*shown, self.groups[0].budget["name"]])
 
     def quantities(self, role: str) -> tuple[list[Quantity], str]:
-        """Return the quantities that are mapped to a role here; see ``bench.reports.estimates.quantities``."""
+        """Return the quantities that are mapped to a role here; see ``bench.reports.quantities``."""
         return quantities(self.paper.roles[role], self.groups)
 
     def reading(self, subject: ClaimSubject, quantity: Quantity, within: str = "") -> Measurement:

@@ -13,7 +13,8 @@ from bench.core.errors import BenchError
 from bench.papers.claims.operators import read_test
 from bench.papers.claims.scope import ClaimScope, scopes
 from bench.papers.claims.subjects import subject
-from bench.reports.estimates import Measurement, Quantity, estimate
+from bench.reports.estimates import estimate
+from bench.reports.quantities import Measurement, Quantity
 from bench.reports.groups import groups
 from bench.reports.published import DatasetMapping, MetricMapping, PrintedPaper
 

@@ -10,7 +10,8 @@ from bench import statistics
 from bench.core.errors import BenchError
 from bench.papers.claims.scope import ClaimScope
 from bench.papers.claims.subjects import ClaimSubject
-from bench.reports.estimates import Estimate, Quantity, estimate
+from bench.reports.estimates import Contrast, Estimate, estimate
+from bench.reports.quantities import Quantity
 from bench.reports.verdicts import Evidence, Outcome, at_least, span, with_span
 from bench.statistics import Floats
 
@@ -40,12 +41,19 @@ def positive(scope: ClaimScope, question: str, asked: Asked, statistic: Statisti
     found = estimated(scope, asked, statistic)
     if isinstance(found, str):
         return unmeasured(question, found, remark)
-    return Evidence(question, SIGNS.get(found.sign, "cannot tell"), in_words("advantage ", found, "+"), remark)
+    outcome, words = SIGNS.get(found.sign, "cannot tell"), in_words("advantage ", found, "+")
+    return Evidence(question, outcome, words, remark, against(found, 0.0, np.inf))
 
 
-def advantage(quantity: Quantity) -> Statistic:
+def against(found: Estimate, low: float, high: float) -> float:
+    """Return the p of the bound that a value violates, against which a failing test stands; 1 within the bounds."""
+    violated = [bound for bound, outside in ((low, found.value < low), (high, found.value > high)) if outside]
+    return found.p(violated[0]) if violated else 1.0
+
+
+def advantage(quantity: Quantity) -> Contrast:
     """Return the advantage of the first of two values over the second, in the unit of the quantity."""
-    return lambda values: quantity.orient * (values[..., 0] - values[..., 1])
+    return Contrast((quantity.orient, -quantity.orient))
 
 
 def rank_correlation(values: Floats) -> Floats:
@@ -60,7 +68,8 @@ def alike(question: str, found: Estimate | str, threshold: float, remark: str) -
         return unmeasured(question, found, remark)
     interval = found.interval
     spread = f", no interval: {found.why}" if interval is None else f" {span(interval, '+')} over {found.basis}"
-    return Evidence(question, at_least(interval, threshold), f"{found.value:.3f}{spread}", remark)
+    words = f"{found.value:.3f}{spread}"
+    return Evidence(question, at_least(interval, threshold), words, remark, against(found, threshold, np.inf))
 
 
 def in_words(what: str, found: Estimate, sign: str = "") -> str:

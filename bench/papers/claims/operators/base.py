@@ -10,7 +10,7 @@ from bench.papers.claims.operators.answers import unmeasured
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
 from bench.papers.claims.subjects import ClaimSubject, Level, widest
-from bench.reports.estimates import Quantity
+from bench.reports.quantities import Quantity
 from bench.reports.verdicts import Evidence
 
 SOME = (str, list)

@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from bench.core.errors import BenchError
-from bench.papers.claims.operators.answers import estimated, in_words, unmeasured
+from bench.papers.claims.operators.answers import Statistic, against, estimated, in_words, unmeasured
 from bench.papers.claims.operators.base import NUMBER, SOME, ClaimTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
 from bench.papers.claims.subjects import ClaimSubject, read_subjects
-from bench.reports.estimates import Quantity
+from bench.reports.estimates import Contrast
+from bench.reports.quantities import Quantity
 from bench.reports.strict_toml import check_keys, texts
 from bench.reports.verdicts import Evidence, between
 from bench.statistics import Floats
@@ -114,11 +115,16 @@ class BoundTest(ClaimTest):
             found = estimated(scope, [of, to], self._statistic)
         if isinstance(found, str):
             return unmeasured(question, found, remark)
-        return Evidence(question, between(found.interval, *self._bounds), in_words(f"{self.kind} ", found), remark)
+        outcome, words = between(found.interval, *self._bounds), in_words(f"{self.kind} ", found)
+        return Evidence(question, outcome, words, remark, against(found, *self._bounds))
 
-    def _statistic(self, values: Floats) -> Floats:
-        of, to = values[..., 0], values[..., 1]
-        return np.asarray(of / to if self.kind == "ratio" else of - to)
+    @property
+    def _statistic(self) -> Statistic:
+        return _ratio if self.kind == "ratio" else Contrast((1.0, -1.0))
+
+
+def _ratio(values: Floats) -> Floats:
+    return np.asarray(values[..., 0] / values[..., 1])
 
 
 def _alike(first: Sequence[Quantity], second: Sequence[Quantity]) -> Iterator[tuple[Quantity, Quantity]]:

@@ -15,7 +15,7 @@ from bench.papers.claims.operators.base import NUMBER, ClaimTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
 from bench.papers.claims.subjects import ClaimSubject, read_subjects
-from bench.reports.estimates import Quantity
+from bench.reports.quantities import Quantity
 from bench.reports.strict_toml import check_keys, texts
 from bench.reports.verdicts import Evidence
 from bench.statistics import Floats

@@ -14,7 +14,7 @@ from bench.papers.claims.operators.base import SOME, MetricTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
 from bench.papers.claims.subjects import ClaimSubject, listed, read_subjects
-from bench.reports.estimates import Quantity
+from bench.reports.quantities import Quantity
 from bench.reports.strict_toml import check_keys, texts
 from bench.reports.verdicts import Evidence
 from bench.statistics import Floats
@@ -58,7 +58,7 @@ class GroupTest(MetricTest):
         return f"{name}: {better} beats {worse}"
 
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
-        """Yield one item of evidence; each bootstrap resample selects its own best, median or worst."""
+        """Yield one item of evidence; each draw of the means selects its own best, median or worst."""
 
         def gap(values: Floats) -> Floats:
             return self._gap(quantity.orient * values)

@@ -15,8 +15,9 @@ from bench.papers.claims.operators.base import NUMBER, SOME, MetricTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
 from bench.papers.claims.subjects import ClaimSubject, Level, listed, read_subjects
-from bench.reports.estimates import Estimate, Quantity, estimate
+from bench.reports.estimates import Estimate, estimate
 from bench.reports.groups import title_of
+from bench.reports.quantities import Quantity
 from bench.reports.strict_toml import check_keys, texts
 from bench.reports.verdicts import Evidence
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -12,9 +12,10 @@ from bench.papers.claims.operators.base import SOME, MetricTest
 from bench.papers.claims.printed_values import PrintedValues
 from bench.papers.claims.scope import ClaimScope
 from bench.papers.claims.subjects import ClaimSubject, read_subjects, subject
-from bench.reports.estimates import Quantity
+from bench.reports.quantities import Quantity
 from bench.reports.strict_toml import check_keys, texts
 from bench.reports.verdicts import Evidence, Outcome
+from bench.statistics import LEVEL
 
 
 @dataclass(frozen=True)
@@ -49,25 +50,34 @@ class TopTest(MetricTest):
 
     def compare(self, scope: ClaimScope, quantity: Quantity, remark: str) -> Iterator[Evidence]:
         """Yield one item of evidence: the numbers of other subjects that are better, and that are undecided."""
-        question, ahead, undecided = self.question(quantity.shown), [], 0
+        question, gaps = self.question(quantity.shown), {}
         for other in self.among:
             found = estimated(scope, [(other, quantity), (self.who, quantity)], advantage(quantity))
             if isinstance(found, str):
                 yield unmeasured(question, found, remark)
                 return
-            ahead += [str(other)] if found.sign == 1 else []
-            undecided += found.sign in {0, None}
+            gaps[str(other)] = found
+        fails = _partial([found.p() for found in gaps.values() if found.value > 0], self.count, len(gaps))
+        needed = len(gaps) - self.count + 1
+        holds = _partial([found.p() for found in gaps.values() if found.value < 0], needed, len(gaps))
+        level = 1 - LEVEL
+        outcome: Outcome = "holds" if holds <= level else "fails" if fails <= level else "cannot tell"
+        ahead = [name for name, found in gaps.items() if found.sign == 1]
+        undecided = sum(found.sign in {0, None} for found in gaps.values())
         detail = f"{len(ahead)} are better ({', '.join(ahead)})" if ahead else "none is better"
-        detail += f", {undecided} cannot be told" if undecided else ""
-        yield Evidence(question, self._outcome(len(ahead), undecided), detail, remark)
-
-    def _outcome(self, ahead: int, undecided: int) -> Outcome:
-        if ahead + undecided < self.count:
-            return "holds"
-        return "fails" if ahead >= self.count else "cannot tell"
+        yield Evidence(question, outcome, detail + f", {undecided} cannot be told" * bool(undecided), remark, fails)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
         """Yield True for each metric on which fewer than ``count`` printed numbers are better."""
         for metric in self.metrics:
             mine = printed.oriented(metric, self.who)
             yield sum(printed.oriented(metric, other) > mine for other in self.among) < self.count
+
+
+def _partial(p: Sequence[float], needed: int, count: int) -> float:
+    """Return the p that fewer than ``needed`` of ``count`` differences are real, from those of the right sign.
+
+    The ``needed``-th smallest p times the number of larger ones and itself (Benjamini and Heller 2008, "Screening for
+    partial conjunction hypotheses", with Bonferroni's combination).
+    """
+    return min(1.0, sorted(p)[needed - 1] * (count - needed + 1)) if len(p) >= needed else 1.0
