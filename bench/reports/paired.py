@@ -91,7 +91,8 @@ class PairedDifferences:
         """Return the means ``[M, S]`` of methods over images, better if higher; NaN where a seed is missing."""
         chosen = [self._means[title] for title in titles]
         seeds = sorted({seed for means in self._means.values() for seed in means})
-        return self.orient * np.array([[means.get(seed, np.nan) for seed in seeds] for means in chosen], np.float64)
+        rows = [[means.get(seed, np.nan) for seed in seeds] for means in chosen]
+        return self.orient * np.array(rows, np.float64).reshape(len(chosen), len(seeds))
 
     def pool(self, *kinds: MethodKind) -> SeedPool | None:
         """Return the interaction with seeds of methods of these kinds, averaged over the kinds.

@@ -65,8 +65,8 @@ def rank_sets(better: ArrayLike) -> list[RankSet]:
         >>> [ranks.text for ranks in rank_sets([[0, 0, 1], [0, 0, 1], [0, 0, 0]])]
         ['1–2', '1–2', '3']
     """
-    array = np.asarray(better, bool).reshape(-1, len(np.asarray(better)))
-    count = len(array)
+    array = np.atleast_2d(np.asarray(better, bool))
+    count = array.shape[1]
     return [RankSet(1 + int(a), count - int(b)) for a, b in zip(array.sum(0), array.sum(1), strict=True)]
 
 

@@ -18,7 +18,6 @@ from bench.core.errors import DataError
 from bench.core.options import create
 from bench.core.types import Inverter
 
-
 EXACT = pytest.approx(58.9226, abs=1e-4)  # identical images: the error of rounding to 256 levels
 
 

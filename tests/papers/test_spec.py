@@ -17,8 +17,8 @@ from bench.papers.claims.subjects import subject
 from bench.papers.spec import Table, open_paper, open_tables, paper_names, read_paper
 from bench.papers.suites import cells_of, network_of, own_datasets, suites_of
 from bench.papers.validate import check_paper
-from bench.reports.quantities import COSTS
 from bench.reports.published import PAPERS
+from bench.reports.quantities import COSTS
 
 OF_THE_SPEC = {"dfi": 190, "recycling": 66, "icgan": 27, "invgan": 63, "creswell": 10}
 """Printed numbers of each paper."""

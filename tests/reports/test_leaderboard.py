@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bench.core.errors import BenchError, UnknownName
 from bench.core.types import Budget, Cell, ComponentSpec
@@ -23,15 +24,14 @@ def row_of(board, method):
     return next(row for row in board.rows if row.method == method)
 
 
-def test_ranks_are_per_capacity_class_and_ties_share_one(suite):
+def ranks_of(board):
+    return {row.method: row.rank and row.rank.text for row in board.rows}
+
+
+def test_ranks_are_sets_within_a_capacity_class(suite):
     board = board_of(suite)
-    assert [(r.method, r.rank) for r in board.rows if r.capacity == "z"] == [
-        ("encoder", 1),
-        ("twin", 1),
-        ("worse", 3),
-        ("random", None),
-    ]
-    assert row_of(board, "wplus").rank == 1
+    assert [r.method for r in board.rows if r.capacity == "z"] == ["encoder", "twin", "worse", "random"]
+    assert ranks_of(board) == {"encoder": "1–2", "twin": "1–2", "worse": "3", "random": None, "wplus": "1"}
     assert board.rows[-1].control
 
 
@@ -45,7 +45,8 @@ def test_values_are_means_over_seeds_with_sample_deviation(suite):
     value = row_of(board_of(suite), "encoder").values["test/fid@inception"]
     assert value.mean == pytest.approx(20.1)
     assert value.sd == pytest.approx(0.1)
-    assert value.interval is None
+    low, high = stats.t.interval(0.95, 2, 20.1, 0.1 / np.sqrt(3))
+    assert (value.interval.low, value.interval.high) == pytest.approx((low, high))
 
 
 def test_interval_surrounds_a_per_image_mean(suite):
@@ -76,22 +77,46 @@ def test_lower_is_better_ranks_the_other_way(make):
     assert [r.method for r in board_of([high, low], "mse").rows] == ["low", "high"]
 
 
-def test_set_metric_ties_by_t_interval_over_seeds(make):
+def test_set_metrics_are_ranked_over_seeds(make):
     fids = {"a": [10.0, 12.0, 11.0], "b": [10.5, 11.5, 11.2], "c": [30.0, 32.0, 31.0]}
     records = [make(m, s, sets={"fid@inception": v}) for m, vs in fids.items() for s, v in enumerate(vs)]
-    assert {r.method: r.rank for r in board_of(records, "fid@inception").rows} == {"a": 1, "b": 1, "c": 3}
+    assert ranks_of(board_of(records, "fid@inception")) == {"a": "1–2", "b": "1–2", "c": "3"}
 
 
-def test_one_seed_of_a_set_metric_ranks_by_value_and_says_so(make):
-    records = [make("a", sets={"fid@inception": 2.0}), make("b", sets={"fid@inception": 1.0})]
-    board = board_of(records, "fid@inception")
-    assert [(r.method, r.rank) for r in board.rows] == [("b", 1), ("a", 2)]
-    assert "b and a" in board.notes[0]
+def test_trained_methods_of_one_training_have_an_order_and_no_ranks(make):
+    rng = np.random.default_rng(0)
+    images = {name: {"psnr": rng.normal(value, 0.1, 50)} for name, value in (("a", 20), ("b", 25), ("c", 15))}
+    board = board_of([make(name, images=values) for name, values in images.items()])
+    assert [row.method for row in board.rows] == ["b", "a", "c"]
+    assert ranks_of(board) == {"a": None, "b": None, "c": None}
+    assert "One training: b, a, c stand in the order of their values, without ranks" in board.notes[0]
+    assert [row.values["test/psnr"].best for row in board.rows] == [True, False, False]
+    untrained = {"trained_on": "nothing", "trained_parameters": 0}
+    searches = [make(name, images=values, facts=untrained) for name, values in images.items()]
+    assert ranks_of(board_of(searches)) == {"b": "1", "a": "2", "c": "3"}
+    mixed = ranks_of(board_of([*searches[:2], make("c", images=images["c"])]))
+    assert mixed == {"b": "1–2", "a": "2–3", "c": None}, "a trained one may lie anywhere"
+
+
+def test_a_method_that_lacks_the_best_seed_is_not_behind_for_it(make):
+    """Seed 2 is 5 dB better for every method; the best one failed there."""
+    rng = np.random.default_rng(0)
+    records = [
+        make(name, seed, images={"psnr": value + 5.0 * (seed == 2) + rng.normal(0, 0.1, 50)})
+        for name, value in (("best", 21.0), ("good", 20.0), ("bad", 10.0))
+        for seed in range(4)
+        if (name, seed) != ("best", 2)
+    ]
+    board = board_of(records)
+    assert [row.method for row in board.rows] == ["best", "good", "bad"]
+    assert ranks_of(board) == {"best": "1", "good": "2", "bad": "3"}
+    means = {row.method: row.values["test/psnr"].mean for row in board.rows}
+    assert means["good"] > means["best"], "their plain means have the other order"
 
 
 def test_one_record_alone_makes_a_table(make):
     board = board_of([make("dfi", images={"psnr": np.arange(10.0)})])
-    assert board.rows[0].rank == 1
+    assert ranks_of(board) == {"dfi": "1"}
     assert board.rows[0].values["test/psnr"].sd is None
 
 
@@ -225,13 +250,14 @@ def test_rows_beyond_the_budget_and_marked_ones_stand_below_the_ranked_ones_with
     """Each of them has the best values of the table."""
     rng = np.random.default_rng(0)
     base = rng.normal(20, 3, 40)
-    made = [make("honest", images={"psnr": base}), make("worse", images={"psnr": base - 3})]
+    untrained = {"trained_on": "nothing", "trained_parameters": 0}
+    made = [make(name, images={"psnr": base - less}, facts=untrained) for name, less in (("honest", 0), ("worse", 3))]
     made += [make("busy", images={"psnr": base + 9}, cost={"generator_calls_per_image": 99.0})]
     made += [make("forking", images={"psnr": base + 9}, facts={"started_processes": ["os.fork"]})]
     made += [make("alone", images={"psnr": base + 9}, facts={"plugin": "plug-in a.py", "isolated": False})]
     board = board_of(made)
-    assert [(row.method, row.rank) for row in board.rows][:2] == [("honest", 1), ("worse", 2)]
-    assert {row.method: row.rank for row in board.rows[2:]} == {"busy": None, "forking": None, "alone": None}
+    assert [row.method for row in board.rows][:2] == ["honest", "worse"]
+    assert ranks_of(board) == {"honest": "1", "worse": "2", "busy": None, "forking": None, "alone": None}
     best = {row.method for row in board.rows if row.values["test/psnr"].best}
     assert best == {"honest"}
     text = markdown([board])

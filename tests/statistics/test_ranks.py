@@ -41,3 +41,13 @@ def test_share_of_orders_counts_them_all():
     assert scipy.stats.kendalltau(np.arange(5), np.arange(5), alternative="greater").pvalue == pytest.approx(1 / 120)
     assert statistics.share_of_orders(np.arange(9), np.arange(9)) is None
     assert statistics.share_of_orders(np.ones(4), np.arange(4)) is None
+
+
+def test_rank_sets_count_the_better_and_the_worse():
+    better = np.triu(np.ones((4, 4), bool), 1)  # every item is better than those after it
+    assert [ranks.text for ranks in statistics.rank_sets(better)] == ["1", "2", "3", "4"]
+    assert {ranks.text for ranks in statistics.rank_sets(np.zeros((8, 8), bool))} == {"1–8"}
+    better[1, 2] = better[0, 1] = False
+    assert [ranks.text for ranks in statistics.rank_sets(better)] == ["1–2", "1–3", "2–3", "4"]
+    assert statistics.rank_sets(np.zeros((1, 1), bool)) == [statistics.RankSet(1, 1)]
+    assert statistics.rank_sets(np.zeros((0, 0), bool)) == []

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from bench.core.errors import BenchError
 from bench.papers.claims.operators import read_test
 from bench.papers.claims.scope import ClaimScope, scopes
 from bench.papers.claims.subjects import subject
-from bench.reports.estimates import estimate
-from bench.reports.quantities import Measurement, Quantity
+from bench.reports.estimates import Contrast, estimate
 from bench.reports.groups import groups
 from bench.reports.published import DatasetMapping, MetricMapping, PrintedPaper
+from bench.reports.quantities import Measurement, Quantity, read
 
 ROLES = {
     "psnr": MetricMapping("psnr", True, ("psnr",)),
@@ -82,29 +82,85 @@ def outcomes(scope, **atom):
     return [e.outcome for e in answers(scope, **atom)]
 
 
-def test_an_interval_over_images_is_the_bootstrap_s_and_over_seeds_student_s():
+DIFFERENCE = Contrast((1.0, -1.0))
+
+
+def search(rows, shown="x"):
+    """The measurement of a method that is not trained, with these per-image values ``[S, N]``."""
+    return Measurement(dict(enumerate(rows.mean(1))), rows, shown, kind="search")
+
+
+def test_differences_of_searches_on_one_seed_are_student_s_over_images():
     a, b = NOISE + 1, np.random.default_rng(1).normal(0, 0.1, 200)
-    readings = [Measurement({0: a.mean()}, a[None], "x"), Measurement({0: b.mean()}, b[None], "x")]
-    found = estimate(readings, lambda v: v[..., 0] - v[..., 1])
-    expected = stats.bootstrap((a - b,), np.mean, method="percentile", n_resamples=9999, random_state=0)
-    assert found.value == pytest.approx((a - b).mean())
-    assert (found.interval.low, found.interval.high) == pytest.approx(expected.confidence_interval, abs=0.002)
-    sets = [Measurement({0: 1.0, 1: 3.0, 2: 2.0}), Measurement({0: 0.5, 1: 1.0, 2: 1.5})]
-    over = estimate(sets, lambda v: v[..., 0] / v[..., 1])
-    ratios = np.array([2.0, 3.0, 4 / 3])
-    low, high = stats.t.interval(0.95, 2, ratios.mean(), stats.sem(ratios))
-    assert (over.basis, over.interval.low, over.interval.high) == ("seeds", pytest.approx(low), pytest.approx(high))
+    found = estimate([search(a[None]), search(b[None])], DIFFERENCE)
+    expected = stats.ttest_rel(a, b)
+    assert (found.value, found.basis) == (pytest.approx((a - b).mean()), "images")
+    low, high = expected.confidence_interval(0.95)
+    assert (found.interval.low, found.interval.high) == pytest.approx((low, high))
+    assert found.p(0.99) == pytest.approx(stats.ttest_1samp(a - b, 0.99).pvalue, rel=1e-6)
 
 
-def test_images_of_other_sets_are_resampled_apart():
-    rows = np.random.default_rng(2).normal(5, 1, (2, 300))
-    pair = [Measurement({0: 0.0}, rows[:1], "one"), Measurement({0: 0.0}, rows[:1], "one")]
-    apart = [pair[0], Measurement({0: 0.0}, rows[:1], "other")]
-    difference = lambda v: v[..., 0] - v[..., 1]  # noqa: E731
-    assert estimate(pair, difference).interval.high == 0
-    spread = estimate(apart, difference).interval
-    expected = 1.96 * np.sqrt(2) * rows[0].std(ddof=1) / np.sqrt(300)
-    assert spread.high - spread.low == pytest.approx(2 * expected, rel=0.1)
+def test_differences_of_set_metrics_are_student_s_over_seeds():
+    a, b = np.array([1.0, 3.0, 2.0]), np.array([0.5, 1.0, 1.5])
+    found = estimate([Measurement(dict(enumerate(v))) for v in (a, b)], DIFFERENCE)
+    low, high = stats.ttest_rel(a, b).confidence_interval(0.95)
+    assert (found.basis, found.interval.low, found.interval.high) == (
+        "seeds",
+        pytest.approx(low),
+        pytest.approx(high),
+    )
+
+
+def test_a_ratio_is_that_of_the_means_with_the_interval_of_fieller():
+    """Fieller 1954: the ratios r at which a - r·b is not told from 0."""
+    a, b = np.array([10.0, 10.2, 10.1, 9.9]), np.array([5.0, 5.1, 4.95, 5.05])
+    found = estimate([Measurement(dict(enumerate(v))) for v in (a, b)], lambda v: v[..., 0] / v[..., 1])
+    assert found.value == pytest.approx(a.mean() / b.mean())
+    ends = [optimize.brentq(lambda r: stats.ttest_1samp(a - r * b, 0).pvalue - 0.05, 2, far) for far in (1.5, 2.5)]
+    assert (found.interval.low, found.interval.high) == pytest.approx(ends, abs=0.01)
+    assert found.p(ends[0]) == pytest.approx(0.05, abs=0.01)
+
+
+def test_a_statistic_that_is_not_linear_counts_images_as_a_linear_one_does():
+    rows = np.random.default_rng(5).normal(0, 1, (2, 3, 300)) + np.random.default_rng(6).normal(0, 2, 300)
+    readings = [search(each) for each in rows]
+    exact, drawn = estimate(readings, DIFFERENCE), estimate(readings, lambda v: v[..., 0] - v[..., 1])
+    assert exact.basis == drawn.basis == "images and seeds"
+    assert drawn.value == pytest.approx(exact.value)
+    assert drawn.interval.half == pytest.approx(exact.interval.half, rel=0.1)
+
+
+def test_images_of_other_sets_vary_apart():
+    rows = np.random.default_rng(2).normal(5, 1, (1, 300))
+    assert estimate([search(rows), search(rows)], DIFFERENCE).interval.high == 0
+    for statistic in (DIFFERENCE, lambda v: v[..., 0] - v[..., 1]):
+        spread = estimate([search(rows), search(rows, "other")], statistic).interval
+        assert spread.half == pytest.approx(1.96 * np.sqrt(2) * rows.std(ddof=1) / np.sqrt(300), rel=0.03)
+
+
+@pytest.mark.parametrize("statistic", [DIFFERENCE, lambda v: v[..., 0] / v[..., 1]])
+def test_one_training_of_a_trained_method_has_no_interval(statistic):
+    rows = 5 + np.random.default_rng(2).normal(0, 1, (1, 30))
+    trained = Measurement({0: rows.mean()}, rows, "x")
+    found = estimate([trained, search(rows)], statistic)
+    assert (found.interval, found.basis, found.why, found.p()) == (None, "one training", "one training", 1.0)
+
+
+def test_two_methods_of_a_table_share_its_variance_over_seeds(make):
+    """The pair is nearly equal at every seed by luck; other methods of the table show what trainings do."""
+    rng = np.random.default_rng(0)
+    records = [
+        make(name, seed, images={"psnr": 20 + spread * rng.normal() + rng.normal(0, 0.1, 50)})
+        for name, spread in (("a", 0.001), ("b", 0.001), ("c", 1.0), ("d", 1.0))
+        for seed in range(3)
+    ]
+    (group,) = groups(records)
+    readings = [read(group, group.find(name), Quantity("psnr", True)) for name in "ab"]
+    found = estimate(readings, DIFFERENCE)
+    alone = estimate([replace(r, table=None) for r in readings], DIFFERENCE)
+    assert found.interval.half > 3 * alone.interval.half
+    (part, _) = found.error.parts
+    assert part.freedom == 2 * 3
 
 
 def test_order_of_images_sets_and_counts(scope):
@@ -117,11 +173,11 @@ def test_order_of_images_sets_and_counts(scope):
     assert (counted.outcome, "counted" in counted.detail) == ("cannot tell", True)
 
 
-def test_one_seed_of_a_set_metric_decides_nothing_but_a_count_does(make):
+def test_one_training_decides_nothing_but_a_count_does(make):
     records = [make(m, facts={"trained_parameters": n}, sets={"fid@x": float(n)}) for m, n in (("a", 10), ("b", 20))]
     here = scope_of(records)
     (fid,) = answers(here, op="order", metric="fid", better="a", worse="b")
-    assert (fid.outcome, "one seed of a set metric" in fid.detail) == ("cannot tell", True)
+    assert (fid.outcome, "no interval: one training" in fid.detail) == ("cannot tell", True)
     assert outcomes(here, op="order", metric="parameters", better="a", worse="b") == ["holds"]
     assert outcomes(here, op="order", metric="parameters", better="b", worse="a") == ["fails"]
 
@@ -164,7 +220,9 @@ def test_ratios_of_one_metric_and_of_two(scope):
 
 def test_metrics_of_sets_of_different_sizes_are_not_set_against_each_other(make):
     def records(size):
-        made = [make("a", s, images={"psnr": 20 + NOISE}, sets={"fid@x": 30.0 + s, "lpips@x": 40.0}) for s in (0, 1)]
+        made = [
+            make("a", s, images={"psnr": 20 + NOISE}, sets={"fid@x": 30.0 + s, "lpips@x": 40.0}) for s in range(3)
+        ]
         for record in made:
             record.metrics["test"]["lpips@x"]["n"] = size
         return scope_of(made)
@@ -248,7 +306,7 @@ def test_what_is_missing_is_named(scope):
 def test_own_images_of_one_gan_are_paired(make):
     rng = np.random.default_rng(3)
     hard = rng.uniform(0, 5, 60)
-    records = [make(m, own={"code_mse": hard + e}) for m, e in (("a", 0.0), ("b", 0.05))]
+    records = [make(m, s, own={"code_mse": hard + e}) for m, e in (("a", 0.0), ("b", 0.05)) for s in (0, 1)]
     here = scope_of(records)
     assert outcomes(here, op="order", metric="le", better="a", worse="b") == ["holds"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 
 import bench
 from bench.core.errors import BenchError
@@ -112,11 +113,11 @@ def test_equal_methods_cannot_be_told_apart(make):
     assert verdicts_of(records)["C01"].outcome == "cannot tell"
 
 
-def test_one_seed_of_a_set_metric_decides_nothing(as_printed):
+def test_one_training_decides_nothing(as_printed):
     verdicts = verdicts_of([r for r in as_printed if r.cell["seed"] == 0])
     assert verdicts["C01"].outcome == "cannot tell"
-    assert "one seed of a set metric" in verdicts["C01"].reason
-    assert verdicts["C02"].outcome == "holds"
+    assert "no interval: one training" in verdicts["C01"].reason
+    assert "holds" not in {verdict.outcome for verdict in verdicts.values()}
 
 
 def test_missing_methods_and_metrics_are_named(as_printed, make):
@@ -131,8 +132,32 @@ def test_missing_methods_and_metrics_are_named(as_printed, make):
 
 def test_a_test_that_fails_outweighs_one_that_is_not_measured(make):
     rng = np.random.default_rng(0)
-    records = [make(m, images={"psnr": v + 0.1 * rng.normal(size=30)}) for m, v in [("enc_image", 10), ("dfi", 20)]]
+    records = [
+        make(m, seed, images={"psnr": v + 0.1 * rng.normal(size=30)})
+        for m, v in [("enc_image", 10), ("dfi", 20)]
+        for seed in (0, 1)
+    ]
     assert verdicts_of(records)["C01"].outcome == "fails"
+
+
+def test_of_many_tests_one_that_fails_by_a_little_decides_nothing(make, claims_file):
+    """Its own p is .03; among five tests it has to be .01."""
+    claim = 'test = [{op = "order", metric = "psnr", better = ["a"], worse = [OTHERS]}]'
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=200)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    shift = scipy.stats.t.ppf(1 - 0.03 / 2, 199) / np.sqrt(200)  # one training: differences of searches over images
+    facts = {"trained_on": "nothing", "trained_parameters": 0}
+    names = ["b", "c", "d", "e", "f"]
+    records = [make("a", images={"psnr": np.zeros(200)}, facts=facts)]
+    records += [make(m, images={"psnr": noise + (shift if m == "b" else -5)}, facts=facts) for m in names]
+    outcomes = {}
+    for count in (1, 5):
+        path = claims_file(claim.replace("OTHERS", ", ".join(f'"{name}"' for name in names[:count])))
+        outcomes[count] = verdicts_of(records, path)["X1"]
+    assert outcomes[1].outcome == "fails"
+    assert outcomes[5].outcome == "cannot tell"
+    assert "p = 0.15 after correction for 5 tests" in outcomes[5].reason
 
 
 def test_unmeasured_metric_is_named(make):
@@ -152,11 +177,11 @@ def test_correlation_below_the_threshold_fails(as_printed):
     }
     records = []
     for method, accuracy in wrong.items():
-        source = next(r for r in as_printed if r.cell["method"]["name"] == method)
-        lpips = source.metrics["test"]["lpips@alex"]["value"] + 1e-4 * rng.normal(size=50)
-        record = type(source)(**{**vars(source), "key": f"new-{method}", "metrics": {}})
-        records.append(record)
-        _rewrite(record, {"lpips@alex": lpips, "label_accuracy@cnn": accuracy + 1e-4 * rng.normal(size=50)})
+        for source in (r for r in as_printed if r.cell["method"]["name"] == method):
+            lpips = source.metrics["test"]["lpips@alex"]["value"] + 1e-4 * rng.normal(size=50)
+            record = type(source)(**{**vars(source), "key": f"new-{source.key}", "metrics": {}})
+            records.append(record)
+            _rewrite(record, {"lpips@alex": lpips, "label_accuracy@cnn": accuracy + 1e-4 * rng.normal(size=50)})
     verdict = verdicts_of(records)["C07"]
     assert verdict.outcome == "fails"
     assert "-1.000" in verdict.reason

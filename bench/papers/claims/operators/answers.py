@@ -42,7 +42,7 @@ def positive(scope: ClaimScope, question: str, asked: Asked, statistic: Statisti
     if isinstance(found, str):
         return unmeasured(question, found, remark)
     outcome, words = SIGNS.get(found.sign, "cannot tell"), in_words("advantage ", found, "+")
-    return Evidence(question, outcome, words, remark, against(found, 0.0, np.inf))
+    return Evidence(question, outcome, words, remark, p=against(found, 0.0, np.inf))
 
 
 def against(found: Estimate, low: float, high: float) -> float:
@@ -69,7 +69,7 @@ def alike(question: str, found: Estimate | str, threshold: float, remark: str) -
     interval = found.interval
     spread = f", no interval: {found.why}" if interval is None else f" {span(interval, '+')} over {found.basis}"
     words = f"{found.value:.3f}{spread}"
-    return Evidence(question, at_least(interval, threshold), words, remark, against(found, threshold, np.inf))
+    return Evidence(question, at_least(interval, threshold), words, remark, p=against(found, threshold, np.inf))
 
 
 def in_words(what: str, found: Estimate, sign: str = "") -> str:

@@ -116,7 +116,7 @@ class BoundTest(ClaimTest):
         if isinstance(found, str):
             return unmeasured(question, found, remark)
         outcome, words = between(found.interval, *self._bounds), in_words(f"{self.kind} ", found)
-        return Evidence(question, outcome, words, remark, against(found, *self._bounds))
+        return Evidence(question, outcome, words, remark, p=against(found, *self._bounds))
 
     @property
     def _statistic(self) -> Statistic:

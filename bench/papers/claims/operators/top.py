@@ -65,7 +65,7 @@ class TopTest(MetricTest):
         ahead = [name for name, found in gaps.items() if found.sign == 1]
         undecided = sum(found.sign in {0, None} for found in gaps.values())
         detail = f"{len(ahead)} are better ({', '.join(ahead)})" if ahead else "none is better"
-        yield Evidence(question, outcome, detail + f", {undecided} cannot be told" * bool(undecided), remark, fails)
+        yield Evidence(question, outcome, detail + f", {undecided} cannot be told" * bool(undecided), remark, p=fails)
 
     def agrees(self, printed: PrintedValues) -> Iterator[bool]:
         """Yield True for each metric on which fewer than ``count`` printed numbers are better."""
