@@ -6,7 +6,7 @@ Renderers (``render_*.py``) turn a ``Leaderboard`` into Markdown, CSV, LaTeX, JS
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,7 +17,7 @@ from bench.core.types import Capacity, Cell, Record, Track
 from bench.reports.context import Context, context_of
 from bench.reports.groups import TRACKS, MethodResults, ResultGroup, groups
 from bench.reports.ranking import best_methods, ranks
-from bench.reports.standing import beyond_budget, costs, marks
+from bench.reports.standing import beyond_budget, costs, marks, other_machines
 from bench.statistics import Interval
 
 Heading = Literal["test", "own", "cost"]
@@ -86,6 +86,8 @@ class Row:
         plugin: origin of a method that is not the suite's own.
         beyond: whether the method calls the generator clearly more often than the budget has steps of search and
             refinement, or is fitted for clearly more steps than the budget has for fitting.
+        machine: processor and threads of its costs, if they differ from those of most rows.
+        own_run: whether the user ran it beside records that others made.
         diverged: number of images whose search reached non-finite values, over tracks and seeds.
     """
 
@@ -101,6 +103,8 @@ class Row:
     diverged: int = 0
     marks: tuple[str, ...] = ()
     plugin: str = ""
+    machine: str = ""
+    own_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,9 +168,13 @@ def leaderboard(group: ResultGroup, rank_by: str, title: str) -> Leaderboard:
     """Return the table of one group; see ``leaderboards``."""
     placed, notes = ranks(group, rank_by)
     columns = tuple(_columns(group, rank_by))
+    machines = other_machines(group.runs)
     best = {c.key: best_methods(group, c.heading, c.name) for c in columns if c.heading != "cost"}
     rows = [
-        _row(runs, placed.get(runs.title), columns=columns, best=best, budget=group.budget)
+        replace(
+            _row(runs, placed.get(runs.title), columns=columns, best=best, budget=group.budget),
+            machine=machines.get(runs.title, ""),
+        )
         for runs in group.runs
         if runs.by_seed
     ]
