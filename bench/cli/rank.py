@@ -70,13 +70,13 @@ def rank(
     for table in publish(found.suite, found.records, place, own_runs=found.methods):
         console.show(table)
     console.note("")
-    for line in _summary(found, place):
+    for line in _summary(found, suite, place):
         console.note(line)
     if found.failed:
         raise typer.Exit(1)
 
 
-def _summary(found: Ranking, place: Path) -> Iterator[str]:
+def _summary(found: Ranking, suite: str, place: Path) -> Iterator[str]:
     """Yield the place of each new method in each table, where the table is, and the next steps."""
     rival = ""
     for board in found.leaderboards():
@@ -90,8 +90,7 @@ def _summary(found: Ranking, place: Path) -> Iterator[str]:
     if found.failed:
         yield "Next: correct the file and give the same command again; --retry-failed repeats an unchanged file."
     elif rival:
-        names = f"{found.suite.name} {rival} {found.methods[0]}"
-        yield f"Next: ganinv compare {names} --records {place / 'records'}"
+        yield f"Next: ganinv compare {suite} {rival} {found.methods[0]} --records {place / 'records'}"
         yield "or change the file and give the same command again: a changed file counts as another method."
 
 

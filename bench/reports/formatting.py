@@ -18,6 +18,8 @@ HEADINGS: dict[Heading, str] = {
     "cost": "Cost",
 }
 OPTIMISED, BEYOND, MARKED, OWN_RUN, ELSEWHERE = "†", "‡", "§", "¶", "‖"
+TIMES = ("fit_seconds", "invert_ms_per_image")
+"""Costs that depend on the machine."""
 LPIPS_NETWORKS, FID_NETWORK = ("alex", "vgg"), "inception"
 """Networks with which LPIPS and FID were published."""
 ABSENT = "–"
@@ -86,9 +88,9 @@ def method_name(row: Row) -> str:
 
 
 def value_marks(row: Row, column: Column, value: Value) -> str:
-    """Return the marks of a value: optimised by its method, or a cost of another machine."""
+    """Return the marks of a value: optimised by its method, or a time of another machine."""
     if column.heading == "cost":
-        return ELSEWHERE if row.machine else ""
+        return ELSEWHERE if row.machine and column.name in TIMES else ""
     return OPTIMISED if value.optimised else ""
 
 
@@ -160,7 +162,7 @@ def legend(board: Leaderboard) -> Iterator[str]:
     if own := ", ".join(row.method for row in board.rows if row.own_run):
         yield f"{OWN_RUN} run by the user beside committed records, which were not run again: {own}."
     if apart := "; ".join(f"{row.method}: {row.machine}" for row in board.rows if row.machine):
-        yield f"{ELSEWHERE} costs on another machine than those of most rows, not comparable with them. {apart}."
+        yield f"{ELSEWHERE} times on another machine than those of most rows, not comparable with them. {apart}."
     if plugins := ", ".join(f"{row.method} ({row.plugin})" for row in board.rows if row.plugin):
         yield f"As their authors declare: training data and optimized metrics of {plugins}."
     if board.context.measured_by:

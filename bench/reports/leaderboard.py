@@ -86,7 +86,7 @@ class Row:
         plugin: origin of a method that is not the suite's own.
         beyond: whether the method calls the generator clearly more often than the budget has steps of search and
             refinement, or is fitted for clearly more steps than the budget has for fitting.
-        machine: processor and threads of its costs, if they differ from those of most rows.
+        machine: processor and threads of its times, if they differ from those of most rows.
         own_run: whether the user ran it beside records that others made.
         diverged: number of images whose search reached non-finite values, over tracks and seeds.
     """

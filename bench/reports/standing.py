@@ -45,7 +45,7 @@ def marks(runs: MethodResults) -> tuple[str, ...]:
 
 
 def other_machines(found: Sequence[MethodResults]) -> dict[str, str]:
-    """Return the methods whose costs come from another machine than those of most, with that machine in words.
+    """Return the methods whose times come from another machine than those of most, with that machine in words.
 
     A machine is a processor or GPU and its numbers of threads. Methods that do not state theirs are left out.
     """
