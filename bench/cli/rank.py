@@ -37,7 +37,7 @@ def rank(
         Path | None,
         typer.Option(
             "--records",
-            help="Folder of the committed records, which is only read. Default: results/SUITE/BUDGET, in the checkout.",
+            help="Folder of the committed records; it is only read. Default: results/SUITE/BUDGET in the checkout.",
         ),
     ] = None,
     out: Out = None,
@@ -55,7 +55,7 @@ def rank(
     from bench.harness.rank import reports_place
     from bench.papers.publish import publish
 
-    place = reports_place(suite, budget, file, records, out)
+    place = reports_place(suite, budget, file, records=records, out=out)
     with console.interruptible(), console.RunDisplay() as display:
         found = rank_methods(
             file,
