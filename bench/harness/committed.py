@@ -150,9 +150,10 @@ def conditions(record: Record) -> dict[str, Any]:
         "device": str(record.environment.get("device", "unknown")).partition(":")[0],
         "dataset checksum": facts.get("dataset_checksum"),
         "GAN checksum": facts.get("gan_checksum"),
+        "code of the GAN": facts.get("gan_code"),
     }
     found |= {f"protocol of {name}": record.protocol.get(name) for name in record.cell["metrics"]}
-    return found | {f"code of {name}": facts.get("metric_codes", {}).get(name) for name in record.cell["metrics"]}
+    return found | {f"code of {name}": facts.get("metric_code", {}).get(name) for name in record.cell["metrics"]}
 
 
 def check_comparable(record: Record, here: Mapping[str, Any]) -> None:
@@ -203,21 +204,22 @@ def check_conditions(table: CommittedTable, planned: Sequence[Planned], store: S
 def _here(bench: Any, planned: Planned) -> dict[str, Any]:
     """Return the ``conditions`` of a cell that has not been measured yet."""
     from bench.harness.context import load_data
-    from bench.harness.metric_code import metric_codes
+    from bench.harness.provenance import code_facts
     from bench.harness.train_stage import train
     from bench.metrics.evaluation import open_metrics
 
     cell = planned.cell
     gan, _ = train(bench, cell, planned.keys)  # reads it: its file is there
-    codes = metric_codes(cell.metrics)
+    code = code_facts(cell, gan)
     protocols = {m.name: m.protocol() for m in open_metrics(cell.metrics)}
     return {
         "nonce": cell.nonce,
         "device": bench.device,
         "dataset checksum": load_data(bench, cell).test.checksum,
         "GAN checksum": gan.checksum(),
+        "code of the GAN": code["gan_code"],
         **{f"protocol of {name}": protocols[name] for name in cell.metrics},
-        **{f"code of {name}": codes[name] for name in cell.metrics},
+        **{f"code of {name}": code["metric_code"][name] for name in cell.metrics},
     }
 
 

@@ -81,9 +81,10 @@ CHANGES = {
     "device": lambda record: record["environment"].update(device="cuda: NVIDIA H100"),
     "dataset checksum": lambda record: record["facts"].update(dataset_checksum="e" * 64),
     "GAN checksum": lambda record: record["facts"].update(gan_checksum="e" * 64),
+    "code of the GAN": lambda record: record["facts"].update(gan_code="0" * 24),
     "protocol of psnr": lambda record: record["protocol"]["psnr"].update(range="float"),
-    "code of ssim": lambda record: record["facts"]["metric_codes"].update(ssim="0" * 24),
-    "code of mse": lambda record: record["facts"]["metric_codes"].pop("mse"),
+    "code of ssim": lambda record: record["facts"]["metric_code"].update(ssim="0" * 24),
+    "code of mse": lambda record: record["facts"]["metric_code"].pop("mse"),
 }
 
 
@@ -165,7 +166,7 @@ def test_the_conditions_are_those_that_a_record_of_this_machine_states(table):
     for record in table.records:
         stated = room.conditions(record)
         assert None not in stated.values()
-        assert set(stated) == {"nonce", "device", "dataset checksum", "GAN checksum"} | {
+        assert set(stated) == {"nonce", "device", "dataset checksum", "GAN checksum", "code of the GAN"} | {
             f"{what} of {name}" for what in ("protocol", "code") for name in record.cell["metrics"]
         }
         assert json.loads(json.dumps(stated)) == stated

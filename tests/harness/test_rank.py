@@ -110,7 +110,7 @@ def test_a_copy_of_committed_methods_is_measured_under_their_conditions(ranked, 
     theirs = {r.cell["method"]["name"]: r for r in found.table.records}
     for own in found.own:
         original = theirs[{"copied": "best_of_random", "copied_too": "random_code"}[own.cell["method"]["name"]]]
-        for what in ("gan_checksum", "dataset_checksum", "metric_codes"):
+        for what in ("gan_checksum", "dataset_checksum", "metric_code", "gan_code"):
             assert own.facts[what] == original.facts[what]
         assert own.protocol == original.protocol
         assert own.cell["budget"] == original.cell["budget"]
@@ -202,7 +202,7 @@ def test_costs_of_another_machine_are_marked(committed, ranked, write, edit_reco
 def test_reports_go_to_a_folder_of_their_own_never_among_committed_results(
     committed, own_home, tmp_path, monkeypatch
 ):
-    suite, folder = map(str, committed)
+    suite = str(committed[0])
     file = tmp_path / "mine.py"
     place = reports_place(suite, None, file, committed[1])
     assert place == own_home / "reports" / "tiny-smoke-mine"

@@ -45,7 +45,7 @@ def test_two_processors_share_a_table_and_times_alone_are_marked(board):
 
 def test_a_kind_of_device_is_still_refused(make):
     records = [made_on(make, "dfi", THERE, 1), made_on(make, "mine", "cuda: NVIDIA H100", 1)]
-    with pytest.raises(BenchError, match="device differs: dfi .seed 0. has cpu, mine .seed 0. has cuda"):
+    with pytest.raises(BenchError, match=r"device differs: dfi \(seed 0\) has cpu, mine \(seed 0\) has cuda"):
         leaderboards(records, "psnr", "q")
 
 
