@@ -29,6 +29,7 @@ from bench.core.types import (
     Refiner,
 )
 from bench.harness.lookup import cells_of, stored
+from bench.harness.rank import Ranking, rank
 from bench.harness.runner import RunCallbacks, run_cells
 from bench.harness.store import Store
 from bench.harness.suite import Suite, open_suite
@@ -56,6 +57,7 @@ __all__ = [
     "Metric",
     "NotApplicable",
     "Prior",
+    "Ranking",
     "Record",
     "Refiner",
     "RunResult",
@@ -70,6 +72,7 @@ __all__ = [
     "method",
     "metric",
     "overfit",
+    "rank",
     "refiner",
     "reproduce",
     "run",

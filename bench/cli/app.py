@@ -33,6 +33,7 @@ from bench.cli.options import (
 from bench.cli.overfit import overfit
 from bench.cli.pack import pack
 from bench.cli.papers import claims, papers, reproduce
+from bench.cli.rank import rank
 from bench.cli.study import studies, study
 from bench.cli.user_study import user_study
 from bench.core.errors import BenchError
@@ -288,7 +289,7 @@ def export(
         console.note(f"wrote {path}  (use it as checkpoint:{path})")
 
 
-for command in (guide, papers, reproduce, claims, overfit, study, studies, user_study, pack, train_classifier):
+for command in (rank, guide, papers, reproduce, claims, overfit, study, studies, user_study, pack, train_classifier):
     app.command()(command)
 app.add_typer(apply_app, name="apply")
 app.add_typer(data_app, name="data")

@@ -80,4 +80,4 @@ def new_method(
 
     method, test = write(name, folder)
     console.note(f"wrote {method} and {test}")
-    console.note(f"next:  ganinv check {method}    then    ganinv run quickstart --plugin {method}")
+    console.note(f"next:  ganinv check {method}    then    ganinv rank {method}")

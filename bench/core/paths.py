@@ -35,7 +35,12 @@ def data_folder() -> Path:
 def shipped_folder() -> Path:
     """Return the folder of shipped models: ``results/models`` of a checkout, ``bench/shipped`` of a wheel."""
     installed = Path(__file__).parents[1] / "shipped"
-    return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "results" / "models"
+    return installed if installed.is_dir() else results_folder() / "models"
+
+
+def results_folder() -> Path:
+    """Return the folder of committed results of a checkout, which an installed wheel does not have."""
+    return Path(__file__).resolve().parents[2] / "results"
 
 
 def device() -> str:

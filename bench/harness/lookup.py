@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def stored(
         add_plugin(path)
     if folder is not None:
         opened = open_suite(suite)
-        return opened, sorted(read_records(folder), key=partial(_place, opened)), []
+        return opened, in_order(opened, read_records(folder)), []
     opened, planned = look_up(suite, budget, gans=gans, plugins=plugins)
     records = [p.record for p in planned if p.record is not None]
     if not records:
@@ -79,6 +79,11 @@ def stored(
             f"suite {suite}, budget {planned[0].cell.budget.name}: nothing is stored; ganinv run {suite}"
         )
     return opened, records, [p.cell for p in planned if p.record is None]
+
+
+def in_order(suite: Suite, records: Iterable[Record]) -> list[Record]:
+    """Return records in the order of their suite; those of methods that it does not name come last of their seed."""
+    return sorted(records, key=partial(_place, suite))
 
 
 def _place(suite: Suite, record: Record) -> tuple[int, int, int, int]:

@@ -23,6 +23,7 @@ from bench.harness.feature_cache import StoredReference
 from bench.harness.invert_stage import own_images
 from bench.harness.keys import Keys, cell_facts
 from bench.harness.origins import measured_by, plugin_of
+from bench.harness.provenance import code_facts
 from bench.metrics.evaluation import Evaluation, evaluate, open_metrics
 
 FACTS = (
@@ -178,6 +179,7 @@ def write_record(
             "code_dim": view.code_dim,
             "codes_sha256": inverted.meta["files"]["codes.safetensors"],
             "values_sha256": values_checksum(per_image),
+            **code_facts(cell, gan),
             "gan_checksum": gan.checksum(),
             "gan": gan.provenance,
             "gan_quality": trained.get("history", []),

@@ -80,7 +80,7 @@ def pack_below(folder: Path, images: int = IMAGES) -> Iterator[Packing]:
         StoreError: there are no records, a file cannot be read or written, or the folder is the store itself.
     """
     store = Store().records_folder
-    found = [f for f in [folder, *sorted(p for p in folder.rglob("*") if p.is_dir())] if _holds_records(f)]
+    found = [f for f in [folder, *sorted(p for p in folder.rglob("*") if p.is_dir())] if holds_records(f)]
     if not found:
         raise StoreError(f"{folder}: no folder of records here or below")
     for each in found:
@@ -182,7 +182,7 @@ def stored_content(folder: Path, key: str) -> dict[str, Any]:
     return dict(packed.records[key] if packed else json.loads(path.read_text()))
 
 
-def _holds_records(folder: Path) -> bool:
+def holds_records(folder: Path) -> bool:
     """Return True if a folder contains records, packed or not: their file names are keys, 24 hexadecimal digits."""
     return (folder / MANIFEST).is_file() or any(
         re.fullmatch(r"[0-9a-f]{24}", path.stem) for path in folder.glob("*.json")

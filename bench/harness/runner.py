@@ -107,14 +107,15 @@ def run_cells(
         retry_failed: run failed cells again.
         jobs: cells that are computed at once; 0 runs all stages in this process, where methods share it with the
             measuring (for debugging). ``JOBS`` by default.
-        nonce: text from which generated images are drawn in a store that has none yet; by chance if empty.
+        nonce: text from which generated images are drawn in a store that has none yet; by chance if empty, and if a
+            cell needs one.
 
     Raises:
         BenchError: something is wrong before work starts (data, weights, options), or the store cannot be written.
     """
     store, observer, jobs = store or Store(), observer or RunCallbacks(), JOBS if jobs is None else jobs
     planned = plan(cells, store)
-    if nonce or (any(p.record is None for p in planned) and not nonce_of(store)):
+    if nonce or any(p.record is None and not p.cell.nonce for p in planned):
         draw_nonce(store, nonce)
         planned = plan(cells, store)
     observer.plan(planned)

@@ -131,6 +131,7 @@ def _preload() -> None:
     """Load what workers share: torch, pandas, the stages, the names of the registry; but no method."""
     with suppress(ImportError):
         import pandas  # noqa: F401
+        import torch._dynamo  # noqa: F401
 
         import bench.harness.stages  # noqa: F401
         from bench.core.environment import commit
@@ -269,6 +270,8 @@ def _work(line: Line, settings: Mapping[str, Any]) -> None:
     bench = HarnessContext(Store(Path(settings["store"])), settings["device"], _Progress(line))
     bench.clock, bench.isolated, bench.apart = OutsideClock(line), settings["isolated"], True
     if bench.isolated:
+        import torch._dynamo  # noqa: F401 - torch's optimizers load it, which makes a folder: no deed of the method
+
         bench.watch.start()
     line.send(ready=environment(bench.device))
     while (message := line.receive()) is not None:

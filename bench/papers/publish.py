@@ -20,10 +20,23 @@ if TYPE_CHECKING:
     from bench.reports.groups import ResultGroup
 
 
-def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequence[Cell] = ()) -> list[Table]:
+def publish(
+    suite: Suite,
+    records: Sequence[Record],
+    folder: Path,
+    missing: Sequence[Cell] = (),
+    own_runs: Sequence[str] = (),
+) -> list[Table]:
     """Write every report of a suite into a folder, and its records into the sub-folder ``records``.
 
     Files that are up to date are not written again; see ``bench.papers.manifest``.
+
+    Args:
+        suite: the suite.
+        records: its records.
+        folder: folder of the reports, created if missing.
+        missing: planned cells without a record.
+        own_runs: titles of methods that the user ran beside records of others; their rows are marked.
 
     Returns:
         The leaderboards that have rows, as terminal tables.
@@ -32,13 +45,14 @@ def publish(suite: Suite, records: Sequence[Record], folder: Path, missing: Sequ
     kept = kept_reports(
         folder,
         records,
-        words=[suite.title, suite.rank_by, *suite.published],
+        words=[suite.title, suite.rank_by, *suite.published, *own_runs],
         missing=missing,
         read=_read(suite, asked),
     )
-    boards = (
-        kept.boards if kept.whole else _write(suite, records, folder=folder, missing=missing, claims=asked, kept=kept)
-    )
+    if kept.whole:
+        boards = kept.boards
+    else:
+        boards = _write(suite, records, own_runs, folder=folder, missing=missing, claims=asked, kept=kept)
     copy_records(records, folder / "records")
     return [draw(board) for board in boards if board.rows]
 
@@ -91,6 +105,8 @@ def _read(suite: Suite, claims: Path | None) -> list[Path]:
 def _write(
     suite: Suite,
     records: Sequence[Record],
+    own_runs: Sequence[str],
+    *,
     folder: Path,
     missing: Sequence[Cell],
     claims: Path | None,
@@ -99,10 +115,11 @@ def _write(
     from bench.reports.glance import glance
     from bench.reports.groups import groups
     from bench.reports.leaderboard import boards_of
+    from bench.reports.own_runs import with_own_runs
     from bench.reports.write import Reported, write_reports
 
     measured = groups(records, missing)
-    boards = boards_of(measured, suite.rank_by, suite.title)
+    boards = with_own_runs(boards_of(measured, suite.rank_by, suite.title), own_runs)
     printed = [printed_table(name, str(suite.path)) for name in suite.published]
     what = Reported(suite.title, measured, boards=boards, published=printed, pages=claims_pages(claims, measured))
     written = write_reports(what, folder, kept.has)

@@ -17,7 +17,9 @@ HEADINGS: dict[Heading, str] = {
     "own": "Generated images (made by the GAN, true code known)",
     "cost": "Cost",
 }
-OPTIMISED, BEYOND, MARKED = "†", "‡", "§"
+OPTIMISED, BEYOND, MARKED, OWN_RUN, ELSEWHERE = "†", "‡", "§", "¶", "‖"
+TIMES = ("fit_seconds", "invert_ms_per_image")
+"""Costs that depend on the machine."""
 LPIPS_NETWORKS, FID_NETWORK = ("alex", "vgg"), "inception"
 """Networks with which LPIPS and FID were published."""
 ABSENT = "–"
@@ -80,8 +82,16 @@ def column_title(column: Column) -> str:
 
 
 def method_name(row: Row) -> str:
-    """Return the name of a method, marked if it takes more steps than the budget or was noticed for something."""
-    return row.method + (BEYOND if row.beyond else "") + (MARKED if row.marks else "")
+    """Return the name of a method with its marks: beyond the budget, noticed for something, the user's own run."""
+    marks = {BEYOND: row.beyond, MARKED: bool(row.marks), OWN_RUN: row.own_run}
+    return row.method + "".join(mark for mark, present in marks.items() if present)
+
+
+def value_marks(row: Row, column: Column, value: Value) -> str:
+    """Return the marks of a value: optimised by its method, or a time of another machine."""
+    if column.heading == "cost":
+        return ELSEWHERE if row.machine and column.name in TIMES else ""
+    return OPTIMISED if value.optimised else ""
 
 
 def rank_text(row: Row) -> str:
@@ -156,6 +166,10 @@ def legend(board: Leaderboard) -> Iterator[str]:
         )
     if marked := "; ".join(f"{row.method}: {', '.join(row.marks)}" for row in board.rows if row.marks):
         yield f"{MARKED} not ranked. {marked}."
+    if own := ", ".join(row.method for row in board.rows if row.own_run):
+        yield f"{OWN_RUN} run by the user beside committed records, which were not run again: {own}."
+    if apart := "; ".join(f"{row.method}: {row.machine}" for row in board.rows if row.machine):
+        yield f"{ELSEWHERE} times on another machine than those of most rows, not comparable with them. {apart}."
     if plugins := ", ".join(f"{row.method} ({row.plugin})" for row in board.rows if row.plugin):
         yield f"As their authors declare: training data and optimized metrics of {plugins}."
     if board.context.measured_by:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bench.reports.formatting import (
     ABSENT,
-    OPTIMISED,
     column_title,
     decimals_for,
     method_name,
     number,
     rank_text,
     seeds_in_words,
+    value_marks,
 )
 from bench.reports.leaderboard import Column, Leaderboard, Row
 from bench.reports.terminal import TerminalBoard, TerminalColumn, TerminalRow
@@ -67,7 +67,7 @@ def _cell(row: Row, column: Column, board: Leaderboard) -> str:
     if value is None:
         return ABSENT
     places = decimals_for(value, column.decimals)
-    text = number(value.mean, places) + (OPTIMISED if value.optimised else "")
+    text = number(value.mean, places) + value_marks(row, column, value)
     if column.key == f"test/{board.rank_by}" and value.interval is not None:
         text += f"±{number(value.interval.half, places)}"
     return text

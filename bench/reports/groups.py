@@ -203,7 +203,7 @@ def _conditions(record: Record) -> Iterator[tuple[str, Any]]:
     if "gan_checksum" in facts:
         yield f"GAN checksum of seed {record.cell['seed']}", facts["gan_checksum"]
     if "device" in record.environment:
-        yield "device", record.environment["device"]
+        yield "device", str(record.environment["device"]).partition(":")[0]  # of two processors, costs alone differ
     for metric, protocol in record.protocol.items():
         yield f"protocol of {metric}", protocol
     for metric, up in facts.get("higher_is_better", {}).items():

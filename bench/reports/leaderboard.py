@@ -6,7 +6,7 @@ Renderers (``render_*.py``) turn a ``Leaderboard`` into Markdown, CSV, LaTeX, JS
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,7 +17,7 @@ from bench.core.types import Capacity, Cell, Record, Track
 from bench.reports.context import Context, context_of
 from bench.reports.groups import TRACKS, MethodResults, ResultGroup, groups
 from bench.reports.ranking import classes, ranking
-from bench.reports.standing import beyond_budget, costs, marks
+from bench.reports.standing import beyond_budget, costs, marks, other_machines
 from bench.statistics import Interval, RankSet
 
 Heading = Literal["test", "own", "cost"]
@@ -87,6 +87,8 @@ class Row:
         plugin: origin of a method that is not the suite's own.
         beyond: whether the method calls the generator clearly more often than the budget has steps of search and
             refinement, or is fitted for clearly more steps than the budget has for fitting.
+        machine: processor and threads of its times, if they differ from those of most rows.
+        own_run: whether the user ran it beside records that others made.
         diverged: number of images whose search reached non-finite values, over tracks and seeds.
     """
 
@@ -102,6 +104,8 @@ class Row:
     diverged: int = 0
     marks: tuple[str, ...] = ()
     plugin: str = ""
+    machine: str = ""
+    own_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,9 +169,13 @@ def leaderboard(group: ResultGroup, rank_by: str, title: str) -> Leaderboard:
     """Return the table of one group; see ``leaderboards``."""
     placed = ranking(group, "test", rank_by)
     columns = tuple(_columns(group, rank_by))
+    machines = other_machines(group.runs)
     best = {c.key: _best(group, c) for c in columns}
     rows = [
-        _row(runs, placed.ranks.get(runs.title), columns=columns, best=best, budget=group.budget)
+        replace(
+            _row(runs, placed.ranks.get(runs.title), columns=columns, best=best, budget=group.budget),
+            machine=machines.get(runs.title, ""),
+        )
         for runs in group.runs
         if runs.by_seed
     ]

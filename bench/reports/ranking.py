@@ -17,7 +17,7 @@ from bench.statistics import LEVEL, CrossedMean, RankSet, additive_effects, holm
 
 
 @dataclass(frozen=True)
-class Ranking:
+class MethodRanks:
     """The methods of a table in order of one metric.
 
     Attributes:
@@ -35,7 +35,7 @@ class Ranking:
     notes: tuple[str, ...] = ()
 
 
-def ranking(group: ResultGroup, track: Track, metric: str) -> Ranking:
+def ranking(group: ResultGroup, track: Track, metric: str) -> MethodRanks:
     """Rank the methods of a table by a metric.
 
     All pairs of a capacity class are compared over training seeds and images (``bench.reports.paired``), with Holm's
@@ -63,7 +63,7 @@ def ranking(group: ResultGroup, track: Track, metric: str) -> Ranking:
         else:
             top = list(itertools.takewhile(lambda ranks: ranks.low == 1, sets))
             best.update(runs.title for runs in order[: len(top)])
-    return Ranking(ranks, frozenset(best), effects, tuple(notes))
+    return MethodRanks(ranks, frozenset(best), effects, tuple(notes))
 
 
 def classes(group: ResultGroup) -> dict[str, list[MethodResults]]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from bench.reports.formatting import (
     ABSENT,
     HEADINGS,
-    OPTIMISED,
     column_title,
     context_lines,
     decimals_for,
@@ -17,6 +16,7 @@ from bench.reports.formatting import (
     number,
     rank_text,
     spread,
+    value_marks,
 )
 from bench.reports.leaderboard import Column, Heading, Leaderboard, Row
 
@@ -36,6 +36,8 @@ _ESCAPES = {
     "†": r"$^\dagger$",
     "‡": r"$^\ddagger$",
     "§": r"\S{}",
+    "¶": r"\P{}",
+    "‖": r"$\parallel$",
     "–": "--",
 }
 
@@ -101,8 +103,6 @@ def _cell(row: Row, column: Column) -> str:
     if value is None:
         return escape(ABSENT)
     mean = escape(number(value.mean, decimals_for(value, column.decimals)))
-    text = rf"\textbf{{{mean}}}" if value.best else mean
-    if value.optimised:
-        text += escape(OPTIMISED)
+    text = (rf"\textbf{{{mean}}}" if value.best else mean) + escape(value_marks(row, column, value))
     more = escape(spread(value, column.decimals))
     return text + (rf" {{\scriptsize{more}}}" if more else "")

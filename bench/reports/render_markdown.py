@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from bench.reports.formatting import (
     ABSENT,
     HEADINGS,
-    OPTIMISED,
     column_title,
     context_lines,
     decimals_for,
@@ -19,6 +18,7 @@ from bench.reports.formatting import (
     seeds_in_words,
     settings,
     spread,
+    value_marks,
 )
 from bench.reports.leaderboard import Column, Leaderboard, Note, Row
 
@@ -144,7 +144,7 @@ def _cell(row: Row, column: Column, brief: bool = False) -> str:
     if value is None:
         return ABSENT
     mean = number(value.mean, decimals_for(value, column.decimals))
-    mark = OPTIMISED if value.optimised else ""
+    mark = value_marks(row, column, value)
     return (f"**{mean}**" if value.best else mean) + mark + ("" if brief else spread(value, column.decimals))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,25 @@ def marks(runs: MethodResults) -> tuple[str, ...]:
         if written := record.facts.get("written_files"):
             found[f"wrote files ({', '.join(written)})"] = None
     return tuple(found)
+
+
+def other_machines(found: Sequence[MethodResults]) -> dict[str, str]:
+    """Return the methods whose times come from another machine than those of most, with that machine in words.
+
+    A machine is a processor or GPU and its numbers of threads. Methods that do not state theirs are left out.
+    """
+    machines = {runs.title: machine for runs in found if (machine := _machine(runs))}
+    usual = Counter(machines.values()).most_common(1)
+    return {title: machine for title, machine in machines.items() if machine != usual[0][0]}
+
+
+def _machine(runs: MethodResults) -> str:
+    stated = dict.fromkeys(
+        f"{r.environment['device']}, threads {threads}"
+        for r in runs.by_seed.values()
+        if "device" in r.environment and (threads := r.facts.get("threads", r.environment.get("threads"))) is not None
+    )
+    return "; ".join(stated)
 
 
 def is_ranked(runs: MethodResults, budget: Mapping[str, Any]) -> bool:

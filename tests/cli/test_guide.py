@@ -24,6 +24,7 @@ DEAR = {
         "ganinv run quickstart",
         "ganinv compare quickstart",
         "ganinv status quickstart",
+        "ganinv rank my_method.py",
         "ganinv overfit fashion-mnist/dcgan",
         "ganinv overfit --compare",
         "ganinv study",

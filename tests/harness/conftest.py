@@ -1,13 +1,16 @@
 """Cells and their keys; methods of strangers: plug-in files with a trick each, all of one run."""
 
 import dataclasses
+import json
+import shutil
 import sys
 
 import pytest
 
 from bench.api import run_suite
 from bench.core import registry
-from bench.harness.store import Store
+from bench.harness.committed import GENERATORS
+from bench.harness.store import Store, copy_records
 from bench.harness.suite import read_suite
 
 STRANGER = '''
@@ -79,3 +82,39 @@ def run_strangers(stranger):
         return dict(zip(names, found.records, strict=True))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def committed_once(tmp_path_factory, tiny_text):
+    """A suite file, and the folder of its reports, records and generators, as a run leaves them."""
+    folder = tmp_path_factory.mktemp("committed")
+    suite = folder / "tiny.toml"
+    suite.write_text(tiny_text.replace('"dfi", "dfi+opt"', '"dfi"'))
+    store = Store(folder / "store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANINV_HOME", str(folder))
+        patch.setenv("GANINV_DEVICE", "cpu")
+        done = run_suite(suite, store=store, jobs=0)
+    copy_records(done.records, folder / "tiny" / "records")
+    shutil.copytree(store.root / "train", folder / "tiny" / GENERATORS)
+    return suite, folder / "tiny"
+
+
+@pytest.fixture
+def committed(committed_once, tmp_path):
+    """A test's own copy of the suite file and of its committed folder."""
+    suite, folder = committed_once
+    return shutil.copy(suite, tmp_path / suite.name), shutil.copytree(folder, tmp_path / "committed")
+
+
+@pytest.fixture
+def edit_records():
+    """``edit_records(folder, change)``: apply a change to the JSON of every committed record."""
+
+    def edit(folder, change):
+        for path in (folder / "records").glob("*.json"):
+            content = json.loads(path.read_text())
+            change(content)
+            path.write_text(json.dumps(content))
+
+    return edit

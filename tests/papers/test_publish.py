@@ -198,3 +198,16 @@ def test_a_board_that_cannot_be_read_draws_everything_again(published, first, re
     again, made_again = published(records)
     assert again == first
     assert made_again >= BOARDS
+
+
+def test_own_runs_are_marked_in_every_table_and_a_change_of_them_is_drawn_again(
+    published, first, records, tiny_suite
+):
+    suite, folder = open_suite(str(tiny_suite)), published.folder
+    publish(suite, records, folder, own_runs=["dfi"])
+    assert "dfi¶" in (folder / "leaderboard.md").read_text()
+    before = stamps(folder)
+    publish(suite, records, folder, own_runs=["dfi"])
+    assert changed(before, stamps(folder)) == set()
+    publish(suite, records, folder)
+    assert "¶" not in (folder / "leaderboard.md").read_text()
