@@ -13,7 +13,7 @@ from bench.core.types import Track
 from bench.reports.groups import MethodResults, ResultGroup
 from bench.reports.paired import PairedDifferences, paired_differences
 from bench.reports.standing import is_ranked
-from bench.statistics import LEVEL, CrossedMean, RankSet, additive_effects, holm, p_values, rank_sets
+from bench.statistics import CrossedMean, RankSet, additive_effects, better_pairs, rank_sets
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,11 @@ def classes(group: ResultGroup) -> dict[str, list[MethodResults]]:
 def _better(order: Sequence[MethodResults], pairs: PairedDifferences) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return, for each pair ``[M, M]``, whether the first is better after correction, and whether that is unknown."""
     index = list(itertools.combinations(range(len(order)), 2))
-    found = [pairs.between(order[i], order[j]).crossed or CrossedMean(np.nan, ()) for i, j in index]
-    p = p_values(found)
-    told = [(pair, mean, value) for pair, mean, value in zip(index, found, p, strict=True) if value is not None]
-    rejected = np.array(holm([value for _, _, value in told])) <= 1 - LEVEL
-    better = np.zeros((len(order), len(order)), bool)
-    unknown = ~np.eye(len(order), dtype=bool)
-    for ((i, j), mean, _), different in zip(told, rejected, strict=True):
-        unknown[i, j] = unknown[j, i] = False
-        better[i, j], better[j, i] = different and mean.value > 0, different and mean.value < 0
-    return better, unknown
+    gaps = {(i, j): pairs.between(order[i], order[j]).crossed or CrossedMean(np.nan, ()) for i, j in index}
+    unknown = np.zeros((len(order), len(order)), bool)
+    for (i, j), gap in gaps.items():
+        unknown[i, j] = unknown[j, i] = gap.interval() is None
+    return better_pairs(len(order), gaps), unknown
 
 
 def _without_rank(members: Sequence[MethodResults]) -> str:

@@ -10,12 +10,13 @@ images; the interval is the estimate ± the root of the sum of squared half-widt
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from bench.statistics.comparisons import holm
 from bench.statistics.intervals import LEVEL, Floats, Interval, t_quantile
 
 LEAST_P = 1e-16
@@ -174,3 +175,20 @@ def _additive(means: ArrayLike) -> tuple[Floats, Floats, int]:
     seeds_present = np.unique(seed)
     effects = fit[: len(array)] + fit[len(array) + seeds_present].mean()
     return effects, np.asarray(values - design @ fit), int(method.size - rank)
+
+
+def better_pairs(count: int, gaps: Mapping[tuple[int, int], CrossedMean], level: float = LEVEL) -> NDArray[np.bool_]:
+    """Return which of ``count`` methods are better than which, bool ``[M, M]``, with confidence in all at once.
+
+    Args:
+        count: number of methods M.
+        gaps: advantage of method i over method j, for each compared pair (i, j).
+        level: confidence that no difference is wrong (Holm's correction for the number of pairs with an interval).
+    """
+    p = p_values(list(gaps.values()))
+    adjusted = iter(holm([each for each in p if each is not None]))
+    better = np.zeros((count, count), bool)
+    for ((i, j), gap), each in zip(gaps.items(), p, strict=True):
+        different = each is not None and next(adjusted) <= 1 - level
+        better[i, j], better[j, i] = different and gap.value > 0, different and gap.value < 0
+    return better
