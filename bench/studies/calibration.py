@@ -95,10 +95,8 @@ class Calibration(Study):
 
     def __post_init__(self) -> None:
         if self.draws < 1 or self.methods < 2 or self.images < 2 or not self.seeds or min(self.seeds) < 2:
-            raise ValueError(
-                f"draws = {self.draws}, methods = {self.methods}, images = {self.images}, seeds = {list(self.seeds)}: "
-                "expected 1, 2, 2 and 2 or more"
-            )
+            sizes = f"draws = {self.draws}, methods = {self.methods}, images = {self.images}"
+            raise ValueError(f"{sizes}, seeds = {list(self.seeds)}: expected 1, 2, 2 and 2 or more")
         if min(self.seed_sd, self.image_sd) <= 0:
             raise ValueError(f"seed_sd = {self.seed_sd}, image_sd = {self.image_sd}: above 0, please")
 
@@ -130,7 +128,7 @@ class Calibration(Study):
 
     @property
     def settings(self) -> list[Setting]:
-        """All sizes: over seeds with equal and unlike spreads; at the second fewest seeds, other methods and images."""
+        """All sizes: every number of seeds with equal and unlike spreads, other numbers of methods and images."""
         table = [
             Setting(self.methods, seeds, self.images, unlike) for unlike in (False, True) for seeds in self.seeds
         ]
@@ -195,7 +193,7 @@ def frame(found: Sequence[CalibrationCounts]) -> pd.DataFrame:
 
 
 def draw(found: Sequence[CalibrationCounts]) -> Figure:
-    """Draw the share of tables with a false difference, and the power of the first setting of each number of seeds."""
+    """Draw the share of tables with a false difference, and the power at each number of seeds."""
     from bench.reports import plotting
 
     figure = plotting.canvas(9, 3.6, "Calibration of ranks")
