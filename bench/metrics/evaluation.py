@@ -13,7 +13,17 @@ from torch import Tensor
 
 from bench.core.errors import BenchError, ContractError, NotApplicable
 from bench.core.options import create
-from bench.core.types import Embedding, EvalBatch, FeatureExtractor, Gan, Images, Metric, Shape, Track
+from bench.core.types import (
+    Embedding,
+    EvalBatch,
+    FeatureExtractor,
+    Gan,
+    Images,
+    Metric,
+    Shape,
+    Track,
+    influence_column,
+)
 from bench.metrics.base import check_range, no_picture, to_u8
 from bench.metrics.feature_sets import Gathering, ReferenceSets, share_networks
 
@@ -34,7 +44,8 @@ class Evaluation:
 
     Attributes:
         summaries: full name of each metric -> its "value", "n" and further figures.
-        per_image: one row per image: ``index`` and one column for each per-image metric.
+        per_image: one row per image: ``index``, one column for each per-image metric, and ``influence/NAME`` for set
+            metrics that know the influence of an image.
         skipped: metrics that do not apply, with the reason.
         gallery_target: first images, uint8 ``[k, C, H, W]``; k = 0 for points.
         gallery_output: their reconstructions.
@@ -154,7 +165,7 @@ def evaluate(
     summaries = _summarise(active, found, skipped)
     return Evaluation(
         summaries,
-        _table(found, summaries, len(images)),
+        _table(active, found, summaries, len(images)),
         skipped=skipped,
         gallery_target=_joined(found.target, images.shape),
         gallery_output=_joined(found.output, images.shape),
@@ -258,10 +269,17 @@ def _summarise(active: Sequence[Metric], found: _BatchScores, skipped: dict[str,
     return summaries
 
 
-def _table(found: _BatchScores, summaries: dict[str, dict[str, float]], count: int) -> DataFrame:
+def _table(
+    active: Sequence[Metric], found: _BatchScores, summaries: dict[str, dict[str, float]], count: int
+) -> DataFrame:
+    """Return the per-image values of metrics with a summary, and the influences of images on set metrics."""
     import pandas as pd
 
     columns = {name: values for name, values in found.columns.items() if name in summaries}
+    for metric in active:
+        shares = metric.influences() if metric.name in summaries and not metric.per_image else None
+        if shares is not None:
+            columns[influence_column(metric.name)] = np.asarray(shares, np.float32)
     return pd.DataFrame({"index": np.arange(count), **columns})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,8 @@ from bench.metrics.weights import DEFAULT_NETWORK
 
 SMALLEST_SET = 2
 """A covariance needs two samples."""
+SINGULAR = 1e-12
+"""Smallest ratio of eigenvalues at which a product of covariances counts as regular."""
 CHUNK = 4096
 """Rows that are converted to float64 at a time."""
 
@@ -70,6 +73,44 @@ def trace_from_root(root: Tensor, second: Tensor) -> float:
     """Return the trace of (S1 S2)^½ from R with R Rᵀ = S1: S1 S2 has the eigenvalues of the symmetric Rᵀ S2 R."""
     eigenvalues = torch.linalg.eigvalsh(root.T @ second @ root)
     return float(eigenvalues.clamp(min=0.0).sqrt().sum())
+
+
+def frechet_influences(first: Tensor, second: Tensor) -> Tensor | None:
+    """Return the influence ``[N]`` of each pair of rows on the Fréchet distance of two sets of equal size.
+
+    With a = x_i - μ1 and b = y_i - μ2, the means move by a and b, the covariances by aaᵀ - S1 and bbᵀ - S2, and the
+    distance by 2 (μ1 - μ2)·(a - b) + |a|² + |b|² - aᵀTa - bᵀT⁻¹b - tr S1 - tr S2 + 2 tr (S1 S2)^½. T is the matrix of
+    the optimal transport from the first Gaussian to the second (Olkin and Pukelsheim 1982): with S1 = R Rᵀ and
+    Rᵀ S2 R = V Λ Vᵀ, T = R⁻ᵀ V Λ^½ Vᵀ R⁻¹ and T⁻¹ = R V Λ^-½ Vᵀ Rᵀ.
+
+    Args:
+        first: ``[N, d]``.
+        second: ``[N, d]``; row i belongs to the same image as row i of ``first``.
+
+    Returns:
+        ``[N]`` float64; None if a covariance is singular, as with fewer rows than features.
+    """
+    check_features(first, second, SMALLEST_SET)
+    if len(first) != len(second) or len(first) <= first.shape[1]:
+        return None
+    mean_1, mean_2 = _mean(first), _mean(second)
+    s1, s2 = _covariance(first, mean_1), _covariance(second, mean_2)
+    root, failed = torch.linalg.cholesky_ex(s1)
+    if failed:
+        return None
+    values, vectors = torch.linalg.eigh(root.T @ s2 @ root)
+    if not bool(values[0] > SINGULAR * values[-1]):
+        return None
+    fourth = values**0.25
+    parts = []
+    for x, y in zip(first.split(CHUNK), second.split(CHUNK), strict=True):
+        a, b = x.double() - mean_1, y.double() - mean_2
+        to = (torch.linalg.solve_triangular(root, a.T, upper=False).T @ vectors) * fourth
+        back = (b @ root @ vectors) / fourth
+        lengths = a.square().sum(1) + b.square().sum(1) - to.square().sum(1) - back.square().sum(1)
+        parts.append(2 * (a - b) @ (mean_1 - mean_2) + lengths)
+    shares: Tensor = torch.cat(parts) - (s1.trace() + s2.trace() - 2 * values.sqrt().sum())
+    return shares
 
 
 def _mean(features: Tensor) -> Tensor:
@@ -129,3 +170,9 @@ class Fid(SetMetric):
         targets, outputs = sets.features("target"), sets.features("output")
         value = sets.once(("frechet", "target", "output"), lambda: frechet_distance(targets, outputs))
         return {"value": value, "n": float(len(targets)), "features": float(targets.shape[1])}
+
+    def influences(self) -> np.ndarray[Any, Any] | None:
+        """Return the influence of each image, with its reconstruction, on the distance; None for N up to d."""
+        assert self.sets is not None, self.name
+        shares = frechet_influences(self.sets.features("target"), self.sets.features("output"))
+        return None if shares is None else shares.numpy()

@@ -19,6 +19,8 @@ from bench.metrics.weights import DEFAULT_NETWORK
 SUBSETS = 100
 SEED = 2020
 DEGREE, OFFSET = 3, 1.0
+ROWS = 1024
+"""Rows of a kernel matrix that are held at a time."""
 
 
 def kernel_distance(
@@ -53,6 +55,29 @@ def kernel_distance(
         )
         distances.append(squared_mmd(x, y))
     return float(np.mean(distances)), float(np.std(distances))
+
+
+def mmd_influences(first: Tensor, second: Tensor) -> Tensor:
+    """Return the influence ``[N]`` of each pair of rows on the unbiased squared MMD of two sets of equal size.
+
+    Twice the deviation of h_i from its mean, where h_i averages k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i)
+    over j ≠ i: the projection of the U-statistic (Hoeffding 1948, "A class of statistics with asymptotically normal
+    distribution"; Gretton et al. 2012, lemma 6).
+
+    Args:
+        first: features ``[N, d]``.
+        second: features ``[N, d]``; row i belongs to the same image as row i of ``first``.
+    """
+    check_features(first, second, 2)
+    x, y = first.double(), second.double()
+    own = [
+        (_kernel(a, x) + _kernel(b, y) - _kernel(a, y) - _kernel(b, x)).sum(1)
+        for a, b in zip(x.split(ROWS), y.split(ROWS), strict=True)
+    ]
+    alone = [(side.square().sum(1) / side.shape[1] + OFFSET) ** DEGREE for side in (x, y)]
+    across = ((x * y).sum(1) / x.shape[1] + OFFSET) ** DEGREE
+    h = (torch.cat(own) - alone[0] - alone[1] + 2 * across) / (len(x) - 1)
+    return 2 * (h - h.mean())
 
 
 def squared_mmd(x: Tensor, y: Tensor) -> float:
@@ -115,3 +140,8 @@ class Kid(SetMetric):
         targets, outputs = sets.features("target"), sets.features("output")
         value, spread = kernel_distance(targets, outputs, subset=self.subset)
         return {"value": value, "sd": spread, "n": float(len(targets))}
+
+    def influences(self) -> np.ndarray[Any, Any] | None:
+        """Return the influence of each image, with its reconstruction, on the distance of the whole sets."""
+        assert self.sets is not None, self.name
+        return mmd_influences(self.sets.features("target"), self.sets.features("output")).numpy()

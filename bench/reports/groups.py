@@ -14,7 +14,7 @@ import numpy as np
 from bench.core.errors import BenchError, unknown
 from bench.core.files import digest
 from bench.core.packed import Packed, open_packed
-from bench.core.types import Cell, Record, Track
+from bench.core.types import Cell, Record, Track, influence_column
 from bench.statistics import Floats
 
 if TYPE_CHECKING:
@@ -251,11 +251,6 @@ def _runs(place: str, records: Sequence[Record]) -> Iterator[MethodResults]:
                 raise BenchError(f"{place}: two records of {full}, seed {seed} ({keys}); keep one of them")
             done[seed] = record
         yield MethodResults(full, choice["name"], done, tuple(r for r in found if r.status != "done"))
-
-
-def influence_column(metric: str) -> str:
-    """Return the column of per-image files that holds the influence of each image on a set metric."""
-    return f"influence/{metric}"
 
 
 def per_image(record: Record, track: Track, metric: str, column: str = "") -> Floats | None:

@@ -54,7 +54,7 @@ def test_values_are_those_of_the_functions_whatever_the_batch(pixel_gan, readabl
     for other in results[1:]:
         for name, summary in first.summaries.items():
             assert other.summaries[name] == pytest.approx(summary, rel=1e-4)
-    assert list(first.per_image.columns) == ["index", *PER_IMAGE]
+    assert [c for c in first.per_image.columns if not c.startswith("influence/")] == ["index", *PER_IMAGE]
     assert first.per_image["index"].tolist() == list(range(60))
     assert first.skipped == {}
 

@@ -9,7 +9,7 @@ from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, k
 
 from bench.core.errors import BenchError, ContractError
 from bench.metrics.evaluation import evaluate, open_metrics
-from bench.metrics.kernel import kernel_distance, squared_mmd
+from bench.metrics.kernel import kernel_distance, mmd_influences, squared_mmd
 
 
 def two_sets(count, other, dim, shift=0.5):
@@ -82,3 +82,24 @@ def test_the_metric_says_how_many_images_a_subset_takes(pixel_gan, make_images, 
 def test_an_argument_that_is_no_number_is_refused():
     with pytest.raises(BenchError, match="option subset = 'many' should be int"):
         open_metrics(["kid:many@fashion-mnist-cnn"])
+
+
+def test_the_mean_of_leaving_one_out_is_what_influences_say():
+    """Without image i the U-statistic changes by about -influence_i / (N - 1)."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(60, 4, generator=generator)
+    y = 0.5 * x + torch.randn(60, 4, generator=generator)
+    found, whole = mmd_influences(x, y), paired_mmd(x, y)
+    without = torch.tensor(
+        [paired_mmd(*(torch.cat([side[:i], side[i + 1 :]]) for side in (x, y))) for i in range(60)],
+        dtype=torch.float64,
+    )
+    assert found.mean().item() == pytest.approx(0, abs=1e-9)
+    assert torch.allclose(found, (whole - without) * 58, rtol=1e-6, atol=1e-9)
+
+
+def paired_mmd(x, y):
+    """The U-statistic over pairs of images: k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i), i ≠ j."""
+    kernel = lambda a, b: (a.double() @ b.double().T / a.shape[1] + 1) ** 3  # noqa: E731
+    h = kernel(x, x) + kernel(y, y) - kernel(x, y) - kernel(x, y).T
+    return float((h.sum() - h.trace()) / (len(x) * (len(x) - 1)))

@@ -303,3 +303,16 @@ def test_images_that_diverged_are_told_under_the_table(make):
     assert {row.method: row.diverged for row in board.rows} == {"search": 5, "steady": 0}
     assert "kept their last finite codes: search 5." in markdown([board])
     assert "last finite codes" not in markdown([board_of([make("steady", images={"psnr": np.ones(4)})])])
+
+
+def test_influences_count_the_images_of_a_set_metric(make):
+    """Equal values at both seeds: without influences there would be no error at all."""
+    rng = np.random.default_rng(0)
+    shares = rng.normal(0, 2, 40)
+    shares -= shares.mean()
+    stored = {"images": {"influence/fid@inception": shares}, "sets": {"fid@inception": 20.0}}
+    records = [make("a", seed, **stored) for seed in (0, 1)]
+    for record in records:
+        del record.metrics["test"]["influence/fid@inception"]
+    value = row_of(board_of(records, "fid@inception"), "a").values["test/fid@inception"]
+    assert value.interval.half == pytest.approx(stats.t.ppf(0.975, 39) * stats.sem(shares))

@@ -7,7 +7,7 @@ annotation. Torch appears in annotations only, so that suites, records and repor
 from bench.core.types.gans import Gan, Prior
 from bench.core.types.images import Dataset, DatasetSource, FitData, Images, Shape
 from bench.core.types.methods import Capacity, Inverter, Refiner
-from bench.core.types.metrics import Embedding, EvalBatch, FeatureExtractor, Metric, Side, Track
+from bench.core.types.metrics import Embedding, EvalBatch, FeatureExtractor, Metric, Side, Track, influence_column
 from bench.core.types.runs import Budget, Cell, ComponentSpec, Record
 
 __all__ = [
@@ -31,4 +31,5 @@ __all__ = [
     "Shape",
     "Side",
     "Track",
+    "influence_column",
 ]

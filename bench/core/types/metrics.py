@@ -135,3 +135,17 @@ class Metric(ABC):
         Raises:
             NotApplicable: the metric does not apply to the whole set; recorded as skipped.
         """
+
+    def influences(self) -> np.ndarray[Any, Any] | None:
+        """Return the influence ``[N]`` of each image on a set metric, after ``compute``; None if it is not known.
+
+        The derivative of the value as the weight of an image grows, which is what a mean's deviations x - mean are:
+        the error of the value over the choice of images is that of the mean of the influences (the infinitesimal
+        jackknife; Efron 1982, *The Jackknife, the Bootstrap and Other Resampling Plans*, chapter 6).
+        """
+        return None
+
+
+def influence_column(metric: str) -> str:
+    """Return the column of per-image values that holds the influence of each image on a set metric."""
+    return f"influence/{metric}"
