@@ -30,7 +30,7 @@ spreads over training seeds and images are known; the leaderboard's own rules co
 
 
 @dataclass(frozen=True)
-class Setting:
+class TableSize:
     """The size of a table; ``unlike``: whether the methods differ in their spread over seeds."""
 
     methods: int
@@ -55,7 +55,7 @@ class CalibrationCounts:
         power: for each of ``GAPS``, the share of the other methods from which one is told that is so much better.
     """
 
-    setting: Setting
+    setting: TableSize
     shared: float
     pairs: float
     power: Floats
@@ -127,16 +127,16 @@ class Calibration(Study):
         )
 
     @property
-    def settings(self) -> list[Setting]:
+    def settings(self) -> list[TableSize]:
         """All sizes: every number of seeds with equal and unlike spreads, other numbers of methods and images."""
         table = [
-            Setting(self.methods, seeds, self.images, unlike) for unlike in (False, True) for seeds in self.seeds
+            TableSize(self.methods, seeds, self.images, unlike) for unlike in (False, True) for seeds in self.seeds
         ]
         middle = sorted(self.seeds)[min(1, len(self.seeds) - 1)]
-        few = [Setting(methods, middle, self.images, False) for methods in (2, 4, 16) if methods != self.methods]
-        return [*table, *few, Setting(self.methods, middle, max(2, self.images // 10), False)]
+        few = [TableSize(methods, middle, self.images, False) for methods in (2, 4, 16) if methods != self.methods]
+        return [*table, *few, TableSize(self.methods, middle, max(2, self.images // 10), False)]
 
-    def count(self, setting: Setting, rng: np.random.Generator) -> CalibrationCounts:
+    def count(self, setting: TableSize, rng: np.random.Generator) -> CalibrationCounts:
         """Draw tables of equal methods, and count how often some are told apart, also with one that is better."""
         shared, pairs, power = [], [], np.zeros((self.draws, len(GAPS)))
         for place in range(self.draws):
@@ -150,7 +150,7 @@ class Calibration(Study):
                 power[place, column] = better_pairs(setting.methods, raised)[0].sum() / (setting.methods - 1)
         return CalibrationCounts(setting, float(np.mean(shared)), float(np.mean(pairs)), power.mean(0))
 
-    def scores(self, setting: Setting, rng: np.random.Generator) -> Floats:
+    def scores(self, setting: TableSize, rng: np.random.Generator) -> Floats:
         """Return the scores ``[M, S, N]`` of equal methods in dB."""
         spread = np.resize(UNLIKE, setting.methods) if setting.unlike else np.ones(setting.methods)
         shape = setting.methods, setting.seeds, setting.images

@@ -5,14 +5,14 @@ import pytest
 
 from bench.statistics import better_pairs, rank_sets
 from bench.studies.base import StudyRequest
-from bench.studies.calibration import GAPS, Calibration, CalibrationCounts, Setting, compared
+from bench.studies.calibration import GAPS, Calibration, CalibrationCounts, TableSize, compared
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])
 def test_eight_equal_methods_share_rank_1(seeds):
     """In at least 95 % of tables (``ganinv study calibration`` gives the share of 1,000)."""
     study, rng = Calibration(), np.random.default_rng(seeds)
-    setting = Setting(8, seeds, 60, unlike=False)
+    setting = TableSize(8, seeds, 60, unlike=False)
     shared = [
         all(ranks.low == 1 for ranks in rank_sets(better_pairs(8, compared(study.scores(setting, rng)))))
         for _ in range(150)
@@ -21,7 +21,7 @@ def test_eight_equal_methods_share_rank_1(seeds):
 
 
 def test_copies_of_one_method_are_rarely_told_apart_and_a_better_one_is():
-    found = Calibration(draws=40, images=100).count(Setting(4, 3, 100, unlike=False), np.random.default_rng(0))
+    found = Calibration(draws=40, images=100).count(TableSize(4, 3, 100, unlike=False), np.random.default_rng(0))
     assert found.pairs <= 0.05
     assert found.power[-1] == 1.0  # 2.5 dB
     assert (np.diff(found.power) >= 0).all()
@@ -29,8 +29,8 @@ def test_copies_of_one_method_are_rarely_told_apart_and_a_better_one_is():
 
 def test_the_difference_that_is_seen_is_read_off_the_power():
     power = np.clip(np.arange(1, len(GAPS) + 1) / 10, 0, 1)  # all of 1 dB, a tenth a step
-    assert CalibrationCounts(Setting(2, 2, 2, False), 1.0, 0.0, power).seen == pytest.approx(0.8)
-    assert np.isnan(CalibrationCounts(Setting(2, 2, 2, False), 1.0, 0.0, 0.5 * power).seen)
+    assert CalibrationCounts(TableSize(2, 2, 2, False), 1.0, 0.0, power).seen == pytest.approx(0.8)
+    assert np.isnan(CalibrationCounts(TableSize(2, 2, 2, False), 1.0, 0.0, 0.5 * power).seen)
 
 
 def test_the_study_gives_a_row_for_each_setting_and_a_figure():
