@@ -101,7 +101,9 @@ def test_the_counts_of_verdicts_are_those_of_the_page_of_claims():
     page = (ROOT / "results" / "papers" / "README.md").read_text()
     (counts,) = re.findall(r"^\| \*\*all\*\* \|(.*)\|$", page, re.MULTILINE)
     holds, fails, undecided, unmeasured = map(int, re.findall(r"\d+", counts))
-    sentence = r"Of (\d+) claims of the papers (\d+) hold there, (\d+) fail, (\d+) are inconclusive and (\d+) were not"
+    sentence = (
+        r"Of (\d+) claims of the papers (\d+) hold there, (\d+) fail, (\d+) are inconclusive and (\d+) were not"
+    )
     said = re.search(sentence, " ".join(TEXT.split()))
     total = holds + fails + undecided + unmeasured
     assert tuple(map(int, said.groups())) == (total, holds, fails, undecided, unmeasured)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 NOISE_RATIO = 10.0
-"""Change of codes by other companions that is accepted, as a multiple of the change by rounding. 15 methods and 4
-refiners at the smallest and the cpu budget: below 3."""
+"""Change of codes by other companions that is accepted, as a multiple of the change by rounding. Searches of 200
+steps stayed below 1: cma, the noisiest of those tried, at .35."""
 FLOOR = 1e-4
 """Relative change of codes that is always accepted."""
 JITTER = 1e-6

@@ -128,15 +128,19 @@ def serve(control: Line) -> NoReturn:
 
 
 def _preload() -> None:
-    """Load what workers share: torch, pandas, the stages, the names of the registry; but no method."""
+    """Load what workers share: torch, pandas, the stages, the names of the registry; but no method.
+
+    The first optimizer of a process makes torch load as much again as before, which takes seconds.
+    """
     with suppress(ImportError):
         import pandas  # noqa: F401
-        import torch._dynamo  # noqa: F401
+        import torch
 
         import bench.harness.stages  # noqa: F401
         from bench.core.environment import commit
         from bench.core.registry import entries
 
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)])
         entries("method")
         commit()
 

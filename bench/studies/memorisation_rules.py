@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.overfit.statistics import ALPHA
 from bench.overfit.verdict import STRICT_ALPHA
-from bench.reports.verdicts import Evidence, Outcome, Statement, Verdict, verdict
+from bench.reports.verdicts import Evidence, Outcome, Statement, Verdict, at_most, verdict
 from bench.statistics import LEVEL, Interval
 from bench.studies.memorisation_values import Row
 
@@ -194,11 +194,9 @@ class Findings:
         honest = self.at(self.budgets[-1], family="honest")
         positives = [row for row in honest if row["outcome"] == "memorises"]
         interval = rate_interval(len(positives), len(honest))
-        outcome: Outcome = "fails" if interval.low > ALLOWED else "cannot tell"
-        if honest and len(honest) >= 1 / ALLOWED and len(positives) <= ALLOWED * len(honest):
-            outcome = "holds"
+        outcome = at_most(interval, ALLOWED)
         detail = f"{len(positives)} of {len(honest)} draws; 95 % interval [{interval.low:.3f}, {interval.high:.3f}]"
-        return Evidence(f"at most {ALLOWED:.0%} of at least {1 / ALLOWED:.0f} are called memorising", outcome, detail)
+        return Evidence(f"at most {ALLOWED:.0%} are called memorising", outcome, detail)
 
     def _others(self) -> list[Evidence]:
         last = self.budgets[-1]

@@ -119,9 +119,9 @@ def test_the_table_names_sizes_and_counts_false_alarms():
 
 @pytest.mark.parametrize(
     ("accused", "draws", "outcome"),
-    [(0, 20, "holds"), (1, 20, "holds"), (2, 20, "cannot tell"), (6, 20, "fails"), (0, 19, "cannot tell")],
+    [(0, 72, "holds"), (0, 71, "cannot tell"), (0, 20, "cannot tell"), (1, 20, "cannot tell"), (6, 20, "fails")],
 )
-def test_honest_ones_may_be_accused_once_in_twenty(accused, draws, outcome):
+def test_few_draws_do_not_show_that_honest_ones_are_spared(accused, draws, outcome):
     verdict = next(v for v in bench(accused, draws).verdicts() if v.claim.id == "M2")
     assert verdict.outcome == outcome
     assert f"{accused} of {draws}" in verdict.evidence[0].detail
@@ -129,13 +129,17 @@ def test_honest_ones_may_be_accused_once_in_twenty(accused, draws, outcome):
 
 def test_verdicts_ask_for_the_right_fault():
     right = bench(
+        0,
+        80,
         **{
             "collapsed-1": {"outcome": "collapsed"},
             "dropping-1": {"outcome": "drops modes", "without": ["bag"], "missing": ["bag", "coat"]},
-        }
+        },
     )
     assert [v.outcome for v in right.verdicts()] == ["holds"] * 4
-    wrong = bench(weak=KNOWN, **{"dropping-1": {"outcome": "drops modes", "without": ["bag"], "missing": ["coat"]}})
+    wrong = bench(
+        0, 80, weak=KNOWN, **{"dropping-1": {"outcome": "drops modes", "without": ["bag"], "missing": ["coat"]}}
+    )
     assert [v.outcome for v in wrong.verdicts()] == ["holds", "holds", "fails", "cannot tell"]
     unsure = bench(**{"copier-64": {"images": 64, "outcome": "cannot tell"}}).verdicts()
     assert (unsure[0].outcome, unsure[2].outcome) == ("cannot tell", "not measured")
