@@ -73,9 +73,10 @@ def reconstructions(group: ResultGroup, path: Path, metric: str = "psnr", images
     shown = [(runs, *kept) for runs in group.runs if (kept := _kept(runs)) is not None]
     if not shown:
         raise NotApplicable(f"{group.title}: no record keeps pictures to draw")
-    target = shown[0][1]
+    common = min(len(target) for _, target, _ in shown)  # packed records keep fewer pictures than new ones
+    target = shown[0][1][:common]
     for runs, other, _ in shown:
-        if other.shape != target.shape or not np.array_equal(other, target):
+        if not np.array_equal(other[:common], target):
             raise BenchError(f"{group.title}: {runs.title} and {shown[0][0].title} were given different images")
     count = min(images, len(target))
     seed = min(next(iter(runs.by_seed)) for runs, *_ in shown)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from bench.core.errors import BenchError
+from bench.reports.figure import reconstructions
 from bench.reports.formatting import legend
 from bench.reports.glance import glance
+from bench.reports.groups import only_group
 from bench.reports.leaderboard import leaderboards
 from bench.reports.own_runs import with_own_runs
 from bench.reports.render_latex import latex
@@ -82,3 +84,10 @@ def test_own_runs_are_marked_with_a_line_that_explains_it(board):
     assert r"mine\P{}" in latex([marked])
     assert "mine¶" in {row.cells[1] for row in glance(marked).rows}
     assert [line for line in legend(board) if "¶" in line] == []
+
+
+def test_packed_rows_with_fewer_pictures_share_a_figure_with_a_new_one(make, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 1, 8, 8), dtype=np.uint8)
+    few, many = ((pictures[:n], 255 - pictures[:n]) for n in (4, 8))
+    records = [made_on(make, "dfi", THERE, 1, gallery=few), made_on(make, "mine", THERE, 1, gallery=many)]
+    assert reconstructions(only_group(records), tmp_path / "figure.png").is_file()
