@@ -36,6 +36,7 @@ from bench.cli.papers import claims, papers, reproduce
 from bench.cli.rank import rank
 from bench.cli.study import studies, study
 from bench.cli.user_study import user_study
+from bench.cli.verify import verify
 from bench.core.errors import BenchError
 
 if TYPE_CHECKING:
@@ -289,8 +290,9 @@ def export(
         console.note(f"wrote {path}  (use it as checkpoint:{path})")
 
 
-for command in (rank, guide, papers, reproduce, claims, overfit, study, studies, user_study, pack, train_classifier):
+for command in (rank, guide, papers, reproduce, claims, overfit, study, studies, user_study, pack, verify):
     app.command()(command)
+app.command()(train_classifier)
 app.add_typer(apply_app, name="apply")
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")

@@ -9,8 +9,8 @@ restored bit for bit; values that are not errors of pixels only need more space.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +61,20 @@ def values_checksum(table: pd.DataFrame) -> str:
     Args:
         table: columns "track", "index" and one for each metric, in any order of columns and rows.
     """
-    rows = table.sort_values(["track", "index"], kind="stable")
+    return columns_checksum({str(name): table[name].to_numpy() for name in table.columns})
+
+
+def columns_checksum(columns: Mapping[str, NDArray[Any]]) -> str:
+    """Return ``values_checksum`` of a table that is given by its columns."""
+    tracks = [str(track) for track in columns["track"]]
+    order = np.lexsort((columns["index"], np.array(tracks, dtype=str)))
     found = hashlib.sha256()
-    for name in sorted(table.columns):
-        column = rows[name]
-        content = "\n".join(map(str, column)).encode() if name == "track" else column.to_numpy(np.float64).tobytes()
-        found.update(f"{name}:{len(column)}\n".encode() + content)
+    for name in sorted(columns):
+        if name == "track":
+            content = "\n".join(tracks[row] for row in order).encode()
+        else:
+            content = np.asarray(columns[name], np.float64)[order].tobytes()
+        found.update(f"{name}:{len(order)}\n".encode() + content)
     return found.hexdigest()
 
 

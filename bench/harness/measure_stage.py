@@ -23,7 +23,7 @@ from bench.harness.feature_cache import StoredReference
 from bench.harness.invert_stage import own_images
 from bench.harness.keys import Keys, cell_facts
 from bench.harness.origins import measured_by, plugin_of
-from bench.harness.provenance import code_facts
+from bench.harness.provenance import code_facts, picture_hashes
 from bench.metrics.evaluation import Evaluation, evaluate, open_metrics
 
 FACTS = (
@@ -167,6 +167,7 @@ def write_record(
     results = measure(bench, cell, keys=keys, view=view, codes=codes)
     metrics = open_metrics(cell.metrics)
     per_image = pd.concat([r.per_image.assign(track=track) for track, r in results.items()], ignore_index=True)
+    shown = results["test"].gallery_target, results["test"].gallery_output
     record = Record(
         key=keys.cell,
         cell=cell_facts(cell),
@@ -179,6 +180,8 @@ def write_record(
             "code_dim": view.code_dim,
             "codes_sha256": inverted.meta["files"]["codes.safetensors"],
             "values_sha256": values_checksum(per_image),
+            "pictures": picture_hashes(*shown),
+            "spaces": facts["spaces"],
             **code_facts(cell, gan),
             "gan_checksum": gan.checksum(),
             "gan": gan.provenance,
@@ -197,5 +200,5 @@ def write_record(
         environment=environment(bench.device),
         folder=bench.store.records_folder,
     )
-    test = results["test"]
-    bench.store.put_record(record, per_image, {"target": test.gallery_target, "output": test.gallery_output})
+    kept = None if facts["capacity"] == "weights" else inverted.file("codes.safetensors")
+    bench.store.put_record(record, per_image, {"target": shown[0], "output": shown[1]}, kept)

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import math
-import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +32,8 @@ from bench.core.packed import (
 from bench.core.packed_values import encode
 from bench.core.png import png_bytes
 from bench.core.types import Record
-from bench.harness.store import RECORD_FILES, Store, read_records
+from bench.harness.record_files import RECORD_FILES, holds_records, read_records
+from bench.harness.store import Store
 from bench.reports.gallery import Pixels, gallery
 
 if TYPE_CHECKING:
@@ -180,13 +180,6 @@ def stored_content(folder: Path, key: str) -> dict[str, Any]:
     path = folder / f"{key}.json"
     packed = None if path.is_file() else open_packed(folder)
     return dict(packed.records[key] if packed else json.loads(path.read_text()))
-
-
-def holds_records(folder: Path) -> bool:
-    """Return True if a folder contains records, packed or not: their file names are keys, 24 hexadecimal digits."""
-    return (folder / MANIFEST).is_file() or any(
-        re.fullmatch(r"[0-9a-f]{24}", path.stem) for path in folder.glob("*.json")
-    )
 
 
 def _seed(record: Record) -> tuple[int, str]:

@@ -6,7 +6,8 @@ are comparable if the code of the metric and of the generator, which is hashed h
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from typing import TYPE_CHECKING, Any
 
 from bench.core import registry
 from bench.core.errors import BenchError
@@ -16,6 +17,9 @@ from bench.core.types import Cell, Gan
 from bench.gans.identity import file_identity
 from bench.gans.zoo import without_pick
 from bench.metrics.weights import network_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def code_facts(cell: Cell, gan: Gan) -> dict[str, Any]:
@@ -50,3 +54,14 @@ def gan_code(cell: Cell, gan: Gan, reader: CodeReader | None = None) -> str:
         return digest(file_identity(cell.gan, reader))
     except (BenchError, TypeError):
         return ""
+
+
+def picture_hashes(target: np.ndarray[Any, Any], output: np.ndarray[Any, Any]) -> list[str]:
+    """Return a hash of each pair of pictures, so that a gallery that was cut can be compared: 16 hex digits.
+
+    Args:
+        target: ``[k, C, H, W]`` uint8.
+        output: the same shape.
+    """
+    pairs = zip(target, output, strict=True)
+    return [hashlib.sha256(f"{x.shape}".encode() + x.tobytes() + y.tobytes()).hexdigest()[:16] for x, y in pairs]

@@ -1,8 +1,8 @@
 """The store: artefacts by key, one record per cell. Writes are atomic, reads are checked, processes may share it.
 
 Layout under one root: ``train/KEY/``, ``fit/KEY/``, ``invert/KEY/`` hold files and a ``meta.json`` with their
-SHA-256; ``records/KEY.json`` (written last) with ``KEY.parquet`` and ``KEY.npz`` beside it; ``work/`` holds
-mid-training checkpoints and locks. Reading records needs no torch.
+SHA-256; ``records/`` holds records (``bench.harness.record_files``); ``work/`` holds mid-training checkpoints and
+locks. Reading records needs no torch.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import shutil
 import uuid
 import warnings
@@ -21,19 +20,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import StoreError
-from bench.core.files import sha256, share, write_bytes, write_json, writing
-from bench.core.packed import MANIFEST, PACKED_FILES, RECORDS, open_packed
+from bench.core.files import sha256, share, write_json
 from bench.core.paths import home
+from bench.core.record_schema import CHECKSUM, fields_checksum
 from bench.core.types import Record
-from bench.core.types.runs import SCHEMA
+from bench.harness.record_files import (
+    CODES,
+    RECORD_FILES,
+    copy_file,
+    copy_records,
+    read_record,
+    read_records,
+    write_record,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
 
-RECORD_FILES = (".parquet", ".npz", ".json")
-"""Endings of a record's files; the JSON is written last and marks a complete record."""
+__all__ = ["Artefact", "Busy", "Store", "copy_records", "read_record", "read_records", "write_record"]
 
 
 class Busy(Exception):
@@ -166,13 +172,24 @@ class Store:
         record: Record,
         per_image: pd.DataFrame | None = None,
         gallery: Mapping[str, np.ndarray[Any, Any]] | None = None,
+        codes: Path | None = None,
     ) -> None:
-        """Write a record; its per-image values and gallery first, the JSON last.
+        """Write a record; its per-image values, gallery and codes first, the JSON last.
+
+        Args:
+            record: the record; a checksum of its fields is stored with them.
+            per_image: values of each image.
+            gallery: arrays by name.
+            codes: file of the codes, which shares its content with the record where the file system can.
 
         Raises:
             StoreError: the folder cannot be written or the disk is full.
         """
-        content = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "folder"}
+        fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "folder"}
+        content = json.loads(json.dumps(fields))
+        content[CHECKSUM] = fields_checksum(content)
+        if codes is not None:
+            copy_file(codes, self.records_folder / f"{record.key}{CODES}", link=True)
         write_record(self.records_folder, record.key, content=content, per_image=per_image, gallery=gallery)
 
     def record(self, key: str) -> Record | None:
@@ -188,119 +205,3 @@ class Store:
         """Delete a record, so that its cell is run again."""
         for suffix in reversed(RECORD_FILES):
             (self.records_folder / f"{key}{suffix}").unlink(missing_ok=True)
-
-
-def write_record(
-    folder: Path,
-    key: str,
-    content: Mapping[str, Any],
-    per_image: pd.DataFrame | None = None,
-    gallery: Mapping[str, np.ndarray[Any, Any]] | None = None,
-) -> None:
-    """Write a record's files into a folder; the JSON last.
-
-    Args:
-        folder: target folder, created if missing.
-        key: key of the cell.
-        content: the stored fields.
-        per_image: values of each image.
-        gallery: arrays by name.
-
-    Raises:
-        StoreError: the folder cannot be written or the disk is full.
-    """
-    base = folder / key
-    if per_image is not None:
-        with writing(base.with_suffix(".parquet")) as path:
-            per_image.to_parquet(path, compression="zstd", index=False)
-    if gallery is not None:
-        import numpy as np
-
-        with writing(base.with_suffix(".npz")) as path, path.open("wb") as handle:
-            np.savez_compressed(handle, allow_pickle=False, **gallery)
-    write_json(base.with_suffix(".json"), content)
-
-
-def read_record(path: Path) -> Record:
-    """Read one record file.
-
-    Raises:
-        StoreError: the file is not a record, or it was written by a newer version of this suite.
-    """
-    try:
-        return _record(json.loads(path.read_text()), path)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} is not a record: {error}") from error
-
-
-def _record(content: Any, path: Path) -> Record:
-    """Build a record from the fields of a file."""
-    try:
-        schema = content.get("schema", SCHEMA)
-        if isinstance(schema, int) and schema > SCHEMA:
-            raise StoreError(
-                f"{path} was written by a newer version of this suite: its schema is {schema}, supported are those "
-                f"up to {SCHEMA}; update gan-inversion-bench"
-            )
-        return Record(**content, folder=path.parent)
-    except (TypeError, AttributeError) as error:
-        raise StoreError(f"{path} is not a record: {error}") from error
-
-
-def copy_records(records: Iterable[Record], folder: Path) -> None:
-    """Write these records with their values and galleries into a folder, and delete all other records there.
-
-    Packed records are copied as separate files; a packed folder of exactly these records stays packed.
-
-    Raises:
-        StoreError: the folder cannot be written, or packed records cannot be read.
-    """
-    wanted = {record.key: record.folder for record in records}
-    packed = open_packed(folder)
-    for path in folder.glob("*"):
-        if re.fullmatch(r"[0-9a-f]{24}", path.stem) and path.stem not in wanted:
-            path.unlink()
-    here = {key for key, source in wanted.items() if source and source.resolve() == folder.resolve()}
-    if packed is not None and here == set(wanted) == set(packed.records):
-        return
-    for key, source in wanted.items():
-        if source is not None:
-            _copy_record(key, source, folder)
-    for name in reversed(PACKED_FILES) if packed is not None else ():
-        (folder / name).unlink(missing_ok=True)
-
-
-def _copy_record(key: str, source: Path, folder: Path) -> None:
-    packed = None if (source / f"{key}.json").is_file() else open_packed(source)
-    if packed is not None:
-        pictures = packed.pictures(key)
-        gallery = None if pictures is None else {"target": pictures[0], "output": pictures[1]}
-        write_record(folder, key, content=packed.records[key], per_image=packed.values(key), gallery=gallery)
-        return
-    for suffix in RECORD_FILES:
-        if source != folder and (source / f"{key}{suffix}").is_file():
-            _copy(source / f"{key}{suffix}", folder / f"{key}{suffix}")
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file, unless the target holds the same bytes."""
-    content = source.read_bytes()
-    if not target.is_file() or target.read_bytes() != content:
-        write_bytes(target, content)
-
-
-def read_records(folder: Path) -> list[Record]:
-    """Return every record of a folder, sorted by file name or key; a file takes precedence over a packed record.
-
-    Raises:
-        StoreError: the folder does not exist or has no records, or a record cannot be read.
-    """
-    folder = Path(folder)
-    packed = open_packed(folder)
-    found = {path.stem: read_record(path) for path in sorted(folder.glob("*.json")) if path.name != MANIFEST}
-    for key, content in packed.records.items() if packed is not None else ():
-        if key not in found:
-            found[key] = _record(content, folder / RECORDS)
-    if not found:
-        raise StoreError(f"{folder}: no records (KEY.json, or {MANIFEST}) here")
-    return [found[key] for key in sorted(found)]

@@ -96,11 +96,13 @@ def kept_reports(
 
 
 def _identity(record: Record) -> list[Any]:
-    """Return hashes of a record and its files; for packed records, the hash of the manifest of the pack."""
-    content = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "folder"}
-    names = (f"{record.key}.parquet", f"{record.key}.npz", MANIFEST)
+    """Return hashes of a record's files, of the manifest for packed ones; of the fields of one that is not stored."""
+    names = (f"{record.key}.json", f"{record.key}.parquet", f"{record.key}.npz", MANIFEST)
     beside = [record.folder / name for name in names] if record.folder else []
-    return [digest(content), *(sha256(path) if path.is_file() else "" for path in beside)]
+    hashes = [sha256(path) if path.is_file() else "" for path in beside]
+    if hashes and (hashes[0] or hashes[-1]):  # read from there, without using its values
+        return [record.key, *hashes]
+    return [digest({f.name: getattr(record, f.name) for f in fields(record) if f.name != "folder"}), *hashes]
 
 
 def _is(path: Path, stamp: str) -> bool:

@@ -13,6 +13,16 @@ from bench.core.types import Record
 from bench.core.types.runs import SCHEMA
 from bench.harness.store import Busy, Store, copy_records, read_record, read_records
 
+CELL = {
+    "dataset": {"name": "digits", "options": {}, "label": ""},
+    "gan": {"name": "dcgan", "options": {}, "label": ""},
+    "method": {"name": "dfi", "options": {}, "label": ""},
+    "seed": 0,
+    "budget": {"name": "smoke"},
+    "metrics": ["psnr"],
+}
+KEY = "c" * 24
+
 
 @pytest.fixture
 def store(tmp_path):
@@ -79,22 +89,22 @@ def test_an_unwritable_store_is_one_clear_error(tmp_path):
 
 
 def test_a_record_with_values_and_gallery_round_trips(store):
-    record = Record("k", {"seed": 0}, "done", metrics={"test": {"psnr": {"value": float("inf"), "n": 1}}})
+    record = Record(KEY, CELL, "done", metrics={"test": {"psnr": {"value": float("inf"), "n": 1}}})
     values = pd.DataFrame({"track": ["test"], "index": [0], "psnr": np.float32([1.5])})
     store.put_record(record, values, {"target": np.zeros((1, 1, 2, 2), np.uint8)})
-    back = store.record("k")
+    back = store.record(KEY)
     assert (back.metrics, back.status, back.folder) == (record.metrics, "done", store.records_folder)
-    pd.testing.assert_frame_equal(pd.read_parquet(store.records_folder / "k.parquet"), values)
-    with np.load(store.records_folder / "k.npz", allow_pickle=False) as gallery:
+    pd.testing.assert_frame_equal(pd.read_parquet(store.records_folder / f"{KEY}.parquet"), values)
+    with np.load(store.records_folder / f"{KEY}.npz", allow_pickle=False) as gallery:
         assert gallery["target"].shape == (1, 1, 2, 2)
-    assert [r.key for r in read_records(store.records_folder)] == ["k"]
-    store.remove_record("k")
-    assert store.record("k") is None
+    assert [r.key for r in read_records(store.records_folder)] == [KEY]
+    store.remove_record(KEY)
+    assert store.record(KEY) is None
 
 
 def test_a_copied_folder_holds_just_these_records(store, tmp_path):
     for key in ("a" * 24, "b" * 24):
-        store.put_record(Record(key, {}, "done"), pd.DataFrame({"index": [0]}))
+        store.put_record(Record(key, CELL, "done"), pd.DataFrame({"index": [0]}))
     out = tmp_path / "out"
     copy_records(store.records(["a" * 24, "b" * 24]), out)
     (out / "notes.json").write_text("{}")
@@ -113,11 +123,11 @@ def test_a_file_that_is_no_record_is_named(tmp_path):
 
 
 def test_a_record_states_its_schema_and_an_older_one_without_it_is_read(tmp_path, store):
-    store.put_record(Record("a" * 24, {"seed": 0}, "done"))
+    store.put_record(Record("a" * 24, CELL, "done"))
     path = store.records_folder / f"{'a' * 24}.json"
     content = json.loads(path.read_text())
     assert content["schema"] == SCHEMA == read_record(path).schema
-    del content["schema"]
+    del content["schema"], content["sha256"]  # as older versions wrote it
     path.write_text(json.dumps(content))
     assert read_record(path).schema == 1
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from bench.cli import papers
 from bench.core.errors import BenchError, UnknownName
+from bench.core.record_schema import fields_checksum
 from bench.harness.report_keys import report_key
 from bench.papers.claims.claim_status import all_claim_results
 from bench.papers.reproduce import reproduce, why_not_runnable
@@ -52,7 +53,8 @@ def test_a_table_is_run_then_resumed_and_its_folder_answers_claims(own_home, gan
     assert "2 cells: 2 stored, 0 to run" in ganinv(*words)
     assert {path: path.stat().st_mtime_ns for path in records.iterdir()} == stamps
     for path in (folder / "records").glob("*.json"):  # as if they had been measured at cpu
-        path.write_text(path.read_text().replace('"name": "smoke"', '"name": "cpu"'))
+        content = json.loads(path.read_text().replace('"name": "smoke"', '"name": "cpu"'))
+        path.write_text(json.dumps(content | {"sha256": fields_checksum(content)}))
     found = {r.claim.id: r for r in all_claim_results([])["creswell"]}
     assert found["C53"].verdict.outcome in {"holds", "fails", "cannot tell"}
     assert found["C53"].setting == "drawn-faces · gan-noise · cpu"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ SCHEMA = 1
 class Record:
     """Result of a cell; one JSON file, written last, also if the cell failed.
 
-    ``metrics[track][name]`` holds the summary of each metric; per-image values are in ``key.parquet`` beside it.
+    ``metrics[track][name]`` holds the summary of each metric; per-image values are in ``key.parquet`` beside it. Of a
+    record that was read, they are compared when ``metrics`` is first used.
     """
 
     key: str
@@ -86,3 +87,18 @@ class Record:
     """Version of the meaning of the fields."""
     folder: Path | None = None
     """Folder from which the record was read; not stored."""
+
+    def read_metrics_by(self, read: Callable[[], dict[str, dict[str, dict[str, float]]]]) -> None:
+        """Let ``read`` return the metrics when they are first used; errors that it raises are raised there."""
+        self.__dict__.pop("metrics", None)
+        self.__dict__["_read_metrics"] = read
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return a field that is read late; called for names that have no value yet."""
+            read = self.__dict__.get("_read_metrics") if name == "metrics" else None
+            if read is None:
+                raise AttributeError(f"{type(self).__name__} has no {name}")
+            self.metrics = read()
+            return self.metrics

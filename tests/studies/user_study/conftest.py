@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from bench.core.files import digest
 from bench.core.types import Record
 from bench.harness.store import Store, read_records
 from bench.studies.user_study.questions import choose_table, open_study
@@ -26,7 +27,7 @@ def pictures(seed, channels=1, count=6):
 def put(folder, method, seed=0, channels=1, label="", target=None, gan="dcgan", status="done"):
     """Store a record of a method with its gallery; the targets are the same for all."""
     record = Record(
-        key=f"{gan}-{method}-{seed}",
+        key=digest([gan, method, seed]),
         cell={
             "dataset": {"name": "digits", "options": {}, "label": ""},
             "gan": {"name": gan, "options": {}, "label": ""},
