@@ -238,7 +238,7 @@ def _default_folder(suite: Suite, budget: str | None = None) -> Path:
 
 
 def _read(suite: Suite, place: Path) -> CommittedTable | None:
-    from bench.harness.packing import holds_records
+    from bench.harness.record_files import holds_records
 
     for folder in (place / "records", place):
         if holds_records(folder):
