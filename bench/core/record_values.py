@@ -30,6 +30,9 @@ OVER_IMAGES, OVER_FINITE, INSIDE = (
 ACCURACY = 1e-12
 """Largest relative difference: processors add long columns in other orders."""
 
+CEILING_ROUNDING = 1e-4
+"""Protocols state a ceiling with four decimals."""
+
 
 def read_columns(folder: Path, key: str) -> Columns | None:
     """Return the per-image values of a record by column, or None if it has none.
@@ -77,6 +80,8 @@ def summary_of(values: NDArray[np.float64], protocol: Mapping[str, Any]) -> dict
     if not stated.endswith(OVER_IMAGES):
         return {}
     found["value"] = _mean(values, math.nan)
+    if isinstance(protocol.get("ceiling"), int | float):
+        found["at_ceiling"] = float((values >= protocol["ceiling"] - CEILING_ROUNDING).sum())
     if isinstance(protocol.get("recovered_below"), int | float):
         found["recovered"] = float(np.mean(values < protocol["recovered_below"]))
     return found

@@ -78,7 +78,7 @@ def p_values(means: Sequence[CrossedMean], value: float = 0.0) -> list[float | N
             errors[row, column], freedoms[row, column] = part.error, part.freedom
     gaps = np.array([abs(mean.value - value) for mean in means], np.float64)
     low, high = np.full(len(means), math.log(LEAST_P)), np.zeros(len(means))
-    for _ in range(60):
+    for _ in range(45):
         middle = (low + high) / 2
         quantiles = -stdtrit(freedoms, np.exp(middle)[:, None] / 2)
         inside = np.square(quantiles * errors).sum(1) >= np.square(gaps)  # the interval reaches the value

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 UNLIKE = (0.3, 0.4, 0.5, 0.8, 1.0, 1.2, 1.5, 1.9)
 """Factors of a method's spread over seeds where methods differ in it, by 6."""
-GAPS = tuple(round(0.1 * step, 1) for step in range(1, 26))
+GAPS = tuple(0.25 * step for step in range(1, 11))
 """Advantages of the better method, in dB, for which its detection is counted."""
 SEEN = 0.8
 """Share of detections at which a difference counts as seen."""

@@ -9,6 +9,7 @@ import pytest
 
 from bench.api import run_suite
 from bench.core import registry
+from bench.core.record_schema import CHECKSUM, fields_checksum
 from bench.harness.committed import GENERATORS
 from bench.harness.store import Store, copy_records
 from bench.harness.suite import read_suite
@@ -115,6 +116,7 @@ def edit_records():
         for path in (folder / "records").glob("*.json"):
             content = json.loads(path.read_text())
             change(content)
+            content[CHECKSUM] = fields_checksum(content)
             path.write_text(json.dumps(content))
 
     return edit

@@ -105,7 +105,7 @@ def test_equal_conditions_and_another_processor_pass(committed, edit_records):
 def test_values_of_each_image_are_needed(committed):
     for path in (committed[1] / "records").glob("*.parquet"):
         path.unlink()
-    with pytest.raises(BenchError, match="values of each image of test are not there"):
+    with pytest.raises(BenchError, match="its per-image values are not here"):
         checked(committed)
 
 

@@ -72,7 +72,7 @@ class OutsideMetric:
 
 
 def psnr(pairs: SampledPairs, network: str) -> Values:
-    """PSNR by scikit-image, infinite for identical images."""
+    """PSNR by scikit-image, infinite for identical images; the caller applies a ceiling."""
     from skimage.metrics import peak_signal_noise_ratio
 
     with warnings.catch_warnings():

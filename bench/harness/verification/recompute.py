@@ -133,6 +133,8 @@ class Recomputation:
         tally = self.metrics.setdefault(check, CheckTally(check))
         try:
             computed = outside.compute(pairs, name.partition("@")[2])
+            ceiling = entry.content["protocol"].get(name, {}).get("ceiling")
+            computed = computed if ceiling is None else np.minimum(computed, ceiling)
         except ImportError as error:
             self._skip(f"{name}: {error}")
             return

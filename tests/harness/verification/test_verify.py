@@ -99,8 +99,7 @@ def test_a_rank_that_was_edited_is_not_accepted(report):
     path = report / "leaderboard.json"
     boards = json.loads(path.read_text())
     for row in boards[0]["rows"]:
-        for field in [name for name in row if name.startswith("rank") and isinstance(row[name], int)]:
-            row[field] += 1
+        row["rank"] = {"low": 1, "high": 2}  # trained methods of one seed have none
     path.write_text(json.dumps(boards))
     assert any("leaderboard.json" in line for line in faults(verify(report, sample=0)))
 
