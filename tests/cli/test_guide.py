@@ -25,6 +25,8 @@ DEAR = {
         "ganinv compare quickstart",
         "ganinv status quickstart",
         "ganinv rank my_method.py",
+        "ganinv verify my_run",
+        "ganinv verify their_results",
         "ganinv overfit fashion-mnist/dcgan",
         "ganinv overfit --compare",
         "ganinv study",

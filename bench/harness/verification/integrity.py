@@ -140,10 +140,10 @@ class IntegrityChecks:
         wrong = [s for s, seed in facts.get("seeds", {}).items() if s in seeds and seeds[s] != seed]
         fault = f"the seed of {wrong[0]} is not the one of its cell" if wrong else ""
         changed = [s for s, key in facts.get("keys", {}).items() if getattr(keys, s, key) != key]
+        if keys.cell != entry.key and not self._made_by_this_code(entry):
+            self.other["keys and seeds of other code or versions, which cannot be computed here"] += 1
+            return
         if not fault and (keys.cell != entry.key or changed):
-            if not self._made_by_this_code(entry):
-                self.other["keys of other code or versions, which cannot be computed here"] += 1
-                return
             fault = f"its key{f' of {changed[0]}' if changed else ''} does not follow from its cell"
         self.keys.note(_prefixed(entry, fault))
 
