@@ -26,7 +26,6 @@ DEAR = {
         "ganinv status quickstart",
         "ganinv rank my_method.py",
         "ganinv verify my_run",
-        "ganinv verify their_results",
         "ganinv overfit fashion-mnist/dcgan",
         "ganinv overfit --compare",
         "ganinv study",
@@ -48,7 +47,9 @@ DEAR = {
         "ganinv overfit checkpoint:",
         "ganinv overfit --sweep",
         "ganinv user-study --report",
+        "ganinv verify their_results",
     ),
+    "ends with exit code 3, since the codes are not there": ("ganinv verify results/acyclic",),
     "serves a page until it is stopped": ("ganinv user-study acyclic",),
     "changes the session": ("export ",),
 }
