@@ -40,17 +40,22 @@ err = Console(stderr=True, emoji=False)
 
 def error_line(message: str) -> None:
     """Print an error as one line on the error stream."""
-    err.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    err.print(f"[bold red]error:[/] {escape(_shown(message))}", highlight=False, soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Print one line on the output as it is; brackets are not markup."""
-    out.print(message, highlight=False, soft_wrap=True, markup=False)
+    out.print(_shown(message), highlight=False, soft_wrap=True, markup=False)
+
+
+def _shown(message: str) -> str:
+    """Return a message without characters that a terminal obeys; lines stay lines."""
+    return "\n".join("".join(c for c in line if c == "\t" or c.isprintable()) for line in message.split("\n"))
 
 
 def warning_line(message: Warning | str, *rest: Any, **more: Any) -> None:
     """Print a warning as one line on the error stream; the signature is that of ``warnings.showwarning``."""
-    err.print(f"[yellow]warning:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+    err.print(f"[yellow]warning:[/] {escape(_shown(str(message)))}", highlight=False, soft_wrap=True)
 
 
 def paragraphs(lines: Sequence[tuple[str, str]]) -> None:

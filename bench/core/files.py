@@ -52,6 +52,19 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
+def file_name(text: str) -> str:
+    """Return a text of anybody as one part of a path: letters, digits and ``. _ -``, never hidden, never empty.
+
+    A text that is one already stays as it is; another one gets a hash, so that two texts never share a name.
+
+    Example:
+        >>> file_name("wgan-gp"), file_name("../../x")
+        ('wgan-gp', 'x-0ed9b9')
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:80]
+    return name if name and name == text else f"{name or 'name'}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a complete file or none."""
     with writing(path) as temporary:

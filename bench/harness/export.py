@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BenchError
-from bench.core.files import read_header, sha256, write_bytes, write_text
+from bench.core.files import file_name, read_header, sha256, write_bytes, write_text
 from bench.core.paths import device, home
 from bench.core.types import Cell, Dataset, Gan
 from bench.gans.zoo import gan_file, without_pick
@@ -29,8 +29,8 @@ def export_gans(suite: str, budget: str | None, seed: int, out: Path | None) -> 
     """
     store, written = Store(), dict[Path, None]()
     for planned in look_up(suite, budget, seeds=[seed], store=store)[1]:
-        cell, folder = planned.cell, (out or home() / "models") / planned.cell.dataset.name
-        path = folder / f"{without_pick(cell.gan.title)}.safetensors"
+        cell, folder = planned.cell, (out or home() / "models") / file_name(planned.cell.dataset.name)
+        path = folder / f"{file_name(without_pick(cell.gan.title))}.safetensors"
         if path in written or gan_file(cell.gan.name) is not None:
             continue
         trained = store.artefact("train", planned.keys.train)

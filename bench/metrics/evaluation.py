@@ -279,7 +279,7 @@ def _table(
     for metric in active:
         shares = metric.influences() if metric.name in summaries and not metric.per_image else None
         if shares is not None:
-            columns[influence_column(metric.name)] = np.asarray(shares, np.float32)
+            columns[influence_column(metric.name)] = np.asarray(shares, np.float32).astype(np.float64)  # packs well
     return pd.DataFrame({"index": np.arange(count), **columns})
 
 

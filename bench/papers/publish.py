@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, StoreError
 from bench.core.types import Cell, Record
+from bench.harness.record_files import stored_keys
 from bench.harness.store import copy_records
 from bench.harness.suite import Suite
+from bench.papers.manifest import FILE as STAMP
 from bench.papers.manifest import StoredReports, kept_reports
 from bench.reports.published import FILE, NUMBERS, PAPERS, printed_table
 from bench.reports.terminal import TerminalBoard, draw
@@ -42,6 +44,7 @@ def publish(
         The leaderboards that have rows, as terminal tables.
     """
     asked = claims_file(suite)
+    check_folder(folder, {record.key for record in records})
     kept = kept_reports(
         folder,
         records,
@@ -55,6 +58,31 @@ def publish(
         boards = _write(suite, records, own_runs, folder=folder, missing=missing, claims=asked, kept=kept)
     copy_records(records, folder / "records")
     return [draw(board) for board in boards if board.rows]
+
+
+def check_folder(folder: Path, keys: Collection[str] = ()) -> None:
+    """Check that reports may be written into a folder: it is new, empty, or one of reports.
+
+    Args:
+        folder: target folder.
+        keys: keys of the records that will be written.
+
+    Raises:
+        StoreError: the folder holds something else, which would be overwritten, or records of nobody's report.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise StoreError(f"--out {folder} is a file; give a new or empty folder")
+    reports = (folder / STAMP).is_file() or (folder / "leaderboard.json").is_file()
+    if any(folder.iterdir()) and not reports:
+        raise StoreError(f"--out {folder} holds other files and no reports; give a new or empty folder")
+    others = stored_keys(folder / "records") - set(keys)
+    if others and not (folder / STAMP).is_file():
+        raise StoreError(
+            f"--out {folder}: {len(others)} records in {folder / 'records'} are not of these reports "
+            f"({min(others)}); give a new or empty folder"
+        )
 
 
 def text_report(suite: Suite, records: Sequence[Record], fmt: str, missing: Sequence[Cell] = ()) -> str:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.core.texts import csv_cell
 from bench.reports.leaderboard import Leaderboard
 
 CONDITIONS = ("title", "dataset", "dataset_checksum", "gan", "budget", "device", "rank_by")
@@ -31,7 +32,8 @@ def csv_text(boards: Sequence[Leaderboard]) -> str:
             "device": c.device,
             "rank_by": board.rank_by,
         }
-        writer.writerows(shared | line for line in _lines(board))
+        for line in _lines(board):
+            writer.writerow({name: csv_cell(value) for name, value in (shared | line).items()})
     return out.getvalue()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bench.core.texts import latex_text, one_line
 from bench.reports.formatting import (
     ABSENT,
     HEADINGS,
@@ -21,13 +22,6 @@ from bench.reports.formatting import (
 from bench.reports.leaderboard import Column, Heading, Leaderboard, Row
 
 _ESCAPES = {
-    "\\": r"\textbackslash{}",
-    **{char: f"\\{char}" for char in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     "±": r"$\pm$",
@@ -44,7 +38,7 @@ _ESCAPES = {
 
 def escape(text: str) -> str:
     """Escape the special characters of LaTeX."""
-    return "".join(_ESCAPES.get(char, char) for char in " ".join(text.split()))
+    return "".join(_ESCAPES.get(char, char) for char in latex_text(text))
 
 
 def latex(boards: Sequence[Leaderboard]) -> str:
@@ -58,8 +52,9 @@ def _board(board: Leaderboard) -> Iterator[str]:
         caption = f"{board.title}. {HEADINGS[heading]}."
         yield from _table(board, heading, f"{caption} {_conditions(board)}" if heading == shown[0] else caption)
     for remark in board.remarks:
-        reason = " ".join(remark.reason.split())
-        yield f"% not in the table: {remark.method}, seed {remark.seed}, {remark.what}: {reason}"
+        yield "% " + one_line(
+            f"not in the table: {remark.method}, seed {remark.seed}, {remark.what}: {remark.reason}"
+        )
     yield ""
 
 

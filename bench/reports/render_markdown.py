@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from bench.core.texts import markdown_text, one_line
 from bench.reports.formatting import (
     ABSENT,
     HEADINGS,
@@ -86,12 +87,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def escape(text: str) -> str:
-    """Escape a text for a Markdown table cell."""
-    return " ".join(text.replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;").split())
+    """Escape a text for Markdown, also for a table cell."""
+    return markdown_text(text)
 
 
 def _board(board: Leaderboard) -> Iterator[str]:
-    yield f"# {board.title}"
+    yield f"# {escape(board.title)}"
     yield ""
     yield from (f"- **{word}:** {escape(text)}" for word, text in context_lines(board.context))
     yield ""
@@ -113,9 +114,14 @@ def _board(board: Leaderboard) -> Iterator[str]:
         yield "No cell of this table is done."
         yield ""
     else:
-        yield "\n\n".join([*legend(board), *map(escape, board.notes)])
+        yield "\n\n".join(map(_sentence, [*legend(board), *board.notes]))
         yield ""
     yield from _gaps(board.remarks)
+
+
+def _sentence(text: str) -> str:
+    """Return a sentence of a legend, which may hold names of strangers, as one line without HTML."""
+    return one_line(text).replace("<", "&lt;")
 
 
 def _block(board: Leaderboard, columns: Sequence[Column], full: bool) -> list[str]:
@@ -135,7 +141,9 @@ def _about(row: Row, full: bool, board: Leaderboard) -> list[str]:
     if len(row.seeds) < len(board.context.seeds):
         method += f" ({len(row.seeds)} of {len(board.context.seeds)} seeds)"
     return (
-        [rank_text(row), method, row.capacity, latent_dimensions(row), escape(row.trained_on)] if full else [method]
+        [rank_text(row), method, escape(row.capacity), latent_dimensions(row), escape(row.trained_on)]
+        if full
+        else [method]
     )
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, StoreError
 from bench.core.types import Budget, Cell, ComponentSpec
 from bench.harness.suite import open_suite
 from bench.papers import manifest
-from bench.papers.publish import publish
+from bench.papers.publish import check_folder, publish
 from bench.reports import figure, write
 
 BOARDS = {f"leaderboard.{end}" for end in ("md", "csv", "tex", "json")}
@@ -211,3 +211,24 @@ def test_own_runs_are_marked_in_every_table_and_a_change_of_them_is_drawn_again(
     assert changed(before, stamps(folder)) == set()
     publish(suite, records, folder)
     assert "¶" not in (folder / "leaderboard.md").read_text()
+
+
+def test_reports_go_into_no_folder_of_other_things(tmp_path):
+    with pytest.raises(StoreError, match="is a file"):
+        (tmp_path / "file").write_text("x")
+        check_folder(tmp_path / "file")
+    with pytest.raises(StoreError, match="holds other files and no reports; give a new or empty folder"):
+        check_folder(tmp_path)
+    (tmp_path / "empty").mkdir()
+    check_folder(tmp_path / "empty")
+    check_folder(tmp_path / "new")
+
+
+def test_records_of_somebody_else_are_not_replaced(tmp_path):
+    """A folder with a report that this project did not stamp, whose records are not among those to write."""
+    (tmp_path / "records").mkdir()
+    (tmp_path / "leaderboard.json").write_text("[]")
+    (tmp_path / "records" / f"{'a' * 24}.json").write_text("{}")
+    with pytest.raises(StoreError, match=r"1 records in .*records are not of these reports"):
+        check_folder(tmp_path, ["b" * 24])
+    check_folder(tmp_path, ["a" * 24])
