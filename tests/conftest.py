@@ -124,6 +124,19 @@ def without_syncing():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def uncompressed_pictures():
+    """PNG files of tests are read once or never: packing noise takes longer than drawing it."""
+    plain = Image.Image.save
+
+    def save(self, *given, **params):
+        return plain(self, *given, **{"compress_level": 0, **params})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Image.Image, "save", save)
+        yield
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory):
     """Folders by number, in one of their own: ``mktemp`` would look through thousands for the next number."""

@@ -126,7 +126,7 @@ def test_training_keeps_up_with_the_textbook_loop(benchmark, one_thread, side, p
     textbook's, only the discriminator's weight gradients in the generator's update are spared, a ninth of its part.
     In float32 the wide ones run at 100 to 190 GFLOP/s on the core that was measured, which leaves little to gain.
     """
-    if precision == "bfloat16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if precision == "bfloat16" and not torch.cpu._is_avx512_bf16_supported():
         pytest.skip("this processor has no fast bfloat16")
     shape, width = SIZES[side]
     recipe = DCGAN(width=width, batch=64, precision=precision)

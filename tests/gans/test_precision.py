@@ -101,8 +101,9 @@ def builds() -> bool:
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
-def test_compiled_training_starts_with_the_same_losses(first_update, one_thread):
-    """On the smallest networks there are: compilers take their time."""
+def test_compiled_training_starts_with_the_same_losses(first_update, one_thread, monkeypatch):
+    """On the smallest networks there are, in this process: compilers take their time, and helpers load torch."""
+    monkeypatch.setattr("torch._inductor.config.compile_threads", 1)
     points = Images(torch.randn(64, 2, 1, 1, generator=torch.Generator().manual_seed(0)))
     recipe = create("gan", "mlp", {"width": 8, "batch": 16})
     plain = first_update(recipe, points)

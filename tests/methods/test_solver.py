@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -288,7 +289,8 @@ def test_gradients_and_normal_equations_are_those_of_autograd(trained, own, opti
     f, slope = problem.gradient(u)
     again, gradient, square = problem.normal_equations(u)
     one = [LeastSquaresProblem(trained, x[i : i + 1], **options) for i in range(3)]
-    jacobians = [torch.autograd.functional.jacobian(p.pixels, u[i : i + 1])[0, :, 0] for i, p in enumerate(one)]
+    jacobian = partial(torch.autograd.functional.jacobian, vectorize=True)
+    jacobians = [jacobian(p.pixels, u[i : i + 1])[0, :, 0] for i, p in enumerate(one)]
     torch.testing.assert_close(square, torch.stack([j.T @ j for j in jacobians]), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(gradient, slope, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(f, again, rtol=1e-4, atol=1e-5)
