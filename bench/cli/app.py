@@ -101,9 +101,7 @@ def list_(
 def show(
     name: Annotated[
         str,
-        typer.Argument(
-            help="Registered name, such as dfi, psnr or fashion-mnist/dcgan; or its kind, followed by the name."
-        ),
+        typer.Argument(help="Registered name, such as dfi, psnr or fashion-mnist/dcgan; or its kind, then the name."),
     ],
     of_kind: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Registered name, if the first argument is a kind.")
@@ -145,8 +143,9 @@ def run(
     from bench.api import run_suite
     from bench.harness.lookup import reports_folder
     from bench.harness.suite import parse_seeds
-    from bench.papers.publish import publish
+    from bench.papers.publish import check_folder, publish
 
+    check_folder(out)
     with console.interruptible(), console.RunDisplay() as display:
         outcome = run_suite(
             suite,

@@ -19,13 +19,11 @@ from bench.core.types import Cell, ComponentSpec, Record
 from bench.gans.zoo import gan_file
 from bench.harness.keys import cell_from
 from bench.harness.lookup import in_order
+from bench.harness.record_files import GENERATORS, holds_records
 from bench.harness.runner import Planned
 from bench.harness.store import Store, read_records
 from bench.harness.suite import Suite, open_suite, suite_files
 from bench.reports.groups import TRACKS, budget_numbers, image_table, title_of
-
-GENERATORS = "generators"
-"""Folder beside the records with the generators that the suite trained, ``KEY/`` each, as in a store's ``train/``."""
 
 
 @dataclass(frozen=True)
@@ -238,8 +236,6 @@ def _default_folder(suite: Suite, budget: str | None = None) -> Path:
 
 
 def _read(suite: Suite, place: Path) -> CommittedTable | None:
-    from bench.harness.record_files import holds_records
-
     for folder in (place / "records", place):
         if holds_records(folder):
             table = CommittedTable(suite, folder, tuple(in_order(suite, read_records(folder))))

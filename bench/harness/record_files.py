@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+GENERATORS = "generators"
+"""Folder beside a folder of records with the generators that it kept, ``KEY/`` each, as in a store's ``train/``."""
 CODES = ".codes.safetensors"
 RECORD_FILES = (CODES, ".parquet", ".npz", ".json")
 """Endings of a record's files; the JSON is written last and marks a complete record."""

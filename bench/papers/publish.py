@@ -60,24 +60,24 @@ def publish(
     return [draw(board) for board in boards if board.rows]
 
 
-def check_folder(folder: Path, keys: Collection[str] = ()) -> None:
+def check_folder(folder: Path | None, keys: Collection[str] | None = None) -> None:
     """Check that reports may be written into a folder: it is new, empty, or one of reports.
 
     Args:
-        folder: target folder.
-        keys: keys of the records that will be written.
+        folder: target folder; None for the default one.
+        keys: keys of the records that will be written; None before they are known.
 
     Raises:
         StoreError: the folder holds something else, which would be overwritten, or records of nobody's report.
     """
-    if not folder.exists():
+    if folder is None or not folder.exists():
         return
     if not folder.is_dir():
         raise StoreError(f"--out {folder} is a file; give a new or empty folder")
     reports = (folder / STAMP).is_file() or (folder / "leaderboard.json").is_file()
     if any(folder.iterdir()) and not reports:
         raise StoreError(f"--out {folder} holds other files and no reports; give a new or empty folder")
-    others = stored_keys(folder / "records") - set(keys)
+    others = set[str]() if keys is None else stored_keys(folder / "records") - set(keys)
     if others and not (folder / STAMP).is_file():
         raise StoreError(
             f"--out {folder}: {len(others)} records in {folder / 'records'} are not of these reports "

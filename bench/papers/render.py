@@ -197,9 +197,8 @@ def claims_page(papers: Mapping[str, Sequence[ClaimResult]], discussion: str = "
 
 
 CRITERION = (
-    "A test is decided by its 95 % interval: bootstrap over the same images (values averaged over seeds) for metrics "
-    "that have a value an image, Student's t over seeds for the others. It holds or fails where the interval lies on "
-    "one side, and is inconclusive where it crosses. A claim holds when all of its tests do and fails when one does. "
-    "The setting nearest to the paper decides; others are folded beneath. *The paper's numbers*: whether the printed "
-    "values agree with the claim."
+    "A test is decided by its 95 % interval over training seeds and images. It holds or fails where the interval "
+    "lies on one side, and is inconclusive where it crosses, or of one training. A claim holds when all of its tests "
+    "do, and fails when one does after correction for their number. The setting nearest to the paper decides; others "
+    "are folded beneath. *The paper's numbers*: whether the printed values agree with the claim."
 )

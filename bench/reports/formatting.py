@@ -139,9 +139,8 @@ def legend(board: Leaderboard) -> Iterator[str]:
     """Yield sentences that explain the marks used in a table."""
     values = [v for row in board.rows for key, v in row.values.items() if not key.startswith("cost/")]
     seeds = len(board.context.seeds)
-    text = "Mean over seeds"
+    text, over = "Mean over seeds", "training seeds and images" if seeds > 1 else "images"
     if any(v.interval is not None for v in values):
-        over = "training seeds and images" if seeds > 1 else "images"
         text += f" ± half of its {LEVEL:.0%} interval over {over}"
     if any(v.sd is not None for v in values):
         text += f"; sd: standard deviation over {seeds} seeds"
@@ -153,8 +152,8 @@ def legend(board: Leaderboard) -> Iterator[str]:
         )
     yield (
         f"Ranks by {shown_metric(board.rank_by)} within a capacity class (what a method may change for each image): "
-        f"1–3 is first to third. All ranks of a class hold at once with {LEVEL:.0%} confidence, over training seeds "
-        "and images. Bold: best of its class, or not told from it. Controls are not ranked."
+        f"1–3 is first to third. All ranks of a class hold at once with {LEVEL:.0%} confidence, over {over}. "
+        "Bold: best of its class, or not told from it. Controls are not ranked."
     )
     if any(v.optimised for v in values):
         yield f"{OPTIMISED} the method minimises this metric directly."

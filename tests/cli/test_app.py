@@ -149,6 +149,7 @@ def test_an_unwritable_output_folder_is_one_line(call, tiny_suite, tmp_path):
     code, _, errors = call("run", tiny_suite, "--methods", "random_code", "--out", blocker)
     assert code == 2
     assert re.search(r"error: --out .*out is a file; give a new or empty folder", errors)
+    assert "to run" not in errors, "nothing was computed for it"
 
 
 def test_control_c_ends_with_a_clear_line_and_130(tiny_suite, own_home, listening):

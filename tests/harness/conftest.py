@@ -10,7 +10,7 @@ import pytest
 from bench.api import run_suite
 from bench.core import registry
 from bench.core.record_schema import CHECKSUM, fields_checksum
-from bench.harness.committed import GENERATORS
+from bench.harness.record_files import GENERATORS
 from bench.harness.store import Store, copy_records
 from bench.harness.suite import read_suite
 

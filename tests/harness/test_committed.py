@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from bench.core.errors import BenchError, StoreError, UnknownName
+from bench.core.fingerprints import CodeReader
 from bench.harness import committed as room
 from bench.harness.committed import (
     check_conditions,
@@ -15,6 +16,7 @@ from bench.harness.committed import (
     take_generators,
 )
 from bench.harness.packing import pack
+from bench.harness.provenance import metric_code
 from bench.harness.runner import plan
 from bench.harness.store import Store
 from bench.harness.suite import open_suite
@@ -170,3 +172,10 @@ def test_the_conditions_are_those_that_a_record_of_this_machine_states(table):
             f"{what} of {name}" for what in ("protocol", "code") for name in record.cell["metrics"]
         }
         assert json.loads(json.dumps(stated)) == stated
+
+
+def test_the_committed_records_that_a_method_is_ranked_beside_were_measured_by_this_code():
+    """If this fails, metrics changed: ``ganinv run quickstart`` and ``ganinv pack`` make results/quickstart anew."""
+    reader, table = CodeReader(), committed_table(open_suite("quickstart"))
+    stated = {name: code for record in table.done for name, code in record.facts["metric_code"].items()}
+    assert stated == {name: metric_code(name, reader) for name in stated}

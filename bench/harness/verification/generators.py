@@ -134,7 +134,7 @@ class Workshop:
 
     def _opened(self, entry: StoredEntry, stated: str) -> Gan:
         other: list[str] = []
-        for path in _gan_files(entry, stated):
+        for path in _gan_files(entry):
             gan = self._read(path, entry.cell)
             if gan.checksum() == stated:
                 return gan.to(self.bench.device).freeze()
@@ -167,19 +167,18 @@ def _stored_codes(entry: StoredEntry) -> bytes:
     raise NotHere(f"codes of {entry.title} are neither beside the records nor in the store")
 
 
-def _gan_files(entry: StoredEntry, stated: str) -> list[Path]:
-    """Return the files that may hold a record's generator, the most trusted first."""
-    name, found = entry.cell.gan.name, list(entry.place.generator_files(stated))
+def _gan_files(entry: StoredEntry) -> list[Path]:
+    """Return the files that may hold a record's generator: the one that its name means, or trained ones."""
+    name, key = entry.cell.gan.name, entry.facts.get("keys", {}).get("train", "")
     try:
         path = gan_file(name)
     except BenchError:
         path = None
     if path is not None:
-        return [*found, *([path] if code_allowed() or not runs_code(name) else [])]
-    key = entry.facts.get("keys", {}).get("train", "")
+        return [path] if code_allowed() or not runs_code(name) else []
     weights = "best.safetensors" if pick_of(name) == "best" else "gan.safetensors"
-    places = [store / "train" / key / weights for store in entry.place.stores] if key.isalnum() else []
-    return [*found, *(each for each in places if each.is_file())]
+    places = [folder / key / weights for folder in entry.place.trained] if key.isalnum() else []
+    return [each for each in places if each.is_file()]
 
 
 def open_workshop(device: str, store: Path | None = None) -> Workshop:

@@ -56,7 +56,7 @@ class OutsideMetric:
     """A metric by an outside library.
 
     Attributes:
-        library: the library.
+        package: name of the outside library.
         compute: function of sampled pairs and the name of the network that gives one value per image.
         absolute: largest difference that rounding explains; other sizes of batches give other last bits, and a pixel
             may round to the next level.
@@ -64,7 +64,7 @@ class OutsideMetric:
         half: how many times larger the differences may be for codes in 16 bits.
     """
 
-    library: str
+    package: str
     compute: Callable[[SampledPairs, str], Values]
     absolute: float
     relative: float

@@ -23,7 +23,7 @@ class OutsideSetMetric:
     ``compute`` returns the value, and the difference that its random subsets explain.
     """
 
-    library: str
+    package: str
     compute: Callable[[Features, Features, str], tuple[float, float]]
     absolute: float
     relative: float

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from bench.core.errors import StoreError
-from bench.harness.record_files import holds_records
+from bench.harness.record_files import GENERATORS, holds_records
 from bench.harness.store import Store
 
 LEADERBOARDS = ("leaderboard.json", "leaderboard.csv", "leaderboard.md", "leaderboard.tex", "summary.md")
-GENERATORS = "generators"
-"""Folder beside records with the generators that made them, each named by the start of its checksum."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +55,10 @@ class RecordsPlace:
         own = [self.folder.parent] if (self.folder.parent / "invert").is_dir() else []
         return tuple(dict.fromkeys([*own, Store().root]))
 
-    def generator_files(self, checksum: str) -> Iterator[Path]:
-        """Yield where a generator of this checksum may lie beside the records."""
-        for folder in (self.folder, self.folder.parent):
-            path = folder / GENERATORS / f"{checksum[:24]}.safetensors"
-            if checksum.isalnum() and path.is_file():
-                yield path
+    @property
+    def trained(self) -> list[Path]:
+        """Folders of trained generators, ``KEY/`` each: beside the records, and those of the stores."""
+        return [self.folder.parent / GENERATORS, *(store / "train" for store in self.stores)]
 
 
 def records_places(root: Path) -> list[RecordsPlace]:

@@ -16,7 +16,7 @@ from bench.harness.verification.entries import StoredEntry
 from bench.harness.verification.findings import CheckTally, Finding
 from bench.harness.verification.generators import Contradiction, NotHere, StoredDecoder, Workshop
 from bench.harness.verification.outside import OUTSIDE, OutsideMetric, SampledPairs, tensor_of
-from bench.harness.verification.outside_sets import OUTSIDE_SETS, set_metric
+from bench.harness.verification.outside_sets import OUTSIDE_SETS, OutsideSetMetric, set_metric
 from bench.metrics.base import to_u8
 from bench.metrics.evaluation import batch_size
 from bench.reports.gallery import gallery
@@ -97,6 +97,13 @@ class Recomputation:
     def _skip(self, what: str) -> None:
         self.unknown[what] = self.unknown.get(what, 0) + 1
 
+    def _tally(self, name: str, outside: OutsideMetric | OutsideSetMetric) -> CheckTally:
+        check = f"{name} ({outside.package})"
+        return self.metrics.setdefault(check, CheckTally(check))
+
+    def _widen(self, tally: CheckTally, gap: float) -> None:
+        self.widest[tally.check] = max(self.widest.get(tally.check, 0.0), gap)
+
     def _add_track(self, entry: StoredEntry, decoder: StoredDecoder, track: str) -> None:
         count = len(decoder.codes[track])
         rows = np.sort(self.rng.choice(count, min(self.sample, count), replace=False))
@@ -129,8 +136,7 @@ class Recomputation:
         half: bool,
     ) -> None:
         name = where.partition("/")[2]
-        check = f"{name} ({outside.library})"
-        tally = self.metrics.setdefault(check, CheckTally(check))
+        tally = self._tally(name, outside)
         try:
             computed = outside.compute(pairs, name.partition("@")[2])
             ceiling = entry.content["protocol"].get(name, {}).get("ceiling")
@@ -143,14 +149,13 @@ class Recomputation:
             allowed = slack * (outside.absolute + outside.relative * abs(other))
             same = one == other or abs(one - other) <= allowed or _both_beyond(one, other, name)
             if math.isfinite(one) and math.isfinite(other):
-                self.widest[check] = max(self.widest.get(check, 0.0), abs(one - other))
+                self._widen(tally, abs(one - other))
             text = f"{entry.title}: {where} of sampled image {row} is {one:.6g}, recomputed {other:.6g}"
             tally.note("" if same else text)
 
     def _compare_set(self, entry: StoredEntry, decoder: StoredDecoder, track: str, name: str) -> None:
         outside = OUTSIDE_SETS[name.partition("@")[0]]
-        check = f"{name} ({outside.library})"
-        tally = self.metrics.setdefault(check, CheckTally(check))
+        tally = self._tally(name, outside)
         sides = _whole(decoder, track)
         summary = entry.content["metrics"][track][name]
         try:
@@ -162,7 +167,7 @@ class Recomputation:
             outside.absolute + outside.relative * abs(computed)
         ) + spread
         gap = abs(float(summary["value"]) - computed)
-        self.widest[check] = max(self.widest.get(check, 0.0), gap)
+        self._widen(tally, gap)
         text = f"{entry.title}: {track}/{name} is {summary['value']:.6g}, recomputed {computed:.6g}"
         tally.note("" if gap <= allowed else text)
 

@@ -15,10 +15,9 @@ from bench.reports.verdicts import Verdict, shown_outcome
 PUBLISHED = {True: "holds", False: "fails", None: ABSENT}
 
 CRITERION = (
-    "A test holds or fails when the 95 % interval of the paired difference excludes 0: bootstrap over images (values "
-    "averaged over seeds) for per-image metrics, Student's t over seeds for set metrics. Otherwise it is "
-    "inconclusive. A claim holds when all of its tests do and fails when one of them does. *pub*: whether the numbers"
-    " that the paper prints agree."
+    "A test holds or fails when the 95 % interval of the paired difference, over training seeds and images, "
+    "excludes 0. Otherwise, and of one training, it is inconclusive. A claim holds when all of its tests do and "
+    "fails when one does after correction for their number. *pub*: whether the numbers that the paper prints agree."
 )
 
 

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from bench.core.errors import StoreError
@@ -13,6 +14,7 @@ from bench.core.files import sha256
 from bench.core.packed_values import values_checksum
 from bench.core.record_schema import fields_checksum
 from bench.harness.packing import pack
+from bench.harness.record_files import GENERATORS
 from bench.harness.verification.receipt import covers, read_receipt, receipt_of, write_receipt
 from bench.harness.verification.verify import verify
 
@@ -154,6 +156,20 @@ def test_a_generator_that_is_not_here_is_no_fault(report, monkeypatch, tmp_path)
     done = verify(report)
     assert done.exit_code == 3, faults(done)
     assert any("generator dcgan" in finding.line for finding in done.findings if finding.outcome == "not here")
+
+
+def test_a_generator_that_was_kept_beside_the_records_decodes_their_codes(report, report_once, monkeypatch, tmp_path):
+    monkeypatch.setenv("GANINV_HOME", str(tmp_path / "elsewhere"))
+    shutil.copytree(report_once / "store" / "train", report / GENERATORS)
+    done = verify(report, sample=2, seed=0)
+    assert faults(done) == []
+    assert any(f.outcome == "ok" and f.check.startswith("psnr") for f in done.findings)
+    (weights,) = (report / GENERATORS).glob("*/gan.safetensors")
+    tensors = load_file(weights)
+    name = next(iter(tensors))
+    with safe_open(weights, "pt") as file:
+        save_file(tensors | {name: tensors[name] + 1}, weights, file.metadata())
+    assert any("the record states" in line for line in faults(verify(report, sample=2)))
 
 
 def test_records_of_another_generator_are_seen(report, report_once):
