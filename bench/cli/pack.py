@@ -20,8 +20,8 @@ def pack(
 ) -> None:
     """Pack stored records into a few small files; every command reads them as before.
 
-    Records and per-image values keep every bit. Of the pictures the first ones of each record stay. PNG files in the
-    folder are re-encoded without loss.
+    Records and per-image values keep every bit. Of the pictures the first ones of each record stay; codes are dropped.
+    PNG files in the folder are re-encoded without loss.
 
     Example:  ganinv pack results
     """
