@@ -20,7 +20,7 @@ def pack(
 ) -> None:
     """Pack stored records into a few small files; every command reads them as before.
 
-    Records and per-image values keep every bit. Of the pictures the first ones of each record stay; codes are dropped.
+    Records and per-image values keep every bit. Of the pictures the first ones of each record stay, of codes none.
     PNG files in the folder are re-encoded without loss.
 
     Example:  ganinv pack results
